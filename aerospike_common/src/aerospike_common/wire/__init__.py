@@ -1,0 +1,1 @@
+"""The Aerospike wire protocol without IO: bytes in, objects out."""

@@ -1,0 +1,1 @@
+"""Operations on bins: pure functions on values, no server state, no clock."""
