@@ -1,1 +1,105 @@
-"""The Aerospike wire protocol without IO: bytes in, objects out."""
+"""The Aerospike wire protocol without IO: bytes in, objects out.
+
+Whatever bytes come in, a codec gives a parsed object, asks for more, or raises a `ProtocolError`,
+in memory bounded by what has arrived.
+"""
+
+from aerospike_common.wire.admin import (
+    AdminCommand,
+    AdminField,
+    AdminMessage,
+    encode_admin,
+    parse_admin,
+)
+from aerospike_common.wire.codes import (
+    FieldType,
+    Info1,
+    Info2,
+    Info3,
+    Info4,
+    MessageType,
+    OpType,
+    ParticleType,
+    ResultCode,
+)
+from aerospike_common.wire.errors import (
+    AerospikeError,
+    FrameError,
+    MessageError,
+    OperationError,
+    ProtocolError,
+)
+
+# `frame.frame` is left where it is: here it would hide the module of that name.
+from aerospike_common.wire.frame import MAX_BODY, Frame, FrameReader, deflate, inflate
+from aerospike_common.wire.info import (
+    InfoCommand,
+    encode_info_reply,
+    encode_info_request,
+    info_error,
+    info_parameters,
+    parse_info_command,
+    parse_info_reply,
+    parse_info_request,
+)
+from aerospike_common.wire.message import (
+    Message,
+    Op,
+    encode_field,
+    encode_message,
+    encode_op,
+    encode_reply,
+    parse_message,
+    reply_frame,
+    split_messages,
+)
+
+__all__ = [
+    # numbers
+    "FieldType",
+    "Info1",
+    "Info2",
+    "Info3",
+    "Info4",
+    "MessageType",
+    "OpType",
+    "ParticleType",
+    "ResultCode",
+    # errors
+    "AerospikeError",
+    "ProtocolError",
+    "FrameError",
+    "MessageError",
+    "OperationError",
+    # frames
+    "MAX_BODY",
+    "Frame",
+    "FrameReader",
+    "deflate",
+    "inflate",
+    # messages
+    "Message",
+    "Op",
+    "parse_message",
+    "split_messages",
+    "encode_message",
+    "encode_field",
+    "encode_op",
+    "encode_reply",
+    "reply_frame",
+    # info
+    "InfoCommand",
+    "parse_info_request",
+    "parse_info_command",
+    "info_parameters",
+    "info_error",
+    "encode_info_request",
+    "encode_info_reply",
+    "parse_info_reply",
+    # admin
+    "AdminCommand",
+    "AdminField",
+    "AdminMessage",
+    "parse_admin",
+    "encode_admin",
+]

@@ -2,7 +2,7 @@
 
 `FrameError`        the byte stream itself is broken: the connection cannot go on.
 `MessageError`      one message is broken: it is answered, the connection goes on.
-`OperationError`    a well-formed request that cannot be granted (wrong type, missing, forbidden...).
+`OperationError`    a well-formed request that cannot be granted (wrong type, missing...).
 """
 
 from __future__ import annotations

@@ -1,0 +1,309 @@
+/* A closed-loop load generator for the record protocol: one thread, epoll.
+ *
+ *   load PORT CONNECTIONS IN_FLIGHT SECONDS MODE KEYS [NAMESPACE [SET]]
+ *
+ * MODE is mixed (half gets of all bins, half puts of one integer bin), get, put, or fill: every key
+ * 0..KEYS-1 is put once, SECONDS then being the time limit. Each connection sends IN_FLIGHT requests in
+ * one write, waits for all their replies, and begins again; a latency is the time from that write to the
+ * last of the replies. Digests are made up (the server does not know the keys behind them), spread over
+ * all partitions. Replies are framed byte by byte whatever the pieces they arrive in.
+ *
+ * Prints one JSON object. Exit status 0; 1 when the server closes, stalls for STALL_MS, breaks the
+ * protocol, or answers anything but 0 (ok) and, to a get, 2 (not found).
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    PROTO_HEADER = 8,
+    MESSAGE_HEADER = 22,
+    MAX_REQUEST = 512,
+    MAX_IN_FLIGHT = 1024,
+    RECEIVE = 1 << 16,
+    STALL_MS = 10000,
+    SUB_BITS = 6, /* 64 steps to each power of two: percentiles are right to 1.6 % */
+    BUCKETS = 64 << SUB_BITS,
+};
+
+typedef enum { MIXED, GET, PUT, FILL } load_mode;
+
+typedef struct {
+    int fd;
+    uint64_t sent_ns;
+    int waiting;                       /* replies still to come */
+    int held;                          /* bytes of a header that came in pieces */
+    unsigned char header[PROTO_HEADER + MESSAGE_HEADER];
+    uint64_t skip;                     /* bytes of the current reply still to pass over */
+    unsigned char *out;
+    size_t out_start, out_end;         /* what of the requests the socket has not taken yet */
+    int blocked;                       /* waiting for the socket to take them */
+} connection_t;
+
+static struct {
+    int port, connections, in_flight;
+    double seconds;
+    load_mode mode;
+    uint64_t keys, next_key;
+    const char *namespace, *set;
+    uint64_t random;
+    uint64_t operations, not_found;
+    uint64_t latency[BUCKETS];
+    int epoll;
+} run = {.namespace = "test", .set = "demo", .random = 88172645463325252ull};
+
+static void die(const char *what) {
+    fprintf(stderr, "load: %s\n", what);
+    exit(1);
+}
+
+static uint64_t now_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
+}
+
+static uint64_t next_random(void) {
+    run.random ^= run.random << 13;
+    run.random ^= run.random >> 7;
+    run.random ^= run.random << 17;
+    return run.random;
+}
+
+static uint64_t mix(uint64_t x) { /* a bijection that looks random: distinct keys, distinct digests */
+    x += 0x9E3779B97F4A7C15ull;
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ull;
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EBull;
+    return x ^ (x >> 31);
+}
+
+/* ---------------------------------------------------------------- requests */
+
+static unsigned char *put_u32(unsigned char *p, uint32_t value) {
+    value = htonl(value);
+    memcpy(p, &value, 4);
+    return p + 4;
+}
+
+static unsigned char *put_field(unsigned char *p, int type, const void *data, size_t size) {
+    p = put_u32(p, (uint32_t)size + 1);
+    *p++ = (unsigned char)type;
+    memcpy(p, data, size);
+    return p + size;
+}
+
+static size_t build_request(unsigned char *start, uint64_t key, int write) {
+    unsigned char digest[20], *p = start + PROTO_HEADER;
+    uint64_t words[3] = {mix(key), mix(key ^ 0x5555555555555555ull), key};
+    memcpy(digest, words, sizeof digest);
+    memset(start, 0, PROTO_HEADER + MESSAGE_HEADER);
+    p[0] = MESSAGE_HEADER;
+    p[1] = write ? 0 : 3; /* READ | GET_ALL */
+    p[2] = write ? 1 : 0; /* WRITE */
+    p[19] = 3;            /* fields */
+    p[21] = write ? 1 : 0;
+    p += MESSAGE_HEADER;
+    p = put_field(p, 0, run.namespace, strlen(run.namespace));
+    p = put_field(p, 1, run.set, strlen(run.set));
+    p = put_field(p, 4, digest, sizeof digest);
+    if (write) {
+        static const unsigned char operation[] = {2, 1, 0, 3, 'b', 'i', 'n'}; /* WRITE, integer, "bin" */
+        p = put_u32(p, sizeof operation + 8);
+        memcpy(p, operation, sizeof operation);
+        p += sizeof operation;
+        p = put_u32(p, (uint32_t)(key >> 32));
+        p = put_u32(p, (uint32_t)key);
+    }
+    size_t size = (size_t)(p - start), body = size - PROTO_HEADER;
+    start[0] = 2;
+    start[1] = 3;
+    start[6] = (unsigned char)(body >> 8);
+    start[7] = (unsigned char)body;
+    return size;
+}
+
+static void watch(connection_t *c, int writable, int operation) {
+    struct epoll_event event = {.events = EPOLLIN | (writable ? EPOLLOUT : 0), .data.ptr = c};
+    if (epoll_ctl(run.epoll, operation, c->fd, &event)) die("epoll_ctl failed");
+}
+
+static void flush(connection_t *c) {
+    while (c->out_start < c->out_end) {
+        ssize_t n = send(c->fd, c->out + c->out_start, c->out_end - c->out_start,
+                         MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && errno == EAGAIN) {
+            if (!c->blocked) watch(c, c->blocked = 1, EPOLL_CTL_MOD);
+            return;
+        }
+        if (n <= 0) die("the server closed a connection");
+        c->out_start += (size_t)n;
+    }
+    c->out_start = c->out_end = 0;
+    if (c->blocked) watch(c, c->blocked = 0, EPOLL_CTL_MOD);
+}
+
+/* Send the next batch; 0 when there is nothing left to send. */
+static int send_batch(connection_t *c) {
+    c->out_end = 0;
+    c->waiting = 0;
+    for (int i = 0; i < run.in_flight; i++) {
+        uint64_t key = run.mode == FILL ? run.next_key++ : next_random() % run.keys;
+        if (run.mode == FILL && key >= run.keys) break;
+        int write = run.mode == FILL || run.mode == PUT || (run.mode == MIXED && (next_random() & 1024));
+        c->out_end += build_request(c->out + c->out_end, key, write);
+        c->waiting++;
+    }
+    if (!c->waiting) return 0;
+    c->sent_ns = now_ns();
+    flush(c);
+    return 1;
+}
+
+/* ----------------------------------------------------------------- replies */
+
+static int bucket_of(uint64_t ns) {
+    if (ns < (1u << SUB_BITS)) return (int)ns;
+    int shift = 63 - __builtin_clzll(ns) - SUB_BITS;
+    return ((shift + 1) << SUB_BITS) + (int)((ns >> shift) & ((1u << SUB_BITS) - 1));
+}
+
+static double bucket_us(int bucket) {
+    int shift = (bucket >> SUB_BITS) - 1;
+    if (shift < 0) return bucket / 1e3;
+    uint64_t low = ((uint64_t)(bucket & ((1 << SUB_BITS) - 1)) | (1u << SUB_BITS)) << shift;
+    return (double)low / 1e3;
+}
+
+static double percentile(double part) {
+    uint64_t total = 0, seen = 0;
+    for (int i = 0; i < BUCKETS; i++) total += run.latency[i];
+    for (int i = 0; i < BUCKETS; i++)
+        if ((seen += run.latency[i]) > part * (double)total) return bucket_us(i);
+    return 0;
+}
+
+static void reply_done(connection_t *c) {
+    int result = c->header[PROTO_HEADER + 5];
+    if (result == 2)
+        run.not_found++;
+    else if (result != 0) {
+        fprintf(stderr, "load: result code %d\n", result);
+        exit(1);
+    }
+    run.operations++;
+    c->held = 0;
+    if (--c->waiting < 0) die("a reply nobody asked for");
+}
+
+/* Take in `size` bytes of replies, in whatever pieces. */
+static void take(connection_t *c, const unsigned char *data, size_t size) {
+    const int head = PROTO_HEADER + MESSAGE_HEADER;
+    while (size) {
+        if (c->held < head) {
+            size_t n = (size_t)(head - c->held) < size ? (size_t)(head - c->held) : size;
+            memcpy(c->header + c->held, data, n);
+            c->held += (int)n;
+            data += n;
+            size -= n;
+            if (c->held < head) return;
+            uint64_t body = 0;
+            for (int i = 2; i < PROTO_HEADER; i++) body = body << 8 | c->header[i];
+            if (c->header[0] != 2 || c->header[1] != 3 || body < MESSAGE_HEADER) die("not a reply");
+            c->skip = body - MESSAGE_HEADER;
+        }
+        size_t n = c->skip < size ? (size_t)c->skip : size;
+        c->skip -= n;
+        data += n;
+        size -= n;
+        if (c->skip == 0) reply_done(c);
+    }
+}
+
+/* ----------------------------------------------------------------- the run */
+
+static void open_connection(connection_t *c) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)run.port)};
+    int one = 1;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    c->fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (c->fd < 0 || connect(c->fd, (void *)&address, sizeof address)) die("cannot connect");
+    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    c->out = malloc((size_t)run.in_flight * MAX_REQUEST);
+    if (!c->out) die("out of memory");
+    watch(c, 0, EPOLL_CTL_ADD);
+}
+
+/* One connection has something to say; 1 when it goes on, 0 when it has finished. */
+static int serve(connection_t *c, uint32_t events, uint64_t end_ns) {
+    static unsigned char received[RECEIVE];
+    if (events & EPOLLOUT) flush(c);
+    if (!(events & ~(uint32_t)EPOLLOUT)) return 1;
+    ssize_t n = recv(c->fd, received, sizeof received, MSG_DONTWAIT);
+    if (n < 0 && errno == EAGAIN) return 1;
+    if (n <= 0) die("the server closed a connection");
+    take(c, received, (size_t)n);
+    if (c->waiting) return 1;
+    uint64_t now = now_ns();
+    run.latency[bucket_of(now - c->sent_ns)]++;
+    if (now >= end_ns) return 0;
+    return send_batch(c);
+}
+
+static double loop(connection_t *connections) {
+    struct epoll_event events[256];
+    uint64_t start = now_ns(), end = start + (uint64_t)(run.seconds * 1e9);
+    int active = 0;
+    for (int i = 0; i < run.connections; i++) active += send_batch(&connections[i]);
+    while (active) {
+        int n = epoll_wait(run.epoll, events, 256, STALL_MS);
+        if (n == 0) die("the server answers no more");
+        if (n < 0 && errno != EINTR) die("epoll_wait failed");
+        for (int i = 0; i < n; i++)
+            if (!serve(events[i].data.ptr, events[i].events, end)) active--;
+    }
+    return (double)(now_ns() - start) / 1e9;
+}
+
+static load_mode mode_of(const char *name) {
+    const char *names[] = {"mixed", "get", "put", "fill"};
+    for (int i = 0; i < 4; i++)
+        if (!strcmp(name, names[i])) return (load_mode)i;
+    die("MODE is mixed, get, put or fill");
+    return MIXED;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 7 || argc > 9)
+        die("usage: load PORT CONNECTIONS IN_FLIGHT SECONDS MODE KEYS [NAMESPACE [SET]]");
+    run.port = atoi(argv[1]);
+    run.connections = atoi(argv[2]);
+    run.in_flight = atoi(argv[3]);
+    run.seconds = atof(argv[4]);
+    run.mode = mode_of(argv[5]);
+    run.keys = strtoull(argv[6], NULL, 10);
+    if (argc > 7) run.namespace = argv[7];
+    if (argc > 8) run.set = argv[8];
+    if (run.connections < 1 || run.in_flight < 1 || run.in_flight > MAX_IN_FLIGHT || run.keys < 1 ||
+        strlen(run.namespace) > 31 || strlen(run.set) > 63)
+        die("a number or a name is out of range");
+    run.epoll = epoll_create1(0);
+    connection_t *connections = calloc((size_t)run.connections, sizeof *connections);
+    if (run.epoll < 0 || !connections) die("out of memory");
+    for (int i = 0; i < run.connections; i++) open_connection(&connections[i]);
+    double seconds = loop(connections);
+    printf("{\"operations\": %llu, \"not_found\": %llu, \"seconds\": %.3f, \"per_second\": %.0f, "
+           "\"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f}\n",
+           (unsigned long long)run.operations, (unsigned long long)run.not_found, seconds,
+           (double)run.operations / seconds, percentile(0.5), percentile(0.99), percentile(0.999));
+    return 0;
+}
