@@ -17,25 +17,21 @@ map < blob < double < GeoJSON < INF).
 from __future__ import annotations
 
 from functools import cmp_to_key
+from itertools import repeat
 from operator import lt
 from struct import Struct
 from typing import Any, Final, TypeAlias
 
-from msgpack import (  # type: ignore[import-untyped]
-    ExtType,
-    OutOfData,
-    Unpacker,
-    packb,
-    unpackb,
-)
+from msgpack import ExtType, OutOfData, Unpacker, packb, unpackb
 
 from aerospike_common.wire.errors import MessageError
 
 Value: TypeAlias = Any
 """None | bool | int | float | str | list | dict | ExtType (flags, WILDCARD, INF)."""
 
-MAX_DEPTH: Final = 256
-"""Containers within containers. Far above real use, far below the interpreter's own limit."""
+MAX_DEPTH: Final = 128
+"""Containers within containers, in what is received and in what is stored. Far above real use, and
+low enough for the interpreter's stack at every place that walks a value."""
 
 ORDERED: Final = 0x01
 """List: kept sorted. Map: key ordered."""
@@ -202,28 +198,31 @@ def pack_map(flags: int, keys: list[Value], values: list[Value]) -> bytes:
     return (_MAP16.pack(0xDE, pairs) if pairs < 0x10000 else _LIST32.pack(0xDF, pairs)) + body
 
 
-def normalise_for_storage(value: Value) -> Value:
+def normalise_for_storage(value: Value, depth: int = 0) -> Value:
     """`value` as it is stored: maps sorted by key, only the flags that are kept.
 
     `MessageError` for WILDCARD, INF or stray extensions anywhere inside, a list flagged ordered
     that is not, a map flagged key ordered that is not. Scalars come back as they are; containers
-    may come back as the same object or as a copy. O(n log n).
+    may come back as the same object or as a copy. O(n log n). `depth` is how many containers the
+    value will stand in; together with its own they may not be more than MAX_DEPTH.
     """
     kind = type(value)
     if kind in _SCALARS:
         return value
+    if depth > MAX_DEPTH:
+        raise MessageError("nested too deeply")
     if kind is list:
-        return _normalise_list(value)
+        return _normalise_list(value, depth)
     if kind is dict:
-        return _normalise_map(value)
+        return _normalise_map(value, depth)
     raise MessageError("not a storable value")
 
 
-def _normalise_list(items: list[Value]) -> list[Value]:
+def _normalise_list(items: list[Value], depth: int) -> list[Value]:
     flags = list_flags(items) & LIST_FLAGS
     body = list_items(items)
     if not _SCALARS.issuperset(map(type, body)):
-        body = [normalise_for_storage(item) for item in body]
+        body = list(map(normalise_for_storage, body, repeat(depth + 1)))
     if not flags:
         return body
     if not is_sorted(body):
@@ -231,7 +230,7 @@ def _normalise_list(items: list[Value]) -> list[Value]:
     return [ExtType(flags, b""), *body]
 
 
-def _normalise_map(pairs: dict[Value, Value]) -> dict[Value, Value]:
+def _normalise_map(pairs: dict[Value, Value], depth: int) -> dict[Value, Value]:
     flags = map_flags(pairs) & MAP_FLAGS
     items = map_items(pairs)
     if GEOJSON in {key[:1] for key, _ in items if type(key) is str}:
@@ -241,7 +240,7 @@ def _normalise_map(pairs: dict[Value, Value]) -> dict[Value, Value]:
         raise MessageError("map flagged key ordered is not in order")
     stored: dict[Value, Value] = {ExtType(flags, b""): None} if flags else {}
     for key, value in ordered:
-        stored[key] = value if type(value) in _SCALARS else normalise_for_storage(value)
+        stored[key] = value if type(value) in _SCALARS else normalise_for_storage(value, depth + 1)
     return stored
 
 
@@ -333,8 +332,9 @@ def is_uniform(values: list[Value]) -> bool:
 def compare(a: Value, b: Value) -> int:
     """-1, 0 or 1 as `a` is before, equal to or after `b`; knows WILDCARD.
 
-    A WILDCARD equals anything, and inside a list it equals one value and all that follow. Maps compare pair by
-    pair as they stand: stored ones are in key order, a stranger's equals them only if it is, too.
+    A WILDCARD equals anything, and inside a list it equals one value and all that follow. Maps
+    compare pair by pair as they stand: stored ones are in key order, a stranger's equals them only
+    if it is, too.
     """
     if a is WILDCARD or b is WILDCARD:
         return 0
@@ -388,7 +388,7 @@ def _compare_maps(a: list[tuple[Value, Value]], b: list[tuple[Value, Value]]) ->
 # -- decoding what a stranger sent ----------------------------------------------------------------
 
 
-class _Unusual(Exception):  # noqa: N818 - a signal between two decoders, not an error
+class _Unusual(Exception):
     """The C decoder met a form whose meaning here differs from msgpack's."""
 
 

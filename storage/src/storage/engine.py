@@ -12,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Protocol, TypeAlias
 
-from storage.index import PrimaryIndex
+from storage.index import TOMBSTONE, PrimaryIndex
+
+__all__ = ["Engine", "Record", "TOMBSTONE", "NotResident", "OutOfSpace"]
 
 Record: TypeAlias = tuple[int, int, int, int, int, bytes]
 """(generation, void_time, last_update_time, set_id, flags, payload).
@@ -21,13 +23,11 @@ Record: TypeAlias = tuple[int, int, int, int, int, bytes]
 `void_time`         seconds since 2010-01-01 UTC; 0 = never expires
 `last_update_time`  milliseconds since 2010-01-01 UTC, 40 bits
 `set_id`            0..65535, the caller's numbering; 0 = no set
-`flags`             the caller's low 7 bits, kept with the record; bit 7 (TOMBSTONE) is the engine's
+`flags`             the caller's low 7 bits, kept with the record; bit 7: see `Engine.put`
 `payload`           the caller's bytes, never looked into
 
 A plain tuple: it is made for every read, and anything richer is visible in the read rate.
 """
-
-TOMBSTONE = 0x80
 
 
 class NotResident(Exception):
@@ -73,10 +73,15 @@ class Engine(Protocol):
         flags: int,
         payload: bytes,
     ) -> None:
-        """Store or replace the whole record. Raises OutOfSpace; never leaves half a record."""
+        """Store or replace the whole record. Raises OutOfSpace; never leaves half a record.
+
+        With TOMBSTONE in `flags` and an empty payload it leaves a tombstone: the record is absent
+        to `get`, `scan` and the count of objects, its metadata stays in the index, and no older
+        copy comes back at a restart.
+        """
 
     def remove(self, digest: bytes) -> bool:
-        """Forget the record, leaving no tombstone. True if there was one."""
+        """Forget the record or tombstone, leaving nothing. True if there was a record."""
 
     def scan(self, partition: int, after: bytes | None = None) -> Iterator[tuple[bytes, Record]]:
         """Records of a partition (0..4095) in digest order, beginning behind `after`."""

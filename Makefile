@@ -1,0 +1,38 @@
+# Two commands do everything: `make run` starts the server, `make test` proves the tree.
+# uv is used where it is installed; otherwise it is fetched from PyPI into the private folder .uv/.
+
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+PYTHON ?= python3
+
+.PHONY: run test check members pythons bench clean
+
+run: $(UV)
+	$(UV) run asd
+
+test: check members
+	$(UV) run pytest -n auto
+
+check: $(UV)
+	$(UV) run ruff check .
+	$(UV) run ruff format --check .
+	$(UV) run mypy
+	$(UV) run pytest -q tests/tidy
+
+# Each package into an empty environment by plain pip, every module imported.
+members:
+	$(PYTHON) tests/install_members.py
+
+# The tests on every Python that is found here, with uvloop and without it.
+pythons: $(UV)
+	$(UV) run python tests/on_all_pythons.py
+
+bench: $(UV)
+	$(UV) run python bench/run.py
+
+.uv/bin/uv:
+	$(PYTHON) -m venv .uv
+	.uv/bin/pip install --quiet uv
+
+clean:
+	rm -rf .uv .venv* .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,52 @@
+"""`asd`: the command. Here the real world (clock, loop, signals, files) is handed to a node."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import uuid
+
+from asd.cli import CommandLineError, build_config, check_config, parse_arguments
+from asd.config import Config
+from asd.logging_setup import configure_logging
+from asd.loops import new_event_loop
+from asd.node import Node
+from citrusleaf.cf_clock import SystemClock
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the server until SIGTERM or SIGINT; the exit status."""
+    options = parse_arguments(sys.argv[1:] if argv is None else argv)
+    if options.check_config is not None:
+        return check_config(options.check_config, options.edition)
+    try:
+        config = build_config(options)
+    except CommandLineError as error:
+        print(f"asd: {error}", file=sys.stderr)
+        return 1
+    configure_logging(config.logging)
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        return runner.run(_serve(config))
+
+
+async def _serve(config: Config) -> int:
+    node = Node(config, SystemClock(), machine_id=uuid.getnode())
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    try:
+        await node.start()
+    except OSError as error:
+        print(f"asd: cannot serve port {node.port}: {error.strerror}", file=sys.stderr)
+        return 1
+    host = node.addresses[0] if node.addresses else "0.0.0.0"
+    print(f"asd ready {host}:{node.port}", flush=True)
+    await stopping.wait()
+    await node.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,5 @@
+"""Batches: many rows, each a transaction on one record, in one request."""
+
+from asd.batch.batch import run
+
+__all__ = ["run"]

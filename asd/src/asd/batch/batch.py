@@ -1,0 +1,297 @@
+"""Running a batch: its rows in order, a slice of time after the other, so that no batch holds up
+the node.
+
+A row is a transaction like any other command and stands or falls by itself. A batch that is done
+within its first slice is answered like a single command. A longer one becomes a job of its
+connection: between slices the loop turns, and frames leave as they fill.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from aerospike_common.wire.codes import FieldType, Info2, ResultCode
+from aerospike_common.wire.errors import MessageError, OperationError
+from aerospike_common.wire.message import Message
+from asd.batch.replies import Replies, as_reads, last, row_reply
+from asd.batch.row_plans import RowPlan, RowPlans
+from asd.batch.rows import (
+    FLAGS_AT,
+    HEADER_SIZE,
+    REPEAT,
+    REPEAT_SIZE,
+    REPORT_FAILURES,
+    RESPOND_ALL,
+    Row,
+    batch_header,
+    head_end,
+    parse_row,
+    row_key,
+)
+from asd.histogram import NS_PER_MS
+from asd.namespace import Namespace
+from asd.statistics import OriginStatistics
+from asd.transactions.transaction import Reply
+
+if TYPE_CHECKING:
+    from asd.node import Node
+    from asd.service import Connection
+
+log = logging.getLogger("asd.batch")
+
+Transact: TypeAlias = Callable[["Node", Namespace, Message, bytes, OriginStatistics], Reply]
+"""A transaction on one record: node, namespace, request, digest, whose counters."""
+
+Job: TypeAlias = Coroutine[Any, Any, None]
+
+SLICE_NS: Final = NS_PER_MS
+"""Time after which a batch lets others have their turn."""
+
+SLICE_BYTES: Final = 1 << 20
+"""Bytes of replies after which it does so too."""
+
+ROWS_AT_ONCE: Final = 64
+"""Plain rows between two looks at the clock."""
+
+DEFAULT_TIMEOUT_MS: Final = 30_000
+"""For batches that bring no timeout."""
+
+_NOT_ERRORS: Final = (ResultCode.OK, ResultCode.NOT_FOUND, ResultCode.FILTERED_OUT)
+
+
+def run(node: Node, connection: Connection, message: Message, transact: Transact) -> bytes | Job:
+    """The whole reply to a batch, or a job that will write it."""
+    started_ns = node.clock.monotonic_ns()
+    try:
+        batch = Batch(node, message, transact, started_ns)
+    except OperationError as error:
+        log.debug("%s: batch refused: %s", connection.peer, error)
+        node.statistics.batch_index_error += 1
+        return last(error.code)
+    node.statistics.batch_index_initiate += 1
+    batch.advance()
+    if batch.ended:
+        return batch.replies.take()
+    return batch.stream(connection)
+
+
+class Batch:
+    """One batch on its way through its rows."""
+
+    __slots__ = (
+        "_code",
+        "_data",
+        "_deadline_ns",
+        "_filter",
+        "_flags",
+        "_known",
+        "_left",
+        "_namespace",
+        "_node",
+        "_offset",
+        "_plan",
+        "_plans",
+        "_row",
+        "_row_at",
+        "_started_ns",
+        "_timeout_ms",
+        "_transact",
+        "ended",
+        "replies",
+    )
+
+    def __init__(self, node: Node, message: Message, transact: Transact, started_ns: int) -> None:
+        """Raises OperationError for what is wrong with the batch as a whole."""
+        data = message.fields.get(FieldType.BATCH, b"")
+        if len(data) < HEADER_SIZE:
+            raise OperationError(ResultCode.PARAMETER, "no rows")
+        self._left, self._flags = batch_header(data)
+        _check_limits(node, self._left)
+        self._filter = message.fields.get(FieldType.FILTER)
+        if self._filter is not None:
+            node.expressions.filter(self._filter)
+        self._node = node
+        self._transact = transact
+        self._data = data
+        self._offset = HEADER_SIZE
+        self._timeout_ms = message.transaction_ttl or DEFAULT_TIMEOUT_MS
+        self._started_ns = started_ns
+        self._deadline_ns = started_ns + self._timeout_ms * NS_PER_MS
+        # Where the last row is that does not repeat (0: none yet), what it asks for if that is
+        # known, and the fast way for more of its kind if there is one.
+        self._row_at = 0
+        self._known = False
+        self._row: Row
+        self._namespace: Namespace | None
+        self._plan: RowPlan | None = None
+        self._plans = RowPlans(node)
+        self._code: int = ResultCode.OK
+        self.replies = Replies()
+        self.ended = False
+        """The last message is among the replies."""
+
+    # ------------------------------------------------------------------- slices
+
+    def advance(self) -> None:
+        """Go on until the batch ends or this slice is over."""
+        now_ns = self._node.clock.monotonic_ns
+        slice_end_ns = now_ns() + SLICE_NS
+        self._plans, self._plan = RowPlans(self._node), None
+        try:
+            while self._left:
+                if not self._plain_rows():
+                    self._next_row()
+                now = now_ns()
+                if now >= self._deadline_ns:
+                    self._end(ResultCode.TIMEOUT)
+                    return
+                if now >= slice_end_ns or self.replies.framed >= SLICE_BYTES:
+                    return
+            if self._code and not self._flags & REPORT_FAILURES:
+                self.replies.drop_rows()
+            self._end(self._code)
+        except MessageError as error:
+            log.info("%s: the batch ends", error)
+            self.replies.drop_rows()
+            self._end(ResultCode.PARAMETER)
+
+    async def stream(self, connection: Connection) -> None:
+        """Do what is left, sending the replies as they come."""
+        try:
+            while not self.ended:
+                await self._send(connection)
+                await asyncio.sleep(0)  # the turn of other connections
+                self.advance()
+                self._node.settle(self._started_ns)
+            await self._send(connection)
+        except TimeoutError:
+            log.info("%s does not read the replies to its batch: closed", connection.peer)
+            self._node.statistics.batch_index_timeout += not self.ended
+            connection.abort()
+        except asyncio.CancelledError:  # the client has gone
+            self._node.statistics.batch_index_error += not self.ended
+            raise
+
+    async def _send(self, connection: Connection) -> None:
+        frames = self.replies.take()
+        if frames:
+            async with asyncio.timeout(self._timeout_ms / 1000):
+                await connection.send(frames)
+
+    def _end(self, code: int) -> None:
+        self.replies.end(code)
+        self.ended = True
+        statistics = self._node.statistics
+        if code == ResultCode.OK:
+            statistics.batch_index_complete += 1
+        elif code == ResultCode.TIMEOUT:
+            statistics.batch_index_timeout += 1
+        else:
+            statistics.batch_index_error += 1
+        self._node.measure(self._node.batch_index_latency)
+
+    # --------------------------------------------------------------------- rows
+
+    def _plain_rows(self) -> bool:
+        """Answer the next rows the fast way; False when the first of them needs the general way."""
+        if self._plan is None:
+            return False
+        limit = min(self._left, ROWS_AT_ONCE)
+        replies, offset, row_at = self._plan.answer(self._data, self._offset, limit)
+        if not replies:
+            return False
+        self.replies.extend(replies)
+        self._offset = offset
+        self._left -= len(replies)
+        if row_at is not None:
+            self._row_at, self._known = row_at, False
+        return True
+
+    def _next_row(self) -> None:
+        """Answer the next row the general way. Raises MessageError when it cannot be made out."""
+        data, offset = self._data, self._offset
+        if len(data) < offset + REPEAT_SIZE:
+            raise MessageError("batch row cut off")
+        index, digest = row_key(data, offset)
+        if data[offset + FLAGS_AT] & REPEAT:
+            self._repeat()
+            self._offset = offset + REPEAT_SIZE
+        else:
+            fields_end = head_end(data, offset)
+            plan = self._plans.find(data[offset + FLAGS_AT : fields_end])
+            if plan is not None and plan is not self._plan:
+                self._plan = plan
+                if self._plain_rows():
+                    return
+            self._row_at, self._plan = offset, None
+            self._offset = self._parse(fields_end)
+        self._left -= 1
+        reply = self._transaction(digest)
+        self.replies.add(row_reply(index, reply))
+        if reply.code not in _NOT_ERRORS:
+            if not self._flags & RESPOND_ALL:
+                self._code = reply.code
+        elif reply.code == ResultCode.OK or not self._row.message.info2 & Info2.WRITE:
+            self._learn()
+
+    def _parse(self, fields_end: int) -> int:
+        """Make the row at `_row_at` what is asked for; where it ends."""
+        row = parse_row(self._data, self._row_at, fields_end, self._timeout_ms)
+        fields = row.message.fields
+        # The first field must name a namespace whatever its type says, or the batch ends.
+        if next(iter(fields.values())) not in self._node.namespaces:
+            raise MessageError("no such namespace")
+        self._namespace = self._node.namespaces.get(fields.get(FieldType.NAMESPACE, b""))
+        if self._filter is not None:
+            fields.setdefault(FieldType.FILTER, self._filter)
+        self._row, self._known = row, True
+        return row.end
+
+    def _repeat(self) -> None:
+        """Ask again for what the last row that did not repeat asked for."""
+        if not self._row_at:
+            raise MessageError("the first batch row repeats")
+        if not self._known:
+            self._parse(head_end(self._data, self._row_at))
+        if FieldType.KEY in self._row.message.fields:
+            raise MessageError("a batch row with a key is repeated")
+
+    def _transaction(self, digest: bytes) -> Reply:
+        """Run the row's transaction. Whatever happens in it concerns this row alone."""
+        message, namespace = self._row.message, self._namespace
+        if namespace is None:
+            return Reply(ResultCode.NAMESPACE_NOT_FOUND)
+        if self._row.refused is not None:
+            return Reply(self._row.refused)
+        origin = namespace.statistics.batch_sub
+        try:
+            reply = self._transact(self._node, namespace, message, digest, origin)
+        except OperationError as error:
+            origin.tsvc_error += 1
+            return Reply(error.code)
+        except Exception:  # our own bug: it costs one row, not the batch or the server
+            log.exception("a batch row failed inside the server")
+            return Reply(ResultCode.SERVER_ERROR)
+        if reply.n_ops and not message.info2 & Info2.WRITE:
+            return reply._replace(ops=as_reads(reply.ops))
+        return reply
+
+    def _learn(self) -> None:
+        row, namespace = self._row, self._namespace
+        assert namespace is not None
+        self._plan = self._plans.learn(row.head, namespace, row.message)
+        if self._plan is not None:
+            self._plan.learn(self._data[self._row_at + FLAGS_AT : row.end], row.message)
+
+
+def _check_limits(node: Node, rows: int) -> None:
+    config = node.config.service
+    if not rows:
+        raise OperationError(ResultCode.PARAMETER, "no rows")
+    if not config.batch_index_threads:
+        raise OperationError(ResultCode.BATCH_DISABLED)
+    if 0 < config.batch_max_requests < rows:
+        raise OperationError(ResultCode.BATCH_MAX_REQUESTS, f"{rows} rows")

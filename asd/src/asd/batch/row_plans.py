@@ -1,0 +1,236 @@
+"""Fast ways for the two commonest rows: reading a whole record, writing one plain bin.
+
+As `asd.plans` does for single commands: what is the same from row to row is worked out once, and a
+record that is not as expected (another set, a stored key, other bins) takes the general way, which
+gives the same answer (`tests/asd/test_batch_plans.py` plays both). Plans live for one slice of a
+batch, in which nothing they rely on can change.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+
+from aerospike_common.wire.codes import FieldType, Info1, Info2, OpType, ParticleType, ResultCode
+from aerospike_common.wire.message import Message, encode_op
+from asd.batch.rows import FLAGS_AT, REPEAT, REPEAT_SIZE, row_key
+from asd.namespace import TTL_KEEP, Namespace
+from storage.engine import OutOfSpace
+
+if TYPE_CHECKING:
+    from asd.node import Node
+
+Answered: TypeAlias = tuple[list[bytes], int, int | None]
+"""Replies to the rows that were plain, the offset of the first row that was not, and that of the
+last of them that did not repeat."""
+
+_GET_ALL: Final = Info1.READ | Info1.GET_ALL
+_FIELDS: Final = [FieldType.NAMESPACE, FieldType.SET]
+_FIXED_SIZE: Final = (ParticleType.INTEGER, ParticleType.DOUBLE)
+_PLAIN: Final = (*_FIXED_SIZE, ParticleType.STRING, ParticleType.BLOB)
+
+LONGEST_PAYLOAD: Final = 16 << 10
+"""Longer records take the general way: many of them at once would be too much for a slice."""
+
+OP_SIZE: Final = 8
+"""Bytes of an op before the bin name; the last of them is the name's length."""
+_NAME_AT: Final = 9
+"""Where the first bin's name, with its length before it, is in a payload."""
+_ONE_BIN: Final = b"\x00\x01"
+"""The count that the payload of a record with one bin begins with."""
+_REPEATS: Final = bytes((REPEAT,))
+_HEADER_OK: Final = bytes((22, 0, 0, 0, 0, ResultCode.OK))
+_HEADER_NOT_FOUND: Final = bytes((22, 0, 0, 0, 0, ResultCode.NOT_FOUND))
+# Header to the result code, generation, void-time, row index, no fields; then the count of ops.
+_reply: Final = struct.Struct(">6sII4s2x").pack
+_reply_not_found: Final = struct.Struct(">6s8x4s4x").pack
+_repeats: Final = struct.Struct(">4s20sx").iter_unpack
+
+
+class RowPlan(Protocol):
+    """Answers the rows of one head as long as they are plain."""
+
+    def answer(self, data: bytes, offset: int, limit: int) -> Answered:
+        """Up to `limit` rows from `offset` on; counts them in statistics and histograms."""
+
+    def learn(self, row: bytes, message: Message) -> None:
+        """A row was answered the general way, with success; `row` is what is behind the digest."""
+
+
+class RowPlans:
+    """The plans of one slice."""
+
+    __slots__ = ("_node", "_plans")
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._plans: dict[bytes, RowPlan | None] = {}
+
+    def find(self, head: bytes) -> RowPlan | None:
+        """The plan for rows with this head, if there is one yet."""
+        return self._plans.get(head)
+
+    def learn(self, head: bytes, namespace: Namespace, message: Message) -> RowPlan | None:
+        """The plan for rows with this head, if it is of a kind that has plans.
+
+        `message` is a row of it that was answered with success.
+        """
+        if head not in self._plans:
+            self._plans[head] = self._make(head, namespace, message)
+        return self._plans[head]
+
+    def _make(self, head: bytes, namespace: Namespace, message: Message) -> RowPlan | None:
+        if list(message.fields) != _FIELDS or message.info3 or message.info4:
+            return None
+        if not namespace.partition_map.owns_everything:
+            return None
+        set_id = namespace.find_set(message.fields[FieldType.SET])
+        if set_id is None:
+            return None
+        info2 = message.info2 & ~Info2.RESPOND_ALL_OPS
+        if message.info1 == _GET_ALL and not info2 and not message.ops:
+            return self._get_all(namespace, set_id, message)
+        if info2 == Info2.WRITE and not message.info1 and len(message.ops) == 1:
+            return self._put_one(head, namespace, set_id, message)
+        return None
+
+    def _get_all(self, namespace: Namespace, set_id: int, message: Message) -> RowPlan | None:
+        set_name = message.fields[FieldType.SET]
+        if message.record_ttl or namespace.config.read_touch_ttl_pct_of(set_name):
+            return None
+        return GetAllRows(self._node, namespace, set_id if set_name else None)
+
+    def _put_one(
+        self, head: bytes, namespace: Namespace, set_id: int, message: Message
+    ) -> RowPlan | None:
+        ttl, set_name = message.record_ttl, message.fields[FieldType.SET]
+        if ttl == TTL_KEEP or namespace.void_time(ttl, set_name, None, 0):
+            return None
+        echoes = bool(message.info2 & Info2.RESPOND_ALL_OPS)
+        return PutOneRows(self._node, namespace, set_id, head, echoes)
+
+
+class GetAllRows:
+    """Rows that repeat the read of a whole record."""
+
+    __slots__ = ("_namespace", "_node", "_set_id")
+
+    def __init__(self, node: Node, namespace: Namespace, set_id: int | None) -> None:
+        """`set_id` None: whatever set the record is in."""
+        self._node = node
+        self._namespace = namespace
+        self._set_id = set_id
+
+    def learn(self, row: bytes, message: Message) -> None:
+        """There is nothing more to know."""
+
+    def answer(self, data: bytes, offset: int, limit: int) -> Answered:
+        """Rows that repeat, of records in the set, without a stored key, not expired."""
+        flags = data[offset + FLAGS_AT : offset + REPEAT_SIZE * limit : REPEAT_SIZE]
+        end = offset + REPEAT_SIZE * (len(flags) - len(flags.lstrip(_REPEATS)))
+        replies: list[bytes] = []
+        if end == offset:
+            return replies, offset, None
+        namespace, set_id = self._namespace, self._set_id
+        get, now_s = namespace.engine.get, namespace.clock.epoch_s()
+        missing = 0
+        for index, digest in _repeats(memoryview(data)[offset:end]):
+            record = get(digest)
+            if record is None:
+                missing += 1
+                replies.append(_reply_not_found(_HEADER_NOT_FOUND, index))
+                continue
+            generation, void_time, _, record_set, record_flags, payload = record
+            if (
+                record_flags
+                or (record_set != set_id and set_id is not None)
+                or 0 < void_time < now_s
+                or len(payload) > LONGEST_PAYLOAD
+            ):
+                break
+            replies.append(_reply(_HEADER_OK, generation, void_time, index) + payload)
+        counters = namespace.statistics.batch_sub
+        counters.read_success += len(replies) - missing
+        counters.read_not_found += missing
+        self._node.measure(namespace.batch_sub_read_latency, len(replies))
+        return replies, offset + REPEAT_SIZE * len(replies), None
+
+
+class PutOneRows:
+    """Rows that write one plain bin over a record that has just this bin, or over none."""
+
+    __slots__ = ("_echoes", "_head", "_namespace", "_node", "_op_heads", "_set_id")
+
+    def __init__(
+        self, node: Node, namespace: Namespace, set_id: int, head: bytes, echoes: bool
+    ) -> None:
+        """`echoes`: the reply has an op, without value, for the op of the row."""
+        self._node = node
+        self._namespace = namespace
+        self._set_id = set_id
+        self._head = head
+        self._echoes = echoes
+        self._op_heads: dict[bytes, tuple[bytes, int, bytes, bytes]] = {}
+
+    def learn(self, row: bytes, message: Message) -> None:
+        """Know the row's op (its header and bin name) from now on, if it writes a plain value."""
+        op = message.ops[0]
+        at = len(self._head)
+        head = row[at : at + 8 + len(op.name)]
+        if op.type != OpType.WRITE or op.particle_type not in _PLAIN or head[6]:
+            return
+        size = len(op.value)
+        if (op.particle_type in _FIXED_SIZE and size != 8) or size > LONGEST_PAYLOAD:
+            return
+        start = _ONE_BIN + head[:4] + bytes((OpType.READ,)) + head[5:]
+        echo = b"\0\0"
+        if self._echoes:
+            echo = _ONE_BIN + encode_op(OpType.WRITE, ParticleType.NULL, op.name)
+        self._op_heads[head] = (start, size, start[_NAME_AT:], echo)
+
+    def answer(self, data: bytes, offset: int, limit: int) -> Answered:
+        """Rows with this head and a known op, over records of one bin in the set that never
+        expire."""
+        namespace, set_id, head, op_heads = (
+            self._namespace,
+            self._set_id,
+            self._head,
+            self._op_heads,
+        )
+        get, put = namespace.engine.get, namespace.engine.put
+        now_ms = namespace.clock.epoch_ms()
+        head_size, size = len(head), len(data)
+        replies: list[bytes] = []
+        row_at = offset
+        while len(replies) < limit:
+            op = offset + FLAGS_AT + head_size
+            if size - op < OP_SIZE or not data.startswith(head, offset + FLAGS_AT):
+                break
+            value = op + OP_SIZE + data[op + OP_SIZE - 1]
+            known = op_heads.get(data[op:value])
+            if known is None:
+                break
+            start, value_size, name, echo = known
+            end = value + value_size
+            if end > size:
+                break
+            index, digest = row_key(data, offset)
+            record = get(digest)
+            if record is None:
+                generation = 1
+            else:
+                generation, void_time, _, record_set, flags, old = record
+                if flags or void_time or record_set != set_id:
+                    break
+                if old[:2] != _ONE_BIN or old[_NAME_AT : len(start)] != name:
+                    break
+                generation = generation % 65535 + 1
+            try:
+                put(digest, generation, 0, now_ms, set_id, 0, start + data[value:end])
+            except OutOfSpace:
+                break
+            replies.append(_reply(_HEADER_OK, generation, 0, index) + echo)
+            row_at, offset = offset, end
+        namespace.statistics.batch_sub.write_success += len(replies)
+        self._node.measure(namespace.batch_sub_write_latency, len(replies))
+        return replies, offset, row_at

@@ -1,0 +1,164 @@
+"""Lists and maps: every operation on collection data types, as pure functions.
+
+    read(particle, payload, compiler)    -> result particle
+    modify(particle, payload, compiler)  -> (new particle, result particle)
+    check_write(type, data)              -> stored bytes of a plainly written list or map
+    evaluate(value, op, modify=..., compiler=...) -> (new value, result)
+
+The first three work on bins and wire bytes, `evaluate` on decoded values
+(`aerospike_common.as_msgpack`) for callers that have them, such as expressions. An operation is
+`[op code, argument, ...]`, below a context `[0xff, context, operation]`, a path operation
+`[0xfe, context, flags, expression]`. The tables `LIST_OPS` and `MAP_OPS` name all op codes.
+
+`compiler` compiles the expressions inside path operations, see `path.PathCompiler`. None of the
+functions raises anything but `OperationError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from aerospike_common import as_msgpack as msgpack
+from aerospike_common.as_msgpack import Value
+from aerospike_common.wire.codes import ParticleType, ResultCode
+from aerospike_common.wire.errors import MessageError
+from asd.bins.cdt import context, operation, path
+from asd.bins.cdt.containers import (
+    Container,
+    bad_argument,
+    from_particle,
+    from_value,
+    refuse,
+    result_particle,
+    to_particle,
+)
+from asd.bins.cdt.list_ops import LIST_OPS
+from asd.bins.cdt.map_ops import MAP_OPS
+from asd.bins.cdt.path import PathCompiler, PathExpression
+from asd.bins.particle import Particle
+
+__all__ = [
+    "read",
+    "modify",
+    "check_write",
+    "evaluate",
+    "PathCompiler",
+    "PathExpression",
+    "LIST_OPS",
+    "MAP_OPS",
+]
+
+IN_CONTEXT: Final = 0xFF
+"""First element of an operation below a context."""
+IN_PATH: Final = 0xFE
+"""First element of a path operation."""
+
+
+def read(particle: Particle | None, payload: bytes, compiler: PathCompiler) -> Particle | None:
+    """Run a read operation on a bin (None: missing). Returns the result, None for none."""
+    if particle is None:
+        return None
+    return result_particle(_read(from_particle(particle), decode(payload), compiler))
+
+
+def modify(
+    particle: Particle | None, payload: bytes, compiler: PathCompiler
+) -> tuple[Particle | None, Particle | None]:
+    """Run a modify operation on a bin (None: missing).
+
+    Returns the bin's new value, the very same object when nothing changed, and the result (None
+    for none). A failing operation raises and leaves no trace.
+    """
+    wire = decode(payload)
+    if particle is None:
+        created, result = _create(wire, compiler)
+        return None if created is None else to_particle(created), result_particle(result)
+    root = from_particle(particle)
+    result = _modify(root, wire, compiler)
+    after = particle if root is None else to_particle(root)
+    return (particle if after == particle else after), result_particle(result)
+
+
+def check_write(kind: int, data: bytes) -> bytes:
+    """The stored bytes of a list or map (`kind`: its particle type) that a plain write brings.
+
+    OperationError SERVER_ERROR when `data` is not one, or not one that may be stored.
+    """
+    try:
+        value = msgpack.unpack(data)
+        if type(value) is not (list if kind == ParticleType.LIST else dict):
+            refuse(ResultCode.SERVER_ERROR, "particle type and value differ")
+        return msgpack.pack(msgpack.normalise_for_storage(value))
+    except MessageError as error:
+        refuse(ResultCode.SERVER_ERROR, str(error))
+
+
+def evaluate(
+    value: Value, op: Value, *, modify: bool, compiler: PathCompiler
+) -> tuple[Value, Value]:
+    """Run an operation, given as decoded msgpack, on a decoded value (None: no value).
+
+    Returns the new value (`value` itself after a read) and the result (None for none). `value` is
+    never changed. Raises OperationError as `read` and `modify` do.
+    """
+    root = from_value(value)
+    if not modify:
+        return value, None if value is None else _read(root, op, compiler)
+    if value is None:
+        root, result = _create(op, compiler)
+    else:
+        result = _modify(root, op, compiler)
+    return (value if root is None else root.to_value()), result
+
+
+def decode(payload: bytes) -> Value:
+    """The operation in a payload: msgpack, or a 16-bit op code (its first byte is then 0) and
+    msgpack arguments. Bytes behind it are ignored. Error 4 when it cannot be decoded."""
+    try:
+        if payload[:1] == b"\0":
+            arguments = msgpack.unpack_prefix(payload[2:]) if len(payload) > 2 else []
+            if type(arguments) is not list:
+                bad_argument("arguments are not a list")
+            return [int.from_bytes(payload[:2]), *arguments]
+        return msgpack.unpack_prefix(payload)
+    except MessageError as error:
+        code = msgpack.unpack_head(payload)
+        if code is None:
+            bad_argument(str(error))
+        # The op code alone decides about error 12 before anything else is looked at.
+        return [code, operation.BROKEN]
+
+
+def _split(wire: Value) -> tuple[Sequence[context.Item], Value]:
+    """The context items (none for a plain operation) and the operation."""
+    if type(wire) is not list or not wire or wire[0] != IN_CONTEXT:
+        return (), wire
+    if len(wire) != 3:
+        bad_argument("an operation below a context has three parts")
+    return context.parse(wire[1]), wire[2]
+
+
+def _is_path(wire: Value) -> bool:
+    return type(wire) is list and bool(wire) and wire[0] == IN_PATH
+
+
+def _read(root: Container | None, wire: Value, compiler: PathCompiler) -> Value:
+    if _is_path(wire):
+        return path.run(root, wire, compiler, modify=False)
+    items, op = _split(wire)
+    return context.read(root, items, op) if items else operation.run(root, op, modify=False)
+
+
+def _modify(root: Container | None, wire: Value, compiler: PathCompiler) -> Value:
+    if _is_path(wire):
+        return path.run(root, wire, compiler, modify=True)
+    items, op = _split(wire)
+    return context.modify(root, items, op) if items else operation.run(root, op, modify=True)
+
+
+def _create(wire: Value, compiler: PathCompiler) -> tuple[Container | None, Value]:
+    if _is_path(wire):
+        return None, None
+    items, op = _split(wire)
+    return context.create(items, op) if items else operation.run_on_nothing(op, modify=True)

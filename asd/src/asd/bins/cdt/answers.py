@@ -1,0 +1,273 @@
+"""What an operation says about the elements it chose: the return types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import IntEnum
+from types import MappingProxyType
+from typing import Final
+
+from aerospike_common import as_msgpack
+from aerospike_common.as_msgpack import Value
+from asd.bins.cdt.containers import ORDERED, Container, ListValue, MapValue, dict_of, not_applicable
+from asd.bins.cdt.search import ranks, value_order
+from asd.bins.cdt.selection import By, Selection
+
+
+class ReturnType(IntEnum):
+    """The low bits of an operation's return type argument."""
+
+    NONE = 0
+    INDEX = 1
+    REVERSE_INDEX = 2
+    RANK = 3
+    REVERSE_RANK = 4
+    COUNT = 5
+    KEY = 6
+    VALUE = 7
+    KEY_VALUE = 8
+    INDEX_RANGE = 9
+    REVERSE_INDEX_RANGE = 10
+    RANK_RANGE = 11
+    REVERSE_RANK_RANGE = 12
+    EXISTS = 13
+    UNORDERED_MAP = 16
+    ORDERED_MAP = 17
+
+
+INVERTED: Final = 0x10000
+"""Everything but the elements chosen."""
+
+_LISTS: Final = (By.KEY_LIST, By.VALUE_LIST)
+_POSITIONAL: Final = (By.INDEX, By.RANK)
+_MAP_FLAGS: Final[Mapping[int, int]] = MappingProxyType(
+    {
+        ReturnType.KEY_VALUE: as_msgpack.PRESERVE_ORDER,
+        ReturnType.UNORDERED_MAP: 0,
+        ReturnType.ORDERED_MAP: as_msgpack.ORDERED,
+    }
+)
+_RANK_RANGES: Final = frozenset({ReturnType.RANK_RANGE, ReturnType.REVERSE_RANK_RANGE})
+_RANGES: Final = _RANK_RANGES | {ReturnType.INDEX_RANGE, ReturnType.REVERSE_INDEX_RANGE}
+_RANK_TO_INDEX: Final[Mapping[int, int]] = MappingProxyType(
+    {
+        ReturnType.RANK: ReturnType.INDEX,
+        ReturnType.REVERSE_RANK: ReturnType.REVERSE_INDEX,
+        ReturnType.RANK_RANGE: ReturnType.INDEX_RANGE,
+        ReturnType.REVERSE_RANK_RANGE: ReturnType.REVERSE_INDEX_RANGE,
+    }
+)
+_REVERSED: Final = frozenset(
+    {
+        ReturnType.REVERSE_INDEX,
+        ReturnType.REVERSE_RANK,
+        ReturnType.REVERSE_INDEX_RANGE,
+        ReturnType.REVERSE_RANK_RANGE,
+    }
+)
+
+
+def resolve(container: Container, chosen: Selection, return_type: int) -> tuple[Selection, Value]:
+    """The elements meant (the complement for INVERTED) and the answer about them.
+
+    Error 26 for a return type that is unknown or that this kind of selection does not have.
+    """
+    kind = return_type & 0xFFFF
+    if container.ordered:
+        # Storage order is value order: ranks are indexes.
+        kind = _RANK_TO_INDEX.get(kind, kind)
+        if chosen.by in (By.RANK, By.VALUE):
+            chosen = chosen._replace(by=By.INDEX)
+    answer = _ANSWERS.get(kind)
+    if answer is None or (kind in _MAP_ONLY and type(container) is ListValue):
+        not_applicable("no such return type")
+    inverted = bool(return_type & INVERTED)
+    if inverted and chosen.single:
+        not_applicable("one element cannot be inverted")
+    if kind in _RANGES:
+        if inverted:
+            chosen = _complement_range(container, chosen)
+        _check_range(container, chosen, kind)
+        return chosen, answer(container, chosen, ReturnType(kind))
+    if not inverted:
+        return chosen, answer(container, chosen, ReturnType(kind))
+    rest = _complement(container, chosen)
+    if kind == ReturnType.EXISTS and _answers_about_the_rest(container, chosen):
+        return rest, not chosen.positions
+    return rest, answer(container, rest, ReturnType(kind))
+
+
+def _complement(container: Container, chosen: Selection) -> Selection:
+    size = len(container.values)
+    gone = set(chosen.positions)
+    order: Sequence[int] = range(size)
+    if chosen.by is By.RANK and type(container) is MapValue and not gone:
+        order = value_order(container.values)
+    rest = [at for at in order if at not in gone]
+    start, end = chosen.start, chosen.start + len(chosen.positions)
+    pieces = (range(start), range(end, size))
+    return chosen._replace(positions=rest, listed=rest, pieces=pieces, inverted=True)
+
+
+def _none(container: Container, chosen: Selection, kind: ReturnType) -> Value:
+    return None
+
+
+def _count(container: Container, chosen: Selection, kind: ReturnType) -> Value:
+    return len(set(chosen.positions))
+
+
+def _exists(container: Container, chosen: Selection, kind: ReturnType) -> Value:
+    return bool(chosen.positions)
+
+
+def _keys(container: Container, chosen: Selection, kind: ReturnType) -> Value:
+    return _listed(chosen, [container.keys[at] for at in chosen.positions])
+
+
+def _values(container: Container, chosen: Selection, kind: ReturnType) -> Value:
+    return _listed(chosen, [container.values[at] for at in chosen.positions])
+
+
+def _listed(chosen: Selection, found: list[Value]) -> Value:
+    if chosen.single:
+        return found[0] if found else None
+    return found
+
+
+def _map(container: Container, chosen: Selection, kind: ReturnType) -> Value:
+    flags = _MAP_FLAGS[kind]
+    positions = sorted(chosen.positions) if kind is ReturnType.ORDERED_MAP else chosen.positions
+    keys = [container.keys[at] for at in positions]
+    return dict_of(flags, keys, [container.values[at] for at in positions])
+
+
+def _index(container: Container, chosen: Selection, kind: ReturnType) -> Value:
+    reverse = kind is ReturnType.REVERSE_INDEX
+    in_items = chosen.by is By.VALUE_LIST and container.ordered and not chosen.inverted
+    complete = chosen.inverted and chosen.by is not By.RANK and _is_everything(container, chosen)
+    if type(container) is ListValue and not container.ordered:
+        complete = False
+    if chosen.by is By.INDEX or in_items or complete:
+        return _places(container, chosen, reverse)
+    positions = chosen.positions
+    if chosen.by is By.KEY_LIST:
+        positions = chosen.listed
+    elif chosen.by is not By.RANK or type(container) is ListValue:
+        positions = sorted(positions)
+    return _numbers(container, chosen, positions, reverse)
+
+
+def _rank(container: Container, chosen: Selection, kind: ReturnType) -> Value:
+    if chosen.by is By.KEY_LIST:
+        not_applicable("a key list has no ranks")
+    reverse = kind is ReturnType.REVERSE_RANK
+    if chosen.by in (By.RANK, By.VALUE) or _is_everything(container, chosen):
+        return _places(container, chosen, reverse)
+    if not chosen.positions:
+        return _numbers(container, chosen, (), reverse)
+    if chosen.by is not By.VALUE_LIST:
+        return _numbers(container, chosen, ranks(container, chosen.positions), reverse)
+    found = ranks(container, chosen.listed or chosen.positions, distinct=True)
+    if chosen.inverted:
+        found.sort(reverse=reverse)
+    return _numbers(container, chosen, found, reverse)
+
+
+def _is_everything(container: Container, chosen: Selection) -> bool:
+    """Whether all elements are meant, and not because a list named them all."""
+    if chosen.by in _LISTS and not chosen.inverted:
+        return False
+    return len(chosen.positions) == len(container.values) and not chosen.single
+
+
+def _places(container: Container, chosen: Selection, reverse: bool) -> Value:
+    """The numbers of a contiguous range, or of the two around it, each ascending."""
+    size, start, count = len(container.values), chosen.start, len(chosen.positions)
+    pieces = chosen.pieces or (range(start, start + count),)
+    in_pieces = type(container) is ListValue and chosen.by in (By.RANK, By.VALUE)
+    if chosen.inverted and count == size and not in_pieces:
+        pieces = (range(size),)
+    if reverse:
+        pieces = [range(size - piece.stop, size - piece.start) for piece in pieces]
+    return _numbers(container, chosen, [place for piece in pieces for place in piece], False)
+
+
+def _numbers(container: Container, chosen: Selection, found: Sequence[int], reverse: bool) -> Value:
+    last = len(container.values) - 1
+    numbers = [last - number for number in found] if reverse else list(found)
+    if chosen.single:
+        return numbers[0] if numbers else -1
+    return numbers
+
+
+def _answers_about_the_rest(container: Container, chosen: Selection) -> bool:
+    """Where "does the complement exist" is answered by "was nothing found": in unordered
+    containers, and in maps by value."""
+    if type(container) is MapValue:
+        by_value = chosen.by is By.VALUE or not container.flags & ORDERED
+        return by_value and chosen.by not in _LISTS and bool(container.values)
+    if container.ordered:
+        return False
+    return chosen.by is By.VALUE or (chosen.by is By.RANK and bool(container.values))
+
+
+def _complement_range(container: Container, chosen: Selection) -> Selection:
+    """The complement as a range: in unordered lists an empty one by index or rank, in maps one by
+    rank without a gap or the whole map."""
+    rest = _complement(container, chosen)
+    if type(container) is ListValue:
+        allowed = not rest.positions and not container.ordered and chosen.by in _POSITIONAL
+    else:
+        allowed = not chosen.positions or (chosen.by is By.RANK and not all(rest.pieces))
+    if not allowed:
+        not_applicable("the complement is no range")
+    start = next((piece.start for piece in rest.pieces if piece), 0)
+    return rest._replace(start=start)
+
+
+def _check_range(container: Container, chosen: Selection, kind: int) -> None:
+    """Error 26 unless the selection is one range of indexes or ranks, as asked for."""
+    by_rank = kind in _RANK_RANGES
+    natural = chosen.by is not By.INDEX if by_rank else chosen.by is By.INDEX
+    if type(container) is ListValue:
+        natural = natural or (not chosen.positions and chosen.by in _POSITIONAL)
+    if chosen.by in _LISTS or not natural:
+        not_applicable("the elements are no range of that kind")
+
+
+def _range(container: Container, chosen: Selection, kind: ReturnType) -> Value:
+    count = len(chosen.positions)
+    start = chosen.start
+    if type(container) is MapValue and chosen.by is By.VALUE and not container.values:
+        return [-1, 0]
+    searched = type(container) is ListValue and chosen.by is By.VALUE
+    if kind in _REVERSED and (count or searched or chosen.inverted):
+        start = len(container.values) - start - count
+    return [start, count]
+
+
+_Answer = Callable[[Container, Selection, ReturnType], Value]
+_ANSWERS: Final[Mapping[int, _Answer]] = MappingProxyType(
+    {
+        ReturnType.NONE: _none,
+        ReturnType.INDEX: _index,
+        ReturnType.REVERSE_INDEX: _index,
+        ReturnType.RANK: _rank,
+        ReturnType.REVERSE_RANK: _rank,
+        ReturnType.COUNT: _count,
+        ReturnType.KEY: _keys,
+        ReturnType.VALUE: _values,
+        ReturnType.KEY_VALUE: _map,
+        ReturnType.INDEX_RANGE: _range,
+        ReturnType.REVERSE_INDEX_RANGE: _range,
+        ReturnType.RANK_RANGE: _range,
+        ReturnType.REVERSE_RANK_RANGE: _range,
+        ReturnType.EXISTS: _exists,
+        ReturnType.UNORDERED_MAP: _map,
+        ReturnType.ORDERED_MAP: _map,
+    }
+)
+_MAP_ONLY: Final = frozenset(
+    {ReturnType.KEY, ReturnType.KEY_VALUE, ReturnType.UNORDERED_MAP, ReturnType.ORDERED_MAP}
+)

@@ -1,0 +1,242 @@
+"""Which elements of a list or map an operation means: by index, rank, value or key.
+
+A selector takes the container and the operation's arguments and yields a `Selection`; get and
+remove share them. Lists and maps share those by index, rank and value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Final, NamedTuple
+
+from aerospike_common.as_msgpack import Value, list_items, order_key
+from asd.bins.cdt.containers import ORDERED, Container, MapValue, not_applicable
+from asd.bins.cdt.heap import select_ranks
+from asd.bins.cdt.search import (
+    count_below,
+    equal_positions,
+    find_key,
+    key_for,
+    lower_bound,
+    positions_of_any,
+    upper_bound,
+    value_order,
+)
+
+_DEFAULT_COUNT: Final = 0xFFFFFFFF
+
+
+class By(Enum):
+    """What a selection went by; decides the order of answers and the range types allowed."""
+
+    INDEX = "index"
+    RANK = "rank"
+    VALUE = "value"
+    VALUE_LIST = "value list"
+    KEY_LIST = "key list"
+
+
+class Selection(NamedTuple):
+    """Chosen elements.
+
+    `positions`  storage positions in the order in which values are answered,
+    `start`      first index (by INDEX) or first rank (by RANK, VALUE) of the range,
+    `single`     the answer is a scalar; `positions` then holds one element or none,
+    `listed`     by KEY_LIST: positions in the order of the list asked for, repeats included,
+    `pieces`     of a complement: the ranges of indexes or ranks before and behind the rest;
+                 by VALUE_LIST in an ordered list: the range of each wanted value,
+    `inverted`   whether this is a complement.
+    """
+
+    by: By
+    positions: Sequence[int]
+    start: int = 0
+    single: bool = False
+    listed: Sequence[int] = ()
+    pieces: Sequence[range] = ()
+    inverted: bool = False
+
+
+def clamp(start: int, count: int | None, size: int) -> tuple[int, int]:
+    """The part of `start`, `count` that lies within `size` elements.
+
+    A negative start counts from the end; what reaches before the first element is cut off.
+    """
+    return cut(start + size if start < 0 else start, count, size)
+
+
+def cut(start: int, count: int | None, size: int) -> tuple[int, int]:
+    """Like `clamp`, but a negative start lies before the first element.
+
+    Counts are unsigned on the wire; without one it is the largest of 32 bits.
+    """
+    count = _DEFAULT_COUNT if count is None else count & 0xFFFFFFFFFFFFFFFF
+    if start < 0:
+        count = max(0, count + start)
+        start = 0
+    start = min(start, size)
+    return start, min(count, size - start)
+
+
+def locate(index: int, size: int) -> int:
+    """The position of one index or rank; error 26 when it is out of bounds."""
+    at = index + size if index < 0 else index
+    if not 0 <= at < size:
+        not_applicable("index or rank out of bounds")
+    return at
+
+
+# -- by index -------------------------------------------------------------------------------------
+
+
+def by_index(container: Container, index: int) -> Selection:
+    """One element by index."""
+    at = locate(index, len(container.values))
+    return Selection(By.INDEX, (at,), at, single=True)
+
+
+def by_index_range(container: Container, index: int, count: int | None = None) -> Selection:
+    """The elements from an index on."""
+    start, count = clamp(index, count, len(container.values))
+    return Selection(By.INDEX, range(start, start + count), start)
+
+
+# -- by rank --------------------------------------------------------------------------------------
+
+
+def _rank_range(container: Container, start: int, count: int) -> Sequence[int]:
+    if container.ordered:
+        return range(start, start + count)
+    if type(container) is MapValue:
+        return value_order(container.values)[start : start + count]
+    return select_ranks(container.values, start, count)
+
+
+def by_rank(container: Container, rank: int) -> Selection:
+    """One element by rank."""
+    at = locate(rank, len(container.values))
+    return Selection(By.RANK, _rank_range(container, at, 1), at, single=True)
+
+
+def by_rank_range(container: Container, rank: int, count: int | None = None) -> Selection:
+    """The elements from a rank on."""
+    start, count = clamp(rank, count, len(container.values))
+    return Selection(By.RANK, _rank_range(container, start, count), start)
+
+
+def by_value_rel_rank_range(
+    container: Container, value: Value, rank: int, count: int | None = None
+) -> Selection:
+    """The elements from `rank` ranks after the first one >= `value` on."""
+    size = len(container.values)
+    start = rank + _rank_of(container, value)
+    start, count = cut(start, count, size)
+    return Selection(By.RANK, _rank_range(container, start, count), start)
+
+
+def _rank_of(container: Container, value: Value) -> int:
+    if container.ordered:
+        return lower_bound(container.values, value)
+    return count_below(container.values, value)
+
+
+# -- by value -------------------------------------------------------------------------------------
+
+
+def by_value(container: Container, value: Value) -> Selection:
+    """The first element equal to a value."""
+    found = all_by_value(container, value)
+    start = found.start
+    if container.ordered and not found.positions:
+        start = 0
+    return Selection(found.by, found.positions[:1], start, single=True)
+
+
+def all_by_value(container: Container, value: Value) -> Selection:
+    """All elements equal to a value."""
+    values = container.values
+    if container.ordered:
+        start = lower_bound(values, value)
+        return Selection(By.VALUE, range(start, upper_bound(values, value)), start)
+    return Selection(By.VALUE, equal_positions(values, value), count_below(values, value))
+
+
+def by_value_interval(
+    container: Container, begin: Value, end: Value = None, *, bounded: bool
+) -> Selection:
+    """The elements in [begin, end); without `bounded` to the highest, nil begins at the lowest."""
+    values = container.values
+    if container.ordered:
+        start = lower_bound(values, begin)
+        stop = lower_bound(values, end) if bounded else len(values)
+        return Selection(By.VALUE, range(start, max(start, stop)), start)
+    key = key_for([begin, end])
+    low, high = key(begin), key(end)
+    keys = [key(value) for value in values]
+    if bounded:
+        positions = [at for at, value in enumerate(keys) if not value < low and value < high]
+    else:
+        positions = [at for at, value in enumerate(keys) if not value < low]
+    return Selection(By.VALUE, positions, sum(value < low for value in keys))
+
+
+def by_value_list(container: Container, wanted: list[Value]) -> Selection:
+    """All elements equal to one of a list of values; in an ordered list they are listed value by
+    wanted value, repeats included."""
+    values = container.values
+    if not container.ordered:
+        found = positions_of_any(values, list_items(wanted))
+        return Selection(By.VALUE_LIST, found, listed=_in_item_order(values, found, wanted))
+    ranges = [
+        range(lower_bound(values, value), upper_bound(values, value))
+        for value in list_items(wanted)
+    ]
+    listed = [at for found in ranges for at in found]
+    return Selection(By.VALUE_LIST, listed, listed=listed, pieces=ranges)
+
+
+def _in_item_order(
+    values: Sequence[Value], found: Sequence[int], wanted: Sequence[Value]
+) -> list[int]:
+    """`found` as their values come in `wanted`."""
+    places: dict[tuple[Value, ...], int] = {}
+    for place, value in enumerate(list_items(list(wanted))):
+        places.setdefault(order_key(value), place)
+    return sorted(found, key=lambda at: places.get(order_key(values[at]), 0))
+
+
+# -- by key (maps) --------------------------------------------------------------------------------
+
+
+def by_key(container: MapValue, key: Value) -> Selection:
+    """The entry of one key."""
+    at = find_key(container.keys, key)
+    return Selection(By.INDEX, (at,) if at >= 0 else (), at, single=True)
+
+
+def by_key_interval(
+    container: MapValue, begin: Value, end: Value = None, *, bounded: bool
+) -> Selection:
+    """The entries with keys in [begin, end)."""
+    start = lower_bound(container.keys, begin)
+    stop = lower_bound(container.keys, end) if bounded else len(container.keys)
+    return Selection(By.INDEX, range(start, max(start, stop)), start)
+
+
+def by_key_list(container: MapValue, wanted: list[Value]) -> Selection:
+    """The entries of a list of keys; keys that are not there are passed over, in an unordered map
+    also keys that come again."""
+    found = [find_key(container.keys, key) for key in list_items(wanted)]
+    listed = [at for at in found if at >= 0]
+    if not container.flags & ORDERED:
+        listed = list(dict.fromkeys(listed))
+    return Selection(By.KEY_LIST, sorted(set(listed)), listed=listed)
+
+
+def by_key_rel_index_range(
+    container: MapValue, key: Value, index: int, count: int | None = None
+) -> Selection:
+    """The entries from `index` places after the first key >= `key` on."""
+    start, count = cut(index + lower_bound(container.keys, key), count, len(container.keys))
+    return Selection(By.INDEX, range(start, start + count), start)

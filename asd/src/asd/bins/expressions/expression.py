@@ -1,0 +1,72 @@
+"""A built expression: what it gives on a record, and whether a filter lets the record through."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from asd.bins.expressions.compiler import Compiler, decode
+from asd.bins.expressions.logic import LOOP_SLOTS
+from asd.bins.expressions.record import RecordView
+from asd.bins.expressions.values import UNKNOWN, Run, Value
+
+
+class Expression:
+    """A compiled expression: immutable, to be evaluated on any number of records.
+
+    `result_type`    what `evaluate` gives when it is not UNKNOWN.
+    `metadata_only`  whether neither the key nor any bin is looked at.
+    """
+
+    __slots__ = ("_metadata_run", "_run", "_slots", "_tree", "metadata_only", "result_type")
+
+    def __init__(self, tree: Any, *, in_path: bool = False, depth: int = 0) -> None:
+        """Build from a decoded wire form; `OperationError` when it is malformed or ill-typed.
+
+        `in_path` for an expression over elements, `depth` for one that stands inside another.
+        """
+        compiler = Compiler(in_path=in_path, depth=depth)
+        code = compiler.compile_result(tree)
+        self.result_type: Final = code.type
+        self.metadata_only: Final = not compiler.uses_bins
+        self._run: Final = code.run
+        self._slots = compiler.slots
+        # What the metadata alone may decide is built when first asked for.
+        self._tree = tree if compiler.uses_metadata and compiler.uses_bins else None
+        self._metadata_run: Run | None = code.run if self.metadata_only else None
+
+    def evaluate(self, record: RecordView) -> Value:
+        """The value on this record, or UNKNOWN. Never raises."""
+        return self._run(record, [None] * self._slots)
+
+    def evaluate_element(
+        self, record: RecordView, key: Any, value: Any, index: int | None
+    ) -> Value:
+        """The value for one element, as `evaluate`; built with `in_path` only."""
+        return self._run(record, [key, value, index, *[None] * (self._slots - LOOP_SLOTS)])
+
+    def matches(self, record: RecordView) -> bool:
+        """Whether, as a filter, it lets the record through; unknown does not.
+
+        Evaluating never contradicts what the metadata alone decided, so a record whose bins are
+        at hand is evaluated once, whole. What a durable delete left behind never matches.
+        """
+        return self._run(record, [None] * self._slots) is True and not record.is_tombstone
+
+    def matches_metadata(self, record: RecordView) -> bool | None:
+        """The filter's decision from the metadata alone, None when that takes the bins."""
+        run = self._metadata_run
+        if run is None:
+            if self._tree is None:
+                return None
+            compiler = Compiler(metadata_only=True)
+            run = self._metadata_run = compiler.compile_result(self._tree).run
+        decision = run(record, [None] * self._slots)
+        return None if decision is UNKNOWN and not self.metadata_only else decision is True
+
+
+def compile_expression(wire: bytes) -> Expression:
+    """Build the expression of a wire form; the whole of `wire` must be one.
+
+    `OperationError(PARAMETER)` when it is malformed, ill-typed, nested too deeply or too large.
+    """
+    return Expression(decode(wire))

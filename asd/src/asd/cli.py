@@ -1,0 +1,243 @@
+"""The command line of `asd`: arguments to options, options to a configuration.
+
+An adapter: it is the one place that reads the configuration file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from attrs import evolve, frozen
+
+from asd.config import (
+    ENGINES,
+    Config,
+    ConfigFileError,
+    Edition,
+    NamespaceConfig,
+    NetworkConfig,
+    StorageConfig,
+    read_config,
+)
+
+DEFAULT_ADDRESS: Final = "127.0.0.1"
+DEFAULT_NAMESPACE: Final = "test"
+DEFAULT_NSUP_PERIOD_S: Final = 120
+
+_DESCRIPTION: Final = """\
+Citrusleaf's server: an Aerospike-compatible database.
+
+Without arguments it serves the namespace 'test' in memory on 127.0.0.1:3000. When it is ready it
+prints one line, 'asd ready ADDRESS:PORT'; SIGTERM and SIGINT (Ctrl-C) stop it."""
+
+_EPILOG: Final = """\
+examples:
+  asd                                         namespace 'test' on 127.0.0.1:3000
+  asd --service-port 0                        on any free port; read it from the 'asd ready' line
+  asd --namespace test --namespace bar        two namespaces in memory
+  asd --config-file aerospike.conf            as the file says
+  asd --check-config aerospike.conf           only look whether the file is right
+
+What --service-address, --service-port and --edition say goes before the file. Namespaces made with
+--namespace come behind those of the file; they keep one copy of each record and remove expired
+records every two minutes."""
+
+
+class CommandLineError(Exception):
+    """The arguments do not go together, or the file they name cannot be used."""
+
+
+@frozen
+class Options:
+    """What the command line asked for; None and empty mean: not said."""
+
+    config_file: Path | None = None
+    check_config: Path | None = None
+    service_address: str | None = None
+    service_port: int | None = None
+    namespaces: tuple[NamespaceConfig, ...] = ()
+    edition: Edition = Edition.ENTERPRISE
+
+
+def parse_arguments(argv: Sequence[str]) -> Options:
+    """The options in `argv` (without the program's name).
+
+    Leaves by SystemExit: 0 after --help and --version, 2 after an error on standard error.
+    """
+    given = _parser().parse_args(argv)
+    return Options(
+        config_file=given.config_file,
+        check_config=given.check_config,
+        service_address=given.service_address,
+        service_port=given.service_port,
+        namespaces=tuple(given.namespace),
+        edition=Edition(given.edition),
+    )
+
+
+def build_config(options: Options) -> Config:
+    """The configuration the options ask for, the file read. Raises CommandLineError."""
+    config = Config(edition=options.edition)
+    if options.config_file is not None:
+        config = _read(options.config_file, options.edition)
+    else:
+        config = evolve(config, network=_network(NetworkConfig(), DEFAULT_ADDRESS, None))
+    return evolve(
+        config,
+        network=_network(config.network, options.service_address, options.service_port),
+        namespaces=MappingProxyType(_namespaces(config, options)),
+    )
+
+
+def check_config(path: Path, edition: Edition) -> int:
+    """Say on standard output whether the file is right; the exit status, 0 or 1."""
+    try:
+        config = _read(path, edition)
+    except CommandLineError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for notice in config.notices:
+        print(notice)
+    names = ", ".join(
+        f"{name} ({namespace.storage_engine.engine})"
+        for name, namespace in config.namespaces.items()
+    )
+    service = config.network.service
+    addresses = ", ".join(service.address)
+    print(f"OK: namespaces {names}; clients on {addresses}, port {service.port}")
+    return 0
+
+
+def asd_version() -> str:
+    """The version of the installed distribution."""
+    # imported here: it costs a start ten milliseconds that only --version needs
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("citrusleaf-asd")
+    except PackageNotFoundError:
+        return "unknown (not installed)"
+
+
+class _ShowVersion(argparse.Action):
+    """Like the library's own, but looks the version up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Print the version and leave with status 0."""
+        print(f"asd {asd_version()}")
+        parser.exit()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="asd",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    files = parser.add_mutually_exclusive_group()
+    files.add_argument(
+        "--config-file",
+        metavar="FILE",
+        type=Path,
+        help="read the configuration (aerospike.conf)",
+    )
+    files.add_argument(
+        "--check-config",
+        metavar="FILE",
+        type=Path,
+        help="say whether FILE is a right configuration, and stop: status 0 if it is, 1 if not",
+    )
+    parser.add_argument(
+        "--service-address",
+        metavar="ADDRESS",
+        help=f"where to listen (default {DEFAULT_ADDRESS})",
+    )
+    parser.add_argument(
+        "--service-port",
+        metavar="N",
+        type=_port,
+        help="port to listen on; 0 = any free one (default 3000)",
+    )
+    parser.add_argument(
+        "--namespace",
+        metavar="NAME[:ENGINE[:PATH]]",
+        type=_namespace,
+        action="append",
+        default=[],
+        help="serve the namespace NAME; may be repeated. Engines: "
+        f"{', '.join(ENGINES)} (default memory)",
+    )
+    parser.add_argument(
+        "--edition",
+        choices=[edition.value for edition in Edition],
+        default=Edition.ENTERPRISE.value,
+        help="which edition to answer as (default enterprise)",
+    )
+    parser.add_argument("--version", action=_ShowVersion, nargs=0, help="say the version, and stop")
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"'{text}' is no port: expected 0 to 65535")
+    return int(text)
+
+
+def _namespace(text: str) -> NamespaceConfig:
+    name, _, rest = text.partition(":")
+    engine, _, path = rest.partition(":")
+    if path and engine in ("", "memory"):
+        raise argparse.ArgumentTypeError(f"'{text}': the engine memory takes no path")
+    try:
+        return NamespaceConfig(
+            name,
+            nsup_period=DEFAULT_NSUP_PERIOD_S,
+            replication_factor=1,
+            storage_engine=StorageConfig(engine or "memory"),
+        )
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"'{text}': {error}") from None
+
+
+def _read(path: Path, edition: Edition) -> Config:
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise CommandLineError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise CommandLineError(f"{path}: byte {error.start} is not UTF-8 text") from None
+    try:
+        return read_config(text, str(path), edition)
+    except ConfigFileError as error:
+        raise CommandLineError(str(error)) from None
+
+
+def _network(network: NetworkConfig, address: str | None, port: int | None) -> NetworkConfig:
+    service = network.service
+    try:
+        service = evolve(
+            service,
+            address=service.address if address is None else (address,),
+            port=service.port if port is None else port,
+        )
+    except ValueError as error:
+        raise CommandLineError(str(error)) from None
+    return evolve(network, service=service)
+
+
+def _namespaces(config: Config, options: Options) -> dict[str, NamespaceConfig]:
+    namespaces = dict(config.namespaces)
+    for namespace in options.namespaces:
+        if namespace.name in namespaces:
+            raise CommandLineError(f"namespace '{namespace.name}' is given twice")
+        namespaces[namespace.name] = namespace
+    if not namespaces:
+        namespaces[DEFAULT_NAMESPACE] = _namespace(DEFAULT_NAMESPACE)
+    return namespaces

@@ -1,0 +1,67 @@
+"""The configuration: its parameters, the `aerospike.conf` reader, get-config and set-config."""
+
+from asd.config.config import (
+    LOG_LEVELS,
+    Config,
+    Edition,
+    LoggingConfig,
+    LogSink,
+    ModLuaConfig,
+    get_config,
+    set_config,
+)
+from asd.config.errors import (
+    ConfigFileError,
+    EnterpriseOnlyError,
+    InvalidParameterError,
+    MissingNamespaceError,
+    Problem,
+    SetConfigError,
+    UnknownContextError,
+    UnknownNamespaceError,
+)
+from asd.config.namespace import ENGINES, GeoConfig, NamespaceConfig, SetConfig, StorageConfig
+from asd.config.network import (
+    AdminConfig,
+    FabricConfig,
+    HeartbeatConfig,
+    NetworkConfig,
+    NetworkServiceConfig,
+)
+from asd.config.parameters import Parameter, Section, Status
+from asd.config.reader import read_config
+from asd.config.service import ServiceConfig
+
+__all__ = [
+    "Config",
+    "Edition",
+    "ServiceConfig",
+    "NetworkConfig",
+    "NetworkServiceConfig",
+    "AdminConfig",
+    "HeartbeatConfig",
+    "FabricConfig",
+    "NamespaceConfig",
+    "SetConfig",
+    "StorageConfig",
+    "GeoConfig",
+    "LoggingConfig",
+    "LogSink",
+    "ModLuaConfig",
+    "ENGINES",
+    "LOG_LEVELS",
+    "Parameter",
+    "Section",
+    "Status",
+    "read_config",
+    "get_config",
+    "set_config",
+    "ConfigFileError",
+    "Problem",
+    "SetConfigError",
+    "UnknownContextError",
+    "MissingNamespaceError",
+    "UnknownNamespaceError",
+    "InvalidParameterError",
+    "EnterpriseOnlyError",
+]

@@ -1,0 +1,201 @@
+"""The kinds of value a parameter can have: how each is written, checked and shown.
+
+A kind turns the text of a configuration file or of `set-config` into a value, and a value into the
+text of `get-config`. What it refuses it refuses with a `ValueError` that says what is allowed.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Final, TypeAlias
+
+from attrs import frozen
+
+Value: TypeAlias = bool | int | str | tuple[str, ...]
+
+U32_MAX: Final = 0xFFFFFFFF
+I32_MAX: Final = 0x7FFFFFFF
+U64_MAX: Final = 0xFFFFFFFFFFFFFFFF
+
+_NUMBER: Final = re.compile(r"(-?[0-9]+)([A-Za-z]*)")
+_SIZE_UNITS: Final[Mapping[str, int]] = {
+    "": 1,
+    **{unit: 1 << 10 * power for power, unit in enumerate("kmgt", 1)},
+    **{unit + "i": 1 << 10 * power for power, unit in enumerate("kmgt", 1)},
+}
+_TIME_UNITS: Final[Mapping[str, int]] = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class Kind(ABC):
+    """How one kind of value is written, checked and shown."""
+
+    @abstractmethod
+    def parse(self, text: str) -> Value:
+        """The value that `text` stands for. Raises ValueError naming what is allowed."""
+
+    @abstractmethod
+    def check(self, value: object) -> None:
+        """Raise ValueError when `value` is not of this kind or out of its range."""
+
+    @abstractmethod
+    def allowed(self) -> str:
+        """What may be written, as the end of the sentence "expected ..."."""
+
+    def show(self, value: Value) -> str:
+        """The text `get-config` gives for `value`; `null` for an empty one."""
+        return str(value) or "null"
+
+    def refusal(self, text: object) -> ValueError:
+        """The error for a value that is not allowed."""
+        return ValueError(f"'{text}' is not allowed here, expected {self.allowed()}")
+
+
+@frozen
+class Boolean(Kind):
+    """`true` or `false`; `yes` and `no` are read too."""
+
+    def parse(self, text: str) -> bool:
+        match text.lower():
+            case "true" | "yes":
+                return True
+            case "false" | "no":
+                return False
+        raise self.refusal(text)
+
+    def check(self, value: object) -> None:
+        if not isinstance(value, bool):
+            raise self.refusal(value)
+
+    def allowed(self) -> str:
+        return "true or false"
+
+    def show(self, value: Value) -> str:
+        return "true" if value else "false"
+
+
+@frozen
+class Integer(Kind):
+    """A whole number from `low` to `high`."""
+
+    low: int
+    high: int
+
+    def parse(self, text: str) -> int:
+        match = _NUMBER.fullmatch(text)
+        factor = match and self.units().get(match[2].lower())
+        if not match or not factor:
+            raise self.refusal(text)
+        value = int(match[1]) * factor
+        if not self.low <= value <= self.high:
+            raise self.refusal(text)
+        return value
+
+    def check(self, value: object) -> None:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self.refusal(value)
+        if not self.low <= value <= self.high:
+            raise self.refusal(value)
+
+    def units(self) -> Mapping[str, int]:
+        """Suffix in lower case -> factor."""
+        return {"": 1}
+
+    def allowed(self) -> str:
+        return f"a whole number from {self.low} to {self.high}"
+
+
+@frozen
+class Size(Integer):
+    """A number of bytes; K, M, G and T multiply by powers of 1024 (Ki, Mi, Gi, Ti likewise)."""
+
+    def units(self) -> Mapping[str, int]:
+        return _SIZE_UNITS
+
+    def allowed(self) -> str:
+        return f"a size from {_short(self.low)} to {_short(self.high)} (suffix K, M, G or T)"
+
+
+@frozen
+class Seconds(Integer):
+    """A number of seconds; s, m, h and d multiply by 1, 60, 3600 and 86400."""
+
+    def units(self) -> Mapping[str, int]:
+        return _TIME_UNITS
+
+    def allowed(self) -> str:
+        return f"seconds from {self.low} to {self.high} (suffix s, m, h or d)"
+
+
+@frozen
+class Choice(Kind):
+    """One word out of a few."""
+
+    options: tuple[str, ...]
+
+    def parse(self, text: str) -> str:
+        if text not in self.options:
+            raise self.refusal(text)
+        return text
+
+    def check(self, value: object) -> None:
+        if value not in self.options:
+            raise self.refusal(value)
+
+    def allowed(self) -> str:
+        if len(self.options) == 1:
+            return self.options[0]
+        return f"{', '.join(self.options[:-1])} or {self.options[-1]}"
+
+
+@frozen
+class Text(Kind):
+    """Any text of at most `longest` bytes without what separates rows: `;`, tab, line end."""
+
+    longest: int = 1023
+
+    def parse(self, text: str) -> str:
+        self.check(text)
+        return text
+
+    def check(self, value: object) -> None:
+        if (
+            not isinstance(value, str)
+            or len(value.encode("utf-8", "surrogateescape")) > self.longest
+        ):
+            raise self.refusal(value)
+        if any(character in ";\n\t\0" for character in value):
+            raise self.refusal(value)
+
+    def allowed(self) -> str:
+        return f"a text of at most {self.longest} bytes without ';', tab or line end"
+
+
+@frozen
+class Texts(Kind):
+    """Several texts: the parameter may be given more than once, each time with one more."""
+
+    def parse(self, text: str) -> tuple[str, ...]:
+        value = (text,)
+        self.check(value)
+        return value
+
+    def check(self, value: object) -> None:
+        if not isinstance(value, tuple):
+            raise self.refusal(value)
+        for text in value:
+            Text().check(text)
+
+    def allowed(self) -> str:
+        return "a text; the parameter may be repeated"
+
+    def show(self, value: Value) -> str:
+        return ",".join(value) if isinstance(value, tuple) and value else "null"
+
+
+def _short(size: int) -> str:
+    for shift, unit in ((40, "T"), (30, "G"), (20, "M"), (10, "K")):
+        if size and size % (1 << shift) == 0:
+            return f"{size >> shift}{unit}"
+    return str(size)

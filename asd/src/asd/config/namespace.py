@@ -1,0 +1,449 @@
+"""The `namespace` context: where records are kept and how long."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import Attribute, define, field, setters
+
+from asd.config.errors import InvalidParameterError
+from asd.config.kinds import U64_MAX
+from asd.config.parameters import (
+    Section,
+    choice,
+    flag,
+    integer,
+    seconds,
+    size,
+    text,
+    texts,
+)
+
+MAX_NAMESPACE_NAME: Final = 31
+MAX_SET_NAME: Final = 63
+TEN_YEARS: Final = 3600 * 24 * 365 * 10
+MEMORY_STRIPES: Final = 8
+"""Stripes `get-config` reports of a memory store; tools count on them."""
+
+ENGINES: Final = ("memory",)
+"""The storage engines of this server."""
+
+_MIB: Final = 1 << 20
+_GIB: Final = 1 << 30
+_NO_XDR: Final = "this server ships no records to other data centres"
+_NO_DEVICE: Final = "this server has no engine on devices"
+_NO_RACKS: Final = "this server knows no racks"
+
+
+@define(on_setattr=setters.frozen)
+class GeoConfig(Section):
+    """`geo2dsphere-within { }`: how regions are covered by cells."""
+
+    strict: bool = flag(True, help="Check points exactly, not only by their cells.")
+    min_level: int = integer(1, 0, 30, dynamic=True, help="Largest cells of a covering.")
+    max_level: int = integer(20, 0, 30, dynamic=True, help="Smallest cells of a covering.")
+    max_cells: int = integer(12, 1, 256, dynamic=True, help="Most cells of a covering.")
+    level_mod: int = integer(1, 1, 3, help="Step between the levels used.")
+    earth_radius_meters: int = integer(6371000, help="Radius for distances.")
+
+    def conflict(self) -> str:
+        """The levels must be in order."""
+        if self.min_level > self.max_level:
+            return f"min-level {self.min_level} is above max-level {self.max_level}"
+        return ""
+
+
+@define(on_setattr=setters.frozen)
+class SetConfig(Section):
+    """`set NAME { }`: what a set does differently from its namespace."""
+
+    name: bytes
+    default_read_touch_ttl_pct: int = integer(
+        0,
+        -1,
+        100,
+        dynamic=True,
+        works=True,
+        help="As in the namespace; 0 = the namespace's, -1 = never.",
+    )
+    default_ttl: int = seconds(
+        0,
+        0,
+        TEN_YEARS,
+        dynamic=True,
+        works=True,
+        help="Life of records written with ttl 0; 0 = the namespace's.",
+    )
+    disable_eviction: bool = flag(dynamic=True, help="Never evict records of the set.")
+    enable_index: bool = flag(dynamic=True, help="Keep a list of the set's records for fast scans.")
+    stop_writes_count: int = integer(
+        0, 0, U64_MAX, dynamic=True, help="Records from which writes are refused; 0 = no limit."
+    )
+    stop_writes_size: int = size(
+        0, 0, U64_MAX, dynamic=True, help="Bytes from which writes are refused; 0 = no limit."
+    )
+
+
+@define(on_setattr=setters.frozen)
+class StorageConfig(Section):
+    """`storage-engine ENGINE { }`."""
+
+    engine: str = field(default="memory")
+    device: tuple[str, ...] = texts(
+        refused=_NO_DEVICE, shown=False, help="Block devices to use; may be repeated."
+    )
+    file: tuple[str, ...] = texts(
+        refused=_NO_DEVICE, shown=False, help="Files to use; may be repeated."
+    )
+    commit_to_device: bool = flag(
+        enterprise=True,
+        refused=_NO_DEVICE,
+        help="Acknowledge a write only when it is on the medium.",
+    )
+    compression: str = choice(
+        "none",
+        "lz4",
+        "snappy",
+        "zstd",
+        dynamic=True,
+        enterprise=True,
+        help="Compress records at rest.",
+    )
+    compression_acceleration: int = integer(
+        0, 0, 65537, dynamic=True, enterprise=True, help="Speed over size, lz4."
+    )
+    compression_level: int = integer(
+        0, 0, 9, dynamic=True, enterprise=True, help="Size over speed, zstd."
+    )
+    data_size: int = size(
+        0, 0, 256 << 40, works=True, help="Memory for records; 0 = as much as there is."
+    )
+    defrag_lwm_pct: int = integer(
+        50, 1, 99, dynamic=True, help="Blocks filled less than this are rewritten."
+    )
+    defrag_queue_min: int = integer(
+        0, dynamic=True, help="Blocks that wait before defragmentation begins."
+    )
+    defrag_sleep: int = integer(1000, dynamic=True, help="Microseconds between blocks.")
+    defrag_startup_minimum: int = integer(0, 0, 99, help="Free space to make before serving.")
+    direct_files: bool = flag(help="Bypass the page cache for files.")
+    disable_odsync: bool = flag(help="Do not sync with every write.")
+    enable_benchmarks_storage: bool = flag(
+        dynamic=True, help="Histograms of the engine's own work."
+    )
+    encryption: str = choice(
+        "none",
+        "aes-128",
+        "aes-256",
+        enterprise=True,
+        refused="this server stores records unencrypted",
+        shown=False,
+        help="Cipher at rest.",
+    )
+    encryption_key_file: str = text(
+        enterprise=True,
+        refused="this server stores records unencrypted",
+        help="File with the key for records at rest.",
+    )
+    encryption_old_key_file: str = text(
+        enterprise=True,
+        refused="this server stores records unencrypted",
+        help="File with the key before.",
+    )
+    evict_used_pct: int = integer(
+        0, 0, 100, dynamic=True, help="Data use from which records are evicted; 0 = never."
+    )
+    filesize: int = size(0, 0, 2 << 40, help="Size of each file.")
+    flush_max_ms: int = integer(
+        1000, 0, 1000, dynamic=True, help="Longest time a partly filled block waits."
+    )
+    flush_size: int = size(
+        _MIB, 4096, 8 * _MIB, dynamic=True, shown=False, help="Bytes written at a time."
+    )
+    max_write_cache: int = size(
+        64 * _MIB, 0, U64_MAX, dynamic=True, help="Blocks waiting to be written."
+    )
+    stop_writes_avail_pct: int = integer(
+        5, 0, 100, dynamic=True, help="Free space under which writes are refused."
+    )
+    stop_writes_used_pct: int = integer(
+        70, 0, 100, dynamic=True, help="Data use from which writes are refused."
+    )
+    tomb_raider_sleep: int = integer(
+        1000, dynamic=True, enterprise=True, help="Microseconds between blocks read for tombstones."
+    )
+
+    @engine.validator
+    def _known(self, _: Attribute[str], value: str) -> None:
+        if value not in ENGINES:
+            raise ValueError(no_such_engine(value))
+
+    def rows(self, prefix: str = "") -> list[tuple[str, str]]:
+        """(name, text): the engine, its stripes, its parameters."""
+        stripes = [(f"{prefix}.stripe[{i}]", f"stripe-{i}") for i in range(MEMORY_STRIPES)]
+        return [(prefix, self.engine), *stripes, *super().rows(prefix + ".")]
+
+
+@define(on_setattr=setters.frozen)
+class NamespaceConfig(Section):
+    """Parameters of one `namespace NAME` context."""
+
+    name: str = field()
+    active_rack: int = integer(
+        0,
+        0,
+        1_000_000,
+        dynamic=True,
+        enterprise=True,
+        refused=_NO_RACKS,
+        help="Rack that holds all masters.",
+    )
+    allow_ttl_without_nsup: bool = flag(
+        dynamic=True, works=True, help="Accept expiring records although nothing removes them."
+    )
+    apply_ttl_reductions: bool = flag(
+        True, dynamic=True, works=True, help="Let a write shorten a record's life."
+    )
+    auto_revive: bool = flag(enterprise=True, help="Bring dead partitions back at start.")
+    background_query_max_rps: int = integer(
+        10000, 1, 1_000_000, dynamic=True, help="Records a second a background query may handle."
+    )
+    conflict_resolution_policy: str = choice(
+        "generation",
+        "last-update-time",
+        dynamic=True,
+        help="Which of two versions of a record wins.",
+    )
+    conflict_resolve_writes: bool = flag(
+        dynamic=True, enterprise=True, refused=_NO_XDR, help="Resolve conflicts bin by bin."
+    )
+    default_read_touch_ttl_pct: int = integer(
+        0,
+        0,
+        100,
+        dynamic=True,
+        works=True,
+        help="A read in the last this many percent of a record's life renews it; 0 = never.",
+    )
+    default_ttl: int = seconds(
+        0,
+        0,
+        TEN_YEARS,
+        dynamic=True,
+        works=True,
+        help="Life of records written with ttl 0; 0 = for ever.",
+    )
+    disable_cold_start_eviction: bool = flag(help="Do not evict while loading.")
+    disable_mrt_writes: bool = flag(
+        dynamic=True, enterprise=True, help="Refuse writes of transactions."
+    )
+    disable_write_dup_res: bool = flag(
+        dynamic=True, help="Write without asking other nodes for newer versions."
+    )
+    disallow_expunge: bool = flag(
+        dynamic=True, enterprise=True, help="Refuse deletes that leave no tombstone."
+    )
+    disallow_null_setname: bool = flag(dynamic=True, help="Refuse records without a set.")
+    enable_benchmarks_batch_sub: bool = flag(
+        dynamic=True, help="Histograms of the stages of batch rows."
+    )
+    enable_benchmarks_ops_sub: bool = flag(
+        dynamic=True, help="Histograms of the stages of background operations."
+    )
+    enable_benchmarks_read: bool = flag(dynamic=True, help="Histograms of the stages of reads.")
+    enable_benchmarks_udf: bool = flag(dynamic=True, help="Histograms of the stages of functions.")
+    enable_benchmarks_udf_sub: bool = flag(
+        dynamic=True, help="Histograms of the stages of background functions."
+    )
+    enable_benchmarks_write: bool = flag(dynamic=True, help="Histograms of the stages of writes.")
+    enable_hist_proxy: bool = flag(
+        dynamic=True, help="Histogram of requests passed to other nodes."
+    )
+    evict_hist_buckets: int = integer(
+        10000,
+        100,
+        10_000_000,
+        dynamic=True,
+        help="Resolution of the histogram eviction works with.",
+    )
+    evict_indexes_memory_pct: int = integer(
+        0, 0, 100, dynamic=True, help="Index memory from which records are evicted; 0 = never."
+    )
+    evict_tenths_pct: int = integer(
+        5, dynamic=True, help="Tenths of a percent of records to evict in a round."
+    )
+    force_long_queries: bool = flag(dynamic=True, help="Run short queries like long ones.")
+    ignore_migrate_fill_delay: bool = flag(
+        dynamic=True, enterprise=True, help="Fill at once in this namespace."
+    )
+    index_stage_size: int = size(_GIB, 128 * _MIB, 16 * _GIB, help="Memory the index grows by.")
+    indexes_memory_budget: int = size(
+        0, 0, U64_MAX, dynamic=True, help="Memory for all indexes; 0 = no limit."
+    )
+    inline_short_queries: bool = flag(dynamic=True, help="Run short queries on the service thread.")
+    max_record_size: int = size(
+        _MIB, 64, 8 * _MIB, dynamic=True, works=True, help="Largest record."
+    )
+    migrate_order: int = integer(5, 1, 10, dynamic=True, help="Which namespace migrates first.")
+    migrate_retransmit_ms: int = integer(
+        5000, dynamic=True, help="Wait before a migrated record is sent again."
+    )
+    migrate_skip_unreadable: bool = flag(
+        dynamic=True, help="Migrate on past records that cannot be read."
+    )
+    migrate_sleep: int = integer(1, dynamic=True, help="Microseconds between migrated records.")
+    mrt_duration: int = seconds(
+        10, 1, 120, dynamic=True, enterprise=True, help="Life of a transaction that names none."
+    )
+    nsup_hist_period: int = seconds(
+        3600, dynamic=True, help="Time between counts of the ttl histogram; 0 = never."
+    )
+    nsup_period: int = seconds(
+        0, dynamic=True, works=True, help="Time between removals of expired records; 0 = never."
+    )
+    nsup_threads: int = integer(
+        1, 1, 128, dynamic=True, help="Threads that remove expired records."
+    )
+    partition_tree_sprigs: int = integer(
+        256, 256, 1 << 28, help="Trees a partition's index is split into."
+    )
+    prefer_uniform_balance: bool = flag(
+        True, dynamic=True, enterprise=True, help="Give every node the same number of partitions."
+    )
+    rack_id: int = integer(
+        0, 0, 1_000_000, dynamic=True, enterprise=True, refused=_NO_RACKS, help="Rack of this node."
+    )
+    read_consistency_level_override: str = choice(
+        "off", "all", "one", dynamic=True, help="Replace the consistency reads ask for."
+    )
+    reject_non_xdr_writes: bool = flag(
+        dynamic=True, refused=_NO_XDR, help="Refuse writes of clients."
+    )
+    reject_xdr_writes: bool = flag(
+        dynamic=True, help="Refuse writes shipped from other data centres."
+    )
+    replication_factor: int = integer(
+        2, 1, 256, help="Copies of each record, this node's included."
+    )
+    sindex_stage_size: int = size(
+        _GIB, 128 * _MIB, 4 * _GIB, help="Memory secondary indexes grow by."
+    )
+    single_query_threads: int = integer(4, 1, 128, dynamic=True, help="Most threads of one query.")
+    stop_writes_sys_memory_pct: int = integer(
+        90, 0, 100, dynamic=True, help="Memory use of the machine from which writes are refused."
+    )
+    strong_consistency: bool = flag(
+        enterprise=True,
+        refused="this server has no strong consistency",
+        help="Never lose or fork a record.",
+    )
+    strong_consistency_allow_expunge: bool = flag(
+        dynamic=True,
+        enterprise=True,
+        help="Allow deletes without tombstone under strong consistency.",
+    )
+    tomb_raider_eligible_age: int = seconds(
+        86400, dynamic=True, enterprise=True, help="Age from which tombstones may go."
+    )
+    tomb_raider_period: int = seconds(
+        86400, dynamic=True, enterprise=True, help="Time between removals of tombstones."
+    )
+    tomb_raider_unmark_threads: int = integer(
+        1, 1, 128, help="Threads that look for needed tombstones."
+    )
+    transaction_pending_limit: int = integer(
+        20, dynamic=True, help="Requests that may wait for one record; 0 = no limit."
+    )
+    truncate_threads: int = integer(4, 1, 128, dynamic=True, help="Threads that truncate.")
+    write_commit_level_override: str = choice(
+        "off", "all", "master", dynamic=True, help="Replace the commit level writes ask for."
+    )
+    xdr_bin_tombstone_ttl: int = seconds(
+        86400, 0, TEN_YEARS, dynamic=True, enterprise=True, help="Life of a deleted bin's trace."
+    )
+    xdr_tomb_raider_period: int = seconds(
+        120, dynamic=True, enterprise=True, help="Time between removals of shipped tombstones."
+    )
+    xdr_tomb_raider_threads: int = integer(
+        1, 1, 128, dynamic=True, enterprise=True, help="Threads that remove shipped tombstones."
+    )
+    geo2dsphere_within: GeoConfig = field(factory=GeoConfig, kw_only=True)
+    index_type: str = choice(
+        "shmem", refused="indexes are in this process's memory", help="Where the primary index is."
+    )
+    sindex_type: str = choice(
+        "shmem", refused="indexes are in this process's memory", help="Where secondary indexes are."
+    )
+    storage_engine: StorageConfig = field(factory=StorageConfig, kw_only=True)
+    sets: dict[bytes, SetConfig] = field(factory=dict, kw_only=True)
+
+    @name.validator
+    def _named(self, _: Attribute[str], value: str) -> None:
+        check_name(value, MAX_NAMESPACE_NAME)
+
+    def default_ttl_of(self, set_name: bytes) -> int:
+        """Seconds a record of the set lives when its write names no ttl; 0 = for ever. O(1)."""
+        own = self.sets.get(set_name)
+        return (own and own.default_ttl) or self.default_ttl
+
+    def read_touch_ttl_pct_of(self, set_name: bytes) -> int:
+        """Percent of life left under which a read renews a record of the set; 0 = never. O(1)."""
+        own = self.sets.get(set_name)
+        return max(0, (own and own.default_read_touch_ttl_pct) or self.default_read_touch_ttl_pct)
+
+    def set_config_of(self, set_name: bytes) -> SetConfig:
+        """The set's own configuration; one that changes nothing when there is none. O(1)."""
+        return self.sets.get(set_name) or SetConfig(set_name)
+
+    def conflict(self) -> str:
+        """Records that expire need something to remove them."""
+        if self.default_ttl and not self.nsup_period and not self.allow_ttl_without_nsup:
+            return "default-ttl without nsup-period needs allow-ttl-without-nsup true"
+        return ""
+
+    def rows(self, prefix: str = "") -> list[tuple[str, str]]:
+        """(name, text) in the order of `get-config`, subsections under their name and a dot."""
+        own = super().rows(prefix)
+        types = len(own) - 2  # index-type and sindex-type stand behind the geo block
+        geo = self.geo2dsphere_within.rows(prefix + "geo2dsphere-within.")
+        return [
+            *own[:types],
+            *geo,
+            *own[types:],
+            *self.storage_engine.rows(prefix + "storage-engine"),
+        ]
+
+    def set(self, name: str, text: str, community: bool = False) -> None:
+        """Change a dynamic parameter; those of a subsection are named bare or with its prefix."""
+        block, _, parameter = name.rpartition(".")
+        if block == "geo2dsphere-within":
+            self.geo2dsphere_within.set(parameter, text, community)
+        elif block == "storage-engine" or (not block and name in StorageConfig.parameters()):
+            self.storage_engine.set(parameter, text, community)
+        else:
+            super().set(name, text, community)
+
+    def set_of_set(self, set_name: bytes, name: str, text: str, community: bool = False) -> None:
+        """Change a dynamic parameter of a set, which need not exist yet."""
+        own = self.sets.get(set_name)
+        if own is None:
+            try:
+                check_name(set_name.decode("utf-8", "surrogateescape"), MAX_SET_NAME)
+            except ValueError as error:
+                raise InvalidParameterError(str(error)) from None
+            own = SetConfig(set_name)
+        own.set(name, text, community)
+        self.sets[set_name] = own
+
+
+def check_name(name: str, longest: int) -> None:
+    """Raise ValueError unless `name` can name a namespace or a set."""
+    if not 0 < len(name.encode("utf-8", "surrogateescape")) <= longest:
+        raise ValueError(f"the name '{name}' must have 1 to {longest} bytes")
+    if name == "null" or any(character in ":;/\n\t\0 " for character in name):
+        raise ValueError(f"'{name}' is no name: no blanks, ':', ';' or '/', and not 'null'")
+
+
+def no_such_engine(engine: str) -> str:
+    """What to say about an engine that this server has not."""
+    return f"no storage engine '{engine}'; the engines of this server: {', '.join(ENGINES)}"

@@ -1,0 +1,168 @@
+"""The `network` context: where the node listens."""
+
+from __future__ import annotations
+
+from attrs import define, field, setters
+
+from asd.config.errors import InvalidParameterError
+from asd.config.kinds import I32_MAX
+from asd.config.parameters import Section, choice, flag, integer, text, texts
+
+ANY = "any"
+NO_TLS = "this server has no TLS"
+
+
+def _tls_port() -> int:
+    port: int = integer(0, 0, 65535, enterprise=True, refused=NO_TLS, help="TLS port; 0 = none.")
+    return port
+
+
+def _tls_name() -> str:
+    name: str = text(
+        enterprise=True, refused=NO_TLS, help="Certificate's name for TLS connections."
+    )
+    return name
+
+
+@define(on_setattr=setters.frozen)
+class NetworkServiceConfig(Section):
+    """`network { service { } }`: where clients connect."""
+
+    port: int = integer(3000, 0, 65535, works=True, help="Port for clients; 0 = any free one.")
+    address: tuple[str, ...] = texts(ANY, works=True, help="Addresses to listen on; `any` = all.")
+    access_port: int = integer(
+        0, 0, 65535, works=True, help="Port to publish; 0 = the port listened on."
+    )
+    access_address: tuple[str, ...] = texts(
+        works=True, help="Addresses to publish instead of those listened on."
+    )
+    alternate_access_port: int = integer(
+        0, 0, 65535, works=True, help="Second port to publish; 0 = the first."
+    )
+    alternate_access_address: tuple[str, ...] = texts(
+        works=True, shown=False, help="Addresses to publish to clients that ask for alternate ones."
+    )
+    tls_port: int = _tls_port()
+    tls_access_port: int = _tls_port()
+    tls_alternate_access_port: int = _tls_port()
+    tls_name: str = _tls_name()
+    disable_localhost: bool = flag(help="Do not listen on the loopback as well.")
+    tls_address: tuple[str, ...] = texts(
+        shown=False, enterprise=True, refused=NO_TLS, help="Addresses for TLS."
+    )
+    tls_access_address: tuple[str, ...] = texts(
+        shown=False, enterprise=True, refused=NO_TLS, help="TLS addresses to publish."
+    )
+    tls_alternate_access_address: tuple[str, ...] = texts(
+        shown=False, enterprise=True, refused=NO_TLS, help="Alternate TLS addresses to publish."
+    )
+    tls_authenticate_client: tuple[str, ...] = texts(
+        shown=False, enterprise=True, refused=NO_TLS, help="Whose certificates are asked for."
+    )
+
+
+@define(on_setattr=setters.frozen)
+class AdminConfig(Section):
+    """`network { admin { } }`: a port of its own for tools."""
+
+    port: int = integer(
+        0, 0, 65535, refused="this server has no admin port", help="Port for tools; 0 = none."
+    )
+    address: tuple[str, ...] = texts(ANY, help="Addresses of the port for tools.")
+    tls_port: int = _tls_port()
+    tls_name: str = _tls_name()
+    disable_localhost: bool = flag(help="Do not listen on the loopback as well.")
+
+
+@define(on_setattr=setters.frozen)
+class HeartbeatConfig(Section):
+    """`network { heartbeat { } }`: how nodes notice each other."""
+
+    mode: str = choice("mesh", "multicast", help="By a list of seeds, or by multicast.")
+    address: tuple[str, ...] = texts(ANY, help="Addresses for heartbeats.")
+    port: int = integer(0, 0, 65535, help="Port for heartbeats; 0 = a node on its own.")
+    mesh_seed_address_port: tuple[str, ...] = texts(
+        shown=False, help="Address and port of a node to begin with; may be repeated."
+    )
+    multicast_group: tuple[str, ...] = texts(shown=False, help="Multicast groups.")
+    multicast_ttl: int = integer(
+        0, 0, 255, shown=False, help="Hops a multicast heartbeat may take."
+    )
+    tls_port: int = _tls_port()
+    tls_name: str = _tls_name()
+    interval: int = integer(150, 50, 600_000, dynamic=True, help="Milliseconds between heartbeats.")
+    timeout: int = integer(
+        10, 3, dynamic=True, help="Missed heartbeats after which a node is gone."
+    )
+    connect_timeout_ms: int = integer(
+        500, 50, dynamic=True, help="Time limit of a connection to a seed."
+    )
+    mtu: int = integer(0, dynamic=True, help="Largest multicast packet; 0 = the interface's.")
+    protocol: str = choice("v3", "none", dynamic=True, help="Protocol version.")
+
+
+@define(on_setattr=setters.frozen)
+class FabricConfig(Section):
+    """`network { fabric { } }`: the connections between nodes."""
+
+    address: tuple[str, ...] = texts(ANY, help="Addresses for the fabric.")
+    tls_port: int = _tls_port()
+    tls_name: str = _tls_name()
+    channel_bulk_fds: int = integer(2, 1, 128, help="Connections for bulk messages.")
+    channel_bulk_recv_threads: int = integer(
+        4, 1, 128, dynamic=True, help="Threads that receive bulk messages."
+    )
+    channel_ctrl_fds: int = integer(1, 1, 128, help="Connections for control messages.")
+    channel_ctrl_recv_threads: int = integer(
+        4, 1, 128, dynamic=True, help="Threads that receive control messages."
+    )
+    channel_meta_fds: int = integer(1, 1, 128, help="Connections for metadata messages.")
+    channel_meta_recv_threads: int = integer(
+        4, 1, 128, dynamic=True, help="Threads that receive metadata messages."
+    )
+    channel_rw_fds: int = integer(8, 1, 128, help="Connections for replica messages.")
+    channel_rw_recv_pools: int = integer(
+        1, 1, 16, help="Pools of threads that receive replica messages."
+    )
+    channel_rw_recv_threads: int = integer(
+        16, 1, 128, dynamic=True, help="Threads that receive replica messages."
+    )
+    keepalive_enabled: bool = flag(True, help="TCP keep-alive on fabric connections.")
+    keepalive_intvl: int = integer(1, 1, I32_MAX, help="Seconds between keep-alive probes.")
+    keepalive_probes: int = integer(
+        10, 1, I32_MAX, help="Lost probes after which a connection is dead."
+    )
+    keepalive_time: int = integer(1, 1, I32_MAX, help="Idle seconds before the first probe.")
+    latency_max_ms: int = integer(5, 0, 1000, help="Expected one-way delay between nodes.")
+    port: int = integer(0, 0, 65535, help="Port for the fabric; 0 = a node on its own.")
+    recv_rearm_threshold: int = integer(
+        1024, 0, 1 << 20, dynamic=True, help="Bytes after which a reader yields."
+    )
+    send_threads: int = integer(8, 1, 128, help="Threads that send fabric messages.")
+
+
+@define(on_setattr=setters.frozen)
+class NetworkConfig(Section):
+    """The `network` context."""
+
+    service: NetworkServiceConfig = field(factory=NetworkServiceConfig, kw_only=True)
+    admin: AdminConfig = field(factory=AdminConfig, kw_only=True)
+    heartbeat: HeartbeatConfig = field(factory=HeartbeatConfig, kw_only=True)
+    fabric: FabricConfig = field(factory=FabricConfig, kw_only=True)
+
+    def rows(self, prefix: str = "") -> list[tuple[str, str]]:
+        """(name, text) of every parameter, each under its block's name and a dot."""
+        return [
+            *self.service.rows(prefix + "service."),
+            *self.admin.rows(prefix + "admin."),
+            *self.heartbeat.rows(prefix + "heartbeat."),
+            *self.fabric.rows(prefix + "fabric."),
+        ]
+
+    def set(self, name: str, text: str, community: bool = False) -> None:
+        """Change a dynamic parameter, named `block.parameter`."""
+        block, _, parameter = name.partition(".")
+        sections: dict[str, Section] = {"heartbeat": self.heartbeat, "fabric": self.fabric}
+        if block not in sections:
+            raise InvalidParameterError(f"'{name}' is not a dynamic parameter")
+        sections[block].set(parameter, text, community)

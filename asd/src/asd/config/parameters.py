@@ -1,0 +1,188 @@
+"""The one table: a section's class body declares its parameters, in the order `get-config` shows.
+
+Each attribute made with `flag`, `integer`, `size`, `seconds`, `choice`, `text` or `texts` is a
+parameter. Its name in the file is the attribute with `-` for `_`. The reader of files, its errors,
+`get-config`, `set-config` and the reference page all work from these declarations.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, Final
+
+from attrs import Attribute, field, fields, frozen
+
+from asd.config.errors import EnterpriseOnlyError, InvalidParameterError
+from asd.config.kinds import (
+    U32_MAX,
+    Boolean,
+    Choice,
+    Integer,
+    Kind,
+    Seconds,
+    Size,
+    Text,
+    Texts,
+    Value,
+)
+
+_KEY: Final = "parameter"
+
+
+class Status(Enum):
+    """What setting a parameter does in this server."""
+
+    IN_EFFECT = "in effect"
+    ACCEPTED = "accepted, no effect"
+    REFUSED = "refused unless it is the default"
+
+
+@frozen
+class Declaration:
+    """What a parameter's declaration says beyond its name and default."""
+
+    kind: Kind
+    help: str
+    dynamic: bool = False
+    enterprise: bool = False
+    works: bool = False
+    refused: str = ""
+    shown: bool = True
+
+
+@frozen
+class Parameter:
+    """A parameter of a section."""
+
+    name: str
+    attribute: str
+    default: Value
+    declaration: Declaration
+
+    @property
+    def kind(self) -> Kind:
+        """How its value is written, checked and shown."""
+        return self.declaration.kind
+
+    @property
+    def status(self) -> Status:
+        """What setting it does in this server."""
+        if self.declaration.refused:
+            return Status.REFUSED
+        return Status.IN_EFFECT if self.declaration.works else Status.ACCEPTED
+
+
+class Section:
+    """A context of the configuration. Its attributes are fixed; only `set` changes dynamic ones."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parameters(cls) -> dict[str, Parameter]:
+        """The section's parameters by their file name, in the order of `get-config`. O(n)."""
+        found = (_parameter(attribute) for attribute in fields(cls))  # type: ignore[arg-type] # each subclass is an attrs class
+        return {parameter.name: parameter for parameter in found if parameter is not None}
+
+    def rows(self, prefix: str = "") -> list[tuple[str, str]]:
+        """(name, text) of each parameter that `get-config` shows. O(n)."""
+        rows = []
+        for parameter in self.parameters().values():
+            value: Value = getattr(self, parameter.attribute)
+            if parameter.declaration.shown or value != parameter.default:
+                rows.append((prefix + parameter.name, parameter.kind.show(value)))
+        return rows
+
+    def set(self, name: str, text: str, community: bool = False) -> None:
+        """Change a dynamic parameter.
+
+        Raises InvalidParameterError for an unknown or static name, a value out of range, or
+        one that does not go with the others; EnterpriseOnlyError where the edition lacks it.
+        """
+        parameter = self.parameters().get(name)
+        if parameter is None or not parameter.declaration.dynamic:
+            raise InvalidParameterError(f"'{name}' is not a dynamic parameter")
+        if parameter.declaration.enterprise and community:
+            raise EnterpriseOnlyError(name)
+        try:
+            value = parameter.kind.parse(text)
+        except ValueError as error:
+            raise InvalidParameterError(f"'{name}': {error}") from None
+        if parameter.declaration.refused and value != parameter.default:
+            raise InvalidParameterError(f"'{name}': {parameter.declaration.refused}")
+        self._change(parameter.attribute, value)
+
+    def conflict(self) -> str:
+        """What in the section's values does not go together; empty when all is well."""
+        return ""
+
+    def _change(self, attribute: str, value: Value) -> None:
+        old = getattr(self, attribute)
+        object.__setattr__(self, attribute, value)
+        if conflict := self.conflict():
+            object.__setattr__(self, attribute, old)
+            raise InvalidParameterError(conflict)
+
+    def __attrs_post_init__(self) -> None:
+        if conflict := self.conflict():
+            raise ValueError(conflict)
+
+
+def flag(default: bool = False, *, help: str, **traits: Any) -> Any:
+    """A parameter that is true or false."""
+    return _declare(default, Declaration(Boolean(), help, **traits))
+
+
+def integer(default: int, low: int = 0, high: int = U32_MAX, *, help: str, **traits: Any) -> Any:
+    """A parameter that is a whole number."""
+    return _declare(default, Declaration(Integer(low, high), help, **traits))
+
+
+def size(default: int, low: int, high: int, *, help: str, **traits: Any) -> Any:
+    """A parameter that is a number of bytes."""
+    return _declare(default, Declaration(Size(low, high), help, **traits))
+
+
+def seconds(default: int, low: int = 0, high: int = U32_MAX, *, help: str, **traits: Any) -> Any:
+    """A parameter that is a number of seconds."""
+    return _declare(default, Declaration(Seconds(low, high), help, **traits))
+
+
+def choice(default: str, *options: str, help: str, **traits: Any) -> Any:
+    """A parameter that is one word out of `default` and `options`."""
+    return _declare(default, Declaration(Choice((default, *options)), help, **traits))
+
+
+def text(default: str = "", longest: int = 1023, *, help: str, **traits: Any) -> Any:
+    """A parameter that is a text."""
+    return _declare(default, Declaration(Text(longest), help, **traits))
+
+
+def texts(*default: str, help: str, **traits: Any) -> Any:
+    """A parameter that may be repeated."""
+    return _declare(default, Declaration(Texts(), help, **traits))
+
+
+def _declare(default: Value, declaration: Declaration) -> Any:
+    return field(
+        default=default,
+        kw_only=True,
+        validator=_check,
+        metadata={_KEY: declaration},
+    )
+
+
+def _check(_: Section, attribute: Attribute[Any], value: object) -> None:
+    declaration: Declaration = attribute.metadata[_KEY]
+    try:
+        declaration.kind.check(value)
+    except ValueError as error:
+        raise ValueError(f"{attribute.name}: {error}") from None
+
+
+def _parameter(attribute: Attribute[Any]) -> Parameter | None:
+    declaration = attribute.metadata.get(_KEY)
+    if declaration is None:
+        return None
+    name = attribute.name.replace("_", "-")
+    default: Value = attribute.default  # type: ignore[assignment]  # `_declare` always gives one
+    return Parameter(name, attribute.name, default, declaration)

@@ -1,0 +1,10 @@
+"""Info: the text commands by which clients and tools ask a node about itself.
+
+Each family of commands is a module with a table `COMMANDS`, name to handler. A handler gets a
+`Request` and returns the value, or raises `OperationError`, which becomes `ERROR:<code>:<message>`.
+"""
+
+from asd.info.commands import COMMANDS, respond
+from asd.info.source import InfoConnection, InfoConnections, InfoNode
+
+__all__ = ["COMMANDS", "InfoConnection", "InfoConnections", "InfoNode", "respond"]

@@ -1,0 +1,118 @@
+"""The table of all commands, and the answer to a request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from aerospike_common.wire.codes import ResultCode
+from aerospike_common.wire.errors import OperationError
+from aerospike_common.wire.info import (
+    InfoCommand,
+    encode_info_reply,
+    info_error,
+    parse_info_command,
+    parse_info_request,
+)
+from asd.info import (
+    configuration,
+    diagnostics,
+    enterprise,
+    identity,
+    latencies,
+    logs,
+    namespaces,
+    partitions,
+    peers,
+    query,
+    sindex,
+    statistics,
+    truncation,
+    udf,
+)
+from asd.info.request import Handler, Request, error_value
+from asd.info.source import InfoConnection, InfoNode
+
+MAX_REQUEST: Final = 2 << 20
+"""Bytes of a request that are looked at: room for the largest module to upload, in base64."""
+
+MAX_REPLY: Final = 16 << 20
+"""Characters after which no further command is answered: a short request can ask for much."""
+
+SUMMARY: Final = (
+    "features",
+    "node",
+    "compatibility-id",
+    "edition",
+    "build_ee_sha",
+    "build_sha",
+    "build_arch",
+    "build_time",
+    "build_os",
+    "build",
+    "version",
+    "statistics",
+    "services-alumni",
+    "services",
+    "partition-generation",
+)
+"""What an empty request asks for."""
+
+
+def _help(request: Request) -> str:
+    return ";".join(sorted(COMMANDS))
+
+
+COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
+    {
+        "help": _help,
+        **identity.COMMANDS,
+        **peers.COMMANDS,
+        **partitions.COMMANDS,
+        **namespaces.COMMANDS,
+        **statistics.COMMANDS,
+        **configuration.COMMANDS,
+        **truncation.COMMANDS,
+        **latencies.COMMANDS,
+        **logs.COMMANDS,
+        **sindex.COMMANDS,
+        **udf.COMMANDS,
+        **query.COMMANDS,
+        **diagnostics.COMMANDS,
+        **enterprise.COMMANDS,
+    }
+)
+"""Command name to handler."""
+
+
+def respond(node: InfoNode, connection: InfoConnection, body: bytes) -> bytes:
+    """The body of the reply to the body of an info request; an empty one asks for a summary.
+
+    Never raises for what a client can send. What goes beyond `MAX_REQUEST` or `MAX_REPLY` is not
+    answered, so that one request can hold up the others only so long.
+    """
+    commands = parse_info_request(body[:MAX_REQUEST]) if body else map(parse_info_command, SUMMARY)
+    return encode_info_reply(_answers(node, connection, commands))
+
+
+def _answers(
+    node: InfoNode, connection: InfoConnection, commands: Iterator[InfoCommand]
+) -> Iterator[tuple[str, str]]:
+    left = MAX_REPLY
+    for command in commands:
+        value = _answer(node, connection, command)
+        yield command.text, value
+        left -= len(command.text) + len(value) + 2
+        if left < 0:
+            return
+
+
+def _answer(node: InfoNode, connection: InfoConnection, command: InfoCommand) -> str:
+    handler = COMMANDS.get(command.name)
+    if handler is None:
+        return info_error(ResultCode.PARAMETER, "unrecognized command")
+    try:
+        return handler(Request(node, connection, command))
+    except OperationError as error:
+        return error_value(error)

@@ -1,0 +1,98 @@
+"""What only the enterprise edition answers: racks, rosters, quiescing, masking, shipping.
+
+The values are those of a node on its own, without strong consistency and without data centres to
+ship to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from aerospike_common.wire.codes import ResultCode
+from aerospike_common.wire.errors import OperationError
+from asd.info.request import Handler, Request, constant
+from asd.namespace import Namespace
+
+
+def _only(handler: Handler) -> Handler:
+    """The handler in the enterprise edition, a refusal in the other."""
+
+    def answer(request: Request) -> str:
+        if request.node.community:
+            raise OperationError(ResultCode.ENTERPRISE_ONLY, "enterprise only")
+        return handler(request)
+
+    return answer
+
+
+def _chosen(request: Request) -> Iterable[tuple[str, Namespace]]:
+    """The namespaces to show with what comes before each: one without, or all with their names."""
+    if "namespace" in request.parameters:
+        return [("", request.namespace())]
+    return [(f"ns={each.name}:", each) for each in request.node.namespaces.values()]
+
+
+def _rack_ids(request: Request) -> str:
+    spaces = request.node.namespaces.values()
+    return ";".join(f"{space.name}:{space.config.rack_id}" for space in spaces)
+
+
+def _racks(request: Request) -> str:
+    return ";".join(
+        f"{prefix}rack_{namespace.config.rack_id}={request.node.node_id}"
+        for prefix, namespace in _chosen(request)
+    )
+
+
+def _roster(request: Request) -> str:
+    """Without strong consistency no roster is kept; only who is there can be told."""
+    return ";".join(
+        f"{prefix}roster=null:pending_roster=null:observed_nodes={request.node.node_id}"
+        for prefix, _ in _chosen(request)
+    )
+
+
+def _roster_set(request: Request) -> str:
+    request.namespace()
+    request.required("nodes")
+    raise OperationError(ResultCode.UNSUPPORTED_FEATURE, "no strong consistency")
+
+
+def _revive(request: Request) -> str:
+    """A node that owns every partition has no dead one."""
+    if "namespace" in request.parameters:
+        request.namespace()
+    return "ok"
+
+
+def _no_data_centre(request: Request) -> str:
+    request.required("dc")
+    raise OperationError(ResultCode.PARAMETER, "DC not found")
+
+
+def _unsupported(request: Request) -> str:
+    raise OperationError(ResultCode.UNSUPPORTED_FEATURE, "not in this server")
+
+
+COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
+    {
+        name: _only(handler)
+        for name, handler in {
+            "rack-ids": _rack_ids,
+            "racks": _racks,
+            "roster": _roster,
+            "roster-set": _roster_set,
+            "quiesce": _unsupported,
+            "quiesce-undo": constant("ok"),
+            "revive": _revive,
+            "feature-key": constant(""),
+            "masking": _unsupported,
+            "masking-show": constant(""),
+            "xdr-dc-state": _no_data_centre,
+            "xdr-get-filter": _no_data_centre,
+            "xdr-set-filter": _no_data_centre,
+        }.items()
+    }
+)

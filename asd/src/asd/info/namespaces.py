@@ -1,0 +1,109 @@
+"""Namespaces and sets: names, state, counters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from asd.config import get_config
+from asd.config.namespace import MEMORY_STRIPES
+from asd.info.names import NAMESPACE_COUNTERS, NAMESPACE_STATE, STRIPE
+from asd.info.request import Handler, Request, pairs, shown, to_bytes, to_text
+from asd.namespace import Namespace
+from storage.index import SetUsage
+
+#: What is neither a count nor 0 in a cluster of one.
+_FIXED: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "ns_cluster_size": 1,
+        "effective_replication_factor": 1,
+        "clock_skew_stop_writes": False,
+        "stop_writes": False,
+        "hwm_breached": False,
+        "truncating": False,
+        "pending_quiesce": False,
+        "effective_is_quiesced": False,
+        "effective_prefer_uniform_balance": False,
+        "data_compression_ratio": "1.000",
+        "record_proto_uncompressed_pct": "0.000",
+        "record_proto_compression_ratio": "1.000",
+        "query_proto_uncompressed_pct": "0.000",
+        "query_proto_compression_ratio": "1.000",
+    }
+)
+
+
+def _namespaces(request: Request) -> str:
+    return ";".join(namespace.name for namespace in request.node.namespaces.values())
+
+
+def _namespace(request: Request) -> str:
+    namespace = request.node.namespaces.get(to_bytes(request.command.arguments))
+    if namespace is None:
+        return "type=unknown"
+    figures = _figures(namespace)
+    rows: list[tuple[str, Any]] = [(name, figures.get(name, 0)) for name in NAMESPACE_STATE]
+    rows += _stripes(figures)
+    rows += [(name, figures.get(name, 0)) for name in NAMESPACE_COUNTERS]
+    rows += get_config(request.node.config, "namespace", namespace.name)
+    return pairs(rows)
+
+
+def _figures(namespace: Namespace) -> dict[str, Any]:
+    """All that the namespace and its engine know, by the names of info."""
+    figures = {**_FIXED, **namespace.statistics.flat(), **namespace.engine.statistics()}
+    figures["current_time"] = namespace.clock.epoch_s()
+    figures["master_objects"] = figures["objects"]
+    figures["master_tombstones"] = figures["tombstones"]
+    return figures
+
+
+def _stripes(figures: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The engine is not striped: the first stripe that tools expect stands for all of it."""
+    first = {**figures, "used_bytes": figures.get("data_used_bytes", 0)}
+    for stripe in range(MEMORY_STRIPES):
+        for name in STRIPE:
+            value = 0 if stripe else first.get(name, 0)
+            yield f"storage-engine.stripe[{stripe}].{name}", value
+
+
+def _sets(request: Request) -> str:
+    name, _, set_name = request.command.arguments.partition("/")
+    if not name:
+        return "".join(_set_rows(each) for each in request.node.namespaces.values())
+    namespace = request.node.namespaces.get(to_bytes(name))
+    if namespace is None:
+        return "ns_type=unknown"
+    if request.command.arguments == name:
+        return _set_rows(namespace)
+    found = namespace.find_set(to_bytes(set_name)) if set_name else None
+    return "" if found is None else _set_row(namespace, found)
+
+
+def _set_rows(namespace: Namespace) -> str:
+    return "".join(
+        f"ns={namespace.name}:set={to_text(name)}:{_set_row(namespace, set_id)}"
+        for set_id, name in enumerate(namespace.set_names)
+        if name
+    )
+
+
+def _set_row(namespace: Namespace, set_id: int) -> str:
+    usage = namespace.engine.index.sets.get(set_id) or SetUsage()
+    rows = [
+        ("objects", usage.objects),
+        ("tombstones", usage.tombstones),
+        ("data_used_bytes", usage.bytes),
+        ("truncate_lut", 0),
+        ("sindexes", 0),
+        ("index_populating", False),
+        ("truncating", False),
+        *namespace.config.set_config_of(namespace.set_names[set_id]).rows(),
+    ]
+    return ":".join(f"{name}={shown(value)}" for name, value in rows) + ";"
+
+
+COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
+    {"namespaces": _namespaces, "namespace": _namespace, "sets": _sets}
+)

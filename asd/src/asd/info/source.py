@@ -1,0 +1,81 @@
+"""What info needs to know of a node and of the connection that asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+from asd.config import Config
+from asd.histogram import Histogram
+from asd.namespace import Namespace
+from asd.statistics import ServiceStatistics
+from citrusleaf.cf_clock import Clock
+
+
+class InfoConnection(Protocol):
+    """A client connection as info sees it."""
+
+    user_agent: str | None
+    """What the client said of itself, in base64; None while it said nothing."""
+
+    @property
+    def local_host(self) -> str:
+        """The node's own address at which the client reached it."""
+
+
+class InfoConnections(Protocol):
+    """The open client connections."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[InfoConnection]: ...
+
+
+class InfoNode(Protocol):
+    """A node as info sees it. The attributes are read at each request, never kept."""
+
+    @property
+    def node_id(self) -> str:
+        """At most 16 upper-case hexadecimal digits, no leading zero."""
+
+    @property
+    def config(self) -> Config:
+        """The configuration in effect."""
+
+    @property
+    def community(self) -> bool:
+        """True for the community edition."""
+
+    @property
+    def clock(self) -> Clock:
+        """The node's clock."""
+
+    @property
+    def started_ms(self) -> int:
+        """When the node started, on the clock's monotonic scale."""
+
+    @property
+    def namespaces(self) -> Mapping[bytes, Namespace]:
+        """The namespaces by name, in the order of the configuration."""
+
+    @property
+    def statistics(self) -> ServiceStatistics:
+        """The node's own counters."""
+
+    @property
+    def connections(self) -> InfoConnections:
+        """The client connections that are open."""
+
+    @property
+    def addresses(self) -> Sequence[str] | None:
+        """The hosts listened on; None = all of the machine's."""
+
+    @property
+    def port(self) -> int:
+        """The port listened on."""
+
+    def histograms(self) -> Sequence[Histogram]:
+        """All latency histograms."""
+
+    def apply_configuration(self) -> None:
+        """Take up a configuration that has changed."""

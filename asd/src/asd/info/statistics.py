@@ -1,0 +1,94 @@
+"""The node's own statistics, and the remarks it makes on its health."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from attrs import asdict
+
+from aerospike_common.wire.codes import ResultCode
+from aerospike_common.wire.errors import OperationError
+from asd.info.identity import COMPATIBILITY_ID, cluster_key
+from asd.info.names import SERVICE
+from asd.info.request import Handler, Request, constant, pairs
+
+#: What is neither a count nor 0 in a cluster of one.
+_FIXED: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "failed_best_practices": False,
+        "cluster_size": 1,
+        "cluster_generation": 1,
+        "cluster_min_compatibility_id": COMPATIBILITY_ID,
+        "cluster_max_compatibility_id": COMPATIBILITY_ID,
+        "cluster_integrity": True,
+        "cluster_is_member": True,
+        "cluster_duplicate_nodes": "null",
+        "cluster_clock_skew_outliers": "null",
+        "batch_index_queue": "0:0",
+        "batch_index_proto_uncompressed_pct": "0.000",
+        "batch_index_proto_compression_ratio": "1.000",
+        "migrate_allowed": True,
+    }
+)
+
+
+def statistics(request: Request) -> str:
+    """All figures of the node, in the order tools know."""
+    figures = _figures(request)
+    return pairs((name, figures.get(name, 0)) for name in SERVICE)
+
+
+def _figures(request: Request) -> dict[str, Any]:
+    node = request.node
+    indexes = [namespace.engine.index for namespace in node.namespaces.values()]
+    uptime_s = (node.clock.monotonic_ms() - node.started_ms) // 1000
+    return {
+        **_FIXED,
+        **asdict(node.statistics),
+        **_memory(),
+        "cluster_key": cluster_key(request),
+        "cluster_principal": node.node_id,
+        "paxos_principal": node.node_id,
+        "uptime": uptime_s,
+        "time_since_rebalance": uptime_s,
+        "objects": sum(index.objects for index in indexes),
+        "tombstones": sum(index.tombstones for index in indexes),
+        "client_connections": len(node.connections),
+    }
+
+
+def _memory() -> dict[str, int]:
+    """The machine's free memory, where the operating system tells."""
+    try:
+        free = os.sysconf("SC_AVPHYS_PAGES")
+        total = os.sysconf("SC_PHYS_PAGES")
+        page_size = os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return {}
+    free_kbytes, free_pct = free * page_size // 1024, 100 * free // total
+    return {
+        "system_free_mem_kbytes": free_kbytes,
+        "system_free_mem_pct": free_pct,
+        "host_free_mem_kbytes": free_kbytes,
+        "host_free_mem_pct": free_pct,
+    }
+
+
+def _get_stats(request: Request) -> str:
+    if request.required("context") != "xdr":
+        raise OperationError(ResultCode.PARAMETER, "unknown context")
+    return ""
+
+
+COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
+    {
+        "statistics": statistics,
+        "get-stats": _get_stats,
+        "best-practices": constant("failed_best_practices=none"),
+        "health-outliers": constant(""),
+        "health-stats": constant(""),
+    }
+)

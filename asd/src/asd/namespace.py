@@ -1,0 +1,153 @@
+"""A namespace: its records, its sets, its counters and the rules of time that hold in it."""
+
+from __future__ import annotations
+
+from aerospike_common.wire.codes import ResultCode
+from aerospike_common.wire.errors import OperationError
+from asd.config import NamespaceConfig
+from asd.group_commit import GroupCommit
+from asd.histogram import Histogram
+from asd.record import KEY_STORED
+from asd.statistics import NamespaceStatistics
+from citrusleaf.cf_clock import Clock
+from cluster import PartitionMap
+from storage.engine import Engine, OutOfSpace, Record
+
+TTL_NEVER = 0xFFFFFFFF
+TTL_KEEP = 0xFFFFFFFE
+TTL_MAX_S = 3600 * 24 * 365 * 10
+
+MAX_SETS = 4095
+"""Sets a namespace can hold besides the nameless one."""
+
+
+class Namespace:
+    """The state of one namespace on this node. Owned by the loop's thread."""
+
+    def __init__(
+        self,
+        config: NamespaceConfig,
+        engine: Engine,
+        clock: Clock,
+        group_commit: GroupCommit,
+        *,
+        community: bool,
+    ) -> None:
+        self.name = config.name
+        self.config = config
+        self.engine = engine
+        self.clock = clock
+        self.group_commit = group_commit
+        self.community = community
+        self.partition_map = PartitionMap.single_node()
+        self.statistics = NamespaceStatistics()
+        self.set_names = [b""]
+        self._set_ids: dict[bytes, int] = {b"": 0}
+        self.read_latency = Histogram(f"{{{config.name}}}-read")
+        self.write_latency = Histogram(f"{{{config.name}}}-write")
+        self.batch_sub_read_latency = Histogram(f"{{{config.name}}}-batch-sub-read")
+        self.batch_sub_write_latency = Histogram(f"{{{config.name}}}-batch-sub-write")
+
+    # ------------------------------------------------------------------ sets
+
+    def find_set(self, name: bytes) -> int | None:
+        """The set's number in the index, or None while nothing was ever written to it."""
+        return self._set_ids.get(name)
+
+    def intern_set(self, name: bytes) -> int:
+        """The set's number, given on first use. Raises PARAMETER when there are too many sets."""
+        number = self._set_ids.get(name)
+        if number is None:
+            if len(self.set_names) > MAX_SETS:
+                raise OperationError(ResultCode.PARAMETER, f"more than {MAX_SETS} sets")
+            number = self._set_ids[name] = len(self.set_names)
+            self.set_names.append(name)
+        return number
+
+    # --------------------------------------------------------------- records
+
+    def load(self, digest: bytes, now_s: int) -> Record | None:
+        """The live record: None when absent or expired. Raises NotResident when it would block."""
+        record = self.engine.get(digest)
+        if record is not None and 0 < record[1] < now_s:
+            return None
+        return record
+
+    def store(
+        self,
+        digest: bytes,
+        generation: int,
+        void_time: int,
+        set_name: bytes,
+        key_stored: bool,
+        payload: bytes,
+    ) -> None:
+        """Write the whole record. Raises OperationError(OUT_OF_SPACE)."""
+        set_id = self.intern_set(set_name)
+        flags = KEY_STORED if key_stored else 0
+        now_ms = self.clock.epoch_ms()
+        try:
+            self.engine.put(digest, generation, void_time, now_ms, set_id, flags, payload)
+        except OutOfSpace as error:
+            raise OperationError(ResultCode.OUT_OF_SPACE, str(error)) from error
+
+    def touch(self, digest: bytes, record: Record, void_time: int) -> None:
+        """Give a record another void-time; nothing else changes."""
+        generation, _, _, set_id, flags, payload = record
+        now_ms = self.clock.epoch_ms()
+        self.engine.put(digest, generation, void_time, now_ms, set_id, flags, payload)
+
+    def remove(self, digest: bytes) -> bool:
+        """Take the record out. True if there was one, live or expired."""
+        return self.engine.remove(digest)
+
+    def reset(self) -> None:
+        """As new: no records, no sets, no counts."""
+        self.engine.clear()
+        self.statistics = NamespaceStatistics()
+        self.set_names = [b""]
+        self._set_ids = {b"": 0}
+        for histogram in self.histograms():
+            histogram.clear()
+
+    def histograms(self) -> tuple[Histogram, ...]:
+        """All latency histograms, in the order that `latencies:` lists them."""
+        return (
+            self.read_latency,
+            self.write_latency,
+            self.batch_sub_read_latency,
+            self.batch_sub_write_latency,
+        )
+
+    # ------------------------------------------------------------------ time
+
+    def void_time(self, ttl: int, set_name: bytes, old_void_time: int | None, now_s: int) -> int:
+        """The void-time (seconds since 2010, 0 = never) a write asks for with `ttl`.
+
+        `old_void_time` is that of the record being written, None for a new one. Raises PARAMETER
+        for a ttl over ten years, FORBIDDEN for an expiring record in a namespace without expiry.
+        """
+        if ttl == TTL_KEEP:
+            if old_void_time is not None:
+                return old_void_time
+            ttl = 0
+        if ttl == 0:
+            ttl = self.config.default_ttl_of(set_name)
+            if ttl == 0:
+                return 0
+        if ttl == TTL_NEVER:
+            return 0
+        if ttl > TTL_MAX_S:
+            raise OperationError(ResultCode.PARAMETER, f"ttl {ttl} is over ten years")
+        if not self.config.nsup_period and not self.config.allow_ttl_without_nsup:
+            raise OperationError(ResultCode.FORBIDDEN, "ttl without nsup-period")
+        return self._reduced(now_s + ttl, old_void_time)
+
+    def _reduced(self, void_time: int, old_void_time: int | None) -> int:
+        if old_void_time is None or (old_void_time and void_time >= old_void_time):
+            return void_time
+        if not self.config.apply_ttl_reductions:
+            self.statistics.ttl_reductions_ignored += 1
+            return old_void_time
+        self.statistics.ttl_reductions_applied += 1
+        return void_time

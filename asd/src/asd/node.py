@@ -1,0 +1,148 @@
+"""A node: the parts of the server, assembled. It owns everything and starts and stops it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from itertools import chain
+
+from asd.bins.expressions import ExpressionCache
+from asd.config import Config, NamespaceConfig
+from asd.connections import Connections
+from asd.engines import make_engine
+from asd.group_commit import GroupCommit
+from asd.histogram import NS_PER_MS, NS_PER_US, Histogram
+from asd.namespace import Namespace
+from asd.nsup import Nsup
+from asd.plans import Plans
+from asd.service import Connection
+from asd.statistics import ServiceStatistics
+from asd.transaction_threads import TransactionThreads
+from citrusleaf.cf_clock import Clock
+
+log = logging.getLogger("asd.node")
+
+EXPRESSIONS_KEPT = 1024
+STOP_GRACE_S = 0.5
+"""How long replies already made may take to leave before connections are cut."""
+
+
+def listening_addresses(configured: tuple[str, ...]) -> list[str] | None:
+    """What to bind for the configured addresses; None = all there are."""
+    return None if "any" in configured else list(configured)
+
+
+class Node:
+    """One server. Lives on one event loop; nothing outside it is shared with other nodes.
+
+    `machine_id` tells machines apart (a MAC address, say); with the port it makes the node id.
+    """
+
+    def __init__(self, config: Config, clock: Clock, *, machine_id: int) -> None:
+        self.config = config
+        self.clock = clock
+        self.community = config.community
+        self.statistics = ServiceStatistics()
+        self.expressions = ExpressionCache(EXPRESSIONS_KEPT)
+        self.transaction_threads = TransactionThreads(
+            config.service.transaction_queues, config.service.transaction_threads_per_queue
+        )
+        self.namespaces: dict[bytes, Namespace] = {
+            spec.name.encode(): self._namespace(spec) for spec in config.namespaces.values()
+        }
+        self.batch_index_latency = Histogram("batch-index")
+        self.measured: list[Histogram] = []
+        self.plans = Plans(self)
+        self.connections = Connections(self)
+        self.started_ms = clock.monotonic_ms()
+        self.addresses = listening_addresses(config.network.service.address)
+        self.port = config.network.service.port
+        self._machine_id = machine_id
+        self._server: asyncio.Server | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def _namespace(self, config: NamespaceConfig) -> Namespace:
+        engine = make_engine(config)
+        commit = GroupCommit(engine.sync, self.transaction_threads)
+        return Namespace(config, engine, self.clock, commit, community=self.community)
+
+    @property
+    def node_id(self) -> str:
+        """Upper-case hex: the configured id, or port and machine."""
+        return self.config.service.node_id or f"{self.port:X}{self._machine_id:012X}"
+
+    # --------------------------------------------------------------- life
+
+    async def start(self) -> None:
+        """Open the namespaces, then the port. Raises OSError when the port cannot be had."""
+        for namespace in self.namespaces.values():
+            namespace.engine.open()
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: Connection(self), self.addresses, self.port, backlog=1024
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+        self.apply_configuration()
+        self._tasks = [loop.create_task(Nsup(space).run()) for space in self.namespaces.values()]
+        self._tasks.append(loop.create_task(self._tick()))
+        self._tasks.append(loop.create_task(self.connections.reap()))
+        log.info("node %s serves port %d of %s", self.node_id, self.port, self.addresses or "all")
+
+    async def stop(self) -> None:
+        """Answer what has come, close the port and the namespaces."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._server is not None:
+            self._server.close()
+        await self.connections.close(STOP_GRACE_S)
+        self.transaction_threads.stop()
+        for namespace in self.namespaces.values():
+            namespace.engine.close()
+
+    def reset(self) -> None:
+        """Empty all namespaces, and count from zero again."""
+        for namespace in self.namespaces.values():
+            namespace.reset()
+        self.plans.clear()
+
+    # ------------------------------------------------------- configuration
+
+    def apply_configuration(self) -> None:
+        """Take up a configuration that has changed."""
+        unit = NS_PER_US if self.config.service.microsecond_histograms else NS_PER_MS
+        for histogram in self.histograms():
+            if histogram.unit_ns != unit:
+                histogram.unit_ns = unit
+                histogram.clear()
+        self.plans.clear()
+
+    # ---------------------------------------------------------- histograms
+
+    def histograms(self) -> list[Histogram]:
+        """All latency histograms, in the order that `latencies:` lists them."""
+        of_namespaces = (namespace.histograms() for namespace in self.namespaces.values())
+        return [self.batch_index_latency, *chain.from_iterable(of_namespaces)]
+
+    def measure(self, histogram: Histogram, count: int = 1) -> None:
+        """Transactions were answered; how long they took is known when the replies are sent
+        (`settle`)."""
+        if not histogram.pending:
+            self.measured.append(histogram)
+        histogram.pending += count
+
+    def settle(self, started_ns: int) -> None:
+        """The replies made since `started_ns` are on their way: count how long they took."""
+        measured = self.measured
+        if measured:
+            duration = self.clock.monotonic_ns() - started_ns
+            for histogram in measured:
+                histogram.settle(duration)
+            measured.clear()
+
+    async def _tick(self) -> None:
+        while True:
+            now = self.clock.monotonic_ns()
+            for histogram in self.histograms():
+                histogram.tick(now)
+            await asyncio.sleep(self.config.service.ticker_interval)

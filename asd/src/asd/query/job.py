@@ -1,0 +1,101 @@
+"""What is known of one query while it runs and for a while after: the row of `query-show`."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from attrs import define
+
+from asd.query.request import QueryRequest
+
+
+class Status(Enum):
+    """How a query stands; the values are what `query-show` says."""
+
+    ACTIVE = "active(ok)"
+    OK = "done(ok)"
+    ABORTED = "done(user-aborted)"
+    RESPONSE_ERROR = "done(abandoned-response-error)"
+    RESPONSE_TIMEOUT = "done(abandoned-response-timeout)"
+    UNKNOWN = "done(abandoned-unknown)"
+
+
+class JobType(Enum):
+    """What a query does with its records; the values are what `query-show` says."""
+
+    BASIC = "basic"
+    AGGREGATION = "aggregation"
+    BACKGROUND_UDF = "background-udf"
+    BACKGROUND_OPS = "background-ops"
+
+
+@define
+class QueryJob:
+    """One query's figures. Times are milliseconds on the node's monotonic clock."""
+
+    request: QueryRequest
+    namespace: str
+    job_type: JobType
+    peer: str
+    """Host and port of the client."""
+    started_ms: int
+    index_name: str = ""
+    """The secondary index used; empty for a query of the primary index."""
+    rows: tuple[tuple[str, str], ...] = ()
+    """What only queries of some types show, as (name, value)."""
+    status: Status = Status.ACTIVE
+    finished_ms: int | None = None
+    partitions_done: int = 0
+    throttled: int = 0
+    filtered_meta: int = 0
+    filtered_bins: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    net_io_bytes: int = 0
+    abort_wanted: bool = False
+
+    @property
+    def trid(self) -> int:
+        """The id that the client chose."""
+        return self.request.trid
+
+    @property
+    def progress_pct(self) -> float:
+        """Share of the partitions asked for that are done."""
+        wanted = len(self.request.partitions)
+        if self.status is Status.OK or not wanted:
+            return 100.0
+        return 100.0 * self.partitions_done / wanted
+
+    def show(self, now_ms: int) -> str:
+        """The row of `query-show`."""
+        request = self.request
+        ended = now_ms if self.finished_ms is None else self.finished_ms
+        host, _, port = self.peer.rpartition(":")
+        rows: list[tuple[str, object]] = [("trid", self.trid), ("ns", self.namespace)]
+        if request.set_name:
+            rows.append(("set", request.set_name.decode("utf-8", "surrogateescape")))
+        if self.index_name:
+            rows.append(("sindex-name", self.index_name))
+        if self.job_type is JobType.BASIC:
+            rows.append(("n-pids-requested", len(request.partitions) - request.resumed))
+            rows.append(("n-keyds-requested", request.resumed))
+        rows += [
+            ("rps", request.records_per_second),
+            ("active-threads", int(self.finished_ms is None)),
+            ("status", self.status.value),
+            ("job-progress", f"{self.progress_pct:.2f}"),
+            ("run-time", ended - self.started_ms),
+            ("time-since-done", now_ms - ended),
+            ("recs-throttled", self.throttled),
+            ("recs-filtered-meta", self.filtered_meta),
+            ("recs-filtered-bins", self.filtered_bins),
+            ("recs-succeeded", self.succeeded),
+            ("recs-failed", self.failed),
+            ("from", f"{host}+{port}"),
+            ("job-type", self.job_type.value),
+            ("net-io-bytes", self.net_io_bytes),
+            ("socket-timeout", request.socket_timeout_ms),
+            *self.rows,
+        ]
+        return ":".join(f"{name}={value}" for name, value in rows)

@@ -1,0 +1,110 @@
+"""The queries of a node: which run, which ran, and how they share the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Final
+
+from aerospike_common.wire.codes import ResultCode
+from aerospike_common.wire.errors import OperationError
+from asd.query.job import QueryJob, Status
+
+if TYPE_CHECKING:
+    from asd.node import Node
+
+log = logging.getLogger("asd.query")
+
+SLICE_S: Final = 0.001
+"""What all running queries together may take of the loop between two turns of it."""
+
+MIN_SLICE_S: Final = 0.0002
+"""What one of many still gets: less, and starting and stopping would be most of it."""
+
+
+class QueryManager:
+    """The queries of one node."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._active: dict[int, QueryJob] = {}
+        self._done: dict[int, QueryJob] = {}  # oldest first
+        self._short = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # ------------------------------------------------------------ registering
+
+    def check(self, trid: int) -> None:
+        """Raises PARAMETER for an id in use or remembered, FORBIDDEN when too many queries run."""
+        if trid in self._active or trid in self._done:
+            raise OperationError(ResultCode.PARAMETER, f"query {trid} exists")
+        if len(self._active) >= self._node.config.service.query_threads_limit:
+            raise OperationError(ResultCode.FORBIDDEN, "too many queries run")
+
+    def add(self, job: QueryJob) -> None:
+        """A query begins. Raises as `check`. A short one is counted, but not listed."""
+        if job.request.short:
+            self._short += 1
+            return
+        self.check(job.trid)
+        self._active[job.trid] = job
+
+    def finish(self, job: QueryJob, status: Status) -> None:
+        """A query that was added has ended."""
+        job.status = status
+        job.finished_ms = self._node.clock.monotonic_ms()
+        if job.request.short:
+            self._short -= 1
+            return
+        del self._active[job.trid]
+        self._done[job.trid] = job
+        while len(self._done) > self._node.config.service.query_max_done:
+            del self._done[next(iter(self._done))]
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something in the background until it ends or the node stops."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        """End what runs in the background."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # --------------------------------------------------------------- fairness
+
+    @property
+    def slice_s(self) -> float:
+        """Seconds for which one query may now hold the loop."""
+        return max(MIN_SLICE_S, SLICE_S / max(1, len(self._active) + self._short))
+
+    # ------------------------------------------------------------------- info
+
+    @property
+    def long_active(self) -> int:
+        """Queries that run, short ones apart."""
+        return len(self._active)
+
+    def show(self, trid: int | None = None) -> list[str]:
+        """The rows of all queries, or of the one with this id: those running first."""
+        now_ms = self._node.clock.monotonic_ms()
+        jobs = [*self._active.values(), *reversed(self._done.values())]
+        return [job.show(now_ms) for job in jobs if trid is None or job.trid == trid]
+
+    def abort(self, trid: int) -> bool:
+        """Make a running query end; False when there is none of this id."""
+        job = self._active.get(trid)
+        if job is None:
+            return False
+        job.abort_wanted = True
+        return True
+
+    def abort_all(self) -> int:
+        """Make all running queries end; how many there were."""
+        for job in self._active.values():
+            job.abort_wanted = True
+        return len(self._active)

@@ -1,0 +1,140 @@
+"""The way through an index: its entries in batches, in the order that resuming relies on.
+
+A batch is whole partitions as long as these are small, and is taken and used between two turns of
+the loop: nothing changes meanwhile. A partition too large for that is a list of digests taken at
+once and looked up piece by piece, so what comes or goes meanwhile may be missed or seen, and what
+stays is seen once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import compress
+from typing import Final, NamedTuple, Protocol
+
+from asd.query.request import Resume
+from storage.bulk import column, entries_at, partition_entries
+from storage.engine import TOMBSTONE
+from storage.index import ENTRY_SIZE, PrimaryIndex
+
+BATCH: Final = 256
+"""Entries that make a batch, if there are so many."""
+
+LARGE: Final = 1024
+"""A partition with more entries is taken piece by piece."""
+
+_DIGEST_SIZE: Final = 20
+_FLAGS: Final = 28  # in an index entry
+
+
+class Batch(NamedTuple):
+    """Index entries of 64 bytes, and their values in an index query."""
+
+    entries: list[bytes]
+    bvals: list[int] | None
+
+    def select(self, wanted: list[bool]) -> Batch:
+        """Those whose place in `wanted` is true."""
+        bvals = None if self.bvals is None else list(compress(self.bvals, wanted))
+        return Batch(list(compress(self.entries, wanted)), bvals)
+
+    def first(self, count: int) -> Batch:
+        """The first so many."""
+        return Batch(self.entries[:count], None if self.bvals is None else self.bvals[:count])
+
+
+class Walk(Protocol):
+    """A way through the entries that a query may want."""
+
+    partitions_done: int
+    """How many of its partitions lie behind it."""
+
+    def next(self, count: int) -> Batch | None:
+        """Some more entries, about `count`; None at the end."""
+
+
+class PrimaryWalk:
+    """The entries of partitions, each from its highest digest down. Tombstones are among them.
+
+    `partitions`  partition to the digest behind which to go on, or None
+    `members`     where there is a set index: the slots of its entries in a partition
+    """
+
+    def __init__(
+        self,
+        index: PrimaryIndex,
+        partitions: Mapping[int, Resume | None],
+        members: SetMembers | None = None,
+    ) -> None:
+        self.partitions_done = 0
+        self._index = index
+        self._members = members
+        self._ahead: Iterator[tuple[int, Resume | None]] = iter(partitions.items())
+        self._rest: list[bytes] = []  # digests of a large partition, the next one last
+
+    def next(self, count: int) -> Batch | None:
+        """Some more entries, about `count`; None at the end."""
+        entries: list[bytes] = []
+        while len(entries) < count:
+            if self._rest:
+                entries += self._look_up(count)
+            elif not self._take_partition(entries):
+                break
+        return Batch(entries, None) if entries else None
+
+    def _take_partition(self, entries: list[bytes]) -> bool:
+        """Add the next partition's entries, or, when it is large, its digests to `_rest`."""
+        ahead = next(self._ahead, None)
+        if ahead is None:
+            return False
+        partition, resume = ahead
+        self.partitions_done += 1
+        found = self._entries(partition)
+        if not found:
+            return True
+        found.sort()
+        if resume is not None:
+            digest = resume[0]
+            found = [entry for entry in found if entry[:_DIGEST_SIZE] < digest]
+        if len(found) > LARGE:
+            self._rest = [entry[:_DIGEST_SIZE] for entry in found]
+        else:
+            found.reverse()
+            entries += found
+        return True
+
+    def _entries(self, partition: int) -> list[bytes]:
+        if self._members is not None:
+            return entries_at(self._index, self._members.slots(partition))
+        return partition_entries(self._index, partition) if self._index.count(partition) else []
+
+    def _look_up(self, count: int) -> list[bytes]:
+        digests = self._rest[: -count - 1 : -1]
+        del self._rest[-count:]
+        return entries_at(self._index, filter(None, map(self._index.find, digests)))
+
+
+class SetMembers(Protocol):
+    """A set index."""
+
+    def slots(self, partition: int) -> list[int]:
+        """The slots of the set's entries in a partition."""
+
+
+def served(joined: bytes, now_s: int, set_id: int | None) -> list[bool] | None:
+    """Which of the index entries laid end to end a query may serve; None = all.
+
+    Left out are tombstones, what has expired, and, unless it is None, all sets but `set_id`.
+    """
+    sets = [] if set_id is None else column(joined, "set_id")
+    times = column(joined, "void_time")
+    flags = joined[_FLAGS::ENTRY_SIZE]
+    in_set = set_id is None or sets.count(set_id) == len(sets)
+    if in_set and max(flags) < TOMBSTONE and min(filter(None, times), default=now_s) >= now_s:
+        return None
+    wanted = [
+        flag < TOMBSTONE and not 0 < time < now_s for flag, time in zip(flags, times, strict=True)
+    ]
+    if in_set:
+        return wanted
+    return [good and its_set == set_id for good, its_set in zip(wanted, sets, strict=True)]

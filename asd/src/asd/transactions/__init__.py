@@ -1,0 +1,1 @@
+"""Transactions on single records: plain functions from a request to a reply."""

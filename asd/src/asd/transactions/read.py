@@ -1,0 +1,88 @@
+"""Reading one record: whole, some bins, operations that read, or only its metadata."""
+
+from __future__ import annotations
+
+from aerospike_common.wire.codes import Info1, Info2, ResultCode
+from aerospike_common.wire.errors import OperationError
+from aerospike_common.wire.message import Op
+from asd.bins.particle import NULL, Particle
+from asd.namespace import TTL_NEVER
+from asd.record import encode_op, without_key
+from asd.transactions.operate import READ_OPS, WRITE_OPS, Operands, check_bin_name
+from asd.transactions.transaction import Refused, Reply, Transaction
+from storage.engine import Record
+
+
+def read(transaction: Transaction) -> Reply:
+    """Answer a read. Raises OperationError with the code of a refusal."""
+    transaction.check_consistency()
+    record = transaction.load()
+    if record is None:
+        return Reply(ResultCode.NOT_FOUND)
+    transaction.check_set(record)
+    transaction.check_key(record)
+    transaction.check_filter(record)
+    _touch(transaction, record)
+    generation, void_time, _, _, flags, payload = record
+    info1 = transaction.message.info1
+    if info1 & Info1.GET_NO_BINS:
+        return Reply(ResultCode.OK, generation, void_time)
+    if info1 & Info1.GET_ALL:
+        body = without_key(payload, flags)
+        return Reply(
+            ResultCode.OK, generation, void_time, int.from_bytes(body[:2], "big"), body[2:]
+        )
+    try:
+        ops = _read_ops(transaction, record)
+    except OperationError as error:
+        raise Refused(error.code, record, str(error)) from error
+    return Reply(ResultCode.OK, generation, void_time, len(ops), b"".join(ops))
+
+
+def _read_ops(transaction: Transaction, record: Record) -> list[bytes]:
+    message = transaction.message
+    if not message.ops:
+        raise OperationError(ResultCode.PARAMETER, "a read of no bins")
+    operands = Operands(transaction.view(record), transaction.expressions)
+    respond_all = message.info2 & Info2.RESPOND_ALL_OPS
+    answers = []
+    for op in message.ops:
+        result = _read_op(operands, op)
+        if result is not None:
+            answers.append(encode_op(op.type, op.name, result))
+        elif respond_all:
+            answers.append(encode_op(op.type, op.name, NULL))
+    return answers
+
+
+def _read_op(operands: Operands, op: Op) -> Particle | None:
+    handler = READ_OPS.get(op.type)
+    if handler is None:
+        reason = "a write op in a read" if op.type in WRITE_OPS else f"unknown op {op.type}"
+        raise OperationError(ResultCode.PARAMETER, reason)
+    check_bin_name(op.name)
+    return handler(operands, op)
+
+
+def _touch(transaction: Transaction, record: Record) -> None:
+    """Renew a record that is read near the end of its life, if set, namespace or command ask so.
+
+    The record keeps its generation and gets the whole time again that its last write gave it.
+    Raises PARAMETER for a percentage over 100.
+    """
+    namespace, void_time = transaction.namespace, record[1]
+    percent = transaction.message.record_ttl
+    if not void_time or percent == TTL_NEVER:
+        return
+    set_name = namespace.set_names[record[3]]
+    percent = percent or namespace.config.read_touch_ttl_pct_of(set_name)
+    if not percent:
+        return
+    if percent > 100:
+        raise Refused(ResultCode.PARAMETER, record, f"read-touch ttl percentage {percent}")
+    ttl = void_time - record[2] // 1000
+    if transaction.now_s < void_time - ttl * percent // 100:
+        namespace.statistics.read_touch_skip += 1
+        return
+    namespace.touch(transaction.digest, record, transaction.now_s + ttl)
+    namespace.statistics.read_touch_success += 1

@@ -1,0 +1,105 @@
+"""What every single-record transaction is given, and what it gives back."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from aerospike_common.wire.codes import FieldType, ResultCode
+from aerospike_common.wire.errors import OperationError
+from aerospike_common.wire.message import Message
+from asd.bins.expressions import ExpressionCache
+from asd.namespace import Namespace
+from asd.record import Bins, stored_key
+from asd.record_view import RecordView
+from asd.statistics import OriginStatistics
+from storage.engine import Record
+
+
+class Reply(NamedTuple):
+    """The answer to one transaction, before it is framed.
+
+    `ops` is the wire form of `n_ops` ops.
+    """
+
+    code: int
+    generation: int = 0
+    void_time: int = 0
+    n_ops: int = 0
+    ops: bytes = b""
+
+
+class Refused(OperationError):
+    """A refusal that echoes the generation and void-time of the record it was about."""
+
+    def __init__(self, code: ResultCode, record: Record, message: str = "") -> None:
+        super().__init__(code, message)
+        self.generation = record[0]
+        self.void_time = record[1]
+
+
+class Transaction:
+    """One command on one record."""
+
+    __slots__ = ("digest", "expressions", "message", "namespace", "now_s", "origin", "set_name")
+
+    def __init__(
+        self,
+        namespace: Namespace,
+        message: Message,
+        digest: bytes,
+        expressions: ExpressionCache,
+        origin: OriginStatistics,
+    ) -> None:
+        self.namespace = namespace
+        self.message = message
+        self.digest = digest
+        self.expressions = expressions
+        self.origin = origin
+        self.set_name = message.fields.get(FieldType.SET, b"")
+        self.now_s = namespace.clock.epoch_s()
+
+    def load(self) -> Record | None:
+        """The live record of this digest, or None."""
+        return self.namespace.load(self.digest, self.now_s)
+
+    def check_set(self, record: Record, *, must_name: bool = False) -> None:
+        """Raises PARAMETER when the command names another set than the record is in.
+
+        A read or delete may leave the set out; a write must name it.
+        """
+        if not self.set_name and not must_name:
+            return
+        if self.namespace.set_names[record[3]] != self.set_name:
+            raise Refused(ResultCode.PARAMETER, record, "the record is in another set")
+
+    def check_key(self, record: Record) -> None:
+        """Raises KEY_MISMATCH when the command's key is not the one stored with the record."""
+        key = self.message.fields.get(FieldType.KEY)
+        if key is None:
+            return
+        stored = stored_key(record[5], record[4])
+        if stored and stored != key:
+            raise Refused(ResultCode.KEY_MISMATCH, record, "another key is stored")
+
+    def check_filter(self, record: Record) -> None:
+        """Raises FILTERED_OUT, or PARAMETER for a broken expression."""
+        wire = self.message.fields.get(FieldType.FILTER)
+        if wire is None:
+            return
+        try:
+            expression = self.expressions.filter(wire)
+        except OperationError as error:
+            raise Refused(error.code, record, str(error)) from error
+        if not expression.matches(self.view(record)):
+            raise Refused(ResultCode.FILTERED_OUT, record)
+
+    def view(self, record: Record | None, bins: Bins | None = None) -> RecordView:
+        """The record as expressions see it; `bins` overrides what is stored."""
+        set_name = self.namespace.set_names[record[3]] if record else self.set_name
+        key = self.message.fields.get(FieldType.KEY, b"") if record is None else None
+        return RecordView(self.digest, record, set_name, self.namespace.clock.epoch_ms(), bins, key)
+
+    def check_consistency(self) -> None:
+        """A community server refuses linearizable reads."""
+        if self.namespace.community and self.message.info3 & 0xC0 == 0x40:
+            raise OperationError(ResultCode.ENTERPRISE_ONLY, "linearizable read")

@@ -1,0 +1,215 @@
+"""Writing one record: put, operate, touch. Either every op is applied or none."""
+
+from __future__ import annotations
+
+from aerospike_common.wire.codes import (
+    FieldType,
+    Info1,
+    Info2,
+    Info3,
+    OpType,
+    ParticleType,
+    ResultCode,
+)
+from aerospike_common.wire.errors import OperationError
+from aerospike_common.wire.message import Message, Op
+from asd.bins.expressions.record import record_size
+from asd.bins.particle import NULL, Particle
+from asd.record import MAX_BINS, Bins, encode_op, pack_payload, stored_key, unpack_bins
+from asd.transactions.operate import READ_OPS, WRITE_OPS, Operands, check_bin_name
+from asd.transactions.transaction import Refused, Reply, Transaction
+from storage.engine import Record
+
+MAX_OPS = 32768
+
+_REPLACE = Info3.CREATE_OR_REPLACE | Info3.REPLACE_ONLY
+_NEEDS_OLD_BINS = frozenset(
+    {
+        OpType.TOUCH,
+        OpType.INCR,
+        OpType.APPEND,
+        OpType.PREPEND,
+        OpType.DELETE_ALL,
+        OpType.CDT_MODIFY,
+        OpType.BIT_MODIFY,
+        OpType.HLL_MODIFY,
+    }
+)
+"""Ops that make no sense in a command that replaces the record."""
+
+
+def write(transaction: Transaction) -> Reply:
+    """Apply a write. Raises OperationError; the record is then unchanged."""
+    message = transaction.message
+    _check_ops(message)
+    record = transaction.load()
+    _check_existence(message, record)
+    if record is None:
+        return _apply(transaction, None, {})
+    _check_record(transaction, record)
+    replaces = message.info3 & _REPLACE
+    try:
+        return _apply(transaction, record, {} if replaces else unpack_bins(record[5]))
+    except OperationError as error:
+        raise Refused(error.code, record, str(error)) from error
+
+
+# ------------------------------------------------------- checks before the record
+
+
+def _check_ops(message: Message) -> None:
+    ops = message.ops
+    if not ops:
+        raise OperationError(ResultCode.PARAMETER, "a write without ops")
+    if len(ops) > MAX_OPS:
+        raise OperationError(ResultCode.PARAMETER, f"more than {MAX_OPS} ops")
+    replaces = bool(message.info3 & _REPLACE)
+    get_all = bool(message.info1 & Info1.GET_ALL)
+    reads_all = answering = 0
+    for op in ops:
+        if replaces and _needs_old_bins(op):
+            raise OperationError(ResultCode.PARAMETER, f"op {op.type} in a replace")
+        check_bin_name(op.name)
+        if op.type in READ_OPS:
+            if not message.info1 & Info1.READ:
+                raise OperationError(ResultCode.PARAMETER, "a read op without the read flag")
+            if op.type == OpType.READ and not op.name and get_all:
+                reads_all += 1
+            else:
+                answering += 1
+        elif op.type in (OpType.CDT_MODIFY, OpType.HLL_MODIFY, OpType.BIT_MODIFY):
+            answering += 1
+    _check_read_all(message, reads_all, answering)
+
+
+def _needs_old_bins(op: Op) -> bool:
+    return op.type in _NEEDS_OLD_BINS or (op.type == OpType.WRITE and op.particle_type == 0)
+
+
+def _check_read_all(message: Message, reads_all: int, answering: int) -> None:
+    if reads_all:
+        if reads_all > 1 or answering or message.info2 & Info2.RESPOND_ALL_OPS:
+            raise OperationError(ResultCode.PARAMETER, "read-all beside other answers")
+    elif message.info1 & Info1.GET_ALL:
+        raise OperationError(ResultCode.PARAMETER, "the get-all flag without a read-all op")
+
+
+def _check_existence(message: Message, record: Record | None) -> None:
+    if record is None:
+        if message.info3 & (Info3.UPDATE_ONLY | Info3.REPLACE_ONLY) or any(
+            op.type == OpType.TOUCH for op in message.ops
+        ):
+            raise OperationError(ResultCode.NOT_FOUND)
+        if not _generation_fits(message, 0):
+            raise OperationError(ResultCode.GENERATION)
+    elif message.info2 & Info2.CREATE_ONLY:
+        raise Refused(ResultCode.RECORD_EXISTS, record)
+
+
+# ------------------------------------------------------- checks on the record
+
+
+def check_generation(message: Message, record: Record) -> None:
+    """Raises GENERATION when the record's generation is not the one the command asks for."""
+    if not _generation_fits(message, record[0]):
+        raise Refused(ResultCode.GENERATION, record)
+
+
+def _generation_fits(message: Message, generation: int) -> bool:
+    if message.info2 & Info2.GENERATION:
+        return message.generation == generation
+    return not message.info2 & Info2.GENERATION_GT or message.generation > generation
+
+
+def _check_record(transaction: Transaction, record: Record) -> None:
+    check_generation(transaction.message, record)
+    transaction.check_set(record, must_name=True)
+    transaction.check_filter(record)
+    transaction.check_key(record)
+
+
+# ---------------------------------------------------------------------- apply
+
+
+def _apply(transaction: Transaction, record: Record | None, bins: Bins) -> Reply:
+    message, namespace = transaction.message, transaction.namespace
+    set_name = namespace.set_names[record[3]] if record else transaction.set_name
+    void_time = namespace.void_time(
+        message.record_ttl, set_name, record[1] if record else None, transaction.now_s
+    )
+    key = _key_to_store(message, record)
+    answers = _apply_ops(transaction, record, bins)
+    if not bins:
+        return _delete_empty(transaction, record, answers)
+    _check_size(transaction, void_time, set_name, key, bins)
+    generation = record[0] % 65535 + 1 if record else 1
+    namespace.store(
+        transaction.digest,
+        generation,
+        void_time,
+        set_name,
+        bool(key),
+        pack_payload(bins, key),
+    )
+    return Reply(ResultCode.OK, generation, void_time, len(answers), b"".join(answers))
+
+
+def _key_to_store(message: Message, record: Record | None) -> bytes:
+    """The command's key, else the one stored. Raises UNSUPPORTED_FEATURE for a broken key."""
+    key = message.fields.get(FieldType.KEY)
+    if not key:
+        return stored_key(record[5], record[4]) if record else b""
+    if key[0] in (ParticleType.INTEGER, ParticleType.DOUBLE) and len(key) != 9:
+        raise OperationError(
+            ResultCode.UNSUPPORTED_FEATURE, f"a number key of {len(key) - 1} bytes"
+        )
+    return key
+
+
+def _apply_ops(transaction: Transaction, record: Record | None, bins: Bins) -> list[bytes]:
+    message = transaction.message
+    operands = Operands(transaction.view(record, bins), transaction.expressions, bins)
+    respond_all = message.info2 & Info2.RESPOND_ALL_OPS
+    get_all = message.info1 & Info1.GET_ALL
+    answers: list[bytes] = []
+    for op in message.ops:
+        handler = WRITE_OPS.get(op.type)
+        if handler is not None:
+            result = handler(operands, op)
+            if result is not None or (respond_all and op.type != OpType.TOUCH):
+                answers.append(encode_op(op.type, op.name, result or NULL))
+        elif op.type == OpType.READ and not op.name and get_all:
+            answers.extend(encode_op(OpType.READ, name, value) for name, value in bins.items())
+        else:
+            handler = READ_OPS.get(op.type)
+            if handler is None:
+                raise OperationError(ResultCode.PARAMETER, f"unknown op {op.type}")
+            result = handler(operands, op)
+            answers_null = op.type == OpType.EXP_READ or op.name in bins
+            if result is not None or respond_all or answers_null:
+                answers.append(encode_op(op.type, op.name, result or NULL))
+    return answers
+
+
+def _delete_empty(transaction: Transaction, record: Record | None, answers: list[bytes]) -> Reply:
+    """No bin is left: a record goes away, a missing one is not made."""
+    if record is None:
+        raise OperationError(ResultCode.NOT_FOUND, "the ops create no bin")
+    namespace = transaction.namespace
+    if namespace.community and transaction.message.info2 & Info2.DURABLE_DELETE:
+        raise OperationError(ResultCode.ENTERPRISE_ONLY, "durable delete")
+    namespace.remove(transaction.digest)
+    namespace.statistics.deleted_last_bin += 1
+    return Reply(ResultCode.OK, 0, 0, len(answers), b"".join(answers))
+
+
+def _check_size(
+    transaction: Transaction, void_time: int, set_name: bytes, key: bytes, bins: Bins
+) -> None:
+    if len(bins) > MAX_BINS:
+        raise OperationError(ResultCode.BIN_NAME, f"more than {MAX_BINS} bins")
+    limit = transaction.namespace.config.max_record_size
+    stored = Particle(key[0], key[1:]) if key else None
+    if limit and record_size(void_time, set_name, stored, bins.items()) > limit:
+        transaction.namespace.statistics.fail_record_too_big += 1
+        raise OperationError(ResultCode.RECORD_TOO_BIG, f"the record is over {limit} bytes")

@@ -1,0 +1,180 @@
+"""The transaction service: which namespace, whose partition, which command."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from aerospike_common.wire.codes import FieldType, Info1, Info2, Info4, ResultCode
+from aerospike_common.wire.errors import MessageError, OperationError
+from aerospike_common.wire.message import Message, parse_message, reply_frame
+from asd import batch
+from asd.statistics import OriginStatistics
+from asd.transactions.delete import delete
+from asd.transactions.read import read
+from asd.transactions.transaction import Refused, Reply, Transaction
+from asd.transactions.write import write
+from citrusleaf.cf_digest import partition_id
+from storage.engine import NotResident
+
+if TYPE_CHECKING:
+    from asd.namespace import Namespace
+    from asd.node import Node
+    from asd.service import Connection
+
+log = logging.getLogger("asd.tsvc")
+
+DIGEST_SIZE = 20
+
+_IN_TRANSACTION = Info4.MRT_VERIFY_READ | Info4.MRT_ROLL_FORWARD | Info4.MRT_ROLL_BACK
+
+Job: TypeAlias = Coroutine[Any, Any, None]
+"""A command whose answer is a stream, written to the connection piece by piece."""
+
+
+def answer(node: Node, connection: Connection, body: bytes) -> bytes | Job:
+    """The framed reply to one message, or a job that will write it."""
+    try:
+        message = parse_message(body)
+    except MessageError as error:
+        node.statistics.demarshal_error += 1
+        log.info("%s sent a malformed message: %s", connection.peer, error)
+        return reply_frame(ResultCode.PARAMETER)
+    try:
+        return dispatch(node, connection, message)
+    except NotResident as wait:
+        return _when_resident(node, connection, body, wait)
+    except OperationError as error:
+        node.statistics.early_tsvc_client_error += 1
+        log.debug("%s: refused: %s", connection.peer, error)
+        return reply_frame(error.code)
+    except Exception:  # our own bug: it costs one request, not the connection or the server
+        log.exception("%s: a request failed inside the server", connection.peer)
+        return reply_frame(ResultCode.SERVER_ERROR)
+
+
+def dispatch(node: Node, connection: Connection, message: Message) -> bytes | Job:
+    """Find out what a message asks for, and do it.
+
+    Raises OperationError for what is wrong before a record is involved.
+    """
+    if message.info1 & Info1.BATCH:
+        return batch.run(node, connection, message, run)
+    namespace = find_namespace(node, message)
+    digest = message.fields.get(FieldType.DIGEST)
+    if digest is None:
+        raise OperationError(ResultCode.UNSUPPORTED_FEATURE, "query")
+    origin = namespace.statistics.client
+    reply = run(node, namespace, message, digest, origin)
+    framed = reply_frame(reply.code, reply.generation, reply.void_time, reply.n_ops, reply.ops)
+    if message.info2 & Info2.WRITE and namespace.engine.acknowledges_sync:
+        return _when_synced(namespace, connection, framed)
+    return framed
+
+
+async def _when_resident(
+    node: Node, connection: Connection, body: bytes, wait: NotResident
+) -> None:
+    """Run a transaction again once the record it needs has been read from the medium."""
+    await node.transaction_threads.run(wait.load)
+    reply = answer(node, connection, body)
+    if isinstance(reply, bytes):
+        await connection.send(reply)
+    else:
+        await reply
+
+
+async def _when_synced(namespace: Namespace, connection: Connection, reply: bytes) -> None:
+    """Answer a write once the medium has it."""
+    try:
+        await namespace.group_commit.wait()
+    except OSError as error:
+        log.critical("{%s} cannot sync: %s", namespace.name, error)
+        reply = reply_frame(ResultCode.SERVER_ERROR)
+    await connection.send(reply)
+
+
+def find_namespace(node: Node, message: Message) -> Namespace:
+    """The namespace a message names. Raises NAMESPACE_NOT_FOUND."""
+    name = message.fields.get(FieldType.NAMESPACE, b"")
+    namespace = node.namespaces.get(name)
+    if namespace is None:
+        raise OperationError(ResultCode.NAMESPACE_NOT_FOUND, f"no namespace {name!r}")
+    return namespace
+
+
+def run(
+    node: Node, namespace: Namespace, message: Message, digest: bytes, origin: OriginStatistics
+) -> Reply:
+    """One single-record transaction, from its checks to its reply and its counters."""
+    if len(digest) != DIGEST_SIZE:
+        raise OperationError(ResultCode.PARAMETER, f"a digest of {len(digest)} bytes")
+    if not (message.info1 & Info1.READ or message.info2 & Info2.WRITE):
+        raise OperationError(ResultCode.PARAMETER, "neither a read nor a write")
+    if not namespace.partition_map.is_master(partition_id(digest)):
+        raise OperationError(ResultCode.PARTITION_UNAVAILABLE)
+    if FieldType.MRT_ID in message.fields or message.info4 & _IN_TRANSACTION:
+        raise OperationError(ResultCode.ENTERPRISE_ONLY, "multi-record transaction")
+    transaction = Transaction(namespace, message, digest, node.expressions, origin)
+    in_batch = origin is namespace.statistics.batch_sub
+    if not message.info2 & Info2.WRITE:
+        reply = _guard(read, transaction)
+        _count_read(origin, reply.code)
+        node.measure(namespace.batch_sub_read_latency if in_batch else namespace.read_latency)
+        return reply
+    if message.info2 & Info2.DELETE:
+        reply = _guard(delete, transaction)
+        _count_delete(origin, reply.code)
+    elif FieldType.UDF_PACKAGE in message.fields:
+        if FieldType.UDF_ARGS not in message.fields:
+            raise OperationError(ResultCode.PARAMETER, "a function without arguments")
+        raise OperationError(ResultCode.UNSUPPORTED_FEATURE, "record UDF")
+    else:
+        reply = _guard(write, transaction)
+        _count_write(origin, reply.code)
+    if reply.code == ResultCode.GENERATION:
+        namespace.statistics.fail_generation += 1
+    node.measure(namespace.batch_sub_write_latency if in_batch else namespace.write_latency)
+    return reply
+
+
+def _guard(command: Callable[[Transaction], Reply], transaction: Transaction) -> Reply:
+    """Refusals become replies."""
+    try:
+        return command(transaction)
+    except Refused as error:
+        return Reply(error.code, error.generation, error.void_time)
+    except OperationError as error:
+        return Reply(error.code)
+
+
+def _count_read(origin: OriginStatistics, code: int) -> None:
+    if code == ResultCode.OK:
+        origin.read_success += 1
+    elif code == ResultCode.NOT_FOUND:
+        origin.read_not_found += 1
+    elif code == ResultCode.FILTERED_OUT:
+        origin.read_filtered_out += 1
+    else:
+        origin.read_error += 1
+
+
+def _count_write(origin: OriginStatistics, code: int) -> None:
+    if code == ResultCode.OK:
+        origin.write_success += 1
+    elif code == ResultCode.FILTERED_OUT:
+        origin.write_filtered_out += 1
+    else:
+        origin.write_error += 1
+
+
+def _count_delete(origin: OriginStatistics, code: int) -> None:
+    if code == ResultCode.OK:
+        origin.delete_success += 1
+    elif code == ResultCode.NOT_FOUND:
+        origin.delete_not_found += 1
+    elif code == ResultCode.FILTERED_OUT:
+        origin.delete_filtered_out += 1
+    else:
+        origin.delete_error += 1

@@ -1,0 +1,284 @@
+"""A node of a cluster: heartbeat, fabric, paxos and the services on top, as one machine without IO.
+
+A service is what needs to talk to other nodes: system metadata, exchange, migration, or a
+database's own. It names the messages it takes, hears of every new cluster, and returns outputs.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import ClassVar
+
+from attrs import field, frozen
+
+from citrusleaf import Clock
+from cluster.fabric import FOREVER, Delivered, Fabric, FabricFull, Failed, Replied
+from cluster.fabric_link import FabricConfig
+from cluster.heartbeat import PLANE as HEARTBEAT
+from cluster.heartbeat import Heartbeat, HeartbeatConfig, Identity
+from cluster.machine import Observer
+from cluster.messages import codec
+from cluster.outputs import (
+    Channel,
+    ClusterChanged,
+    Datagram,
+    Dial,
+    GraphChanged,
+    Hangup,
+    NodeArrived,
+    NodeDeparted,
+    Output,
+    Reply,
+    Request,
+    Send,
+    Write,
+)
+from cluster.paxos import CAME, Paxos, PaxosConfig
+from cluster.wire import Message
+
+Event = Output
+Listener = Callable[[Event], None]
+
+
+class Service:
+    """The base of services. All inputs return outputs; all have a default that does nothing."""
+
+    MESSAGES: ClassVar[tuple[type[Message], ...]] = ()
+    deadline: int = FOREVER
+
+    def cluster_changed(self, view: ClusterChanged, now: int) -> list[Output]:
+        """A succession list is committed."""
+        return []
+
+    def receive(self, came: Delivered, now: int) -> list[Output]:
+        """One of `MESSAGES` has come."""
+        return []
+
+    def answered(self, tag: object, reply: Message | None, now: int) -> list[Output]:
+        """The answer to a `Request` with this tag; None when there was none."""
+        return []
+
+    def tick(self, now: int) -> list[Output]:
+        """Time has reached `deadline`."""
+        return []
+
+    def _check(self) -> None:
+        """Assert the invariants."""
+
+
+@frozen
+class NodeConfig:
+    """The configurations of a node's parts."""
+
+    heartbeat: HeartbeatConfig = field(factory=HeartbeatConfig)
+    paxos: PaxosConfig = field(factory=PaxosConfig)
+    fabric: FabricConfig = field(factory=FabricConfig)
+
+
+@frozen
+class Parts:
+    """The classes a node is made of: tests plant broken ones."""
+
+    heartbeat: type[Heartbeat] = Heartbeat
+    fabric: type[Fabric] = Fabric
+    paxos: type[Paxos] = Paxos
+
+
+class Node:
+    """A node. Every input returns what the network shall do: Dial, Write, Hangup, Datagram.
+
+    `now` is monotonic milliseconds; events go to the listeners as they happen.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        config: NodeConfig,
+        clock: Clock,
+        services: Iterable[Service] = (),
+        *,
+        parts: Parts | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        parts = parts if parts is not None else Parts()
+        codes = codec()
+        self.identity = identity
+        self.heartbeat = parts.heartbeat(identity, config.heartbeat, codes, observer)
+        self.fabric = parts.fabric(identity, config.fabric, codes, observer)
+        self.paxos = parts.paxos(identity, config.paxos, self.heartbeat, observer)
+        self.services = tuple(services)
+        self._clock = clock
+        self._handlers = {kind: service for service in self.services for kind in service.MESSAGES}
+        self._listeners: list[Listener] = []
+        self._asked: dict[tuple[int, int], tuple[Service, object]] = {}
+
+    def listen(self, listener: Listener) -> None:
+        """Hear of every event: nodes, clusters, metadata, migrations."""
+        self._listeners.append(listener)
+
+    @property
+    def view(self) -> ClusterChanged | None:
+        """The cluster the node is in."""
+        return self.paxos.view
+
+    @property
+    def deadline(self) -> int:
+        """When `tick` is due."""
+        deadline = min(self.heartbeat.deadline, self.paxos.deadline, self.fabric.deadline)
+        for service in self.services:
+            deadline = min(deadline, service.deadline)
+        return deadline
+
+    # --- inputs --------------------------------------------------------------------------------
+
+    def start(self, now: int) -> list[Output]:
+        """Begin."""
+        return self._route([*self.heartbeat.start(now), *self.paxos.start(now)], now)
+
+    def accepted(self, plane: str, link: int, now: int) -> list[Output]:
+        """A peer has dialed us; the link's number is even."""
+        part = self.heartbeat if plane == HEARTBEAT else self.fabric
+        return self._route(part.accepted(link, now), now)
+
+    def dialed(self, plane: str, link: int, now: int) -> list[Output]:
+        """What `Dial` asked for is there."""
+        part = self.heartbeat if plane == HEARTBEAT else self.fabric
+        return self._route(part.dialed(link, now), now)
+
+    def lost(self, plane: str, link: int, now: int) -> list[Output]:
+        """A link is gone, or could not be dialed."""
+        part = self.heartbeat if plane == HEARTBEAT else self.fabric
+        return self._route(part.lost(link, now), now)
+
+    def writable(self, plane: str, link: int, yes: bool, now: int) -> list[Output]:
+        """A link's buffers are full, or have room again."""
+        if plane == HEARTBEAT:
+            self.heartbeat.writable(link, yes)
+            return []
+        return self._route(self.fabric.writable(link, yes, now), now)
+
+    def received(self, plane: str, link: int, data: bytes, now: int) -> list[Output]:
+        """Bytes on a link. Raises WireError: hang up, and say `lost`."""
+        if plane == HEARTBEAT:
+            outputs = self.heartbeat.received(link, data, now, self._clock.wall_ms())
+        else:
+            outputs = self.fabric.received(link, data, now)
+        return self._route(outputs, now) if outputs else outputs
+
+    def datagram(self, data: bytes, now: int) -> list[Output]:
+        """A datagram of the multicast group."""
+        return self._route(self.heartbeat.datagram(data, now, self._clock.wall_ms()), now)
+
+    def tick(self, now: int) -> list[Output]:
+        """Time has reached `deadline`."""
+        outputs = self._route(self.heartbeat.tick(now, self._clock.wall_ms()), now)
+        if self.paxos.deadline <= now:
+            outputs += self._route(self.paxos.tick(now), now)
+        if self.fabric.deadline <= now:
+            outputs += self._route(self.fabric.tick(now), now)
+        for service in self.services:
+            if service.deadline <= now:
+                outputs += self.carry_out(service, service.tick(now), now)
+        return outputs
+
+    def carry_out(self, service: Service, outputs: list[Output], now: int) -> list[Output]:
+        """Do what a service wants done, from outside its inputs; what the network shall do."""
+        return self._route(outputs, now, service)
+
+    # --- routing -------------------------------------------------------------------------------
+
+    def _route(
+        self, outputs: list[Output], now: int, service: Service | None = None
+    ) -> list[Output]:
+        """Hand each output to the part it is for, and what that causes too, in order."""
+        network: list[Output] = []
+        todo = deque((output, service) for output in outputs)
+        while todo:
+            output, source = todo.popleft()
+            if isinstance(output, Write | Dial | Hangup | Datagram):
+                network.append(output)
+            else:
+                todo.extend(self._handle(output, source, now))
+        return network
+
+    def _handle(
+        self, output: Output, source: Service | None, now: int
+    ) -> list[tuple[Output, Service | None]]:
+        match output:
+            case Send() | Request() | Reply():
+                return [(each, source) for each in self._send(output, source, now)]
+            case Delivered():
+                return self._deliver(output, now)
+            case Replied() | Failed():
+                return self._answered(output, now)
+        for listener in self._listeners:
+            listener(output)
+        match output:
+            case NodeArrived(node, incarnation, fabric):
+                caused = self.fabric.arrived(node, incarnation, fabric, now)
+                caused += self.paxos.arrived(node, incarnation, now)
+            case NodeDeparted(node):
+                caused = self.fabric.departed(node, now)
+                caused += self.paxos.departed(node, now)
+            case GraphChanged():
+                caused = self.paxos.graph_changed(now)
+            case ClusterChanged():
+                self.heartbeat.stand(output.principal, output.cluster_key)
+                return [
+                    (each, service)
+                    for service in self.services
+                    for each in service.cluster_changed(output, now)
+                ]
+            case _:
+                caused = []
+        return [(each, None) for each in caused]
+
+    def _send(
+        self, output: Send | Request | Reply, source: Service | None, now: int
+    ) -> list[Output]:
+        fabric = self.fabric
+        match output:
+            case Send(to, message, channel):
+                if to == self.identity.node:
+                    return [Delivered(to, message, 0, channel)]
+                try:
+                    return fabric.send(to, message, channel, now)
+                except FabricFull:
+                    return []  # whoever needs it to arrive sends it again
+            case Reply(to, transaction, message, channel):
+                return fabric.reply(to, transaction, message, channel, now)
+            case Request(to, message, channel, timeout_ms, tag):
+                assert source is not None, "requests come from services"
+                try:
+                    number, caused = fabric.request(to, message, channel, timeout_ms, now)
+                except FabricFull:
+                    return source.answered(tag, None, now)
+                self._asked[to, number] = (source, tag)
+                return caused
+
+    def _deliver(self, came: Delivered, now: int) -> list[tuple[Output, Service | None]]:
+        if type(came.message) in CAME:
+            return [(each, None) for each in self.paxos.receive(came.node, came.message, now)]
+        service = self._handlers.get(type(came.message))
+        if service is None:
+            return []
+        return [(each, service) for each in service.receive(came, now)]
+
+    def _answered(self, output: Replied | Failed, now: int) -> list[tuple[Output, Service | None]]:
+        asked = self._asked.pop((output.node, output.transaction), None)
+        if asked is None:
+            return []
+        service, tag = asked
+        message = output.message if isinstance(output, Replied) else None
+        return [(each, service) for each in service.answered(tag, message, now)]
+
+    def _check(self) -> None:
+        self.heartbeat._check()
+        self.paxos._check()
+        self.fabric._check()
+        for service in self.services:
+            service._check()
+
+
+__all__ = ["Channel", "Node", "NodeConfig", "Parts", "Service"]

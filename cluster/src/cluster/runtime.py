@@ -1,0 +1,214 @@
+"""Adapter: a node on an asyncio loop, with real or simulated TCP and UDP underneath.
+
+Everything goes through the loop that is handed in: `create_server`, `create_connection`,
+`create_task`, `call_at`, `time`. On a simulated loop the same node runs in virtual time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from cluster.fabric_link import PLANE as FABRIC
+from cluster.heartbeat import PLANE as HEARTBEAT
+from cluster.node import Node
+from cluster.outputs import Datagram, Dial, Hangup, Output, Write
+from cluster.wire import Endpoint, WireError
+
+OpenGroup = Callable[[Callable[[bytes], None]], Awaitable[asyncio.DatagramTransport]]
+"""Joins the multicast group, given what to call with each datagram."""
+
+LinkKey = tuple[str, int]
+
+
+class _Link(asyncio.Protocol):
+    """A connection in either direction. Once dropped it tells the node nothing more."""
+
+    def __init__(self, runtime: NodeRuntime, key: LinkKey | None, plane: str) -> None:
+        self._runtime = runtime
+        self._plane = plane
+        self.key = key
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is there."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self._runtime.connected(self, self._plane)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes have come."""
+        if self.key is not None:
+            self._runtime.received(self.key, data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        if self.key is not None:
+            self._runtime.lost(self.key)
+
+    def pause_writing(self) -> None:
+        """The buffers are full."""
+        if self.key is not None:
+            self._runtime.writable(self.key, False)
+
+    def resume_writing(self) -> None:
+        """The buffers have room again."""
+        if self.key is not None:
+            self._runtime.writable(self.key, True)
+
+
+class _Group(asyncio.DatagramProtocol):
+    """Datagrams of the multicast group."""
+
+    def __init__(self, receive: Callable[[bytes], None]) -> None:
+        self._receive = receive
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        """A datagram has come."""
+        self._receive(data)
+
+
+class NodeRuntime:
+    """Runs a node: carries its outputs out, brings it bytes, and ticks it when it is due."""
+
+    def __init__(
+        self,
+        node: Node,
+        loop: asyncio.AbstractEventLoop,
+        open_group: OpenGroup | None = None,
+    ) -> None:
+        """`open_group` is needed in multicast mode only."""
+        self.node = node
+        self._loop = loop
+        self._open_group = open_group
+        self._group: asyncio.DatagramTransport | None = None
+        self._servers: list[asyncio.AbstractServer] = []
+        self._links: dict[LinkKey, _Link] = {}
+        self._dials: dict[LinkKey, asyncio.Task[None]] = {}
+        self._next_accepted = 2
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0
+
+    def now(self) -> int:
+        """Monotonic milliseconds of the loop."""
+        return int(self._loop.time() * 1000)
+
+    async def start(self) -> None:
+        """Listen on the node's endpoints and begin. Raises OSError."""
+        identity = self.node.identity
+        for plane, (host, port) in ((HEARTBEAT, identity.heartbeat), (FABRIC, identity.fabric)):
+            factory = partial(_Link, self, None, plane)
+            self._servers.append(await self._loop.create_server(factory, host, port))
+        if self._open_group is not None:
+            self._group = await self._open_group(self._datagram)
+        self.carry_out(self.node.start(self.now()))
+
+    async def stop(self) -> None:
+        """Close everything. Peers notice at once."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in list(self._dials.values()):
+            task.cancel()
+        for link in list(self._links.values()):
+            self._drop(link)
+        if self._group is not None:
+            self._group.close()
+        for server in self._servers:
+            server.close()
+            await server.wait_closed()
+
+    # --- what the network says -----------------------------------------------------------------
+
+    def connected(self, link: _Link, plane: str) -> None:
+        """A connection is made: accepted, or dialed under the link's key."""
+        now = self.now()
+        if link.key is None:
+            link.key = (plane, self._next_accepted)
+            self._next_accepted += 2
+            self._links[link.key] = link
+            self.carry_out(self.node.accepted(*link.key, now))
+        elif link.key in self._dials:
+            del self._dials[link.key]
+            self._links[link.key] = link
+            self.carry_out(self.node.dialed(*link.key, now))
+        else:
+            self._drop(link)
+
+    def received(self, key: LinkKey, data: bytes) -> None:
+        """Bytes have come."""
+        try:
+            outputs = self.node.received(*key, data, self.now())
+        except WireError:
+            self._drop(self._links.pop(key))
+            outputs = self.node.lost(*key, self.now())
+        self.carry_out(outputs)
+
+    def lost(self, key: LinkKey) -> None:
+        """A connection is gone."""
+        if self._links.pop(key, None) is not None:
+            self.carry_out(self.node.lost(*key, self.now()))
+
+    def writable(self, key: LinkKey, yes: bool) -> None:
+        """A connection's buffers are full, or have room."""
+        self.carry_out(self.node.writable(*key, yes, self.now()))
+
+    def _datagram(self, data: bytes) -> None:
+        self.carry_out(self.node.datagram(data, self.now()))
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.carry_out(self.node.tick(self.now()))
+
+    # --- what the node wants -------------------------------------------------------------------
+
+    def carry_out(self, outputs: list[Output]) -> None:
+        """Do what the node wants done, and see when it next wants the time."""
+        for output in outputs:
+            match output:
+                case Write(plane, number, data):
+                    link = self._links.get((plane, number))
+                    if link is not None and link.transport is not None:
+                        link.transport.write(data)
+                case Dial(plane, number, endpoint):
+                    task = self._loop.create_task(self._dial((plane, number), endpoint))
+                    self._dials[plane, number] = task
+                case Hangup(plane, number):
+                    self._hang_up((plane, number))
+                case Datagram(data) if self._group is not None:
+                    self._group.sendto(data)
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        deadline = self.node.deadline
+        if self._timer is not None:
+            if self._timer_at <= deadline:
+                return  # a tick too early does no harm, and sets the next
+            self._timer.cancel()
+        self._timer_at = deadline
+        # half a millisecond later, so that the truncated clock has surely reached the deadline
+        self._timer = self._loop.call_at(deadline / 1000 + 0.0005, self._tick)
+
+    async def _dial(self, key: LinkKey, endpoint: Endpoint) -> None:
+        task = asyncio.current_task(self._loop)
+        try:
+            factory = partial(_Link, self, key, key[0])
+            await self._loop.create_connection(factory, *endpoint)
+        except OSError:
+            if self._dials.get(key) is task:
+                del self._dials[key]
+                self.carry_out(self.node.lost(*key, self.now()))
+
+    def _hang_up(self, key: LinkKey) -> None:
+        task = self._dials.pop(key, None)
+        if task is not None:
+            task.cancel()
+        link = self._links.pop(key, None)
+        if link is not None:
+            self._drop(link)
+
+    def _drop(self, link: _Link) -> None:
+        link.key = None
+        if link.transport is not None:
+            link.transport.abort()

@@ -1,0 +1,187 @@
+"""Messages on the wire: attrs classes to msgpack and back, and frames in a stream of bytes.
+
+A message is the msgpack array `[type, version, {field number: value}]`. Fields that have their
+default are left out; a reader ignores numbers it does not know and takes the default for those it
+misses, so either side may be newer. A frame is a 32-bit big-endian length and that many bytes.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import attrs
+import msgpack
+from attrs import frozen
+
+MAX_FRAME_BYTES = 8 << 20
+"""A longer frame is no frame of ours: the stream is given up."""
+
+LENGTH = struct.Struct(">I")
+
+Endpoint = tuple[str, int]
+"""Host and port."""
+
+
+class WireError(Exception):
+    """The peer sent what is no message; the fault is the peer's."""
+
+
+@frozen
+class Message:
+    """The base of all messages. `TYPE` is the number on the wire, unique and never reused."""
+
+    TYPE: ClassVar[int]
+    VERSION: ClassVar[int] = 1
+
+
+def _int(raw: Any) -> int:
+    if type(raw) is not int or not 0 <= raw < 1 << 64:
+        raise WireError("not an unsigned 64-bit integer")
+    return raw
+
+
+def _bool(raw: Any) -> bool:
+    if type(raw) is not bool:
+        raise WireError("not a boolean")
+    return raw
+
+
+def _text(raw: Any) -> str:
+    if type(raw) is not str:
+        raise WireError("not text")
+    return raw
+
+
+def _maybe_text(raw: Any) -> str | None:
+    return None if raw is None else _text(raw)
+
+
+def _blob(raw: Any) -> bytes:
+    if type(raw) is not bytes:
+        raise WireError("not bytes")
+    return raw
+
+
+def _ints(raw: Any) -> tuple[int, ...]:
+    if type(raw) is not list:
+        raise WireError("not a list")
+    return tuple([_int(each) for each in raw])
+
+
+def _rows(kinds: tuple[Callable[[Any], Any], ...], raw: Any) -> tuple[tuple[Any, ...], ...]:
+    if type(raw) is not list:
+        raise WireError("not a list")
+    return tuple([_row(kinds, each) for each in raw])
+
+
+def _row(kinds: tuple[Callable[[Any], Any], ...], raw: Any) -> tuple[Any, ...]:
+    if type(raw) is not list or len(raw) < len(kinds):
+        raise WireError("not a row")
+    return tuple([kind(each) for kind, each in zip(kinds, raw, strict=False)])
+
+
+KINDS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
+    {
+        "int": _int,
+        "bool": _bool,
+        "str": _text,
+        "str | None": _maybe_text,
+        "bytes": _blob,
+        "tuple[int, ...]": _ints,
+        "Endpoint": partial(_row, (_text, _int)),
+        "tuple[Host, ...]": partial(_rows, (_int, _text, _int)),
+        "tuple[MemberRow, ...]": partial(_rows, (_int, _int, _int, _bool)),
+        "tuple[ItemRow, ...]": partial(_rows, (_text, _int, _int, _maybe_text)),
+        "tuple[ModuleRow, ...]": partial(
+            _rows, (_text, partial(_rows, (_text, _int, _int, _maybe_text)))
+        ),
+        "tuple[VersionRow, ...]": partial(_rows, (_int, _int, _int)),
+        "tuple[RecordRow, ...]": partial(_rows, (_blob, _int, _int, _bool, _blob)),
+    }
+)
+"""How a field of each annotated type is checked and brought into its Python form."""
+
+
+class Codec:
+    """Encoder and decoder of a set of message classes. Stateless after construction."""
+
+    def __init__(self, classes: Iterable[type[Message]]) -> None:
+        """ValueError when two classes claim one type number."""
+        self.classes: dict[int, type[Message]] = {}
+        self._fields: dict[type[Message], tuple[tuple[int, str, Any], ...]] = {}
+        self._kinds: dict[type[Message], dict[int, tuple[str, Callable[[Any], Any]]]] = {}
+        for cls in classes:
+            if cls.TYPE in self.classes:
+                raise ValueError(f"{cls.__name__} and {self.classes[cls.TYPE]} share a number")
+            self.classes[cls.TYPE] = cls
+            numbered = list(enumerate(attrs.fields(cls), 1))
+            self._fields[cls] = tuple((n, field.name, field.default) for n, field in numbered)
+            self._kinds[cls] = {n: (field.name, KINDS[str(field.type)]) for n, field in numbered}
+
+    def encode(self, message: Message) -> bytes:
+        """The message's bytes, without a frame. O(size)."""
+        values = {}
+        for number, name, default in self._fields[type(message)]:
+            value = getattr(message, name)
+            if value != default:
+                values[number] = value
+        packed: bytes = msgpack.packb([message.TYPE, message.VERSION, values])
+        return packed
+
+    def decode(self, data: bytes) -> Message | None:
+        """The message, or None for a type of a newer peer. Raises WireError only. O(size)."""
+        try:
+            kind, _, values = msgpack.unpackb(data, strict_map_key=False)
+        except (ValueError, TypeError, msgpack.UnpackException) as error:
+            raise WireError(f"not a message: {error}") from error
+        if type(kind) is not int or type(values) is not dict:
+            raise WireError("not a message")
+        cls = self.classes.get(kind)
+        if cls is None:
+            return None
+        kinds = self._kinds[cls]
+        known = {}
+        for number, raw in values.items():
+            if number in kinds:
+                name, check = kinds[number]
+                known[name] = check(raw)
+        try:
+            return cls(**known)
+        except TypeError as error:
+            raise WireError(f"{cls.__name__} misses a field") from error
+
+
+def frame(payload: bytes) -> bytes:
+    """The payload with its length in front. ValueError when it is too long for any reader."""
+    if len(payload) > MAX_FRAME_BYTES:
+        raise ValueError(f"a frame takes at most {MAX_FRAME_BYTES} bytes")
+    return LENGTH.pack(len(payload)) + payload
+
+
+class FrameReader:
+    """Cuts a stream of bytes, in whatever pieces it comes, into the payloads of its frames."""
+
+    __slots__ = ("_rest",)
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The payloads completed by `data`. Raises WireError when a frame is too long. O(size)."""
+        data = self._rest + data if self._rest else bytes(data)
+        payloads = []
+        at, end = 0, len(data)
+        while end - at >= 4:
+            (size,) = LENGTH.unpack_from(data, at)
+            if size > MAX_FRAME_BYTES:
+                raise WireError(f"a frame of {size} bytes")
+            if end - at - 4 < size:
+                break
+            payloads.append(data[at + 4 : at + 4 + size])
+            at += 4 + size
+        self._rest = data[at:]
+        return payloads

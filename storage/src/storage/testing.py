@@ -1,0 +1,77 @@
+"""What tests of engines, and tests of what stands on engines, need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from storage.engine import TOMBSTONE, Record
+
+
+class ModelEngine:
+    """The engine contract in its plainest form, on a dict, to compare engines with.
+
+    It has every method of `Engine` but no `index`, and its statistics are the counts only.
+
+    >>> model = ModelEngine()
+    >>> model.put(bytes(20), 1, 0, 500, 7, 0, b"payload")
+    >>> model.get(bytes(20))
+    (1, 0, 500, 7, 0, b'payload')
+    """
+
+    def __init__(self) -> None:
+        self.acknowledges_sync = False
+        self.records: dict[bytes, Record] = {}
+        """Everything held, tombstones included."""
+
+    def open(self) -> None:
+        """Nothing to make ready."""
+
+    def close(self) -> None:
+        """Forget all records."""
+        self.clear()
+
+    def get(self, digest: bytes) -> Record | None:
+        """The record, or None when absent or deleted. O(1)."""
+        record = self.records.get(digest)
+        return None if record is None or record[4] & TOMBSTONE else record
+
+    def put(
+        self,
+        digest: bytes,
+        generation: int,
+        void_time: int,
+        last_update_time: int,
+        set_id: int,
+        flags: int,
+        payload: bytes,
+    ) -> None:
+        """Store or replace the whole record. O(1)."""
+        record = (generation, void_time, last_update_time, set_id, flags, bytes(payload))
+        self.records[digest] = record
+
+    def remove(self, digest: bytes) -> bool:
+        """Forget the record or tombstone; True if there was a record. O(1)."""
+        there = self.get(digest) is not None
+        self.records.pop(digest, None)
+        return there
+
+    def scan(self, partition: int, after: bytes | None = None) -> Iterator[tuple[bytes, Record]]:
+        """Records of a partition in digest order, beginning behind `after`. O(n log n)."""
+        for digest in sorted(self.records):
+            mine = int.from_bytes(digest[:2], "little") % 4096 == partition
+            if mine and (after is None or digest > after):
+                record = self.get(digest)
+                if record is not None:
+                    yield digest, record
+
+    def clear(self) -> None:
+        """Forget all records. O(n)."""
+        self.records.clear()
+
+    def sync(self) -> None:
+        """Nothing outlives the process."""
+
+    def statistics(self) -> dict[str, int]:
+        """`objects` and `tombstones`. O(n)."""
+        objects = sum(1 for digest in self.records if self.get(digest) is not None)
+        return {"objects": objects, "tombstones": len(self.records) - objects}

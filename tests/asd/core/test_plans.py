@@ -1,0 +1,140 @@
+"""Plans and the general way give the same answers: both are played side by side."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aerospike_common.wire.codes import Info1, Info2, OpType, ParticleType, ResultCode
+from aerospike_common.wire.message import Op
+from asd.plans import Plans
+from citrusleaf.cf_clock import VirtualClock
+
+INT, STR = ParticleType.INTEGER, ParticleType.STRING
+
+
+def integer(value: int) -> bytes:
+    return struct.pack(">q", value)
+
+
+RECORDS = st.integers(1, 3)
+SETS = st.sampled_from([b"demo", b"other", b""])
+BINS = st.tuples(st.sampled_from([b"a", b"b", b""]), st.integers(0, 3)).map(
+    lambda pick: (
+        pick[0],
+        (INT, STR, ParticleType.BOOL, ParticleType.DOUBLE)[pick[1]],
+        (integer(7), b"text", b"\x01", struct.pack(">d", 0.5))[pick[1]],
+    )
+)
+
+
+@st.composite
+def steps(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
+    """One request, as (kind, arguments)."""
+    kind = draw(
+        st.sampled_from(["get", "get", "put", "put", "put2", "delete", "key", "ttl", "wait"])
+    )
+    return kind, {"number": draw(RECORDS), "set_name": draw(SETS), "bin": draw(BINS)}
+
+
+def build(
+    kit: Any, kind: str, number: int, set_name: bytes, bin: tuple[bytes, int, bytes]
+) -> bytes:
+    match kind:
+        case "get":
+            return kit.get(number, set_name=set_name)
+        case "put":
+            return kit.put(number, bin, set_name=set_name)
+        case "put2":
+            return kit.put(number, bin, (b"z", INT, integer(1)), set_name=set_name)
+        case "delete":
+            return kit.request(number, info2=Info2.WRITE | Info2.DELETE, set_name=set_name)
+        case "key":
+            return kit.put(number, bin, set_name=set_name, fields={2: b"\x03user"})
+        case _:
+            return kit.put(number, bin, set_name=set_name, record_ttl=5)
+
+
+class NoPlans(Plans):
+    """Learns nothing: every request takes the general way."""
+
+    def learn(self, head: bytes, body: bytes) -> None:
+        return
+
+
+@given(st.lists(steps(), max_size=40))
+def test_both_ways_answer_alike(kit: Any, script: list[tuple[str, dict[str, Any]]]) -> None:
+    clock = VirtualClock()
+    node = kit.make_node(clock)
+    node.plans = NoPlans(node)
+    planned, general = kit.Wire(kit.make_node(clock)), kit.Wire(node)
+    for kind, arguments in script:
+        if kind == "wait":
+            clock.advance(3)
+            continue
+        data = build(kit, kind, **arguments)
+        assert planned.send(data) == general.send(data), (kind, arguments)
+        # Again in one piece with others, where the loop over frames finds the plan.
+        assert planned.send(data * 3) == general.send(data * 3), (kind, arguments)
+    assert not general.node.plans.table
+    for number in (1, 2, 3):
+        key = kit.digest(number)
+        records = [w.node.namespaces[b"test"].engine.get(key) for w in (planned, general)]
+        assert records[0] == records[1]
+
+
+def test_a_plan_is_made_and_counts(kit: Any) -> None:
+    wire = kit.Wire(kit.make_node())
+    for _ in range(3):
+        wire.send(kit.put(1, (b"a", INT, integer(1))))
+        wire.send(kit.get(1))
+    assert len(wire.node.plans.table) == 2
+    counters = wire.node.namespaces[b"test"].statistics.client
+    assert (counters.write_success, counters.read_success) == (3, 3)
+    histogram = wire.node.namespaces[b"test"].read_latency
+    assert sum(histogram.counts) == 3
+    assert histogram.pending == 0
+
+
+def test_a_plan_for_a_read_does_not_answer_for_a_truncated_one(kit: Any) -> None:
+    wire = kit.Wire(kit.make_node())
+    wire.send(kit.put(1, (b"a", INT, integer(1))))
+    wire.send(kit.get(1))
+    cut = bytearray(kit.get(1)[:-4])
+    cut[7] -= 4
+    assert wire.call(bytes(cut)).result_code == ResultCode.PARAMETER
+
+
+def test_a_change_of_configuration_clears_the_plans(kit: Any) -> None:
+    wire = kit.Wire(kit.make_node())
+    for _ in range(2):
+        wire.send(kit.put(1, (b"a", INT, integer(1))))
+    namespace = wire.node.namespaces[b"test"]
+    namespace.config.set("default-ttl", "100")
+    wire.node.apply_configuration()
+    reply = wire.call(kit.put(1, (b"a", INT, integer(2))))
+    assert reply.record_ttl == namespace.clock.epoch_s() + 100
+
+
+def test_an_op_that_lies_about_its_size_takes_the_general_way(kit: Any) -> None:
+    wire = kit.Wire(kit.make_node())
+    good = kit.put(1, (b"a", STR, b"hello"))
+    wire.send(good)
+    wire.send(good)
+    bad = bytearray(good)
+    op = good.index(b"\x00\x00\x00\x0a\x02\x03")
+    bad[op + 3] = 9
+    assert wire.call(bytes(bad)).result_code == ResultCode.PARAMETER
+    assert wire.call(kit.get(1)).ops == [Op(OpType.READ, STR, b"a", b"hello")]
+
+
+def test_a_read_of_one_bin_has_no_plan(kit: Any) -> None:
+    wire = kit.Wire(kit.make_node())
+    wire.send(kit.put(1, (b"a", INT, integer(1))))
+    wire.node.plans.clear()
+    ops = [Op(OpType.READ, 0, b"a", b"")]
+    wire.send(kit.request(1, info1=Info1.READ, ops=ops))
+    assert not wire.node.plans.table

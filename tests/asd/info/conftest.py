@@ -1,0 +1,103 @@
+"""A node as info sees it, on a clock that tests step, with real namespaces in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from attrs import define, field
+
+from asd.config import Config, Edition, NamespaceConfig
+from asd.engines import make_engine
+from asd.group_commit import GroupCommit
+from asd.histogram import Histogram
+from asd.info import respond
+from asd.namespace import Namespace
+from asd.statistics import ServiceStatistics
+from asd.transaction_threads import TransactionThreads
+from citrusleaf.cf_clock import VirtualClock
+
+
+@define
+class FakeConnection:
+    user_agent: str | None = None
+    local_host: str = "10.0.0.9"
+
+
+def make_namespace(config: NamespaceConfig, clock: VirtualClock, community: bool) -> Namespace:
+    engine = make_engine(config)
+    commit = GroupCommit(engine.sync, TransactionThreads(1, 1))
+    return Namespace(config, engine, clock, commit, community=community)
+
+
+@define
+class FakeNode:
+    config: Config
+    clock: VirtualClock = field(factory=VirtualClock)
+    statistics: ServiceStatistics = field(factory=ServiceStatistics)
+    connections: list[FakeConnection] = field(factory=lambda: [FakeConnection()])
+    addresses: list[str] | None = None
+    port: int = 3000
+    node_id: str = "BB9020011AC4202"
+    started_ms: int = 0
+    times_applied: int = 0
+    namespaces: dict[bytes, Namespace] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.namespaces = {
+            spec.name.encode(): make_namespace(spec, self.clock, self.community)
+            for spec in self.config.namespaces.values()
+        }
+        for namespace in self.namespaces.values():
+            namespace.engine.open()
+
+    @property
+    def community(self) -> bool:
+        return self.config.community
+
+    def histograms(self) -> list[Histogram]:
+        return [
+            histogram
+            for namespace in self.namespaces.values()
+            for histogram in (namespace.read_latency, namespace.write_latency)
+        ]
+
+    def apply_configuration(self) -> None:
+        self.times_applied += 1
+
+    def put(self, number: int, set_name: bytes = b"s", namespace: bytes = b"test") -> bytes:
+        """Store an empty record; its digest."""
+        digest = number.to_bytes(20, "big")
+        self.namespaces[namespace].store(digest, 1, 0, set_name, False, b"\0\0")
+        return digest
+
+    def ask(self, command: str, connection: FakeConnection | None = None) -> str:
+        """The value that one command is answered with."""
+        line = f"{command}\n".encode()
+        reply = respond(self, connection or self.connections[0], line).decode()
+        echo, tab, value = reply.partition("\t")
+        assert (echo, tab, value[-1]) == (command, "\t", "\n")
+        return value[:-1]
+
+
+def make_node(edition: Edition) -> FakeNode:
+    spaces = {name: NamespaceConfig(name, nsup_period=120) for name in ("test", "bar")}
+    return FakeNode(Config(namespaces=spaces, edition=edition))
+
+
+@pytest.fixture
+def node() -> FakeNode:
+    """A community node with the namespaces test and bar."""
+    return make_node(Edition.COMMUNITY)
+
+
+@pytest.fixture
+def enterprise_node() -> FakeNode:
+    """The same as enterprise edition."""
+    return make_node(Edition.ENTERPRISE)
+
+
+@pytest.fixture
+def ask(node: FakeNode) -> Callable[[str], str]:
+    """Ask the community node: command to value."""
+    return node.ask

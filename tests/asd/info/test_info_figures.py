@@ -1,0 +1,218 @@
+"""Statistics, configuration, truncation, latencies: figures come from the live node."""
+
+import pytest
+
+from asd.info import respond
+from citrusleaf.cf_clock import epoch_ms_to_unix_ms
+
+
+def parsed(value: str) -> dict[str, str]:
+    rows = [pair.split("=", 1) for pair in value.split(";")]
+    assert len({name for name, _ in rows}) == len(rows)
+    return dict(rows)
+
+
+def test_statistics_count_what_happens(node) -> None:
+    node.put(1)
+    node.put(2, namespace=b"bar")
+    node.statistics.info_complete = 7
+    node.clock.advance(90)
+    figures = parsed(node.ask("statistics"))
+    assert list(figures)[:3] == ["failed_best_practices", "cluster_size", "cluster_key"]
+    assert list(figures)[-1] == "deprecated_requests"
+    assert len(figures) == 85
+    assert figures["objects"] == node.ask("objects") == "2"
+    assert figures["info_complete"] == "7"
+    assert figures["uptime"] == figures["time_since_rebalance"] == "90"
+    assert figures["client_connections"] == "1"
+    assert figures["cluster_integrity"] == "true"
+    assert figures["paxos_principal"] == node.node_id
+
+
+def test_a_namespace_counts_what_happens(node) -> None:
+    space = node.namespaces[b"test"]
+    node.put(1)
+    space.statistics.client.read_success = 5
+    space.statistics.expired_objects = 3
+    figures = parsed(node.ask("namespace/test"))
+    assert len(figures) == 448
+    assert next(iter(figures)) == "ns_cluster_size"
+    assert list(figures)[-1] == "storage-engine.tomb-raider-sleep"
+    assert figures["objects"] == figures["master_objects"] == "1"
+    assert figures["client_read_success"] == "5"
+    assert figures["expired_objects"] == "3"
+    assert figures["current_time"] == str(node.clock.epoch_s())
+    assert figures["index_used_bytes"] == "64"
+    assert int(figures["data_used_bytes"]) > 0
+    assert figures["storage-engine.stripe[0].used_bytes"] == figures["data_used_bytes"]
+    assert figures["storage-engine.stripe[7].used_bytes"] == "0"
+    assert figures["stop_writes"] == "false"
+    assert figures["nsup-period"] == "120"
+    assert parsed(node.ask("namespace/bar"))["objects"] == "0"
+
+
+def test_every_counter_of_a_namespace_has_a_place(node) -> None:
+    figures = parsed(node.ask("namespace/test"))
+    assert node.namespaces[b"test"].statistics.flat().keys() <= figures.keys()
+
+
+def test_sets(node) -> None:
+    node.put(1, b"one")
+    node.put(2, b"two")
+    node.put(3, b"two")
+    node.put(4, b"")
+    node.put(5, b"far", b"bar")
+    rows = node.ask("sets/test").split(";")
+    assert [row.split(":")[:3] for row in rows[:-1]] == [
+        ["ns=test", "set=one", "objects=1"],
+        ["ns=test", "set=two", "objects=2"],
+    ]
+    assert rows[-1] == ""
+    row = node.ask("sets/test/two")
+    assert f"ns=test:set=two:{row}" == rows[1] + ";"
+    assert row.startswith("objects=2:tombstones=0:data_used_bytes=")
+    assert row.endswith(
+        ":truncate_lut=0:sindexes=0:index_populating=false:truncating=false"
+        ":default-read-touch-ttl-pct=0:default-ttl=0:disable-eviction=false:enable-index=false"
+        ":stop-writes-count=0:stop-writes-size=0;"
+    )
+    assert node.ask("sets") == node.ask("sets/test") + node.ask("sets/bar")
+
+
+def test_set_names_need_not_be_text(node) -> None:
+    node.put(1, b"\xff\xfe")
+    reply = respond(node, node.connections[0], b"sets/test/\xff\xfe\n")
+    assert reply.startswith(b"sets/test/\xff\xfe\tobjects=1:")
+
+
+# ------------------------------------------------------------------ configuration
+
+
+def test_configuration_is_read(node) -> None:
+    everything = node.ask("get-config")
+    assert (
+        everything
+        == node.ask("get-config:")
+        == ";".join(
+            [node.ask("get-config:context=service"), node.ask("get-config:context=network")]
+        )
+    )
+    rows = parsed(node.ask("get-config:context=namespace;namespace=test"))
+    assert len(rows) == 97
+    assert rows["nsup-period"] == "120"
+    assert node.ask("get-config:context=namespace;id=test") == node.ask(
+        "get-config:context=namespace;namespace=test"
+    )
+
+
+@pytest.mark.parametrize("place", ["namespace=test", "id=test"])
+def test_configuration_is_changed(node, place: str) -> None:
+    assert node.ask(f"set-config:context=namespace;{place};default-ttl=77") == "ok"
+    assert node.namespaces[b"test"].config.default_ttl == 77
+    assert node.namespaces[b"bar"].config.default_ttl == 0
+    assert node.times_applied == 1
+
+
+def test_a_set_is_configured(node) -> None:
+    node.put(1, b"s")
+    assert node.ask("set-config:context=namespace;namespace=test;set=s;default-ttl=9") == "ok"
+    assert "default-ttl=9:" in node.ask("sets/test/s")
+    assert node.namespaces[b"test"].config.default_ttl == 0
+
+
+def test_one_change_is_made_at_a_time(node) -> None:
+    assert (
+        node.ask("set-config:context=service;nosuch=1;query-max-done=7;ticker-interval=3") == "ok"
+    )
+    assert node.config.service.query_max_done == 7
+    assert node.config.service.ticker_interval == 10
+
+
+def test_a_refused_change_changes_nothing(node) -> None:
+    before = node.ask("get-config")
+    assert node.ask("set-config:context=service;proto-fd-max=-5").startswith("ERROR:4:")
+    assert node.ask("get-config") == before
+    assert node.times_applied == 0
+
+
+# --------------------------------------------------------------------- truncation
+
+
+def test_truncating_a_set_leaves_the_others(node) -> None:
+    for number in range(20):
+        node.put(number, b"gone" if number % 2 else b"kept")
+    node.put(99, b"gone", b"bar")
+    assert node.ask("truncate:namespace=test;set=gone") == "ok"
+    assert node.ask("sets/test/gone").startswith("objects=0:")
+    assert node.ask("sets/test/kept").startswith("objects=10:")
+    assert node.ask("sets/bar/gone").startswith("objects=1:")
+
+
+def test_truncating_spares_what_was_written_since(node) -> None:
+    old = node.put(1)
+    node.clock.advance(10)
+    middle_ns = epoch_ms_to_unix_ms(node.clock.epoch_ms()) * 1_000_000
+    node.clock.advance(10)
+    new = node.put(2)
+    assert node.ask(f"truncate:namespace=test;set=s;lut={middle_ns}") == "ok"
+    space = node.namespaces[b"test"]
+    assert space.engine.get(old) is None
+    assert space.engine.get(new) is not None
+    nameless = node.put(3, b"")
+    node.clock.advance(10)
+    assert node.ask(f"truncate-namespace:namespace=test;lut={middle_ns + 15 * 10**9}") == "ok"
+    assert space.engine.get(new) is None
+    assert space.engine.get(nameless) is None
+
+
+def test_truncating_a_namespace_leaves_the_other(node) -> None:
+    for number in range(10):
+        node.put(number, b"s" if number % 2 else b"")
+        node.put(number, namespace=b"bar")
+    assert node.ask("truncate-namespace:namespace=test") == "ok"
+    assert len(node.namespaces[b"test"].engine.index) == 0
+    assert len(node.namespaces[b"bar"].engine.index) == 10
+    assert node.ask("sets/test/s").startswith("objects=0:")
+
+
+def test_a_truncation_in_the_future_is_refused(node) -> None:
+    node.put(1)
+    later_ns = (epoch_ms_to_unix_ms(node.clock.epoch_ms()) + 1) * 1_000_000
+    answer = node.ask(f"truncate:namespace=test;set=s;lut={later_ns}")
+    assert answer == "ERROR:4:would truncate in the future"
+    assert node.ask("objects") == "1"
+
+
+# ---------------------------------------------------------------------- latencies
+
+
+def test_latencies_before_the_first_slice(ask) -> None:
+    names = ("read", "write", "udf", "batch-sub-read", "batch-sub-write", "batch-sub-udf")
+    rows = [f"{{{space}}}-{name}:" for space in ("test", "bar")
+            for name in (*names, "pi-query", "si-query")]  # fmt: skip
+    assert ask("latencies:").split(";") == ["batch-index:", *rows]
+    assert ask("latencies:hist={test}-benchmarks-read") == "{test}-benchmarks-read:"
+    assert ask("latencies:hist=info") == "info:"
+
+
+def test_latencies_of_a_slice(node) -> None:
+    histogram = node.namespaces[b"test"].read_latency
+    histogram.tick(0)
+    histogram.add(500_000, 3)  # under a millisecond
+    histogram.add(3_000_000, 1)  # over 2^1, not over 2^2
+    histogram.tick(2_000_000_000)
+    row = node.ask("latencies:hist={test}-read")
+    assert row == "{test}-read:msec,2.0,25.00,25.00," + ",".join(["0.00"] * 15)
+    assert row in node.ask("latencies:").split(";")
+
+
+# --------------------------------------------------------------------------- logs
+
+
+def test_logs(node) -> None:
+    assert node.ask("logs") == "0:stderr"
+    levels = node.ask("log/0")
+    assert levels == node.ask("log/")
+    assert "service:INFO" in levels.split(";")
+    assert node.ask("log/0/service") == "service:INFO"
+    assert node.ask("log-set:id=0;service=detail").startswith("ERROR:16:")

@@ -1,0 +1,170 @@
+"""What every engine promises. A new engine is one line in ENGINES."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from storage.engine import TOMBSTONE
+from storage.memory import MemoryEngine
+from storage.testing import ModelEngine
+
+ENGINES: dict[str, Callable[[], Any]] = {
+    "model": ModelEngine,
+    "memory": MemoryEngine,
+    "memory, small blocks": lambda: MemoryEngine(block_size=4096),
+}
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> Iterator[Any]:
+    engine = ENGINES[request.param]()
+    engine.open()
+    yield engine
+    engine.close()
+
+
+def digest_of(number: int, partition: int = 5) -> bytes:
+    return struct.pack("<HI14s", partition, number * 2654435761 % 2**32, b"%d" % number)
+
+
+def put(engine: Any, digest: bytes, payload: bytes = b"payload", flags: int = 0) -> None:
+    engine.put(digest, 1, 0, 500, 7, flags, payload)
+
+
+def test_what_was_never_put_is_absent(engine):
+    assert engine.get(digest_of(1)) is None
+    assert engine.remove(digest_of(1)) is False
+    assert list(engine.scan(5)) == []
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        (1, 0, 0, 0, 0, b"x"),
+        (65535, 2**32 - 1, 2**40 - 1, 65535, 0x7F, bytes(range(256))),
+        (1, 0, 0, 0, 0, b""),
+    ],
+    ids=["least", "greatest", "empty"],
+)
+def test_a_record_comes_back_as_it_was_put(engine, record):
+    engine.put(digest_of(1), *record)
+    assert engine.get(digest_of(1)) == record
+    assert type(engine.get(digest_of(1))[5]) is bytes
+
+
+def test_bytes_given_as_a_buffer_are_copied(engine):
+    payload = bytearray(b"before")
+    put(engine, digest_of(1), payload)
+    payload[:] = b"after!"
+    assert engine.get(digest_of(1))[5] == b"before"
+
+
+def test_a_record_held_by_the_caller_does_not_change(engine):
+    put(engine, digest_of(1), b"before")
+    held = engine.get(digest_of(1))
+    put(engine, digest_of(1), b"after!")
+    assert held == (1, 0, 500, 7, 0, b"before")
+
+
+@pytest.mark.parametrize("size", [0, 1, 8, 9, 21, 24, 25, 1000, 4000])
+def test_put_replaces_the_whole_record(engine, size):
+    put(engine, digest_of(1), b"p" * 21)
+    engine.put(digest_of(1), 2, 9, 600, 8, 3, b"q" * size)
+    assert engine.get(digest_of(1)) == (2, 9, 600, 8, 3, b"q" * size)
+    assert engine.statistics()["objects"] == 1
+
+
+def test_a_removed_record_is_gone_and_may_come_again(engine):
+    put(engine, digest_of(1))
+    assert engine.remove(digest_of(1)) is True
+    assert engine.get(digest_of(1)) is None
+    assert engine.remove(digest_of(1)) is False
+    put(engine, digest_of(1), b"again")
+    assert engine.get(digest_of(1))[5] == b"again"
+
+
+def test_a_tombstone_hides_the_record(engine):
+    put(engine, digest_of(1))
+    put(engine, digest_of(1), b"", flags=TOMBSTONE)
+    assert engine.get(digest_of(1)) is None
+    assert list(engine.scan(5)) == []
+    statistics = engine.statistics()
+    assert (statistics["objects"], statistics["tombstones"]) == (0, 1)
+
+
+def test_a_put_replaces_a_tombstone(engine):
+    put(engine, digest_of(1), b"", flags=TOMBSTONE)
+    put(engine, digest_of(1), b"back")
+    assert engine.get(digest_of(1))[5] == b"back"
+    statistics = engine.statistics()
+    assert (statistics["objects"], statistics["tombstones"]) == (1, 0)
+
+
+def test_removing_a_tombstone_forgets_it_but_no_record(engine):
+    put(engine, digest_of(1), b"", flags=TOMBSTONE)
+    assert engine.remove(digest_of(1)) is False
+    assert engine.statistics()["tombstones"] == 0
+
+
+def test_a_scan_is_one_partition_in_digest_order(engine):
+    mine = [digest_of(n, partition=5) for n in range(200)]
+    for digest in mine:
+        put(engine, digest, digest[:7])
+        put(engine, digest_of(1, partition=6))
+    scanned = list(engine.scan(5))
+    assert [digest for digest, _ in scanned] == sorted(mine)
+    assert all(record[5] == digest[:7] for digest, record in scanned)
+
+
+def test_a_scan_resumes_behind_a_digest(engine):
+    mine = sorted(digest_of(n) for n in range(50))
+    for digest in mine:
+        put(engine, digest)
+    assert [d for d, _ in engine.scan(5, mine[9])] == mine[10:]
+    assert [d for d, _ in engine.scan(5, mine[-1])] == []
+    engine.remove(mine[9])
+    assert [d for d, _ in engine.scan(5, mine[9])] == mine[10:]
+
+
+def test_a_store_may_change_under_a_scan(engine):
+    mine = sorted(digest_of(n) for n in range(50))
+    for digest in mine:
+        put(engine, digest)
+    scan = engine.scan(5)
+    assert next(scan)[0] == mine[0]
+    engine.remove(mine[1])
+    put(engine, mine[2], b"newer")
+    engine.clear()
+    put(engine, mine[3], b"newest")
+    assert [(d, record[5]) for d, record in scan] == [(mine[3], b"newest")]
+
+
+def test_clear_forgets_everything_and_leaves_a_usable_store(engine):
+    for n in range(100):
+        put(engine, digest_of(n, partition=n))
+    put(engine, digest_of(1), b"", flags=TOMBSTONE)
+    engine.clear()
+    statistics = engine.statistics()
+    assert (statistics["objects"], statistics["tombstones"]) == (0, 0)
+    assert all(engine.get(digest_of(n, partition=n)) is None for n in range(100))
+    put(engine, digest_of(1))
+    assert engine.get(digest_of(1)) is not None
+
+
+def test_sync_returns_and_says_whether_it_matters(engine):
+    put(engine, digest_of(1))
+    engine.sync()
+    assert isinstance(engine.acknowledges_sync, bool)
+    assert engine.get(digest_of(1)) is not None
+
+
+def test_statistics_are_whole_numbers_by_name(engine):
+    put(engine, digest_of(1))
+    assert all(
+        isinstance(name, str) and isinstance(value, int)
+        for name, value in engine.statistics().items()
+    )

@@ -1,0 +1,119 @@
+"""Clock, randomness, network, threads and files are handed in: only adapters reach for them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+
+WORLD = frozenset(
+    {"time", "random", "secrets", "uuid", "signal", "os", "io", "shutil", "tempfile", "glob"}
+    | {"socket", "select", "selectors", "ssl", "subprocess", "fcntl"}
+    | {"threading", "_thread", "multiprocessing", "concurrent", "queue"}
+)
+"""Modules of the world outside. Their CONSTANTS are free to use; everything else is not."""
+
+HARMLESS = frozenset({"PathLike", "fspath", "fsencode", "fsdecode", "BytesIO", "StringIO", "UUID"})
+"""Names in them that touch nothing."""
+
+FILE_METHODS = frozenset(
+    {"read_text", "read_bytes", "write_text", "write_bytes", "unlink", "mkdir", "rmdir", "iterdir"}
+)
+"""Methods of `pathlib.Path` that go to the disk."""
+
+NOW_METHODS = frozenset({"now", "utcnow", "today"})
+
+ADAPTERS = {
+    "citrusleaf/src/citrusleaf/_waiting.py": "how the queues wait between threads",
+    "citrusleaf/src/citrusleaf/cf_clock.py": "the system clock",
+    "citrusleaf/src/citrusleaf/cf_hooks.py": "the mutexes of the primitives",
+    "citrusleaf/src/citrusleaf/cf_random.py": "the system's entropy",
+    "storage/src/storage/device.py": "files and devices",
+    "asd/src/asd/__main__.py": "hands the real world to a node",
+    "asd/src/asd/cli.py": "reads the configuration file",
+    "asd/src/asd/server.py": "hosts a node in a thread",
+}
+"""The files that touch the world, and what of it they wrap."""
+
+
+def world_names(tree: ast.Module) -> dict[str, str]:
+    """Local name -> what it stands for, of every import from a module of the world."""
+    names = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.split(".")[0] in WORLD:
+                    names[alias.asname or alias.name.split(".")[0]] = alias.name
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in WORLD:
+            for alias in node.names:
+                if not harmless(alias.name):
+                    names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+    return names
+
+
+def harmless(name: str) -> bool:
+    return name.isupper() or name in HARMLESS
+
+
+def touches(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """(line, what) of each use of the world."""
+    names = world_names(tree)
+    allowed = {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and harmless(node.attr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id in names and node not in allowed:
+            yield node.lineno, names[node.id]
+        if isinstance(node, ast.Call):
+            called = node.func
+            if isinstance(called, ast.Name) and called.id in ("open", "input", "breakpoint"):
+                yield node.lineno, f"{called.id}()"
+            if isinstance(called, ast.Attribute) and called.attr in FILE_METHODS:
+                yield node.lineno, f".{called.attr}()"
+            if isinstance(called, ast.Attribute) and called.attr in NOW_METHODS:
+                owner = ast.unparse(called.value)
+                if owner.split(".")[-1] in ("datetime", "date"):
+                    yield node.lineno, f"{owner}.{called.attr}()"
+
+
+def test_only_adapters_touch_the_world(sources):
+    complaints = [
+        f"{module.name}:{line}: uses {what}; let it be handed in (a Clock, a random source, the"
+        " loop, a device), or name the file as an adapter here if it wraps nothing else"
+        for module in sources
+        if module.name not in ADAPTERS
+        for line, what in touches(module.tree)
+    ]
+    assert not complaints, "\n" + "\n".join(complaints)
+
+
+def test_every_named_adapter_still_is_one(sources):
+    known = {module.name: module for module in sources}
+    complaints = [
+        f"{name} is named as an adapter but touches nothing outside; take it off the list"
+        for name in ADAPTERS
+        if name in known and not any(touches(known[name].tree))
+    ]
+    assert not complaints, "\n" + "\n".join(complaints)
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import time\ntime.sleep(1)", ["time"]),
+        ("from time import sleep as nap\nnap(1)", ["time.sleep"]),
+        ("def f():\n    import os.path\n    os.path.exists('x')", ["os.path"]),
+        ("import socket\nsocket.TCP_NODELAY", []),
+        ("from os import PathLike, fspath\ndef f(p: PathLike): return fspath(p)", []),
+        ("open('x')", ["open()"]),
+        ("path.read_text()", [".read_text()"]),
+        ("import datetime\ndatetime.datetime.now()", ["datetime.datetime.now()"]),
+        ("clock.now()", []),
+        ("sock.open('x')", []),
+    ],
+)
+def test_the_eye_for_the_world(source, found):
+    assert [what for _, what in touches(ast.parse(source))] == found
