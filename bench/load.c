@@ -3,7 +3,9 @@
  *   load PORT CONNECTIONS IN_FLIGHT SECONDS MODE KEYS [NAMESPACE [SET]]
  *
  * MODE is mixed (half gets of all bins, half puts of one integer bin), get, put, or fill: every key
- * 0..KEYS-1 is put once, SECONDS then being the time limit. Each connection sends IN_FLIGHT requests in
+ * 0..KEYS-1 is put once, SECONDS then being the time limit. In modes batch-get and batch-put each
+ * connection has one batch in flight, of IN_FLIGHT rows as the C client sends them; a row counts as an
+ * operation, a latency is that of a batch. In the other modes each connection sends IN_FLIGHT requests in
  * one write, waits for all their replies, and begins again; a latency is the time from that write to the
  * last of the replies. Digests are made up (the server does not know the keys behind them), spread over
  * all partitions. Replies are framed byte by byte whatever the pieces they arrive in.
@@ -36,7 +38,7 @@ enum {
     BUCKETS = 64 << SUB_BITS,
 };
 
-typedef enum { MIXED, GET, PUT, FILL } load_mode;
+typedef enum { MIXED, GET, PUT, FILL, BATCH_GET, BATCH_PUT } load_mode;
 
 typedef struct {
     int fd;
@@ -102,10 +104,33 @@ static unsigned char *put_field(unsigned char *p, int type, const void *data, si
     return p + size;
 }
 
+static unsigned char *put_digest(unsigned char *p, uint64_t key) {
+    uint64_t words[3] = {mix(key), mix(key ^ 0x5555555555555555ull), key};
+    memcpy(p, words, 20);
+    return p + 20;
+}
+
+static unsigned char *put_write(unsigned char *p, uint64_t key) {
+    static const unsigned char operation[] = {2, 1, 0, 3, 'b', 'i', 'n'}; /* WRITE, integer, "bin" */
+    p = put_u32(p, sizeof operation + 8);
+    memcpy(p, operation, sizeof operation);
+    p += sizeof operation;
+    p = put_u32(p, (uint32_t)(key >> 32));
+    return put_u32(p, (uint32_t)key);
+}
+
+static size_t put_frame(unsigned char *start, unsigned char *end) {
+    size_t size = (size_t)(end - start);
+    uint32_t body = (uint32_t)(size - PROTO_HEADER);
+    start[0] = 2;
+    start[1] = 3;
+    put_u32(start + 4, body);
+    return size;
+}
+
 static size_t build_request(unsigned char *start, uint64_t key, int write) {
     unsigned char digest[20], *p = start + PROTO_HEADER;
-    uint64_t words[3] = {mix(key), mix(key ^ 0x5555555555555555ull), key};
-    memcpy(digest, words, sizeof digest);
+    put_digest(digest, key);
     memset(start, 0, PROTO_HEADER + MESSAGE_HEADER);
     p[0] = MESSAGE_HEADER;
     p[1] = write ? 0 : 3; /* READ | GET_ALL */
@@ -116,20 +141,40 @@ static size_t build_request(unsigned char *start, uint64_t key, int write) {
     p = put_field(p, 0, run.namespace, strlen(run.namespace));
     p = put_field(p, 1, run.set, strlen(run.set));
     p = put_field(p, 4, digest, sizeof digest);
-    if (write) {
-        static const unsigned char operation[] = {2, 1, 0, 3, 'b', 'i', 'n'}; /* WRITE, integer, "bin" */
-        p = put_u32(p, sizeof operation + 8);
-        memcpy(p, operation, sizeof operation);
-        p += sizeof operation;
-        p = put_u32(p, (uint32_t)(key >> 32));
-        p = put_u32(p, (uint32_t)key);
+    if (write) p = put_write(p, key);
+    return put_frame(start, p);
+}
+
+/* Row flags, info1, info2, info3, [generation], ttl, fields, ops: as the C client's defaults are. */
+static unsigned char *put_row_head(unsigned char *p, int write) {
+    static const unsigned char get[] = {0x0a, 3, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0};
+    static const unsigned char put[] = {0x0e, 0, 0x81, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1};
+    size_t size = write ? sizeof put : sizeof get;
+    memcpy(p, write ? put : get, size);
+    p = put_field(p + size, 0, run.namespace, strlen(run.namespace));
+    return put_field(p, 1, run.set, strlen(run.set));
+}
+
+static size_t build_batch(unsigned char *start, int rows, int write) {
+    unsigned char *p = start + PROTO_HEADER, *field = p + MESSAGE_HEADER;
+    memset(start, 0, PROTO_HEADER + MESSAGE_HEADER);
+    p[0] = MESSAGE_HEADER;
+    p[1] = 8;  /* BATCH */
+    p[19] = 1; /* fields */
+    field[4] = 41;
+    p = put_u32(field + 5, (uint32_t)rows);
+    *p++ = 0x0d; /* inline, respond to all, report failures */
+    for (int i = 0; i < rows; i++) {
+        uint64_t key = next_random() % run.keys;
+        p = put_digest(put_u32(p, (uint32_t)i), key);
+        if (i && !write)
+            *p++ = 1; /* REPEAT */
+        else
+            p = put_row_head(p, write);
+        if (write) p = put_write(p, key);
     }
-    size_t size = (size_t)(p - start), body = size - PROTO_HEADER;
-    start[0] = 2;
-    start[1] = 3;
-    start[6] = (unsigned char)(body >> 8);
-    start[7] = (unsigned char)body;
-    return size;
+    put_u32(field, (uint32_t)(p - field - 4));
+    return put_frame(start, p);
 }
 
 static void watch(connection_t *c, int writable, int operation) {
@@ -156,7 +201,11 @@ static void flush(connection_t *c) {
 static int send_batch(connection_t *c) {
     c->out_end = 0;
     c->waiting = 0;
-    for (int i = 0; i < run.in_flight; i++) {
+    if (run.mode >= BATCH_GET) {
+        c->out_end = build_batch(c->out, run.in_flight, run.mode == BATCH_PUT);
+        c->waiting = 1;
+    }
+    for (int i = 0; i < run.in_flight && run.mode < BATCH_GET; i++) {
         uint64_t key = run.mode == FILL ? run.next_key++ : next_random() % run.keys;
         if (run.mode == FILL && key >= run.keys) break;
         int write = run.mode == FILL || run.mode == PUT || (run.mode == MIXED && (next_random() & 1024));
@@ -200,8 +249,13 @@ static void reply_done(connection_t *c) {
         fprintf(stderr, "load: result code %d\n", result);
         exit(1);
     }
-    run.operations++;
     c->held = 0;
+    if (run.mode < BATCH_GET)
+        run.operations++;
+    else if (c->header[PROTO_HEADER + 3] & 1) /* LAST */
+        run.operations += (uint64_t)run.in_flight;
+    else
+        return;
     if (--c->waiting < 0) die("a reply nobody asked for");
 }
 
@@ -275,10 +329,10 @@ static double loop(connection_t *connections) {
 }
 
 static load_mode mode_of(const char *name) {
-    const char *names[] = {"mixed", "get", "put", "fill"};
-    for (int i = 0; i < 4; i++)
+    const char *names[] = {"mixed", "get", "put", "fill", "batch-get", "batch-put"};
+    for (int i = 0; i < 6; i++)
         if (!strcmp(name, names[i])) return (load_mode)i;
-    die("MODE is mixed, get, put or fill");
+    die("MODE is mixed, get, put, fill, batch-get or batch-put");
     return MIXED;
 }
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from msgpack import ExtType
 
 from aerospike_common import as_msgpack as mp
+from aerospike_common.as_msgpack_decoder import Decoder
 from aerospike_common.wire.errors import MessageError
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
@@ -50,7 +51,7 @@ def test_values_survive_the_way_to_bytes_and_back(value: Any) -> None:
 @given(VALUES)
 def test_the_two_decoders_agree(value: Any) -> None:
     data = mp.pack(value)
-    slow = mp._Decoder(data).decode()
+    slow = Decoder(data).decode()
     assert slow == mp.unpack(data)
     assert mp.pack(slow) == data
 
@@ -150,7 +151,7 @@ def test_any_bytes_decode_or_are_refused_alike_by_both_decoders(data: bytes) -> 
         except MessageError:
             outcomes.append(MessageError)
     try:
-        slow = mp._Decoder(data).decode()
+        slow = Decoder(data).decode()
     except MessageError:
         assert outcomes[0] is MessageError
     else:

@@ -28,6 +28,11 @@ def test_round_trip(data: bytes) -> None:
     assert len(text) == encoded_size(len(data))
 
 
+@pytest.mark.parametrize("text", ["0000=", "0000====", "00===", "="])
+def test_superfluous_padding_is_refused(text: str) -> None:
+    assert not is_valid(text)
+
+
 @given(st.text("AZaz09+/==-\n é", max_size=12))
 def test_only_the_grammar_is_valid(text: str) -> None:
     assert is_valid(text) == bool(GRAMMAR.fullmatch(text))

@@ -1,6 +1,7 @@
-"""The single-record interface as an application sees it: the official Python client, a whole server.
+"""The single-record interface as an application sees it: the official client, a whole server.
 
-Read from top to bottom, this is a tour of what can be done with one record.
+Read from top to bottom, this is a tour of what can be done with one record. How records end is in
+`test_python_client_expiry.py`.
 """
 
 from __future__ import annotations
@@ -8,17 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import aerospike
 import pytest
+from aerospike import exception as ex
+from aerospike_helpers import cdt_ctx
+from aerospike_helpers import expressions as exp
+from aerospike_helpers.operations import bitwise_operations as bit_ops
+from aerospike_helpers.operations import expression_operations as exp_ops
+from aerospike_helpers.operations import hll_operations as hll_ops
+from aerospike_helpers.operations import list_operations as list_ops
+from aerospike_helpers.operations import map_operations as map_ops
+from aerospike_helpers.operations import operations as ops
 
 from asd import Server
 
-aerospike = pytest.importorskip("aerospike", reason="the official client is not installed")
-
-import aerospike_helpers.cdt_ctx as cdt_ctx
-KEY = ("test", "people", "ada")
-
-# The client announces what its next release will no longer have; that is not for this server to heed.
+# The client announces what its next release will drop; that says nothing about this server.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+KEY = ("test", "people", "ada")
 
 Client = Any
 """The client is a C extension without useful types."""
@@ -447,61 +455,6 @@ def test_a_key_is_kept_when_it_is_sent(client: Client) -> None:
     _, _, bins = client.operate(by_digest, [exp_ops.expression_read("key", stored_key)])
 
     assert bins == {"key": "ada"}
-
-
-# ------------------------------------------------------------------- time to live
-
-
-def test_a_record_expires(client: Client, aerospike_server: Server) -> None:
-    client.put(KEY, {"a": 1}, policy={"ttl": 60})
-    assert client.exists(KEY)[1]["ttl"] in range(55, 62)
-
-    aerospike_server.clock.advance(59)
-    assert bins_of(client) == {"a": 1}
-
-    aerospike_server.clock.advance(3)
-    with pytest.raises(ex.RecordNotFound):
-        client.get(KEY)
-
-
-def test_touch_gives_a_record_new_life(client: Client, aerospike_server: Server) -> None:
-    client.put(KEY, {"a": 1}, policy={"ttl": 60})
-    aerospike_server.clock.advance(50)
-
-    client.touch(KEY, 60)
-
-    aerospike_server.clock.advance(50)
-    assert bins_of(client) == {"a": 1}
-    aerospike_server.clock.advance(20)
-    assert client.exists(KEY)[1] is None
-
-
-def test_a_record_without_ttl_stays(client: Client, aerospike_server: Server) -> None:
-    client.put(KEY, {"a": 1}, policy={"ttl": aerospike.TTL_NEVER_EXPIRE})
-
-    aerospike_server.clock.advance(20 * 365 * 24 * 3600)
-
-    assert bins_of(client) == {"a": 1}
-
-
-def test_a_write_may_leave_the_ttl_as_it_is(client: Client, aerospike_server: Server) -> None:
-    client.put(KEY, {"a": 1}, policy={"ttl": 60})
-    aerospike_server.clock.advance(50)
-    client.put(KEY, {"a": 2}, policy={"ttl": aerospike.TTL_DONT_UPDATE})
-
-    assert bins_of(client) == {"a": 2}
-    aerospike_server.clock.advance(15)
-    assert client.exists(KEY)[1] is None
-
-
-def test_an_expired_record_can_be_made_anew(client: Client, aerospike_server: Server) -> None:
-    client.put(KEY, {"a": 1, "b": 2}, policy={"ttl": 60})
-    aerospike_server.clock.advance(70)
-
-    client.put(KEY, {"c": 3}, policy={"exists": aerospike.POLICY_EXISTS_CREATE})
-
-    assert bins_of(client) == {"c": 3}
-    assert generation_of(client) == 1
 
 
 # ------------------------------------------------------------------------ the node

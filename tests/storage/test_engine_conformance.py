@@ -96,6 +96,14 @@ def test_a_tombstone_hides_the_record(engine):
     assert (statistics["objects"], statistics["tombstones"]) == (0, 1)
 
 
+def test_a_tombstone_of_an_empty_record_counts_too(engine):
+    put(engine, digest_of(1), b"")
+    put(engine, digest_of(1), b"", flags=TOMBSTONE)
+    assert engine.get(digest_of(1)) is None
+    statistics = engine.statistics()
+    assert (statistics["objects"], statistics["tombstones"]) == (0, 1)
+
+
 def test_a_put_replaces_a_tombstone(engine):
     put(engine, digest_of(1), b"", flags=TOMBSTONE)
     put(engine, digest_of(1), b"back")

@@ -105,6 +105,15 @@ def test_overwrites_of_changing_size_do_not_make_the_log_grow():
     engine._check()
 
 
+def test_a_record_that_changes_its_set_is_counted_in_the_new_one():
+    engine = MemoryEngine()
+    engine.put(bytes(20), 1, 0, 500, 7, 0, b"same size")
+    engine.put(bytes(20), 2, 0, 500, 8, 0, b"sAmE sIzE")
+    assert engine.get(bytes(20)) == (2, 0, 500, 8, 0, b"sAmE sIzE")
+    assert {set_id: usage.bytes for set_id, usage in engine.index.sets.items()} == {8: 9}
+    engine._check()
+
+
 def test_what_lives_in_sparse_blocks_is_moved_intact():
     engine = MemoryEngine(block_size=BLOCK)
     digests = fill(engine, 4000, 100)

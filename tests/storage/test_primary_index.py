@@ -171,6 +171,16 @@ def test_columns_show_free_slots_as_zero():
         index.column("digest", 1, index.end)
 
 
+def test_free_slots_are_in_no_set_and_do_not_expire():
+    index = PrimaryIndex()
+    first, second, third, *_ = fill(index, 4)  # in the sets 0, 1, 2, 0
+    for digest in (first, second):
+        index.remove(digest)
+    assert index.in_set(0, 1, index.end) == index.digests(3 * 7919 % 4096)
+    assert index.in_set(1, 1, index.end) == []
+    assert index.expired(3, 1, index.end) == [third]
+
+
 def test_slices_follow_an_index_that_grows_meanwhile():
     index = PrimaryIndex()
     fill(index, 10)

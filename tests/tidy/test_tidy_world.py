@@ -32,7 +32,9 @@ ADAPTERS = {
     "storage/src/storage/device.py": "files and devices",
     "asd/src/asd/__main__.py": "hands the real world to a node",
     "asd/src/asd/cli.py": "reads the configuration file",
+    "asd/src/asd/machine.py": "asks the operating system about the machine",
     "asd/src/asd/server.py": "hosts a node in a thread",
+    "asd/src/asd/transaction_threads.py": "the threads for work that blocks",
 }
 """The files that touch the world, and what of it they wrap."""
 

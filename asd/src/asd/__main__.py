@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 import uuid
@@ -11,8 +12,11 @@ from asd.cli import CommandLineError, build_config, check_config, parse_argument
 from asd.config import Config
 from asd.logging_setup import configure_logging
 from asd.loops import new_event_loop
+from asd.machine import RealMachine
 from asd.node import Node
 from citrusleaf.cf_clock import SystemClock
+
+log = logging.getLogger("asd.config")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -26,12 +30,14 @@ def main(argv: list[str] | None = None) -> int:
         print(f"asd: {error}", file=sys.stderr)
         return 1
     configure_logging(config.logging)
+    for notice in config.notices:
+        log.warning("%s", notice)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         return runner.run(_serve(config))
 
 
 async def _serve(config: Config) -> int:
-    node = Node(config, SystemClock(), machine_id=uuid.getnode())
+    node = Node(config, SystemClock(), machine_id=uuid.getnode(), machine=RealMachine())
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

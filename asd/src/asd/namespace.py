@@ -7,8 +7,11 @@ from aerospike_common.wire.errors import OperationError
 from asd.config import NamespaceConfig
 from asd.group_commit import GroupCommit
 from asd.histogram import Histogram
+from asd.query_statistics import NamespaceQueries
 from asd.record import KEY_STORED
+from asd.sindex import SecondaryIndexes
 from asd.statistics import NamespaceStatistics
+from asd.truncation import Truncation
 from citrusleaf.cf_clock import Clock
 from cluster import PartitionMap
 from storage.engine import Engine, OutOfSpace, Record
@@ -41,12 +44,17 @@ class Namespace:
         self.community = community
         self.partition_map = PartitionMap.single_node()
         self.statistics = NamespaceStatistics()
+        self.queries = NamespaceQueries()
+        self.truncation = Truncation()
+        self.indexes = SecondaryIndexes(engine.index)
         self.set_names = [b""]
         self._set_ids: dict[bytes, int] = {b"": 0}
         self.read_latency = Histogram(f"{{{config.name}}}-read")
         self.write_latency = Histogram(f"{{{config.name}}}-write")
         self.batch_sub_read_latency = Histogram(f"{{{config.name}}}-batch-sub-read")
         self.batch_sub_write_latency = Histogram(f"{{{config.name}}}-batch-sub-write")
+        self.pi_query_latency = Histogram(f"{{{config.name}}}-pi-query")
+        self.si_query_latency = Histogram(f"{{{config.name}}}-si-query")
 
     # ------------------------------------------------------------------ sets
 
@@ -67,9 +75,13 @@ class Namespace:
     # --------------------------------------------------------------- records
 
     def load(self, digest: bytes, now_s: int) -> Record | None:
-        """The live record: None when absent or expired. Raises NotResident when it would block."""
+        """The live record: None when absent, expired or truncated. Raises NotResident when it would
+        block."""
         record = self.engine.get(digest)
-        if record is not None and 0 < record[1] < now_s:
+        if record is not None and (
+            0 < record[1] < now_s
+            or (self.truncation.running and self.truncation.hides(record[3], record[2]))
+        ):
             return None
         return record
 
@@ -86,25 +98,47 @@ class Namespace:
         set_id = self.intern_set(set_name)
         flags = KEY_STORED if key_stored else 0
         now_ms = self.clock.epoch_ms()
+        old = self.engine.get(digest) if self.indexes.in_use else None
         try:
             self.engine.put(digest, generation, void_time, now_ms, set_id, flags, payload)
         except OutOfSpace as error:
             raise OperationError(ResultCode.OUT_OF_SPACE, str(error)) from error
+        if self.indexes.in_use:
+            new = (generation, void_time, now_ms, set_id, flags, payload)
+            self._index_change(digest, old, new)
+
+    def limits_writes(self, set_name: bytes) -> bool:
+        """Must every write of the set be looked at before it is done? A plan then does none."""
+        return bool(self.truncation.running)
 
     def touch(self, digest: bytes, record: Record, void_time: int) -> None:
         """Give a record another void-time; nothing else changes."""
         generation, _, _, set_id, flags, payload = record
         now_ms = self.clock.epoch_ms()
         self.engine.put(digest, generation, void_time, now_ms, set_id, flags, payload)
+        if self.indexes.in_use:
+            new = (generation, void_time, now_ms, set_id, flags, payload)
+            self._index_change(digest, record, new)
 
     def remove(self, digest: bytes) -> bool:
         """Take the record out. True if there was one, live or expired."""
+        if self.indexes.in_use:
+            self._index_change(digest, self.engine.get(digest), None)
         return self.engine.remove(digest)
 
+    def _index_change(self, digest: bytes, old: Record | None, new: Record | None) -> None:
+        """Keep the indexes exact; `old` is in the store now, or `new` if there is one."""
+        old_set = self.set_names[old[3]] if old else b""
+        new_set = self.set_names[new[3]] if new else old_set
+        self.indexes.changed(digest, old, old_set if old else new_set, new, new_set)
+
     def reset(self) -> None:
-        """As new: no records, no sets, no counts."""
+        """As new: no records, no sets, no indexes, no counts."""
+        self.indexes.forget()
         self.engine.clear()
         self.statistics = NamespaceStatistics()
+        self.queries = NamespaceQueries()
+        self.truncation = Truncation()
         self.set_names = [b""]
         self._set_ids = {b"": 0}
         for histogram in self.histograms():
@@ -117,6 +151,8 @@ class Namespace:
             self.write_latency,
             self.batch_sub_read_latency,
             self.batch_sub_write_latency,
+            self.pi_query_latency,
+            self.si_query_latency,
         )
 
     # ------------------------------------------------------------------ time

@@ -12,17 +12,24 @@ from asd.connections import Connections
 from asd.engines import make_engine
 from asd.group_commit import GroupCommit
 from asd.histogram import NS_PER_MS, NS_PER_US, Histogram
+from asd.machine import Machine
 from asd.namespace import Namespace
 from asd.nsup import Nsup
 from asd.plans import Plans
+from asd.query import QueryManager
 from asd.service import Connection
+from asd.sindex.build import IndexBuilder
+from asd.sindex.metadata import IndexMetadata
 from asd.statistics import ServiceStatistics
 from asd.transaction_threads import TransactionThreads
+from asd.udf import UdfModules
 from citrusleaf.cf_clock import Clock
+from cluster.smd import MemoryStore, Smd
 
 log = logging.getLogger("asd.node")
 
 EXPRESSIONS_KEPT = 1024
+SMD_MODULES = ("sindex", "truncate", "UDF")
 STOP_GRACE_S = 0.5
 """How long replies already made may take to leave before connections are cut."""
 
@@ -36,11 +43,22 @@ class Node:
     """One server. Lives on one event loop; nothing outside it is shared with other nodes.
 
     `machine_id` tells machines apart (a MAC address, say); with the port it makes the node id.
+    `machine` is what the node may say of the machine it runs on; nothing by default.
+    `smd` keeps the system metadata (`SMD_MODULES`), by default as long as the node lives.
     """
 
-    def __init__(self, config: Config, clock: Clock, *, machine_id: int) -> None:
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        *,
+        machine_id: int,
+        machine: Machine | None = None,
+        smd: Smd | None = None,
+    ) -> None:
         self.config = config
         self.clock = clock
+        self.machine = machine or Machine()
         self.community = config.community
         self.statistics = ServiceStatistics()
         self.expressions = ExpressionCache(EXPRESSIONS_KEPT)
@@ -53,7 +71,11 @@ class Node:
         self.batch_index_latency = Histogram("batch-index")
         self.measured: list[Histogram] = []
         self.plans = Plans(self)
+        self.smd = smd or Smd(MemoryStore(), SMD_MODULES)
+        self.udf = UdfModules(self.smd, clock)
+        self.queries = QueryManager(self)
         self.connections = Connections(self)
+        self.indexes = IndexMetadata(self.smd, self.namespaces, clock, self.plans.clear)
         self.started_ms = clock.monotonic_ms()
         self.addresses = listening_addresses(config.network.service.address)
         self.port = config.network.service.port
@@ -84,6 +106,10 @@ class Node:
         self.port = self._server.sockets[0].getsockname()[1]
         self.apply_configuration()
         self._tasks = [loop.create_task(Nsup(space).run()) for space in self.namespaces.values()]
+        self._tasks += [
+            loop.create_task(IndexBuilder(space, self.transaction_threads).run())
+            for space in self.namespaces.values()
+        ]
         self._tasks.append(loop.create_task(self._tick()))
         self._tasks.append(loop.create_task(self.connections.reap()))
         log.info("node %s serves port %d of %s", self.node_id, self.port, self.addresses or "all")
@@ -93,6 +119,7 @@ class Node:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.queries.stop()
         if self._server is not None:
             self._server.close()
         await self.connections.close(STOP_GRACE_S)

@@ -19,8 +19,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from aerospike_common.wire.codes import FieldType, Info1, Info2, OpType, ParticleType, ResultCode
 from aerospike_common.wire.message import Message, parse_message, reply_frame
+from asd.batch.row_plans import RowPlans
 from asd.namespace import TTL_KEEP, Namespace
+from asd.sindex.one_bin import one_bin
 from asd.transactions.operate import is_bin_name
+from storage.engine import Overwrites, Record
 
 if TYPE_CHECKING:
     from asd.node import Node
@@ -48,12 +51,12 @@ _PLAIN: Final = (*_FIXED_SIZE, ParticleType.STRING, ParticleType.BLOB)
 _NOT_FOUND: Final = reply_frame(ResultCode.NOT_FOUND)
 _ONE_BIN: Final = b"\x00\x01"
 """The count that the payload of a record with one bin begins with."""
-_FRAME_START: Final = b"\x02\x03\x00\x00"
+_START: Final = b"\x02\x03\x00\x00"
 _HEADER_OK: Final = b"\x16\x00\x00\x00\x00\x00"
 # frame start, body size, message header to the result code, generation, void-time, then the timeout
 # and the number of fields (0); the payload begins with the number of ops.
 _reply_with_bins: Final = struct.Struct(">4sI6sII6x").pack
-_EMPTY_OK: Final = _FRAME_START + b"\x00\x00\x00\x16" + _HEADER_OK
+_EMPTY_OK: Final = _START + b"\x00\x00\x00\x16" + _HEADER_OK
 _reply_without_bins: Final = struct.Struct(">14sII8x").pack
 _op_head: Final = struct.Struct(">IBBBB").unpack_from
 
@@ -74,16 +77,19 @@ def head_size(data: bytes, offset: int) -> int:
 class Plans:
     """The plans of one node."""
 
-    __slots__ = ("_node", "table")
+    __slots__ = ("_node", "rows", "table")
 
     def __init__(self, node: Node) -> None:
         self._node = node
+        self.rows = RowPlans(node)
+        """The plans for rows of batches."""
         self.table: dict[bytes, tuple[Plan, int]] = {}
         """Head of a request to its plan and the size of its frame."""
 
     def clear(self) -> None:
         """Forget all plans: something they relied on has changed."""
         self.table.clear()
+        self.rows.clear()
 
     def learn(self, head: bytes, body: bytes) -> None:
         """Make a plan for requests that begin like this one, if it is of a kind that has plans.
@@ -111,7 +117,7 @@ class Plans:
         if namespace is None or not namespace.partition_map.owns_everything:
             return None
         set_name = message.fields[FieldType.SET]
-        if namespace.find_set(set_name) is None:
+        if namespace.find_set(set_name) is None or namespace.truncation.running:
             return None
         if message.info1 == _GET_ALL and not message.info2 and not message.ops:
             return self._get_all(namespace, set_name, message)
@@ -141,12 +147,8 @@ class Plans:
                 if flags or (record_set != set_id and not any_set) or 0 < void_time < now_s():
                     return None
                 counters.read_success += 1
-                reply = (
-                    _reply_with_bins(
-                        _FRAME_START, 20 + len(payload), _HEADER_OK, generation, void_time
-                    )
-                    + payload
-                )
+                size = 20 + len(payload)
+                reply = _reply_with_bins(_START, size, _HEADER_OK, generation, void_time) + payload
             if not latency.pending:
                 measured.append(latency)
             latency.pending += 1
@@ -161,9 +163,17 @@ class Plans:
         """
         if ttl == TTL_KEEP or namespace.void_time(ttl, set_name, None, 0):
             return None
-        if namespace.engine.acknowledges_sync:
+        if namespace.engine.acknowledges_sync or namespace.limits_writes(set_name):
             return None
-        get, put = namespace.engine.get, namespace.engine.put
+        indexed = one_bin(namespace.engine.index, namespace.indexes, set_name)
+        if indexed is None:
+            return None
+        engine = namespace.engine
+        get, put = engine.get, engine.put
+        overwrite: _Overwrite = _never_overwrites
+        watched = bool(namespace.indexes.watching(set_name))
+        if isinstance(engine, Overwrites) and not watched:  # an index needs to know the old value
+            overwrite = engine.overwrite
         now_ms = namespace.clock.epoch_ms
         counters = namespace.statistics.client
         latency = namespace.write_latency
@@ -182,19 +192,17 @@ class Plans:
                 if head is None or len(heads) >= HEADS_CAPACITY:
                     return None
                 heads[data[op:value]] = head
-            start, size, name = head
             key = data[digest:op]
-            record = get(key)
-            if record is None:
-                generation = 1
-            else:
-                generation, void_time, _, record_set, flags, old = record
-                if flags or void_time or record_set != set_id:
+            payload = head.start + data[value : digest + rest]
+            generation = overwrite(key, now_ms(), set_id, head.start, payload)
+            if not generation:
+                record = get(key)
+                generation = head.next_generation(record, set_id)
+                if not generation:
                     return None
-                if old[:size] != start and (old[:2] != _ONE_BIN or old[9:size] != name):
-                    return None
-                generation = generation % 65535 + 1
-            put(key, generation, 0, now_ms(), set_id, 0, start + data[value : digest + rest])
+                put(key, generation, 0, now_ms(), set_id, 0, payload)
+                if watched:
+                    indexed.written(key, record and record[5], payload, len(head.start))
             counters.write_success += 1
             if not latency.pending:
                 measured.append(latency)
@@ -204,14 +212,33 @@ class Plans:
         return plan
 
 
+_Overwrite: TypeAlias = Callable[[bytes, int, int, bytes, bytes], int]
+"""`storage.engine.Overwrites.overwrite`."""
+
+
+def _never_overwrites(*_: object) -> int:
+    """For engines without a short cut."""
+    return 0
+
+
 class _OpHead(NamedTuple):
     """The unchanging part of the write of one plain bin."""
 
     start: bytes
     """What the payload of a record with just this bin begins with: count, op header, name."""
-    start_size: int
     name: bytes
     """The bin's name behind its length byte, as `start` ends."""
+
+    def next_generation(self, record: Record | None, set_id: int) -> int:
+        """The generation the write makes; 0 when the record has more than just this bin to it."""
+        if record is None:
+            return 1
+        generation, void_time, _, record_set, flags, payload = record
+        if flags or void_time or record_set != set_id:
+            return 0
+        if payload[:2] != _ONE_BIN or payload[9 : len(self.start)] != self.name:
+            return 0
+        return generation % 65535 + 1
 
     @classmethod
     def parse(cls, head: bytes, op_size: int) -> _OpHead | None:
@@ -226,4 +253,4 @@ class _OpHead(NamedTuple):
         if not is_bin_name(head[8:]):
             return None
         start = _ONE_BIN + head[:4] + bytes((OpType.READ,)) + head[5:]
-        return cls(start, len(start), start[9:])
+        return cls(start, start[9:])

@@ -1,39 +1,60 @@
 """pytest fixtures: a real server for your tests, empty at the start of each.
 
-`aerospike_server`  a running `asd.Server`, shared by the session and emptied before each test
-`aerospike_client`  the official client, connected to it (skips where the client is not installed)
+`aerospike_server`          a running `asd.Server`: emptied, and its clock set right, for each test
+`aerospike_client`          the official client, connected to it; skips where it is not installed
+`aerospike_session_server`  the server behind both, for fixtures that outlive a test
 
-The ini option `asd_namespaces` names the namespaces (default `test`), `asd_edition` the edition.
+The ini option `asd_namespaces` names the namespaces (default: `test`), `asd_edition` the edition
+(default: `enterprise`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from asd.server import Server
-from citrusleaf.cf_clock import SystemClock
+if TYPE_CHECKING:
+    from asd.server import Server
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the ini options."""
-    parser.addini("asd_namespaces", "namespaces of the aerospike_server fixture", "args", ["test"])
-    parser.addini("asd_edition", "edition of the aerospike_server fixture", default="enterprise")
+    parser.addini(
+        "asd_namespaces", "namespaces of the aerospike_server fixture", "args", default=["test"]
+    )
+    parser.addini(
+        "asd_edition",
+        "edition of the aerospike_server fixture: enterprise or community",
+        default="enterprise",
+    )
 
 
 @pytest.fixture(scope="session")
 def aerospike_session_server(pytestconfig: pytest.Config) -> Iterator[Server]:
-    """One server for the whole session, never emptied: for data that many tests read."""
+    """The one server of the session (of each worker, under pytest-xdist).
+
+    For session fixtures that need its address, such as an application under test: every test that
+    asks for `aerospike_server` empties it.
+    """
+    from asd.server import Server  # not before it is needed: see `asd/__init__.py`
+
     namespaces = pytestconfig.getini("asd_namespaces")
-    with Server(namespaces=namespaces, edition=pytestconfig.getini("asd_edition")) as server:
+    edition = pytestconfig.getini("asd_edition")
+    try:
+        server = Server(namespaces=namespaces, edition=edition)
+    except ValueError as error:
+        raise pytest.UsageError(f"asd_namespaces or asd_edition: {error}") from None
+    with server:
         yield server
 
 
 @pytest.fixture
 def aerospike_server(aerospike_session_server: Server) -> Server:
     """The session's server, emptied, its clock showing the system's time."""
+    from citrusleaf.cf_clock import SystemClock
+
     server = aerospike_session_server
     server.clock.resume()
     server.clock.set_wall_s(SystemClock().wall_ns() / 1e9)

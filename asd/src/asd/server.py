@@ -27,13 +27,17 @@ NSUP_PERIOD_S = 120
 class Server:
     """An `asd` on a thread, as a context manager.
 
-    `namespaces`  names (in memory), or a whole `Config` as `config`
-    `port`        0 = any free one; see `address`
+    `namespaces`  their names; they are in memory and keep one copy of each record
+    `address`     where to listen, without the port
+    `port`        0 = any free one; see the property `address`
     `edition`     `enterprise`, or `community` to be refused what the community server refuses
+    `config`      all of the above and the rest of a configuration (see `asd.config.read_config`);
+                  the other arguments, but for the clock, are then not looked at
     `clock`       what the server takes for the time: it runs like the system's until you freeze or
                   advance it
 
-    Any number of servers may run in a process; they share nothing.
+    Any number of servers may run in a process; they share nothing. A server that has been stopped
+    may be started again: it is empty then, and unless a port was given it has another one.
 
     >>> with Server(namespaces=["test"]) as server:
     ...     host, port = server.address
@@ -51,6 +55,8 @@ class Server:
         edition: str = "enterprise",
         clock: VirtualClock | None = None,
     ) -> None:
+        if isinstance(namespaces, str):
+            raise TypeError(f"namespaces is a list of names: [{namespaces!r}]")
         self.clock = clock or VirtualClock.running()
         self._config = config or Config(
             network=NetworkConfig(service=NetworkServiceConfig(address=(address,), port=port)),
@@ -63,12 +69,15 @@ class Server:
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and port to give to a client. The server must be running."""
+        """Host and port to give to a client. RuntimeError when the server is not running."""
         addresses = self._running().addresses
         return (addresses[0] if addresses else "127.0.0.1", self._node.port)
 
     def start(self) -> Self:
-        """Start and wait until it serves. Raises OSError when the port cannot be had."""
+        """Start and wait until it serves: a few milliseconds.
+
+        Raises OSError when the port cannot be had, RuntimeError when the server is running.
+        """
         if self._thread is not None:
             raise RuntimeError("the server is running")
         started: Future[None] = Future()
@@ -90,7 +99,10 @@ class Server:
             self._thread = None
 
     def reset(self) -> None:
-        """Empty all namespaces, in milliseconds; clients stay connected."""
+        """Empty all namespaces, in milliseconds; clients stay connected.
+
+        What clients have configured with `set-config` stays.
+        """
         self._running()
         self._call(self._node.reset)
 

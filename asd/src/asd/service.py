@@ -137,13 +137,14 @@ class Connection(asyncio.Protocol):
         replies: list[bytes] = []
         offset, size = 0, len(data)
         while offset < size:
-            found = plans.get(data[offset : offset + head_size])
+            digest = offset + head_size
+            found = plans.get(data[offset:digest])
             reply = None
             if found is not None:
                 plan, frame_size = found
                 if frame_size <= size - offset:
                     try:
-                        reply = plan(data, offset + head_size)
+                        reply = plan(data, digest)
                     except _NOT_NOW:
                         reply = None
             if reply is None:
@@ -154,7 +155,7 @@ class Connection(asyncio.Protocol):
                 head_size = self._head_size
             offset += frame_size
             replies.append(reply)
-            if self._job is not None:
+            if reply == b"" and self._job is not None:
                 break
             if len(replies) >= MAX_UNSENT:
                 self._send(replies)

@@ -7,7 +7,7 @@ from attrs import asdict, define, field
 
 @define
 class OriginStatistics:
-    """What became of the transactions of one origin: clients, or the rows of their batches."""
+    """What became of the transactions of one origin: clients, the rows of their batches, or jobs in the background."""
 
     tsvc_error: int = 0
     tsvc_timeout: int = 0
@@ -25,6 +25,14 @@ class OriginStatistics:
     delete_timeout: int = 0
     delete_not_found: int = 0
     delete_filtered_out: int = 0
+    udf_complete: int = 0
+    udf_error: int = 0
+    udf_timeout: int = 0
+    udf_filtered_out: int = 0
+    lang_read_success: int = 0
+    lang_write_success: int = 0
+    lang_delete_success: int = 0
+    lang_error: int = 0
 
 
 @define
@@ -37,6 +45,7 @@ class NamespaceStatistics:
 
     client: OriginStatistics = field(factory=OriginStatistics)
     batch_sub: OriginStatistics = field(factory=OriginStatistics)
+    udf_sub: OriginStatistics = field(factory=OriginStatistics)
     read_touch_success: int = 0
     read_touch_error: int = 0
     read_touch_skip: int = 0

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aerospike_common.wire.codes import FieldType, Info1, Info2, Info4, ResultCode
 from aerospike_common.wire.errors import MessageError, OperationError
 from aerospike_common.wire.message import Message, parse_message, reply_frame
-from asd import batch
+from asd import batch, query
 from asd.statistics import OriginStatistics
 from asd.transactions.delete import delete
 from asd.transactions.read import read
 from asd.transactions.transaction import Refused, Reply, Transaction
 from asd.transactions.write import write
+from asd.udf import udf
 from citrusleaf.cf_digest import partition_id
 from storage.engine import NotResident
 
@@ -64,7 +66,7 @@ def dispatch(node: Node, connection: Connection, message: Message) -> bytes | Jo
     namespace = find_namespace(node, message)
     digest = message.fields.get(FieldType.DIGEST)
     if digest is None:
-        raise OperationError(ResultCode.UNSUPPORTED_FEATURE, "query")
+        return query.answer(node, connection, namespace, message)
     origin = namespace.statistics.client
     reply = run(node, namespace, message, digest, origin)
     framed = reply_frame(reply.code, reply.generation, reply.void_time, reply.n_ops, reply.ops)
@@ -127,9 +129,9 @@ def run(
         reply = _guard(delete, transaction)
         _count_delete(origin, reply.code)
     elif FieldType.UDF_PACKAGE in message.fields:
-        if FieldType.UDF_ARGS not in message.fields:
-            raise OperationError(ResultCode.PARAMETER, "a function without arguments")
-        raise OperationError(ResultCode.UNSUPPORTED_FEATURE, "record UDF")
+        reply = _guard(partial(udf, node), transaction)
+        _count_udf(origin, reply.code)
+        return reply
     else:
         reply = _guard(write, transaction)
         _count_write(origin, reply.code)
@@ -167,6 +169,15 @@ def _count_write(origin: OriginStatistics, code: int) -> None:
         origin.write_filtered_out += 1
     else:
         origin.write_error += 1
+
+
+def _count_udf(origin: OriginStatistics, code: int) -> None:
+    if code == ResultCode.OK:
+        origin.udf_complete += 1
+    elif code == ResultCode.FILTERED_OUT:
+        origin.udf_filtered_out += 1
+    else:
+        origin.udf_error += 1
 
 
 def _count_delete(origin: OriginStatistics, code: int) -> None:

@@ -20,7 +20,11 @@ def decode(text: str | bytes) -> bytes:
     ValueError unless the text is padded to fours, with no character outside the alphabet and none
     after the padding. Unused bits in the last character may have any value.
     """
-    return binascii.a2b_base64(text, strict_mode=True)
+    data = binascii.a2b_base64(text, strict_mode=True)
+    # Strict mode lets superfluous padding behind a full group of four pass.
+    if encoded_size(len(data)) != len(text):
+        raise ValueError("base64 text with too much padding")
+    return data
 
 
 def is_valid(text: str | bytes) -> bool:

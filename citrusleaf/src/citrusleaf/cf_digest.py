@@ -14,8 +14,6 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Final
 
-from Crypto.Hash import RIPEMD160
-
 DIGEST_SIZE: Final = 20
 """Bytes in a digest."""
 
@@ -56,6 +54,8 @@ def _ripemd160_openssl() -> Callable[[bytes], bytes]:
 
 def _ripemd160_pycryptodome(data: bytes) -> bytes:
     """RIPEMD-160 of some bytes: 20 bytes. O(n)."""
+    from Crypto.Hash import RIPEMD160
+
     return RIPEMD160.new(data).digest()
 
 

@@ -70,6 +70,10 @@ class PeerState(Enum):
     ADJACENT = auto()
 
 
+LISTED = frozenset({PeerState.ONE_WAY, PeerState.ADJACENT})
+"""Peers that our pulses list. One on hold is not: it shall take us for gone as we do it."""
+
+
 @frozen
 class Heard:
     """A pulse that does not list us."""
@@ -116,6 +120,7 @@ class Peer(Machine):
         self.pulse = pulse
         self.last_heard = 0
         self.skew_ms = 0
+        self.names_strangers = False
         self.outputs: list[Output] = []
         self._config = config
         self._held_since = 0
@@ -263,7 +268,7 @@ class Heartbeat:
         # One that was stopped itself must not take its own sleep for the others' silence.
         outputs = [] if late else self._notice_silence(now)
         if not self.config.multicast:
-            outputs += self.mesh.tick(now, self._silent_endpoints())
+            outputs += self.mesh.tick(now, self._doubtful_endpoints())
         self._sequence += 1
         outputs += self._send_pulse(wall_ms)
         return outputs
@@ -324,8 +329,8 @@ class Heartbeat:
         peer.pulse, peer.last_heard, peer.skew_ms = pulse, now, pulse.wall_ms - wall_ms
         peer.fire(HeardBoth() if me.node in pulse.heard else Heard(), now)
         outputs = self._drain(peer, before)
-        if peer.state is not PeerState.ADJACENT or pulse.heard != before[1]:
-            outputs += self._ask_for_strangers(pulse, now)
+        if peer.names_strangers or pulse.heard != before[1] or before[0] is PeerState.SILENT:
+            outputs += self._ask_for_strangers(peer, now)
         return outputs
 
     def _is_news(self, peer: Peer, pulse: Pulse, now: int) -> bool:
@@ -345,10 +350,8 @@ class Heartbeat:
         outputs, peer.outputs = peer.outputs, []
         if outputs or (peer.state is PeerState.ADJACENT and peer.pulse.heard != before[1]):
             outputs.append(GraphChanged())
-        if (peer.state is PeerState.SILENT) != (before[0] is PeerState.SILENT):
-            self._heard = tuple(
-                sorted(n for n, p in self._peers.items() if p.state is not PeerState.SILENT)
-            )
+        if peer.state is not before[0]:
+            self._heard = tuple(sorted(n for n, p in self._peers.items() if p.state in LISTED))
         return outputs
 
     def _notice_silence(self, now: int) -> list[Output]:
@@ -361,9 +364,12 @@ class Heartbeat:
                 outputs += self._drain(peer, before)
         return outputs
 
-    def _silent_endpoints(self) -> frozenset[Endpoint]:
+    def _doubtful_endpoints(self) -> frozenset[Endpoint]:
+        """Where pulses go that perhaps do not arrive."""
         return frozenset(
-            peer.pulse.heartbeat for peer in self._peers.values() if peer.state is PeerState.SILENT
+            peer.pulse.heartbeat
+            for peer in self._peers.values()
+            if peer.state in (PeerState.SILENT, PeerState.ONE_WAY)
         )
 
     def _send_pulse(self, wall_ms: int) -> list[Output]:
@@ -386,16 +392,14 @@ class Heartbeat:
         framed = frame(data)
         return [Write(PLANE, link, framed) for link in self.mesh.open_links()]
 
-    def _ask_for_strangers(self, pulse: Pulse, now: int) -> list[Output]:
+    def _ask_for_strangers(self, peer: Peer, now: int) -> list[Output]:
         """Ask a peer for the endpoints of nodes that it hears and we know nothing of."""
-        if self.config.multicast:
-            return []
-        strangers = [
-            node for node in pulse.heard if node not in self._peers and node != self.identity.node
-        ]
+        pulse, me = peer.pulse, self.identity.node
+        strangers = [node for node in pulse.heard if node not in self._peers and node != me]
+        peer.names_strangers = bool(strangers) and not self.config.multicast
         link = self._link_to(pulse.node)
         recently = now - self._asked.get(pulse.node, -self.config.timeout_ms)
-        if not strangers or link is None or recently < self.config.interval_ms:
+        if not peer.names_strangers or link is None or recently < self.config.interval_ms:
             return []
         self._asked[pulse.node] = now
         return [self._write(link, MeshRequest(tuple(strangers)))]
@@ -405,5 +409,5 @@ class Heartbeat:
         for node, peer in self._peers.items():
             assert peer.pulse.node == node
             assert not peer.outputs, "every event was told"
-            assert (peer.state is PeerState.SILENT) == (node not in self._heard)
+            assert (peer.state in LISTED) == (node in self._heard)
         self.mesh._check()

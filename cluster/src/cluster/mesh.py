@@ -21,8 +21,8 @@ DIAL_INTERVALS = 10
 """Intervals after which an unanswered dial is given up."""
 WAIT_INTERVALS = 4
 """Intervals from a failure to the next dial."""
-RECYCLE_INTERVALS = 40
-"""Intervals after which a connection to a node we do not hear is made anew."""
+RECYCLE_INTERVALS = 30
+"""Intervals after which a connection is made anew whose node does not hear us, or we not it."""
 
 
 class TargetState(Enum):
@@ -38,8 +38,8 @@ class TargetState(Enum):
 class Due:
     """The interval has come round."""
 
-    silent: bool
-    """Nothing is heard from the node there."""
+    doubtful: bool
+    """The node there does not seem to get what we send, or is not heard."""
 
 
 @frozen
@@ -95,7 +95,7 @@ class Target(Machine):
         return now - (self._since or 0) >= DIAL_INTERVALS * self._interval_ms
 
     def _is_stale(self, due: Due, now: int) -> bool:
-        return due.silent and now - (self._since or 0) >= RECYCLE_INTERVALS * self._interval_ms
+        return due.doubtful and now - (self._since or 0) >= RECYCLE_INTERVALS * self._interval_ms
 
     def _dial(self, _: object, now: int) -> None:
         self.link = self.next_link
@@ -177,13 +177,13 @@ class Mesh:
         if target is not None:
             target.fire(Empty() if yes else Full(), 0)
 
-    def tick(self, now: int, silent: Collection[Endpoint]) -> list[Output]:
-        """Dial what is due; recycle connections to endpoints whose node is not heard."""
+    def tick(self, now: int, doubtful: Collection[Endpoint]) -> list[Output]:
+        """Dial what is due; make doubtful connections anew."""
         outputs: list[Output] = []
         for target in self._targets.values():
             before = target.link
             target.next_link = self._next_link
-            target.fire(Due(target.endpoint in silent), now)
+            target.fire(Due(target.endpoint in doubtful), now)
             if target.link is not before:
                 if before is not None:
                     del self._by_link[before]

@@ -59,7 +59,7 @@ class _Link(asyncio.Protocol):
             self._runtime.writable(self.key, True)
 
 
-class _Group(asyncio.DatagramProtocol):
+class GroupProtocol(asyncio.DatagramProtocol):
     """Datagrams of the multicast group."""
 
     def __init__(self, receive: Callable[[bytes], None]) -> None:

@@ -151,7 +151,11 @@ class Smd:
         if value is not None and len(value.encode()) > MAX_VALUE_BYTES:
             raise ValueError(f"an item of {module} may take {MAX_VALUE_BYTES} bytes")
         before = self._modules[module].get(key)
-        return SmdItem(1 + (before.generation if before else 0), timestamp_ms, value)
+        if before is None:
+            return SmdItem(1, timestamp_ms, value)
+        # Later than what it replaces, whatever the clocks say: it must win by every rule.
+        later_ms = max(timestamp_ms, before.timestamp_ms + 1)
+        return SmdItem(before.generation + 1, later_ms, value)
 
     def accept(self, module: str, items: Items) -> list[str]:
         """Take over those items that win against one's own; their keys. Durable on return."""

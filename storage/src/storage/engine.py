@@ -10,11 +10,19 @@ another thread; everything else is called by the owner.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from storage.index import TOMBSTONE, PrimaryIndex
 
-__all__ = ["Engine", "Record", "TOMBSTONE", "NotResident", "OutOfSpace"]
+__all__ = [
+    "Engine",
+    "Record",
+    "TOMBSTONE",
+    "NotResident",
+    "OutOfSpace",
+    "StorageError",
+    "DamagedRecord",
+]
 
 Record: TypeAlias = tuple[int, int, int, int, int, bytes]
 """(generation, void_time, last_update_time, set_id, flags, payload).
@@ -45,6 +53,14 @@ class OutOfSpace(Exception):
     """The medium is full; the store is unchanged."""
 
 
+class StorageError(Exception):
+    """The medium failed, or holds what it should not. The message says where."""
+
+
+class DamagedRecord(StorageError):
+    """What the medium holds in the record's place is not the record; other records are well."""
+
+
 class Engine(Protocol):
     """A record store."""
 
@@ -54,6 +70,9 @@ class Engine(Protocol):
     acknowledges_sync: bool
     """True when a put may be acknowledged only after a `sync()` that began after it."""
 
+    set_names: dict[int, bytes]
+    """The names given to set ids with `name_set`; read it freely."""
+
     def open(self) -> None:
         """Make ready: map, scan or create. Blocks. Raises OSError or StorageError."""
 
@@ -61,7 +80,10 @@ class Engine(Protocol):
         """Write out everything and let go. A later `open` starts warm where the engine can."""
 
     def get(self, digest: bytes) -> Record | None:
-        """The record, or None when absent or deleted. Raises NotResident instead of blocking."""
+        """The record, or None when absent or deleted.
+
+        Raises NotResident instead of blocking, DamagedRecord when the medium holds something else.
+        """
 
     def put(
         self,
@@ -73,7 +95,10 @@ class Engine(Protocol):
         flags: int,
         payload: bytes,
     ) -> None:
-        """Store or replace the whole record. Raises OutOfSpace; never leaves half a record.
+        """Store or replace the whole record; never leaves half a record.
+
+        Raises OutOfSpace, StorageError when the medium has failed before, ValueError for a payload
+        longer than the engine can take, struct.error for metadata out of range.
 
         With TOMBSTONE in `flags` and an empty payload it leaves a tombstone: the record is absent
         to `get`, `scan` and the count of objects, its metadata stays in the index, and no older
@@ -81,16 +106,45 @@ class Engine(Protocol):
         """
 
     def remove(self, digest: bytes) -> bool:
-        """Forget the record or tombstone, leaving nothing. True if there was a record."""
+        """Forget the record or tombstone, leaving nothing. True if there was a record.
+
+        Nothing is written: after a crash an older copy may come back. A tombstone prevents that.
+        """
 
     def scan(self, partition: int, after: bytes | None = None) -> Iterator[tuple[bytes, Record]]:
         """Records of a partition (0..4095) in digest order, beginning behind `after`."""
 
+    def name_set(self, set_id: int, name: bytes) -> None:
+        """Keep a name for a set id (1..65535), as long as the records that have it.
+
+        The name is on the medium before any record put after this call is.
+        """
+
     def clear(self) -> None:
-        """Forget all records, in milliseconds."""
+        """Forget all records, in milliseconds. The names of sets stay."""
 
     def sync(self) -> None:
-        """Every put and remove that returned before this call is on the medium when it returns."""
+        """Every put that returned before this call is on the medium when it returns.
+
+        The owner's timer calls it every `flush-max-ms`, or a group commit whenever writes wait. It
+        may run on another thread, one call at a time. Raises OSError when the medium fails; the
+        engine then takes no more puts.
+        """
 
     def statistics(self) -> dict[str, int]:
         """Counters and sizes in bytes, under the names the server reports."""
+
+
+@runtime_checkable
+class Overwrites(Protocol):
+    """An engine that does the most common update in one look-up."""
+
+    def overwrite(
+        self, digest: bytes, last_update_time: int, set_id: int, start: bytes, payload: bytes
+    ) -> int:
+        """Give a record another payload of the same size, if little else changes.
+
+        The record must be there, in the set, without void-time and flags, its payload beginning
+        with `start`. Returns its new generation (65535 is followed by 1); 0 when it is not so, and
+        then nothing has changed.
+        """

@@ -31,6 +31,7 @@ ENTRY: Final = Struct("<20sHHIB3xQQI12x")
 META: Final = Struct("<HHIB3xQ")
 """generation, set_id, void_time, flags, last_update_time: the part a new version always changes."""
 META_AT: Final = 20
+META_END: Final = META_AT + META.size
 PLACE: Final = Struct("<Q")
 """location."""
 PLACE_AT: Final = 40

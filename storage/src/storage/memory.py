@@ -20,6 +20,8 @@ from storage.index import (
     ENTRY_SIZE,
     HASH,
     META,
+    META_AT,
+    META_END,
     PARTITION_MASK,
     PLACE,
     PLACE_AT,
@@ -153,7 +155,7 @@ class MemoryEngine:
             if found == digest:
                 if size == len(payload) and old_set == set_id and old_flags == flags:
                     # Nothing to account for: most updates, at half the cost.
-                    arena[offset + 20 : offset + 40] = meta
+                    arena[offset + META_AT : offset + META_END] = meta
                     self._data[start : start + size] = payload
                     return
                 fields = (generation, set_id, void_time, flags, last_update_time)
@@ -163,6 +165,39 @@ class MemoryEngine:
             if at == length:
                 at = 0
         self._insert(digest, (generation, set_id, void_time, flags, last_update_time), payload)
+
+    def overwrite(
+        self, digest: bytes, last_update_time: int, set_id: int, start: bytes, payload: bytes
+    ) -> int:
+        """Give a record another payload of the same size, if little else changes. O(1).
+
+        See `storage.engine.Overwrites`.
+        """
+        index = self.index
+        prefix, home = _hash(digest)
+        prefix &= PARTITION_MASK
+        table = index.tables[prefix]
+        length = index.sizes[prefix]
+        arena = index.arena
+        at = home % length
+        while slot := table[at]:
+            offset = slot << 6
+            found, generation, old_set, void_time, flags, _, place, size = _entry(arena, offset)
+            if found == digest:
+                if old_set != set_id or void_time or flags or size != len(payload):
+                    return 0
+                data = self._data
+                if data[place : place + len(start)] != start:
+                    return 0
+                generation = generation % 65535 + 1
+                meta = _pack_meta(generation, set_id, 0, 0, last_update_time)
+                arena[offset + META_AT : offset + META_END] = meta
+                data[place : place + size] = payload
+                return generation
+            at += 1
+            if at == length:
+                at = 0
+        return 0
 
     def remove(self, digest: bytes) -> bool:
         """Forget the record or tombstone; True if there was a record. O(1)."""

@@ -12,10 +12,13 @@ from asd.engines import make_engine
 from asd.group_commit import GroupCommit
 from asd.histogram import Histogram
 from asd.info import respond
+from asd.machine import Machine
 from asd.namespace import Namespace
 from asd.statistics import ServiceStatistics
 from asd.transaction_threads import TransactionThreads
+from asd.udf import UdfModules
 from citrusleaf.cf_clock import VirtualClock
+from cluster.smd import MemoryStore, Smd
 
 
 @define
@@ -40,10 +43,13 @@ class FakeNode:
     port: int = 3000
     node_id: str = "BB9020011AC4202"
     started_ms: int = 0
+    machine: Machine = field(factory=Machine)
     times_applied: int = 0
+    udf: UdfModules = field(init=False)
     namespaces: dict[bytes, Namespace] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.udf = UdfModules(Smd(MemoryStore(), ["UDF"]), self.clock)
         self.namespaces = {
             spec.name.encode(): make_namespace(spec, self.clock, self.community)
             for spec in self.config.namespaces.values()

@@ -17,7 +17,7 @@ from aerospike_common.wire.codes import FieldType, Info2, ResultCode
 from aerospike_common.wire.errors import MessageError, OperationError
 from aerospike_common.wire.message import Message
 from asd.batch.replies import Replies, as_reads, last, row_reply
-from asd.batch.row_plans import RowPlan, RowPlans
+from asd.batch.row_plans import RowPlan
 from asd.batch.rows import (
     FLAGS_AT,
     HEADER_SIZE,
@@ -35,6 +35,7 @@ from asd.histogram import NS_PER_MS
 from asd.namespace import Namespace
 from asd.statistics import OriginStatistics
 from asd.transactions.transaction import Reply
+from storage.engine import NotResident
 
 if TYPE_CHECKING:
     from asd.node import Node
@@ -73,7 +74,7 @@ def run(node: Node, connection: Connection, message: Message, transact: Transact
         return last(error.code)
     node.statistics.batch_index_initiate += 1
     batch.advance()
-    if batch.ended:
+    if batch.ended and not batch.unsynced:
         return batch.replies.take()
     return batch.stream(connection)
 
@@ -89,11 +90,11 @@ class Batch:
         "_flags",
         "_known",
         "_left",
+        "_load",
         "_namespace",
         "_node",
         "_offset",
         "_plan",
-        "_plans",
         "_row",
         "_row_at",
         "_started_ns",
@@ -101,6 +102,7 @@ class Batch:
         "_transact",
         "ended",
         "replies",
+        "unsynced",
     )
 
     def __init__(self, node: Node, message: Message, transact: Transact, started_ns: int) -> None:
@@ -127,9 +129,11 @@ class Batch:
         self._row: Row
         self._namespace: Namespace | None
         self._plan: RowPlan | None = None
-        self._plans = RowPlans(node)
         self._code: int = ResultCode.OK
+        self._load: Callable[[], None] | None = None
         self.replies = Replies()
+        self.unsynced: set[Namespace] = set()
+        """Namespaces whose engines must sync before the replies may be sent."""
         self.ended = False
         """The last message is among the replies."""
 
@@ -138,21 +142,24 @@ class Batch:
     def advance(self) -> None:
         """Go on until the batch ends or this slice is over."""
         now_ns = self._node.clock.monotonic_ns
-        slice_end_ns = now_ns() + SLICE_NS
-        self._plans, self._plan = RowPlans(self._node), None
+        now = now_ns()
+        slice_end_ns = now + SLICE_NS
+        self._plan = None  # it may be out of date
         try:
             while self._left:
-                if not self._plain_rows():
-                    self._next_row()
-                now = now_ns()
                 if now >= self._deadline_ns:
                     self._end(ResultCode.TIMEOUT)
                     return
                 if now >= slice_end_ns or self.replies.framed >= SLICE_BYTES:
                     return
+                if not self._plain_rows():
+                    self._next_row()
+                now = now_ns()
             if self._code and not self._flags & REPORT_FAILURES:
                 self.replies.drop_rows()
             self._end(self._code)
+        except NotResident as wait:
+            self._load = wait.load
         except MessageError as error:
             log.info("%s: the batch ends", error)
             self.replies.drop_rows()
@@ -163,7 +170,7 @@ class Batch:
         try:
             while not self.ended:
                 await self._send(connection)
-                await asyncio.sleep(0)  # the turn of other connections
+                await self._others_turn()
                 self.advance()
                 self._node.settle(self._started_ns)
             await self._send(connection)
@@ -171,12 +178,26 @@ class Batch:
             log.info("%s does not read the replies to its batch: closed", connection.peer)
             self._node.statistics.batch_index_timeout += not self.ended
             connection.abort()
+        except OSError as error:
+            log.critical("a batch ends, the medium fails: %s", error)
+            await connection.send(last(ResultCode.SERVER_ERROR))
         except asyncio.CancelledError:  # the client has gone
             self._node.statistics.batch_index_error += not self.ended
             raise
 
+    async def _others_turn(self) -> None:
+        """Let the loop turn, until the record that the next row needs has been read."""
+        load, self._load = self._load, None
+        if load is None:
+            await asyncio.sleep(0)
+        else:
+            await self._node.transaction_threads.run(load)
+
     async def _send(self, connection: Connection) -> None:
+        """Send the whole frames, once the medium has the writes they acknowledge."""
         frames = self.replies.take()
+        while frames and self.unsynced:
+            await self.unsynced.pop().group_commit.wait()
         if frames:
             async with asyncio.timeout(self._timeout_ms / 1000):
                 await connection.send(frames)
@@ -218,24 +239,29 @@ class Batch:
         index, digest = row_key(data, offset)
         if data[offset + FLAGS_AT] & REPEAT:
             self._repeat()
-            self._offset = offset + REPEAT_SIZE
+            end = offset + REPEAT_SIZE
         else:
             fields_end = head_end(data, offset)
-            plan = self._plans.find(data[offset + FLAGS_AT : fields_end])
-            if plan is not None and plan is not self._plan:
-                self._plan = plan
-                if self._plain_rows():
-                    return
+            if self._find_plan(data[offset + FLAGS_AT : fields_end]) and self._plain_rows():
+                return
             self._row_at, self._plan = offset, None
-            self._offset = self._parse(fields_end)
-        self._left -= 1
+            end = self._parse(fields_end)
         reply = self._transaction(digest)
+        self._offset = end
+        self._left -= 1
         self.replies.add(row_reply(index, reply))
         if reply.code not in _NOT_ERRORS:
             if not self._flags & RESPOND_ALL:
                 self._code = reply.code
-        elif reply.code == ResultCode.OK or not self._row.message.info2 & Info2.WRITE:
+        elif reply.code == ResultCode.OK and self._filter is None:
             self._learn()
+
+    def _find_plan(self, head: bytes) -> bool:
+        """Is there another fast way for rows with this head than the one that was just tried?"""
+        if self._filter is not None:
+            return False
+        before, self._plan = self._plan, self._node.plans.rows.find(head)
+        return self._plan is not before
 
     def _parse(self, fields_end: int) -> int:
         """Make the row at `_row_at` what is asked for; where it ends."""
@@ -260,7 +286,10 @@ class Batch:
             raise MessageError("a batch row with a key is repeated")
 
     def _transaction(self, digest: bytes) -> Reply:
-        """Run the row's transaction. Whatever happens in it concerns this row alone."""
+        """Run the row's transaction. Whatever happens in it concerns this row alone.
+
+        Raises NotResident when it must wait for its record; it is then run again.
+        """
         message, namespace = self._row.message, self._namespace
         if namespace is None:
             return Reply(ResultCode.NAMESPACE_NOT_FOUND)
@@ -269,20 +298,24 @@ class Batch:
         origin = namespace.statistics.batch_sub
         try:
             reply = self._transact(self._node, namespace, message, digest, origin)
+        except NotResident:
+            raise
         except OperationError as error:
             origin.tsvc_error += 1
             return Reply(error.code)
         except Exception:  # our own bug: it costs one row, not the batch or the server
             log.exception("a batch row failed inside the server")
             return Reply(ResultCode.SERVER_ERROR)
-        if reply.n_ops and not message.info2 & Info2.WRITE:
-            return reply._replace(ops=as_reads(reply.ops))
-        return reply
+        if message.info2 & Info2.WRITE:
+            if namespace.engine.acknowledges_sync:
+                self.unsynced.add(namespace)
+            return reply
+        return reply._replace(ops=as_reads(reply.ops)) if reply.n_ops else reply
 
     def _learn(self) -> None:
         row, namespace = self._row, self._namespace
         assert namespace is not None
-        self._plan = self._plans.learn(row.head, namespace, row.message)
+        self._plan = self._node.plans.rows.learn(row.head, namespace, row.message)
         if self._plan is not None:
             self._plan.learn(self._data[self._row_at + FLAGS_AT : row.end], row.message)
 

@@ -2,20 +2,22 @@
 
 As `asd.plans` does for single commands: what is the same from row to row is worked out once, and a
 record that is not as expected (another set, a stored key, other bins) takes the general way, which
-gives the same answer (`tests/asd/test_batch_plans.py` plays both). Plans live for one slice of a
-batch, in which nothing they rely on can change.
+gives the same answer (`tests/asd/test_batch_plans.py` plays both). Like the plans of single
+commands they hold what was true when they were made, and are forgotten together with those.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
+from itertools import chain
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from aerospike_common.wire.codes import FieldType, Info1, Info2, OpType, ParticleType, ResultCode
 from aerospike_common.wire.message import Message, encode_op
 from asd.batch.rows import FLAGS_AT, REPEAT, REPEAT_SIZE, row_key
 from asd.namespace import TTL_KEEP, Namespace
-from storage.engine import OutOfSpace
+from storage.engine import NotResident, OutOfSpace
 
 if TYPE_CHECKING:
     from asd.node import Node
@@ -29,8 +31,14 @@ _FIELDS: Final = [FieldType.NAMESPACE, FieldType.SET]
 _FIXED_SIZE: Final = (ParticleType.INTEGER, ParticleType.DOUBLE)
 _PLAIN: Final = (*_FIXED_SIZE, ParticleType.STRING, ParticleType.BLOB)
 
+CAPACITY: Final = 1024
+"""Plans kept; a cache that is full starts afresh."""
+
+OP_HEADS_CAPACITY: Final = 4096
+"""Op heads kept by one write plan."""
+
 LONGEST_PAYLOAD: Final = 16 << 10
-"""Longer records take the general way: many of them at once would be too much for a slice."""
+"""Bytes; longer records take the general way: many at once would be too much for a slice."""
 
 OP_SIZE: Final = 8
 """Bytes of an op before the bin name; the last of them is the name's length."""
@@ -58,13 +66,17 @@ class RowPlan(Protocol):
 
 
 class RowPlans:
-    """The plans of one slice."""
+    """The plans of one node."""
 
     __slots__ = ("_node", "_plans")
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._plans: dict[bytes, RowPlan | None] = {}
+        self._plans: dict[bytes, RowPlan] = {}
+
+    def clear(self) -> None:
+        """Forget all plans: something they relied on has changed."""
+        self._plans.clear()
 
     def find(self, head: bytes) -> RowPlan | None:
         """The plan for rows with this head, if there is one yet."""
@@ -75,9 +87,14 @@ class RowPlans:
 
         `message` is a row of it that was answered with success.
         """
-        if head not in self._plans:
-            self._plans[head] = self._make(head, namespace, message)
-        return self._plans[head]
+        plan = self._plans.get(head)
+        if plan is None:
+            plan = self._make(head, namespace, message)
+            if plan is not None:
+                if len(self._plans) >= CAPACITY:
+                    self._plans.clear()
+                self._plans[head] = plan
+        return plan
 
     def _make(self, head: bytes, namespace: Namespace, message: Message) -> RowPlan | None:
         if list(message.fields) != _FIELDS or message.info3 or message.info4:
@@ -89,21 +106,25 @@ class RowPlans:
             return None
         info2 = message.info2 & ~Info2.RESPOND_ALL_OPS
         if message.info1 == _GET_ALL and not info2 and not message.ops:
-            return self._get_all(namespace, set_id, message)
+            return self._get_all(head, namespace, set_id, message)
         if info2 == Info2.WRITE and not message.info1 and len(message.ops) == 1:
             return self._put_one(head, namespace, set_id, message)
         return None
 
-    def _get_all(self, namespace: Namespace, set_id: int, message: Message) -> RowPlan | None:
+    def _get_all(
+        self, head: bytes, namespace: Namespace, set_id: int, message: Message
+    ) -> RowPlan | None:
         set_name = message.fields[FieldType.SET]
         if message.record_ttl or namespace.config.read_touch_ttl_pct_of(set_name):
             return None
-        return GetAllRows(self._node, namespace, set_id if set_name else None)
+        return GetAllRows(self._node, namespace, set_id if set_name else None, head)
 
     def _put_one(
         self, head: bytes, namespace: Namespace, set_id: int, message: Message
     ) -> RowPlan | None:
         ttl, set_name = message.record_ttl, message.fields[FieldType.SET]
+        if namespace.engine.acknowledges_sync:
+            return None
         if ttl == TTL_KEEP or namespace.void_time(ttl, set_name, None, 0):
             return None
         echoes = bool(message.info2 & Info2.RESPOND_ALL_OPS)
@@ -111,31 +132,46 @@ class RowPlans:
 
 
 class GetAllRows:
-    """Rows that repeat the read of a whole record."""
+    """Rows that read a whole record: one with the head, then any that repeat."""
 
-    __slots__ = ("_namespace", "_node", "_set_id")
+    __slots__ = ("_head", "_namespace", "_node", "_set_id")
 
-    def __init__(self, node: Node, namespace: Namespace, set_id: int | None) -> None:
+    def __init__(self, node: Node, namespace: Namespace, set_id: int | None, head: bytes) -> None:
         """`set_id` None: whatever set the record is in."""
         self._node = node
         self._namespace = namespace
         self._set_id = set_id
+        self._head = head
 
     def learn(self, row: bytes, message: Message) -> None:
         """There is nothing more to know."""
 
     def answer(self, data: bytes, offset: int, limit: int) -> Answered:
-        """Rows that repeat, of records in the set, without a stored key, not expired."""
-        flags = data[offset + FLAGS_AT : offset + REPEAT_SIZE * limit : REPEAT_SIZE]
-        end = offset + REPEAT_SIZE * (len(flags) - len(flags.lstrip(_REPEATS)))
-        replies: list[bytes] = []
-        if end == offset:
+        """Reads of records in the set, without a stored key, not expired."""
+        start, first = offset, data.startswith(self._head, offset + FLAGS_AT)
+        if first:
+            start += FLAGS_AT + len(self._head)
+            limit -= 1
+        flags = data[start + FLAGS_AT : start + REPEAT_SIZE * limit : REPEAT_SIZE]
+        end = start + REPEAT_SIZE * (len(flags) - len(flags.lstrip(_REPEATS)))
+        rows = _repeats(memoryview(data)[start:end])
+        replies = self._read(chain((row_key(data, offset),), rows) if first else rows)
+        repeats = len(replies) - first
+        if repeats < 0:
             return replies, offset, None
+        return replies, start + REPEAT_SIZE * repeats, offset if first else None
+
+    def _read(self, rows: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
+        """Replies to (index, digest) as long as the records are plain."""
+        replies: list[bytes] = []
         namespace, set_id = self._namespace, self._set_id
         get, now_s = namespace.engine.get, namespace.clock.epoch_s()
         missing = 0
-        for index, digest in _repeats(memoryview(data)[offset:end]):
-            record = get(digest)
+        for index, digest in rows:
+            try:
+                record = get(digest)
+            except NotResident:
+                break
             if record is None:
                 missing += 1
                 replies.append(_reply_not_found(_HEADER_NOT_FOUND, index))
@@ -153,13 +189,13 @@ class GetAllRows:
         counters.read_success += len(replies) - missing
         counters.read_not_found += missing
         self._node.measure(namespace.batch_sub_read_latency, len(replies))
-        return replies, offset + REPEAT_SIZE * len(replies), None
+        return replies
 
 
 class PutOneRows:
     """Rows that write one plain bin over a record that has just this bin, or over none."""
 
-    __slots__ = ("_echoes", "_head", "_namespace", "_node", "_op_heads", "_set_id")
+    __slots__ = ("_echoes", "_head", "_longest", "_namespace", "_node", "_op_heads", "_set_id")
 
     def __init__(
         self, node: Node, namespace: Namespace, set_id: int, head: bytes, echoes: bool
@@ -170,6 +206,7 @@ class PutOneRows:
         self._set_id = set_id
         self._head = head
         self._echoes = echoes
+        self._longest = min(LONGEST_PAYLOAD, namespace.config.max_record_size or 1 << 30) - 256
         self._op_heads: dict[bytes, tuple[bytes, int, bytes, bytes]] = {}
 
     def learn(self, row: bytes, message: Message) -> None:
@@ -180,23 +217,21 @@ class PutOneRows:
         if op.type != OpType.WRITE or op.particle_type not in _PLAIN or head[6]:
             return
         size = len(op.value)
-        if (op.particle_type in _FIXED_SIZE and size != 8) or size > LONGEST_PAYLOAD:
+        if (op.particle_type in _FIXED_SIZE and size != 8) or size > self._longest:
             return
         start = _ONE_BIN + head[:4] + bytes((OpType.READ,)) + head[5:]
         echo = b"\0\0"
         if self._echoes:
             echo = _ONE_BIN + encode_op(OpType.WRITE, ParticleType.NULL, op.name)
+        if len(self._op_heads) >= OP_HEADS_CAPACITY:
+            self._op_heads.clear()
         self._op_heads[head] = (start, size, start[_NAME_AT:], echo)
 
     def answer(self, data: bytes, offset: int, limit: int) -> Answered:
         """Rows with this head and a known op, over records of one bin in the set that never
         expire."""
-        namespace, set_id, head, op_heads = (
-            self._namespace,
-            self._set_id,
-            self._head,
-            self._op_heads,
-        )
+        namespace, set_id = self._namespace, self._set_id
+        head, op_heads = self._head, self._op_heads
         get, put = namespace.engine.get, namespace.engine.put
         now_ms = namespace.clock.epoch_ms()
         head_size, size = len(head), len(data)
@@ -215,7 +250,10 @@ class PutOneRows:
             if end > size:
                 break
             index, digest = row_key(data, offset)
-            record = get(digest)
+            try:
+                record = get(digest)
+            except NotResident:
+                break
             if record is None:
                 generation = 1
             else:

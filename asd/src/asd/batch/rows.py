@@ -25,6 +25,7 @@ REPORT_FAILURES: Final = 0x08
 
 REPEAT: Final = 0x01
 """Row flag: all but index and digest is taken from the row before."""
+_OP_HAS_LUT: Final = 0x01
 _HAS_INFO: Final = 0x02
 _HAS_GENERATION: Final = 0x04
 _HAS_TTL: Final = 0x08
@@ -119,10 +120,10 @@ def _skip_ops(data: bytes, offset: int, count: int) -> tuple[int, bool]:
     names_fit, furthest = True, offset
     try:
         for _ in range(count):
-            size, _, _, _, name_size = _op(data, offset)
+            size, _, _, flags, name_size = _op(data, offset)
             if size < 4 + name_size:
                 names_fit = False
-                furthest = max(furthest, offset + 8 + name_size)
+                furthest = max(furthest, offset + 8 + name_size + (8 if flags & _OP_HAS_LUT else 0))
             offset += 4 + size
     except struct.error:
         raise MessageError("batch row cut off") from None

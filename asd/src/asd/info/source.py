@@ -7,8 +7,10 @@ from typing import Protocol
 
 from asd.config import Config
 from asd.histogram import Histogram
+from asd.machine import Machine
 from asd.namespace import Namespace
 from asd.statistics import ServiceStatistics
+from asd.udf import UdfModules
 from citrusleaf.cf_clock import Clock
 
 
@@ -51,6 +53,10 @@ class InfoNode(Protocol):
         """The node's clock."""
 
     @property
+    def machine(self) -> Machine:
+        """The machine the node runs on."""
+
+    @property
     def started_ms(self) -> int:
         """When the node started, on the clock's monotonic scale."""
 
@@ -61,6 +67,10 @@ class InfoNode(Protocol):
     @property
     def statistics(self) -> ServiceStatistics:
         """The node's own counters."""
+
+    @property
+    def udf(self) -> UdfModules:
+        """The registered modules of users' functions."""
 
     @property
     def connections(self) -> InfoConnections:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -14,6 +13,7 @@ from aerospike_common.wire.errors import OperationError
 from asd.info.identity import COMPATIBILITY_ID, cluster_key
 from asd.info.names import SERVICE
 from asd.info.request import Handler, Request, constant, pairs
+from asd.machine import Readings
 
 #: What is neither a count nor 0 in a cluster of one.
 _FIXED: Final[Mapping[str, Any]] = MappingProxyType(
@@ -48,7 +48,7 @@ def _figures(request: Request) -> dict[str, Any]:
     return {
         **_FIXED,
         **asdict(node.statistics),
-        **_memory(),
+        **_of_machine(node.machine.read()),
         "cluster_key": cluster_key(request),
         "cluster_principal": node.node_id,
         "paxos_principal": node.node_id,
@@ -60,20 +60,23 @@ def _figures(request: Request) -> dict[str, Any]:
     }
 
 
-def _memory() -> dict[str, int]:
-    """The machine's free memory, where the operating system tells."""
-    try:
-        free = os.sysconf("SC_AVPHYS_PAGES")
-        total = os.sysconf("SC_PHYS_PAGES")
-        page_size = os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return {}
-    free_kbytes, free_pct = free * page_size // 1024, 100 * free // total
+def _of_machine(readings: Readings) -> dict[str, int]:
+    free_kbytes, process_kbytes = readings.memory_free // 1024, readings.process_memory // 1024
+    user, kernel = round(readings.cpu_user_pct), round(readings.cpu_kernel_pct)
     return {
+        "system_total_cpu_pct": user + kernel,
+        "system_user_cpu_pct": user,
+        "system_kernel_cpu_pct": kernel,
         "system_free_mem_kbytes": free_kbytes,
-        "system_free_mem_pct": free_pct,
+        "system_free_mem_pct": readings.memory_free_pct,
         "host_free_mem_kbytes": free_kbytes,
-        "host_free_mem_pct": free_pct,
+        "host_free_mem_pct": readings.memory_free_pct,
+        "process_cpu_pct": round(readings.process_cpu_pct),
+        "threads_joinable": readings.process_threads,
+        "heap_allocated_kbytes": process_kbytes,
+        "heap_active_kbytes": process_kbytes,
+        "heap_mapped_kbytes": process_kbytes,
+        "heap_efficiency_pct": 100 if process_kbytes else 0,
     }
 
 

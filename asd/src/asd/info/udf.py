@@ -1,4 +1,4 @@
-"""Lua modules. This server runs none: uploads are refused, lists are empty.
+"""Lua modules: putting, getting, listing and removing them.
 
 Errors of this family have a form of their own, `error=<what>`.
 """
@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from aerospike_common.wire.codes import ResultCode
-from aerospike_common.wire.errors import OperationError
-from asd.info.request import Handler, Request, constant, decimal
+from aerospike_common.as_module import AsModuleError
+from asd.info.request import Handler, Request, decimal, to_bytes
 
 MAX_FILE_NAME: Final = 127
 MAX_CONTENT: Final = 1 << 20
+_TOO_LARGE: Final = "error=invalid_udf_content_len,>1M"
 
 
 def _file_name(request: Request) -> str | None:
@@ -30,7 +30,8 @@ def _file_name(request: Request) -> str | None:
 def _put(request: Request) -> str:
     parameters = request.parameters
     content = parameters.get("content", "")
-    if _file_name(request) is None:
+    name = _file_name(request)
+    if name is None:
         return "error=invalid_filename"
     if decimal(parameters.get("content-len", "")) != len(content):
         return "error=invalid_content_len"
@@ -39,29 +40,58 @@ def _put(request: Request) -> str:
     if not content:
         return "error=invalid_content"
     try:
-        decoded = base64.b64decode(content, validate=True)
+        source = base64.b64decode(content, validate=True)
     except (binascii.Error, ValueError):
         return "error=invalid_base64_content"
-    if len(decoded) > MAX_CONTENT:
-        return "error=invalid_udf_content_len,>1M"
-    raise OperationError(ResultCode.UNSUPPORTED_FEATURE, "no user-defined functions")
+    return _TOO_LARGE if len(source) > MAX_CONTENT else _register(request, name, source)
+
+
+def _register(request: Request, name: str, source: bytes) -> str:
+    try:
+        request.node.udf.put(name, source)
+    except AsModuleError as error:
+        message = base64.b64encode(to_bytes(error.message)).decode()
+        return f"error=compile_error;file={name};line={error.line};message={message}"
+    except ValueError:  # the system metadata does not keep so much
+        return _TOO_LARGE
+    return "ok"
 
 
 def _get(request: Request) -> str:
-    return "error=invalid_filename" if _file_name(request) is None else "error=not_found"
+    name = _file_name(request)
+    if name is None:
+        return "error=invalid_filename"
+    source = request.node.udf.get(name)
+    if source is None:
+        return "error=not_found"
+    return f"type=LUA;content={base64.b64encode(source).decode()};"
+
+
+def _list(request: Request) -> str:
+    rows = request.node.udf
+    return "".join(f"filename={row.file_name},hash={row.hash},type=LUA;" for row in rows)
 
 
 def _remove(request: Request) -> str:
     """Removing what is not there succeeds."""
-    return "error=invalid_filename" if _file_name(request) is None else "ok"
+    name = _file_name(request)
+    if name is None:
+        return "error=invalid_filename"
+    request.node.udf.remove(name)
+    return "ok"
+
+
+def _clear_cache(request: Request) -> str:
+    request.node.udf.clear_cache()
+    return "ok"
 
 
 COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
     {
         "udf-put": _put,
         "udf-get": _get,
-        "udf-list": constant(""),
+        "udf-list": _list,
         "udf-remove": _remove,
-        "udf-clear-cache": constant("ok"),
+        "udf-clear-cache": _clear_cache,
     }
 )

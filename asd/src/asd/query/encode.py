@@ -49,7 +49,9 @@ class Encoder:
         self._info1 = Info1.GET_NO_BINS.value if no_bins else 0
         self.no_bins = no_bins
 
-    def heads(self, joined: bytes, set_id: int, bvals: Sequence[int] | None) -> tuple[bytearray, int]:
+    def heads(
+        self, joined: bytes, set_id: int, bvals: Sequence[int] | None
+    ) -> tuple[bytearray, int]:
         """(all heads end to end, size of one) for index entries laid end to end.
 
         The entries are of one set and have no stored key; the number of ops is left 0.

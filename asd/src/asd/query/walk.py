@@ -13,7 +13,8 @@ from itertools import compress
 from typing import Final, NamedTuple, Protocol
 
 from asd.query.request import Resume
-from storage.bulk import column, entries_at, partition_entries
+from asd.truncation import Truncation
+from storage.bulk import column, entries_at, partition_slots
 from storage.engine import TOMBSTONE
 from storage.index import ENTRY_SIZE, PrimaryIndex
 
@@ -46,11 +47,19 @@ class Batch(NamedTuple):
 class Walk(Protocol):
     """A way through the entries that a query may want."""
 
-    partitions_done: int
-    """How many of its partitions lie behind it."""
+    @property
+    def partitions_done(self) -> int:
+        """How many of its partitions lie behind it."""
 
     def next(self, count: int) -> Batch | None:
         """Some more entries, about `count`; None at the end."""
+
+
+class SetMembers(Protocol):
+    """A set index."""
+
+    def slots(self, partition: int) -> list[int]:
+        """The slots of the set's entries in a partition."""
 
 
 class PrimaryWalk:
@@ -78,12 +87,12 @@ class PrimaryWalk:
         while len(entries) < count:
             if self._rest:
                 entries += self._look_up(count)
-            elif not self._take_partition(entries):
+            elif not self._take_partition(entries, LARGE if count >= BATCH else count):
                 break
         return Batch(entries, None) if entries else None
 
-    def _take_partition(self, entries: list[bytes]) -> bool:
-        """Add the next partition's entries, or, when it is large, its digests to `_rest`."""
+    def _take_partition(self, entries: list[bytes], most: int) -> bool:
+        """Add the next partition's entries, or, if more than `most`, their digests to `_rest`."""
         ahead = next(self._ahead, None)
         if ahead is None:
             return False
@@ -96,7 +105,7 @@ class PrimaryWalk:
         if resume is not None:
             digest = resume[0]
             found = [entry for entry in found if entry[:_DIGEST_SIZE] < digest]
-        if len(found) > LARGE:
+        if len(found) > most:
             self._rest = [entry[:_DIGEST_SIZE] for entry in found]
         else:
             found.reverse()
@@ -106,7 +115,7 @@ class PrimaryWalk:
     def _entries(self, partition: int) -> list[bytes]:
         if self._members is not None:
             return entries_at(self._index, self._members.slots(partition))
-        return partition_entries(self._index, partition) if self._index.count(partition) else []
+        return entries_at(self._index, partition_slots(self._index, partition))
 
     def _look_up(self, count: int) -> list[bytes]:
         digests = self._rest[: -count - 1 : -1]
@@ -114,27 +123,34 @@ class PrimaryWalk:
         return entries_at(self._index, filter(None, map(self._index.find, digests)))
 
 
-class SetMembers(Protocol):
-    """A set index."""
-
-    def slots(self, partition: int) -> list[int]:
-        """The slots of the set's entries in a partition."""
-
-
-def served(joined: bytes, now_s: int, set_id: int | None) -> list[bool] | None:
+def served(
+    joined: bytes, now_s: int, set_id: int | None, truncation: Truncation
+) -> list[bool] | None:
     """Which of the index entries laid end to end a query may serve; None = all.
 
-    Left out are tombstones, what has expired, and, unless it is None, all sets but `set_id`.
+    Left out are tombstones, what has expired or been truncated, and, unless it is None, all sets
+    but `set_id`.
     """
-    sets = [] if set_id is None else column(joined, "set_id")
+    sets = column(joined, "set_id")
     times = column(joined, "void_time")
     flags = joined[_FLAGS::ENTRY_SIZE]
     in_set = set_id is None or sets.count(set_id) == len(sets)
-    if in_set and max(flags) < TOMBSTONE and min(filter(None, times), default=now_s) >= now_s:
+    if (
+        in_set
+        and max(flags) < TOMBSTONE
+        and min(filter(None, times), default=now_s) >= now_s
+        and not truncation.running
+    ):
         return None
     wanted = [
         flag < TOMBSTONE and not 0 < time < now_s for flag, time in zip(flags, times, strict=True)
     ]
-    if in_set:
-        return wanted
-    return [good and its_set == set_id for good, its_set in zip(wanted, sets, strict=True)]
+    if not in_set:
+        wanted = [good and its_set == set_id for good, its_set in zip(wanted, sets, strict=True)]
+    if truncation.running:
+        updated = column(joined, "last_update_time")
+        wanted = [
+            good and not truncation.hides(its_set, time)
+            for good, its_set, time in zip(wanted, sets, updated, strict=True)
+        ]
+    return wanted

@@ -3,6 +3,9 @@
 -- Loaded first, with the shared table `lib` and the host's functions. Fills `lib.env` (the globals
 -- of users' code) and gives the other parts what they need of the real libraries. Users' code sees
 -- no function that reaches the host, no metatable but its own, and no way around the hook.
+--
+-- Users' code may change the library `string` and the metatable of strings. So nothing here, and in
+-- the other parts, calls methods of strings: what it needs it took before.
 
 local lib, host = ...
 
@@ -11,7 +14,7 @@ local raw_type, raw_setmetatable, raw_rawget = type, setmetatable, rawget
 local raw_rawset, raw_rawlen = rawset, rawlen
 local metatable_of, getinfo, sethook = debug.getmetatable, debug.getinfo, debug.sethook
 local floor, tointeger, math_type = math.floor, math.tointeger, math.type
-local concat, select = table.concat, select
+local concat, select, format, sub = table.concat, select, string.format, string.sub
 
 local STEP <const> = 1000 -- instructions between two looks at the limits
 local LARGE <const> = 1 << 16 -- a C function that made so many bytes is worth a look
@@ -35,7 +38,7 @@ local function position()
     if info == nil then
       return ""
     end
-    if info.source:sub(1, 1) == "@" then
+    if sub(info.source, 1, 1) == "@" then
       return info.short_src .. ":" .. info.currentline .. ": "
     end
   end
@@ -93,7 +96,7 @@ lib.type_of = type_of
 function lib.bad_argument(index, name, expected, value, level)
   local got = value == nil and "no value" or boxes[metatable_of(value)] or type_of(value)
   local text = "bad argument #%d to '%s' (%s expected, got %s)"
-  raw_error(text:format(index, name, expected, got), (level or 2) + 1)
+  raw_error(format(text, index, name, expected, got), (level or 2) + 1)
 end
 
 -- The integer that an argument stands for, `default` for none.
@@ -109,7 +112,7 @@ function lib.integer(value, default, index, name)
     return integer
   elseif number then
     local text = "bad argument #%d to '%s' (number has no integer representation)"
-    raw_error(text:format(index, name), 3)
+    raw_error(format(text, index, name), 3)
   end
   lib.bad_argument(index, name, "number", value, 3)
 end
@@ -263,14 +266,17 @@ env.math = copy(math)
 -- Methods of strings are found through their metatable, so this library is changed in place.
 env.string = string
 string.dump = nil
-local raw_rep, raw_format = string.rep, string.format
+local raw_rep = string.rep
 
 function string.rep(text, count, separator)
+  if text == "" and (separator == nil or separator == "") then
+    return "" -- the library would do nothing `count` times
+  end
   return watched(raw_rep(text, count, separator))
 end
 
 function string.format(...)
-  return watched(raw_format(...))
+  return watched(format(...))
 end
 
 -- These libraries' loops run in C, out of the hook's sight: they must end by themselves.

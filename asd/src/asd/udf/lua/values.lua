@@ -7,14 +7,15 @@ local lib = ...
 
 local env, boxes, integer = lib.env, lib.boxes, lib.integer
 local metatable_of, bad_argument = lib.metatable_of, lib.bad_argument
-local type_of, boxed = lib.type_of, lib.boxed
-local raw_type, rawget, setmetatable, select, next = type, rawget, setmetatable, select, next
+local boxed = lib.boxed
+local raw_type, setmetatable, select, next = type, setmetatable, select, next
 local move, concat, sort = table.move, table.concat, table.sort
-local format, math_type = string.format, math.type
+local format, gsub, byte, sub = string.format, string.gsub, string.byte, string.sub
+local math_type = math.type
 
 local MAX_ITEMS <const> = 1 << 23 -- an index beyond grows no list
 
-local ITEMS, COUNT, FLAGS, VALUES, DATA, TYPE, CAPACITY = {}, {}, {}, {}, {}, {}, {}
+local ITEMS, COUNT, FLAGS, VALUES, DATA, TYPE = {}, {}, {}, {}, {}, {}
 local NIL = {} -- a nil inside a map
 
 local function class(name)
@@ -268,12 +269,11 @@ end
 
 local function get(self, key)
   key = to_key(key)
-  local value = key ~= nil and self[VALUES][key] or nil
-  if value == nil and key ~= nil then
-    value = self[VALUES][key] -- false is a value, too
-  end
-  if value ~= NIL then
-    return value
+  if key ~= nil then
+    local value = self[VALUES][key]
+    if value ~= NIL then
+      return value
+    end
   end
 end
 
@@ -476,11 +476,11 @@ end)
 local MAX_NESTING <const> = 64
 
 local function hexadecimal(data)
-  return (data:gsub(".", function(c)
-    return format("%02X ", c:byte())
-  end):sub(1, -2))
+  local spaced = gsub(data, ".", function(c)
+    return format("%02X ", byte(c))
+  end)
+  return sub(spaced, 1, -2)
 end
-lib.hexadecimal = hexadecimal
 
 local function text_of(value, nesting)
   if value == nil or value == NIL then

@@ -1,4 +1,4 @@
-"""What tests of engines, and tests of what stands on engines, need."""
+"""The engine contract in its plainest form, to compare engines with."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class ModelEngine:
         self.acknowledges_sync = False
         self.records: dict[bytes, Record] = {}
         """Everything held, tombstones included."""
+        self.set_names: dict[int, bytes] = {}
 
     def open(self) -> None:
         """Nothing to make ready."""
@@ -63,6 +64,10 @@ class ModelEngine:
                 record = self.get(digest)
                 if record is not None:
                     yield digest, record
+
+    def name_set(self, set_id: int, name: bytes) -> None:
+        """Keep a name for a set id."""
+        self.set_names[set_id] = name
 
     def clear(self) -> None:
         """Forget all records. O(n)."""

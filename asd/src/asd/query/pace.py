@@ -1,0 +1,49 @@
+"""How fast a query goes: its share of the loop, and the records a second it may handle."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from asd.query.manager import QueryManager
+
+_STEPS_PER_S: Final = 20
+"""A query with a limit of records does about this many batches a second."""
+
+
+class Pace:
+    """The pace of one query. Its time is the loop's."""
+
+    def __init__(self, queries: QueryManager, records_per_second: int) -> None:
+        self._queries = queries
+        self._limit = records_per_second
+        self._loop = asyncio.get_running_loop()
+        self._started_s = self._loop.time()
+        self._until_s = self._started_s
+        self._handled = 0
+
+    @property
+    def elapsed_ms(self) -> float:
+        """Since the query was made."""
+        return 1000 * (self._loop.time() - self._started_s)
+
+    def begin(self) -> None:
+        """A slice of time begins."""
+        self._until_s = self._loop.time() + self._queries.slice_s
+
+    def batch(self, count: int) -> int:
+        """How many entries to take at once, if `count` are fine for the query itself."""
+        return min(count, max(1, self._limit // _STEPS_PER_S)) if self._limit else count
+
+    def used_up(self, handled: int) -> bool:
+        """Is the slice over, now that `handled` more records were?"""
+        self._handled += handled
+        return bool(self._limit and handled) or self._loop.time() >= self._until_s
+
+    async def rest(self) -> None:
+        """Let the others have their turn, and wait until there may be more records."""
+        early_s = 0.0
+        if self._limit:
+            early_s = self._started_s + self._handled / self._limit - self._loop.time()
+        await asyncio.sleep(max(0.0, early_s))

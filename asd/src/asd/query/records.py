@@ -1,0 +1,186 @@
+"""From index entries to records, and from records to what a query answers of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Final
+
+from aerospike_common.wire.errors import OperationError
+from asd.bins.expressions import ExpressionCache
+from asd.bins.particle import NULL
+from asd.namespace import Namespace
+from asd.query.encode import Encoder, Row, interleave
+from asd.query.job import QueryJob
+from asd.query.walk import Batch, served
+from asd.record import encode_op
+from asd.record_view import RecordView
+from asd.transaction_threads import TransactionThreads
+from asd.transactions.operate import READ_OPS, Operands
+from storage.bulk import column, payload_byte, payloads
+from storage.engine import NotResident, Record
+from storage.index import ENTRY, ENTRY_SIZE
+from storage.memory import MemoryEngine
+
+_FLAGS: Final = 28  # in an index entry
+_MANY_OPS: Final = 256 * 8
+"""Bytes that a payload of 256 ops has at least."""
+
+
+class Reader:
+    """What one query makes of the records it meets. Counts them in its job."""
+
+    def __init__(
+        self,
+        namespace: Namespace,
+        job: QueryJob,
+        encoder: Encoder,
+        expressions: ExpressionCache,
+        threads: TransactionThreads,
+    ) -> None:
+        self._namespace = namespace
+        self._threads = threads
+        self._job = job
+        self._encoder = encoder
+        self._expressions = expressions
+        request = job.request
+        self._plain = request.expression is None and (request.no_bins or not request.ops)
+        self._set_name = request.set_name
+        self._left = request.max_records or None
+
+    @property
+    def full(self) -> bool:
+        """As many records have been answered as were wanted."""
+        return self._left == 0
+
+    def select(self, batch: Batch) -> Batch:
+        """Those of the entries that may be served."""
+        if not batch.entries:
+            return batch
+        set_id = self._namespace.find_set(self._set_name) if self._set_name else None
+        wanted = served(
+            b"".join(batch.entries),
+            self._namespace.clock.epoch_s(),
+            set_id,
+            self._namespace.truncation,
+        )
+        return batch if wanted is None else batch.select(wanted)
+
+    async def answer(self, batch: Batch) -> bytes:
+        """The messages of a batch's records, one behind the other."""
+        batch = self.select(batch)
+        if not batch.entries:
+            return b""
+        engine = self._namespace.engine
+        if self._plain and isinstance(engine, MemoryEngine):
+            return self._answer_all(engine, batch)
+        answers = [answer async for row in self.rows(batch) if (answer := self._answer_one(row))]
+        return b"".join(answers)
+
+    # --------------------------------------------------------- records as they are
+
+    def _answer_all(self, engine: MemoryEngine, batch: Batch) -> bytes:
+        if self._left is not None:
+            batch = batch.first(self._left)
+            self._left -= len(batch.entries)
+        self._job.succeeded += len(batch.entries)
+        joined = b"".join(batch.entries)
+        sets = column(joined, "set_id")
+        sizes = column(joined, "size")
+        alike = sets.count(sets[0]) == len(sets) and not any(joined[_FLAGS::ENTRY_SIZE])
+        if not alike or min(sizes) < 2:
+            return b"".join(map(self._encoder.whole_row, _rows(engine, batch)))
+        heads, size = self._encoder.heads(joined, sets[0], batch.bvals)
+        if self._encoder.no_bins:
+            return bytes(heads)
+        locations = column(joined, "location")
+        if max(sizes) >= _MANY_OPS:
+            heads[20::size] = payload_byte(engine, locations, 0)
+        heads[21::size] = payload_byte(engine, locations, 1)
+        return interleave(heads, size, payloads(engine, locations, sizes, skip=2))
+
+    # --------------------------------------------------------------- one by one
+
+    async def rows(self, batch: Batch) -> AsyncIterator[Row]:
+        """The records of entries that may be served, waiting for those not in memory."""
+        engine = self._namespace.engine
+        if isinstance(engine, MemoryEngine):
+            for row in _rows(engine, batch):
+                yield row
+            return
+        bvals: Sequence[int | None] = batch.bvals or [None] * len(batch.entries)
+        for entry, bval in zip(batch.entries, bvals, strict=True):
+            record = await self._load(entry[:20])
+            if record is not None:
+                yield Row(entry[:20], record, bval)
+
+    async def _load(self, digest: bytes) -> Record | None:
+        while True:
+            try:
+                return self._namespace.load(digest, self._namespace.clock.epoch_s())
+            except NotResident as absent:
+                await self._threads.run(absent.load)
+
+    def view(self, row: Row) -> RecordView:
+        """A record as expressions and ops see it."""
+        set_name = self._namespace.set_names[row.record[3]]
+        return RecordView(row.digest, row.record, set_name, self._namespace.clock.epoch_ms())
+
+    def passes(self, view: RecordView) -> bool:
+        """Does the query's filter let the record through? Counts it when not."""
+        expression = self._job.request.expression
+        if expression is None:
+            return True
+        decided = expression.matches_metadata(view)
+        if decided is False:
+            self._job.filtered_meta += 1
+        elif decided is None and not expression.matches(view):
+            self._job.filtered_bins += 1
+        else:
+            return True
+        return False
+
+    def _answer_one(self, row: Row) -> bytes:
+        """The message of one record; empty when it has none."""
+        if self._left == 0:
+            return b""
+        view = self.view(row)
+        if not self.passes(view):
+            return b""
+        request = self._job.request
+        if request.no_bins or not request.ops:
+            message = self._encoder.whole_row(row)
+        else:
+            try:
+                ops = self._project(view)
+            except OperationError:
+                self._job.failed += 1
+                return b""
+            if not ops:
+                return b""
+            message = self._encoder.row(row, len(ops), b"".join(ops))
+        self._job.succeeded += 1
+        if self._left is not None:
+            self._left -= 1
+        return message
+
+    def _project(self, view: RecordView) -> list[bytes]:
+        """What the query's ops give on a record; nothing when none of them gives a value."""
+        request = self._job.request
+        operands = Operands(view, self._expressions)
+        found = [(op, READ_OPS[op.type](operands, op)) for op in request.ops]
+        if all(value is None for _, value in found):
+            return []
+        return [
+            encode_op(op.type, op.name, value or NULL)
+            for op, value in found
+            if value is not None or request.respond_all
+        ]
+
+
+def _rows(engine: MemoryEngine, batch: Batch) -> Iterator[Row]:
+    joined = b"".join(batch.entries)
+    found = payloads(engine, column(joined, "location"), column(joined, "size"))
+    bvals: Sequence[int | None] = batch.bvals or [None] * len(found)
+    for entry, payload, bval in zip(ENTRY.iter_unpack(joined), found, bvals, strict=True):
+        digest, generation, set_id, void_time, flags, updated, _, _ = entry
+        yield Row(digest, (generation, void_time, updated, set_id, flags, payload), bval)

@@ -1,0 +1,90 @@
+"""Index definitions as system metadata: the same on every node, and there after a restart."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final, Protocol
+
+from aerospike_common.wire.errors import OperationError
+from asd.sindex.definition import IndexDefinition
+from citrusleaf.cf_clock import Clock
+
+if TYPE_CHECKING:
+    from asd.namespace import Namespace
+
+log = logging.getLogger("asd.sindex")
+
+MODULE: Final = "sindex"
+"""The module of the metadata; `namespace|index name` to the definition."""
+
+
+class MetadataItem(Protocol):
+    """A value with its version; None when it is deleted."""
+
+    @property
+    def value(self) -> str | None:
+        """The text."""
+
+
+class Metadata(Protocol):
+    """What `cluster.smd.Smd` offers, as far as it is used here."""
+
+    def set(self, module: str, key: str, value: str | None, timestamp_ms: int) -> object:
+        """Change an item, or delete it with None."""
+
+    def listen(self, module: str, listener: Callable[[str, MetadataItem], None]) -> None:
+        """Hear of every item there is and of every change to come."""
+
+
+class IndexMetadata:
+    """Creates and drops indexes by way of the metadata."""
+
+    def __init__(
+        self,
+        metadata: Metadata,
+        namespaces: Mapping[bytes, Namespace],
+        clock: Clock,
+        changed: Callable[[], None],
+    ) -> None:
+        """`changed` is called after the indexes of a namespace have changed."""
+        self._metadata = metadata
+        self._namespaces = namespaces
+        self._clock = clock
+        self._changed = changed
+        metadata.listen(MODULE, self._apply)
+
+    def create(self, namespace: Namespace, definition: IndexDefinition) -> None:
+        """Create or rename an index. Raises OperationError when it cannot be."""
+        indexes = namespace.indexes
+        indexes.check(definition)
+        same = indexes.find_by_subject(definition)
+        if same is not None and same.definition.name == definition.name:
+            return
+        # The new name first, and the index moves to it; then there is nothing left to drop.
+        old_name = "" if same is None else same.definition.name
+        self._set(namespace, definition.name, definition.to_text())
+        if old_name:
+            self._set(namespace, old_name, None)
+
+    def delete(self, namespace: Namespace, name: str) -> None:
+        """Drop an index, if there is one of this name."""
+        if namespace.indexes.find(name) is not None:
+            self._set(namespace, name, None)
+
+    def _set(self, namespace: Namespace, name: str, text: str | None) -> None:
+        self._metadata.set(MODULE, f"{namespace.name}|{name}", text, self._clock.epoch_ms())
+
+    def _apply(self, key: str, item: MetadataItem) -> None:
+        namespace_name, _, name = key.partition("|")
+        namespace = self._namespaces.get(namespace_name.encode("utf-8", "surrogateescape"))
+        if namespace is None:
+            return
+        if item.value is None:
+            namespace.indexes.delete(name)
+        else:
+            try:
+                namespace.indexes.create(IndexDefinition.from_text(name, item.value))
+            except (OperationError, ValueError, KeyError) as error:
+                log.warning("{%s} index %s cannot be had: %s", namespace.name, name, error)
+        self._changed()

@@ -1,0 +1,64 @@
+"""Keeping indexes exact under the commonest write: one plain bin over the same bin.
+
+What `SecondaryIndexes.changed` does for any change, for a record that has just one bin before and
+after, without looking for the bin again.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from asd.bins.particle import Particle
+from asd.sindex.indexes import SecondaryIndex, SecondaryIndexes
+from asd.sindex.keys import bvals
+from citrusleaf.cf_digest import partition_id
+from storage.index import PrimaryIndex
+
+_TYPE_AT: Final = 7
+_NAME_AT: Final = 9  # where its length byte is
+
+
+class OneBin:
+    """The indexes of a set, all of plain bins."""
+
+    __slots__ = ("_by_bin", "_primary")
+
+    def __init__(self, primary: PrimaryIndex, indexes: tuple[SecondaryIndex, ...]) -> None:
+        self._primary = primary
+        self._by_bin: dict[bytes, list[SecondaryIndex]] = {}
+        for index in indexes:
+            name = index.definition.bin_name
+            self._by_bin.setdefault(bytes((len(name),)) + name, []).append(index)
+
+    def written(self, digest: bytes, old: bytes | None, new: bytes, value_at: int) -> None:
+        """The record's payload is `new`; it was `old`, or the record was not there.
+
+        Both payloads have just one bin, of the same name, whose value begins at `value_at`.
+        """
+        for index in self._by_bin.get(new[_NAME_AT:value_at], ()):
+            partition = partition_id(digest)
+            if partition >= index.built:
+                continue
+            wanted = index.definition.key_type.particle_type
+            had = () if old is None or old[_TYPE_AT] != wanted else _bvals(old, value_at)
+            has = _bvals(new, value_at) if new[_TYPE_AT] == wanted else ()
+            if had == has:
+                continue
+            slot = 0
+            for bval in had:
+                slot = index.entries.remove(partition, bval, digest)
+            slot = slot or self._primary.find(digest)
+            for bval in has:
+                index.entries.add(partition, bval, digest, slot)
+
+
+def _bvals(payload: bytes, value_at: int) -> tuple[int, ...]:
+    return tuple(bvals(Particle(payload[_TYPE_AT], payload[value_at:])))
+
+
+def one_bin(primary: PrimaryIndex, indexes: SecondaryIndexes, set_name: bytes) -> OneBin | None:
+    """For the indexes of a set; None when some of them are of more than plain bins."""
+    watching = indexes.watching(set_name)
+    if not all(index.keys.direct for index in watching):
+        return None
+    return OneBin(primary, watching)

@@ -1,0 +1,300 @@
+"""Virtual time: a world that runs the callbacks of many processes in one thread, in seeded order.
+
+Each simulated process has a `ProcessLoop`, an asyncio event loop whose time is the world's. Between
+two callbacks no time passes; the world jumps from one to the next. Two runs from one seed are the
+same, callback by callback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import heapq
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from citrusleaf import CfRandom, Clock
+
+if TYPE_CHECKING:
+    from cluster.simulation.network import Network
+
+T = TypeVar("T")
+START_S = 1000.0
+"""Virtual seconds at which every world begins."""
+
+
+class Chance:
+    """Draws from a seed what the world leaves open."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = CfRandom(seed)
+
+    def below(self, limit: int) -> int:
+        """A whole number from 0 up to but not including `limit`."""
+        return self._random.below(limit)
+
+    def unit(self) -> float:
+        """A number from 0 up to but not including 1."""
+        return self._random.u32() / 4294967296.0
+
+    def between(self, low: float, high: float) -> float:
+        """A number in [low, high)."""
+        return low + (high - low) * self.unit()
+
+    def happens(self, probability: float) -> bool:
+        """True with this probability."""
+        return probability > 0 and self.unit() < probability
+
+    def choose(self, items: list[T] | tuple[T, ...]) -> T:
+        """One of the items."""
+        return items[self._random.below(len(items))]
+
+    def shuffled(self, items: list[T]) -> list[T]:
+        """The items in another order."""
+        left, order = list(items), []
+        while left:
+            order.append(left.pop(self._random.below(len(left))))
+        return order
+
+    def some(self, items: list[T]) -> list[T]:
+        """At least one of the items, in another order, and not all if there are two."""
+        return self.shuffled(items)[: 1 + self._random.below(max(1, len(items) - 1))]
+
+
+class Handle:
+    """A callback to come, as asyncio hands it out: it can be cancelled."""
+
+    __slots__ = ("_cancelled", "args", "callback", "process", "when_s")
+
+    def __init__(
+        self, process: ProcessLoop | None, callback: Callable[..., Any], args: Any, when_s: float
+    ) -> None:
+        self.process = process
+        self.callback = callback
+        self.args = args
+        self.when_s = when_s
+        self._cancelled = False
+
+    def cancel(self) -> None:
+        """Do not call it."""
+        self._cancelled = True
+
+    def cancelled(self) -> bool:
+        """Was it cancelled?"""
+        return self._cancelled
+
+    def when(self) -> float:
+        """World seconds at which it is called."""
+        return self.when_s
+
+
+class World:
+    """The time line all processes share."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.chance = Chance(seed)
+        self.now_s = START_S
+        self.steps = 0
+        self.after_step: Callable[[ProcessLoop], None] | None = None
+        self._serial = 0
+        self._heap: list[tuple[float, int, Handle]] = []
+
+    def call_at(
+        self, when_s: float, process: ProcessLoop | None, callback: Callable[..., Any], *args: Any
+    ) -> Handle:
+        """Call back at a time, in a process (or in none: the world itself). O(log pending)."""
+        handle = Handle(process, callback, args, when_s)
+        self._serial += 1
+        heapq.heappush(self._heap, (max(when_s, self.now_s), self._serial, handle))
+        return handle
+
+    def call_again(self, handle: Handle) -> None:
+        """Call, now, what could not be called when its time came."""
+        self._serial += 1
+        heapq.heappush(self._heap, (self.now_s, self._serial, handle))
+
+    def run_until(self, when_s: float) -> None:
+        """Call everything that comes up to a time, then stand there. What it raises is raised."""
+        heap = self._heap
+        while heap and heap[0][0] <= when_s:
+            self.now_s, _, handle = heapq.heappop(heap)
+            if not handle._cancelled:
+                self._call(handle)
+        self.now_s = max(self.now_s, when_s)
+
+    def run_while(self, condition: Callable[[], bool]) -> None:
+        """Call what comes while a condition holds and there is something to call."""
+        while self._heap and condition():
+            self.run_until(self._heap[0][0])
+
+    def _call(self, handle: Handle) -> None:
+        process = handle.process
+        if process is None:
+            handle.callback(*handle.args)
+            return
+        if not process.alive:
+            return
+        if process.paused:
+            process.held.append(handle)
+            return
+        self.steps += 1
+        asyncio._set_running_loop(process)
+        try:
+            handle.callback(*handle.args)
+        finally:
+            asyncio._set_running_loop(None)
+        if process.failure is not None:
+            raise process.failure
+        if self.after_step is not None:
+            self.after_step(process)
+
+
+class ProcessLoop(AbstractEventLoop):
+    """The event loop of one simulated process: virtual time at its own rate, simulated network.
+
+    A process that is not `alive` runs nothing more. One that is paused runs what came meanwhile
+    when it is continued, in order, as a stopped process finds its sockets full and its timers due.
+    """
+
+    def __init__(self, world: World, network: Network, address: str, rate: float = 1.0) -> None:
+        self.world = world
+        self.network = network
+        self.address = address
+        self.alive = True
+        self.paused = False
+        self.held: list[Handle] = []
+        self.failure: BaseException | None = None
+        self._rate = rate
+
+    # --- the process ---------------------------------------------------------------------------
+
+    def pause(self) -> None:
+        """Stop running callbacks; the machine it runs on goes on."""
+        self.paused = True
+
+    def resume(self) -> None:
+        """Run what came meanwhile, then go on."""
+        self.paused = False
+        held, self.held = self.held, []
+        for handle in held:
+            self.world.call_again(handle)
+
+    def kill(self) -> None:
+        """End it: nothing of it runs any more."""
+        self.alive = False
+
+    # --- asyncio -------------------------------------------------------------------------------
+
+    def time(self) -> float:
+        """Monotonic seconds of this process: the world's at the process's rate."""
+        return self.world.now_s * self._rate
+
+    def call_soon(  # type: ignore[override] # a handle of the world stands for asyncio's
+        self,
+        callback: Callable[..., Any],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> Handle:
+        """Call back before time passes."""
+        if context is not None:
+            return self.world.call_at(self.world.now_s, self, context.run, callback, *args)
+        return self.world.call_at(self.world.now_s, self, callback, *args)
+
+    call_soon_threadsafe = call_soon  # type: ignore[assignment] # there is one thread only
+
+    def call_later(  # type: ignore[override] # a handle of the world stands for asyncio's
+        self,
+        delay: float,
+        callback: Callable[..., Any],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> Handle:
+        """Call back after a delay of this process's seconds."""
+        return self.call_at(self.time() + delay, callback, *args, context=context)
+
+    def call_at(  # type: ignore[override] # a handle of the world stands for asyncio's
+        self,
+        when: float,
+        callback: Callable[..., Any],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> Handle:
+        """Call back at a time of this process."""
+        if context is not None:
+            return self.world.call_at(when / self._rate, self, context.run, callback, *args)
+        return self.world.call_at(when / self._rate, self, callback, *args)
+
+    def create_future(self) -> asyncio.Future[Any]:
+        """A future of this loop."""
+        return asyncio.Future(loop=self)
+
+    def create_task(  # type: ignore[override] # factories are not needed here
+        self,
+        coro: Coroutine[Any, Any, T],
+        *,
+        name: str | None = None,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.Task[T]:
+        """A task of this loop."""
+        return asyncio.Task(coro, loop=self, name=name, context=context)
+
+    def run_until_complete(self, future: Any) -> Any:
+        """Run the whole world until this process's future is done; its result."""
+        if asyncio.iscoroutine(future):
+            future = self.create_task(future)
+        self.world.run_while(lambda: not future.done())
+        return future.result()
+
+    def is_running(self) -> bool:
+        """Is this process alive?"""
+        return self.alive
+
+    def is_closed(self) -> bool:
+        """Has this process ended?"""
+        return not self.alive
+
+    def get_debug(self) -> bool:
+        """No."""
+        return False
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """An exception nobody took ends the world's run."""
+        error = context.get("exception")
+        if self.alive and isinstance(error, BaseException):
+            self.failure = error
+
+    async def create_connection(  # type: ignore[override] # host and port, nothing else
+        self, protocol_factory: Callable[[], Any], host: str, port: int
+    ) -> tuple[asyncio.Transport, Any]:
+        """A simulated TCP connection. Raises OSError."""
+        return await self.network.connect(self, protocol_factory, host, port)
+
+    async def create_server(  # type: ignore[override] # host and port, nothing else
+        self, protocol_factory: Callable[[], Any], host: str, port: int
+    ) -> asyncio.AbstractServer:
+        """A simulated TCP listener. Raises OSError when the port is taken."""
+        return self.network.listen(self, protocol_factory, host, port)
+
+    async def create_datagram_endpoint(  # type: ignore[override] # a group, nothing else
+        self, protocol_factory: Callable[[], Any], local_addr: tuple[str, int]
+    ) -> tuple[asyncio.DatagramTransport, Any]:
+        """A simulated member of the UDP multicast group at an address."""
+        return self.network.join(self, protocol_factory, local_addr)
+
+
+class SimulatedClock(Clock):
+    """The clocks of one simulated machine: wall time may be off, and may jump."""
+
+    def __init__(self, world: World, wall_offset_s: float = 0) -> None:
+        self._world = world
+        self.wall_offset_s = wall_offset_s
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds of the world."""
+        return int(self._world.now_s * 1e9)
+
+    def wall_ns(self) -> int:
+        """Unix nanoseconds this machine believes in."""
+        return 1_577_836_800_000_000_000 + int((self._world.now_s + self.wall_offset_s) * 1e9)

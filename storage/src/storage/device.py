@@ -1,0 +1,177 @@
+"""Files and devices: the one place where storage touches the system.
+
+A `Disk` opens `Device`s by path; engines are given one and know nothing else of the world. The real
+one is `SystemDisk`; `storage.testing.FaultyDisk` stands in for it in tests and misbehaves on order.
+
+What a device promises after a crash, and no more than that: what was written before an `fdatasync`
+that returned is there. Of what was written later, each 512-byte sector by itself may be old or new.
+"""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+import stat
+from typing import Final, Protocol
+
+SECTOR: Final = 512
+"""Bytes that are written whole or not at all."""
+
+_ALLOCATE_UNSUPPORTED: Final = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
+
+
+class Device(Protocol):
+    """A row of bytes on a medium. Every method raises OSError when the medium fails."""
+
+    def size(self) -> int:
+        """Bytes there are."""
+
+    def resize(self, size: int) -> None:
+        """Make it so long, the new bytes zero and their room reserved."""
+
+    def pread(self, offset: int, size: int) -> bytes:
+        """The bytes there; fewer only at the end. May block."""
+
+    def pread_nowait(self, offset: int, size: int) -> bytes | None:
+        """All the bytes there, or None when getting them would block."""
+
+    def pwrite(self, offset: int, data: bytes | memoryview | mmap.mmap) -> None:
+        """Write all of it. Visible to reads at once, on the medium after `fdatasync`."""
+
+    def fdatasync(self) -> None:
+        """Everything written before is on the medium when this returns."""
+
+    def map(self, offset: int, size: int, shared: bool) -> mmap.mmap:
+        """A writable view of a part, `offset` being a multiple of the page size.
+
+        What is written to a shared one reaches the medium by `flush` of the view; what is written
+        to another one never does.
+        """
+
+    def close(self) -> None:
+        """Let go. The device is not used any more."""
+
+
+class Disk(Protocol):
+    """Where devices are found."""
+
+    def open(self, path: str, create: bool) -> Device:
+        """The device at a path. Raises FileNotFoundError unless `create`."""
+
+    def exists(self, path: str) -> bool:
+        """Is there something at the path?"""
+
+    def remove(self, path: str) -> None:
+        """Take a file away; it may still be open. Raises FileNotFoundError."""
+
+    def unique_id(self) -> bytes:
+        """16 bytes no other device has."""
+
+
+class FileDevice:
+    """A file or a raw block device."""
+
+    def __init__(self, path: str, create: bool) -> None:
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0))
+        self._is_file = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
+        self._nowait = hasattr(os, "RWF_NOWAIT")
+
+    def size(self) -> int:
+        """Bytes of the file; of a raw device, its capacity."""
+        return os.lseek(self._descriptor, 0, os.SEEK_END)
+
+    def resize(self, size: int) -> None:
+        """Make the file so long. Raises OSError (ENOSPC) when a raw device is smaller."""
+        now = self.size()
+        if not self._is_file:
+            if size > now:
+                raise OSError(errno.ENOSPC, "the device is smaller than that")
+            return
+        if size <= now:
+            os.ftruncate(self._descriptor, size)
+            return
+        try:
+            os.posix_fallocate(self._descriptor, now, size - now)
+        except OSError as error:
+            if error.errno not in _ALLOCATE_UNSUPPORTED:
+                raise
+            os.ftruncate(self._descriptor, size)
+
+    def pread(self, offset: int, size: int) -> bytes:
+        """The bytes there; fewer only at the end."""
+        data = os.pread(self._descriptor, size, offset)
+        if not data or len(data) == size:
+            return data
+        parts = [data]
+        have = len(data)
+        while have < size and (data := os.pread(self._descriptor, size - have, offset + have)):
+            parts.append(data)
+            have += len(data)
+        return b"".join(parts)
+
+    def pread_nowait(self, offset: int, size: int) -> bytes | None:
+        """From the page cache, or None. About 1 µs and 0.1 µs a KiB."""
+        if not self._nowait:
+            return None
+        buffer = bytearray(size)
+        try:
+            if os.preadv(self._descriptor, [buffer], offset, os.RWF_NOWAIT) == size:
+                return bytes(buffer)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.ENOSYS):
+                raise
+            self._nowait = False  # this file system cannot say
+        return None
+
+    def pwrite(self, offset: int, data: bytes | memoryview | mmap.mmap) -> None:
+        """Write all of it."""
+        written = os.pwrite(self._descriptor, data, offset)
+        if written < len(data):
+            with memoryview(data) as view:
+                while written < len(view):
+                    with view[written:] as rest:
+                        written += os.pwrite(self._descriptor, rest, offset + written)
+
+    def fdatasync(self) -> None:
+        """Everything written before is on the medium when this returns."""
+        os.fdatasync(self._descriptor)
+
+    def map(self, offset: int, size: int, shared: bool) -> mmap.mmap:
+        """A view of a part; growing a shared view makes the file longer."""
+        kind = mmap.MAP_SHARED if shared else mmap.MAP_PRIVATE
+        return mmap.mmap(self._descriptor, size, flags=kind, offset=offset)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+
+class SystemDisk:
+    """The files of the system."""
+
+    def open(self, path: str, create: bool) -> FileDevice:
+        """The file or raw device at a path; a new file's name is on the medium on return."""
+        new = create and not os.path.exists(path)
+        device = FileDevice(path, create)
+        if new:
+            folder = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        return device
+
+    def exists(self, path: str) -> bool:
+        """Is there something at the path?"""
+        return os.path.exists(path)
+
+    def remove(self, path: str) -> None:
+        """Unlink the file."""
+        os.unlink(path)
+
+    def unique_id(self) -> bytes:
+        """16 random bytes."""
+        return os.urandom(16)

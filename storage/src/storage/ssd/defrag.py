@@ -1,0 +1,141 @@
+"""Emptying sparse write blocks, in steps small enough for the thread that answers requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from google_crc32c import extend
+
+from storage.engine import OutOfSpace
+from storage.ssd.layout import (
+    CHECK,
+    DIGEST_AT,
+    RECORD_HEADER,
+    RECORD_MAGIC,
+    STORED_SIZE,
+    is_record,
+    place_size,
+    walk,
+)
+from storage.ssd.log import DeviceLog
+
+if TYPE_CHECKING:
+    from storage.ssd.engine import SsdEngine
+
+RATE: Final = 4
+"""Bytes gone through per byte of garbage: keeps up with blocks half full."""
+LEAST_DEBT: Final = 16 << 10
+"""Bytes of debt before a step is taken: reads are few and long."""
+WINDOW: Final = 32 << 10
+"""Bytes read at a time, more for a longer record."""
+PREFETCH_BLOCKS: Final = 4
+"""Sparse blocks that a sync reads, so that a step finds them in the page cache."""
+
+
+def step(engine: SsdEngine) -> None:
+    """Go through one window of the sparse block at hand on each device, moving what lives."""
+    done = 0
+    waiting = False
+    for number, device in enumerate(engine.logs):
+        block = device.emptying
+        if block is None:
+            block = device.next_sparse()
+        if block is not None:
+            waiting = True
+            done += _step(engine, number, device, block)
+    # What would block is tried again when there is more to be gained by it.
+    engine.debt = engine.debt - max(done, LEAST_DEBT) if waiting else 0
+
+
+def prefetch(device: DeviceLog) -> None:
+    """Bring the next sparse blocks into the page cache. Runs on the thread that syncs."""
+    for number in device.sparse_blocks()[:PREFETCH_BLOCKS]:
+        if number not in device.memory:
+            device.device.pread(device.position(number), device.header.block_size)
+
+
+def _step(engine: SsdEngine, number: int, device: DeviceLog, block: int) -> int:
+    """The bytes gone through; 0 when nothing can be done that does not block."""
+    begin = device.cursor
+    window = _window(device, block, begin, WINDOW)
+    if window is None:
+        return 0
+    seed = device.seeds[block]
+    at = 0
+    while device.emptying == block and at + RECORD_HEADER <= len(window):
+        place = place_size(STORED_SIZE.unpack_from(window, at + CHECK.size)[0])
+        if at + place > len(window):
+            if at:
+                break  # the next window begins with it
+            longer = _window(device, block, begin, place)
+            if longer is None:
+                return 0
+            window = longer
+        if not is_record(window, at, seed):
+            _skip(engine, device, block, begin + at)
+            break
+        if not _move(engine, number, device, block, begin + at, window[at : at + place]):
+            break
+        at += place
+        device.cursor = begin + at
+    if device.emptying == block and at + RECORD_HEADER > len(window) < WINDOW:
+        _leave(engine, device, block, begin + at)
+    return at
+
+
+def _window(device: DeviceLog, block: int, begin: int, size: int) -> bytes | None:
+    size = min(size, device.header.block_size - begin)
+    kept = device.memory.get(block)
+    if kept is not None:
+        return kept.data[begin : begin + size]
+    return device.device.pread_nowait(device.position(block) + begin, size)
+
+
+def _skip(engine: SsdEngine, device: DeviceLog, block: int, at: int) -> None:
+    """Go on behind what is no record: damage, or what a crash left unwritten."""
+    rest = _window(device, block, at, device.header.block_size)
+    if rest is None:
+        return
+    following = walk(rest, device.seeds[block], 0).places
+    if following:
+        device.cursor = at + following[0]
+    else:
+        _leave(engine, device, block, at)
+
+
+def _leave(engine: SsdEngine, device: DeviceLog, block: int, at: int) -> None:
+    """A record that lives in the block cannot be read: its place stays taken."""
+    device.emptying = None
+    engine.damage(device, block, at, "what lives here cannot be read; the block stays")
+
+
+def _move(
+    engine: SsdEngine, number: int, device: DeviceLog, block: int, at: int, record: bytes
+) -> bool:
+    """Move the record to the head if it lives; False when there is no room for it."""
+    index = engine.index
+    slot = index.find(record[DIGEST_AT : DIGEST_AT + 20])
+    if not slot:
+        return True
+    location = index.entry(slot).location
+    position = (block * len(engine.logs) + number) * device.header.block_size + at
+    place = len(record)
+    if location != engine.location(position, place):
+        return True
+    try:
+        target = device.place(place, reserve=0)
+    except OutOfSpace:
+        return False
+    start = target.end
+    body = record[CHECK.size :]
+    stored = RECORD_HEADER - CHECK.size + STORED_SIZE.unpack_from(body)[0]
+    check = CHECK.pack(RECORD_MAGIC, extend(target.seed, body[:stored]))
+    target.data[start : start + place] = check + body
+    target.end = start + place
+    device.used[target.number] += place
+    device.used_bytes += place
+    position = (target.number * len(engine.logs) + number) * device.header.block_size + start
+    index.relocate(slot, engine.location(position, place))
+    device.release(block, place)
+    engine.moved += 1
+    return True

@@ -1,0 +1,470 @@
+"""The `ssd` engine: records in logs of write blocks on files or devices, the index in memory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from struct import Struct
+from typing import Final
+
+from google_crc32c import extend
+
+from citrusleaf.cf_hooks import new_mutex
+from storage.coding import PLAIN, Coder, Compression
+from storage.device import Device, Disk, SystemDisk
+from storage.engine import DamagedRecord, NotResident, OutOfSpace, Record, StorageError
+from storage.index import ENTRY, ENTRY_SIZE, HASH, META_AT, PARTITION_MASK, TOMBSTONE, PrimaryIndex
+from storage.ssd import defrag, recovery
+from storage.ssd.layout import (
+    BODY,
+    CHECK,
+    CODING_AT,
+    DIGEST_AT,
+    NAMES_START,
+    RECORD_HEADER,
+    RECORD_MAGIC,
+    DeviceHeader,
+    is_record,
+    pack_names,
+    unpack_record,
+)
+from storage.ssd.log import MAX_QUEUE, DeviceLog, WriteBlock
+
+log = logging.getLogger("storage.ssd")
+
+UNITS_AT: Final = 44
+POSITION_MASK: Final = (1 << UNITS_AT) - 1
+"""A location is 44 bits of position in the store and, above, the place's length, both / 16."""
+MAX_LOADED: Final = 1024
+"""Records loaded for callers that have not asked again yet."""
+
+_TAIL: Final = Struct("<HHIB3xQQI12x")  # an index entry behind its digest
+
+Progress = Callable[[int, int, int], None]
+"""Called during a cold start with (blocks read, blocks in all, records found)."""
+
+_hash = HASH.unpack
+_entry = ENTRY.unpack_from
+_pack_tail = _TAIL.pack
+_pack_body = BODY.pack
+_pack_check = CHECK.pack
+
+
+class SsdEngine:
+    """An `Engine` on one or several files or raw devices, over which records are spread by digest.
+
+    `paths`            of the devices; their number and order never change
+    `disk`             where they are
+    `size`             bytes each may take; None = as much as there is room
+    `block_size`       of write blocks; no payload may be longer than this less 112
+    `names_size`       bytes for each of two copies of the table of set names
+    `commit`           puts may be acknowledged only after a `sync`
+    `compression`      "none", "lz4" or "zstd", and `compression_level`
+    `cache_bytes`      of blocks kept in memory after they were written, each device
+    `defrag_lwm_pct`   blocks used less than this are emptied
+    `read_blocking`    read inline what is not in memory, instead of raising NotResident
+    `progress`         told how a cold start goes on
+
+    `block_size` and `names_size` are those of the first start for ever.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        disk: Disk | None = None,
+        *,
+        size: int | None = None,
+        block_size: int = 1 << 20,
+        names_size: int = 508 << 10,
+        commit: bool = False,
+        compression: str = "none",
+        compression_level: int = 0,
+        cache_bytes: int = 64 << 20,
+        defrag_lwm_pct: int = 50,
+        read_blocking: bool = False,
+        progress: Progress | None = None,
+    ) -> None:
+        self.paths = tuple(paths)
+        self.disk: Disk = SystemDisk() if disk is None else disk
+        self.geometry = recovery.Geometry(block_size, names_size, size, cache_bytes, defrag_lwm_pct)
+        self.acknowledges_sync = commit
+        self.set_names: dict[int, bytes] = {}
+        self.index = PrimaryIndex()
+        self.logs: list[DeviceLog] = []
+        self.started_warm = False
+        """The last `open` mapped the index of a clean shutdown."""
+        self.damaged = 0
+        """Places found since `open` that do not hold what they should."""
+        self.stamp = 0
+        """Of the last record written; each gets a higher one than all before it."""
+        self.debt = 0
+        self.moved = 0
+        self._coder: Coder = Compression(compression, compression_level)
+        self._encodes = compression != "none"
+        self._read_blocking = read_blocking
+        self._progress = progress
+        self._mutex = new_mutex()
+        self._names_dirty = False
+        self.names_update = 0
+        self._loaded: dict[int, bytes] = {}
+        self._failure: str | None = None
+
+    @property
+    def index_path(self) -> str:
+        """Where a clean shutdown leaves the index."""
+        return self.paths[0] + ".index"
+
+    # Life
+
+    def open(self) -> None:
+        """Map the index of a clean shutdown, or scan the devices, or make new ones.
+
+        Raises OSError, StorageError for devices that are not this store's.
+        """
+        self._failure = None
+        self.damaged = 0
+        self.debt = 0
+        self._loaded = {}
+        try:
+            recovery.open_store(self, self._progress)
+        except BaseException:
+            self._let_go()
+            raise
+
+    def close(self) -> None:
+        """Write everything, and the index. Raises OSError; the next start is then a cold one."""
+        try:
+            if self._failure is None:
+                for device in self.logs:
+                    device.seal()
+                self.sync()
+                recovery.save_store(self)
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        for device in self.logs:
+            device.device.close()
+        self.logs = []
+        self.index = PrimaryIndex()
+
+    def make_log(self, device: Device, header: DeviceHeader) -> DeviceLog:
+        """The log on a device of this store."""
+        geometry = self.geometry
+        return DeviceLog(
+            device,
+            header,
+            max_bytes=geometry.size,
+            cache_bytes=geometry.cache_bytes,
+            defrag_lwm_pct=geometry.defrag_lwm_pct,
+            make_free=self.sync,
+        )
+
+    # One record
+
+    def get(self, digest: bytes) -> Record | None:
+        """The record, or None when absent or deleted. O(1).
+
+        Raises NotResident when its block is neither in memory nor in the page cache, DamagedRecord.
+        """
+        index = self.index
+        prefix, home = _hash(digest)
+        prefix &= PARTITION_MASK
+        table = index.tables[prefix]
+        length = index.sizes[prefix]
+        arena = index.arena
+        at = home % length
+        while slot := table[at]:
+            found, generation, set_id, void_time, flags, updated, location, size = _entry(
+                arena, slot << 6
+            )
+            if found == digest:
+                if flags & TOMBSTONE:
+                    return None
+                payload = self._payload(digest, location, size)
+                return generation, void_time, updated, set_id, flags, payload
+            at += 1
+            if at == length:
+                at = 0
+        return None
+
+    def put(
+        self,
+        digest: bytes,
+        generation: int,
+        void_time: int,
+        last_update_time: int,
+        set_id: int,
+        flags: int,
+        payload: bytes,
+    ) -> None:
+        """Store or replace the whole record. O(1), and a bounded step of defragmentation.
+
+        Raises OutOfSpace, StorageError after the medium failed, ValueError for a payload longer
+        than a block, struct.error for metadata out of range; the store is then unchanged.
+        """
+        if self._failure is not None:
+            raise StorageError(self._failure)
+        size = len(payload)
+        coding, stored = self._coder.encode(payload) if self._encodes else (PLAIN, payload)
+        stamp = self.stamp + 1
+        fields = (generation, set_id, void_time, flags)
+        body = (
+            _pack_body(len(stored), size, digest, *fields, coding, last_update_time, stamp) + stored
+        )
+        logs = self.logs
+        count = len(logs)
+        number = digest[8] % count
+        device = logs[number]
+        place = (len(body) + 23) & -16
+        block = device.head
+        if block is None or block.end + place > device.room_end:
+            block = self._next_block(device, place)
+        at = block.end
+        data = block.data
+        data[at : at + 8] = _pack_check(RECORD_MAGIC, extend(block.seed, body))
+        data[at + 8 : at + 8 + len(body)] = body
+        block.end = at + place
+        device.used[block.number] += place
+        device.used_bytes += place
+        self.stamp = stamp
+        position = (block.number * count + number) * device.header.block_size + at
+        location = position >> 4 | place >> 4 << UNITS_AT
+        self._enter(digest, fields, last_update_time, location, size)
+
+    def remove(self, digest: bytes) -> bool:
+        """Forget the record or tombstone; True if there was a record. O(1).
+
+        Nothing is written: after a crash the record, or an older copy, may come back.
+        """
+        entry = self.index.remove(digest)
+        if entry is None:
+            return False
+        self._release(entry.location)
+        return not entry.flags & TOMBSTONE
+
+    def scan(self, partition: int, after: bytes | None = None) -> Iterator[tuple[bytes, Record]]:
+        """Records of a partition (0..4095) in digest order, beginning behind `after`.
+
+        What is not in memory is read inline; a damaged record is counted and left out. Otherwise as
+        `MemoryEngine.scan`.
+        """
+        for digest in self.index.digests(partition, after):
+            try:
+                record = self.get(digest)
+            except NotResident as missing:
+                missing.load()
+                record = self.get(digest)
+            except DamagedRecord:
+                continue
+            if record is not None:
+                yield digest, record
+
+    # The whole store
+
+    def name_set(self, set_id: int, name: bytes) -> None:
+        """Keep a name for a set id. Raises OutOfSpace when the table of names is full."""
+        names = {**self.set_names, set_id: name}
+        if len(pack_names(names, 0)) > self.geometry.names_size:
+            raise OutOfSpace("the table of set names is full")
+        self.set_names = names
+        self._names_dirty = True
+
+    def clear(self) -> None:
+        """Forget all records, for ever: one small write to each device. Raises OSError."""
+        with self._mutex:
+            for device in self.logs:
+                device.forget_everything()
+        self.index.clear()
+        self._loaded.clear()
+        self.debt = 0
+
+    def sync(self) -> None:
+        """Everything put before is on the medium on return. Raises OSError when a device fails."""
+        with self._mutex:
+            try:
+                self._sync()
+            except OSError as error:
+                self._failure = f"a device failed: {error}"
+                raise
+
+    def statistics(self) -> dict[str, int]:
+        """Counters and sizes in bytes, under the names the server reports. O(blocks)."""
+        logs = self.logs
+        block_size = self.geometry.block_size
+        free = sum(len(device.free) + len(device.quarantine) for device in logs)
+        blocks = sum(len(device.used) for device in logs)
+        total = (self.geometry.size or 0) * len(logs) or blocks * block_size
+        used = sum(device.used_bytes for device in logs)
+        available = free * block_size + max(0, total - blocks * block_size)
+        return {
+            "objects": self.index.objects,
+            "tombstones": self.index.tombstones,
+            "index_used_bytes": len(self.index) * ENTRY_SIZE,
+            "data_total_bytes": total,
+            "data_used_bytes": used,
+            "data_used_pct": 100 * used // total if total else 0,
+            "data_avail_pct": 100 * available // total if total else 100,
+            "free_wblocks": free,
+            "write_q": sum(device.write_queue for device in logs),
+            "defrag_q": sum(len(device.sparse_blocks()) for device in logs),
+            "defrag_writes": self.moved,
+            "damaged_records": self.damaged,
+        }
+
+    # Parts
+
+    def _enter(
+        self,
+        digest: bytes,
+        fields: tuple[int, int, int, int],
+        updated: int,
+        location: int,
+        size: int,
+    ) -> None:
+        """Let the index say where the record now is, and give up its old place."""
+        index = self.index
+        prefix, home = _hash(digest)
+        prefix &= PARTITION_MASK
+        table = index.tables[prefix]
+        length = index.sizes[prefix]
+        arena = index.arena
+        at = home % length
+        while slot := table[at]:
+            offset = slot << 6
+            found, _, old_set, _, old_flags, _, old, old_size = _entry(arena, offset)
+            if found == digest:
+                generation, set_id, void_time, flags = fields
+                if old_set == set_id and old_flags == flags:
+                    arena[offset + META_AT : offset + ENTRY_SIZE] = _pack_tail(
+                        *fields, updated, location, size
+                    )
+                    if size != old_size:
+                        index.sets[set_id].bytes += size - old_size
+                else:
+                    index.update(
+                        slot, generation, set_id, void_time, flags, updated, location, size
+                    )
+                self._release(old)
+                return
+            at += 1
+            if at == length:
+                at = 0
+        index.insert(digest, *fields, updated, location, size)
+
+    def _next_block(self, device: DeviceLog, place: int) -> WriteBlock:
+        try:
+            block = device.place(place)
+            device.forget_written()
+            if device.write_queue > MAX_QUEUE:
+                with self._mutex:
+                    self._write_out()
+        except OSError as error:
+            self._failure = f"a device failed: {error}"
+            raise StorageError(self._failure) from error
+        return block
+
+    def _release(self, location: int) -> None:
+        device, number, _, place = self.locate(location)
+        device.release(number, place)
+        self.debt += defrag.RATE * place
+        if self.debt >= defrag.LEAST_DEBT:
+            defrag.step(self)
+
+    def location(self, position: int, place: int) -> int:
+        """What the index keeps of a place; `position` counts the devices' blocks in turn."""
+        return position >> 4 | place >> 4 << UNITS_AT
+
+    def locate(self, location: int) -> tuple[DeviceLog, int, int, int]:
+        """(device, block, position in the block, bytes of the place)."""
+        block, at = divmod((location & POSITION_MASK) << 4, self.geometry.block_size)
+        number, index = divmod(block, len(self.logs))
+        return self.logs[index], number, at, location >> UNITS_AT << 4
+
+    def _payload(self, digest: bytes, location: int, size: int) -> bytes:
+        device, number, at, place = self.locate(location)
+        block = device.memory.get(number)
+        if block is not None:
+            data = block.data
+            if data[at + CODING_AT] == PLAIN:
+                return data[at + RECORD_HEADER : at + RECORD_HEADER + size]
+            record = data[at : at + place]
+        else:
+            record = self.read_place(device, number, at, place, digest, location)
+            if record[CODING_AT] == PLAIN:
+                return record[RECORD_HEADER : RECORD_HEADER + size]
+        coded = unpack_record(record)
+        try:
+            return self._coder.decode(coded.coding, coded.stored)
+        except ValueError as error:
+            raise self.damage(device, number, at, str(error)) from error
+
+    def read_place(
+        self, device: DeviceLog, number: int, at: int, place: int, digest: bytes, location: int
+    ) -> bytes:
+        """The bytes of a record on the device, checked. Raises NotResident, DamagedRecord."""
+        start = device.position(number) + at
+        record = self._loaded.pop(location, None) if self._loaded else None
+        if record is None:
+            record = device.device.pread_nowait(start, place)
+        if record is None:
+            if not self._read_blocking:
+                raise NotResident(partial(self._load, device, start, place, location))
+            record = device.device.pread(start, place)
+        if record[DIGEST_AT : DIGEST_AT + 20] != digest or not is_record(
+            record, 0, device.seeds[number]
+        ):
+            raise self.damage(device, number, at, "not the record that should be there")
+        return record
+
+    def damage(self, device: DeviceLog, number: int, at: int, what: str) -> DamagedRecord:
+        """Count and report what is wrong with a place."""
+        self.damaged += 1
+        path = self.paths[self.logs.index(device)]
+        message = f"{path}, block {number}, position {at}: {what}"
+        log.error("%s", message)
+        return DamagedRecord(message)
+
+    def _load(self, device: DeviceLog, start: int, place: int, location: int) -> None:
+        data = device.device.pread(start, place)
+        if len(self._loaded) >= MAX_LOADED:
+            self._loaded.clear()
+        self._loaded[location] = data
+
+    def _sync(self) -> None:
+        freed = [len(device.quarantine) for device in self.logs]
+        self._write_out()
+        for device, count in zip(self.logs, freed, strict=True):
+            device.device.fdatasync()
+            for _ in range(count):
+                device.free.append(device.quarantine.popleft())
+        for device in self.logs:
+            defrag.prefetch(device)
+
+    def _write_out(self) -> None:
+        if self._names_dirty:
+            self._names_dirty = False
+            self.names_update += 1
+            names = pack_names(self.set_names, self.names_update)
+            first = self.logs[0].device
+            start = NAMES_START + self.geometry.names_size * (self.names_update % 2)
+            first.pwrite(start, names)
+            first.fdatasync()
+        for device in self.logs:
+            device.write_out()
+
+    def _check(self) -> None:
+        """Assert every invariant. O(records)."""
+        self.index._check()
+        used: dict[tuple[int, int], int] = {}
+        for slot in range(1, self.index.end):
+            entry = self.index.entry(slot)
+            if entry.generation:
+                device, number, _, place = self.locate(entry.location)
+                key = self.logs.index(device), number
+                used[key] = used.get(key, 0) + place
+        for index, device in enumerate(self.logs):
+            device._check()
+            for number, total in enumerate(device.used):
+                assert used.get((index, number), 0) == total

@@ -1,0 +1,303 @@
+"""One device of an ssd store: a log of write blocks, what of it is free, what is not yet written.
+
+Two threads use a log: the store's owner, and whoever runs `SsdEngine.sync`. The owner alone makes
+places, releases them and takes free blocks; writing out is done by one at a time, holding the
+store's mutex. What both touch are a block's `end` (advanced behind bytes that are complete) and
+deques, whose ends are moved atomically.
+"""
+
+from __future__ import annotations
+
+import mmap
+from array import array
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from storage import area
+from storage.device import Device
+from storage.engine import OutOfSpace
+from storage.ssd.layout import (
+    BLOCK_HEADER,
+    END_SIZE,
+    HEADER_COPY,
+    RECORD_HEADER,
+    DeviceHeader,
+    pack_block_header,
+    pack_end,
+)
+
+GROW_BLOCKS: Final = 16
+"""Blocks a device is made longer by."""
+DEFRAG_RESERVE: Final = 2
+"""Free blocks that only defragmentation may use, so that a full device can be made less full."""
+MAX_QUEUE: Final = 8
+"""Sealed blocks that may wait for a sync before the owner writes them itself."""
+
+
+class WriteBlock:
+    """A block in memory: being filled, waiting to be written, or kept because it was just written.
+
+    `end` is behind the last record, `written` behind what the device has.
+    """
+
+    __slots__ = ("data", "end", "number", "seed", "written")
+
+    def __init__(self, number: int, size: int, header: bytes, seed: int) -> None:
+        self.number = number
+        self.seed = seed
+        self.data: mmap.mmap = area.allocate(size)
+        self.data[: len(header)] = header
+        self.end = len(header)
+        self.written = 0
+
+
+class DeviceLog:
+    """The log on one device. `make_free` is to make quarantined blocks free, by a sync."""
+
+    __slots__ = (
+        "_cache_blocks",
+        "_kept",
+        "_make_free",
+        "_max_blocks",
+        "_queue",
+        "_sequence",
+        "_sparse",
+        "_sparse_below",
+        "_waiting",
+        "cursor",
+        "device",
+        "emptying",
+        "free",
+        "head",
+        "header",
+        "memory",
+        "quarantine",
+        "room_end",
+        "seeds",
+        "used",
+        "used_bytes",
+    )
+
+    def __init__(
+        self,
+        device: Device,
+        header: DeviceHeader,
+        *,
+        max_bytes: int | None,
+        cache_bytes: int,
+        defrag_lwm_pct: int,
+        make_free: Callable[[], None],
+    ) -> None:
+        self.device = device
+        self.header = header
+        size = header.block_size
+        self._cache_blocks = cache_bytes // size
+        self._max_blocks = None if max_bytes is None else (max_bytes - header.data_start) // size
+        self._make_free = make_free
+        self.room_end = size - END_SIZE
+        self._sparse_below = size * defrag_lwm_pct // 100
+        self._sequence = header.opens << 32
+        self.reset((device.size() - header.data_start) // size)
+
+    def reset(self, blocks: int) -> None:
+        """As a device of so many blocks that hold nothing."""
+        self.used = array("I", bytes(4 * blocks))
+        """By block: bytes of places not released."""
+        self.seeds = array("I", bytes(4 * blocks))
+        """By block: what the CRCs of its records begin with."""
+        self.free: deque[int] = deque(range(blocks))
+        """Blocks that may be written over; the first is used next."""
+        self.quarantine: deque[int] = deque()
+        """Blocks without live records, whose records' successors may not be on the medium yet."""
+        self.memory: dict[int, WriteBlock] = {}
+        """Blocks whose bytes are in memory, by number."""
+        self.head: WriteBlock | None = None
+        self._queue: deque[WriteBlock] = deque()
+        self._kept: deque[WriteBlock] = deque()
+        self._waiting = bytearray(blocks)
+        self._sparse: deque[int] = deque()
+        self.emptying: int | None = None
+        """The block that defragmentation is at, and how far it has come in it."""
+        self.cursor = 0
+        self.used_bytes = 0
+
+    # Places
+
+    def place(self, size: int, reserve: int = DEFRAG_RESERVE) -> WriteBlock:
+        """A block whose `end` is the beginning of `size` free bytes; advance it when they are set.
+
+        Raises ValueError when no block is so long, OutOfSpace with at most `reserve` blocks free;
+        the log is then unchanged.
+        """
+        head = self.head
+        if head is not None and head.end + size <= self.room_end:
+            return head
+        if size > self.room_end - BLOCK_HEADER:
+            most = (self.room_end - BLOCK_HEADER - RECORD_HEADER) & ~15
+            raise ValueError(f"a record of more than {most} bytes does not fit a write block")
+        number = self._take_free(reserve)
+        self.seal()
+        self._sequence += 1
+        seed = self.header.seed(self._sequence, number)
+        front = pack_block_header(number, self._sequence, self.header.device_id)
+        self.seeds[number] = seed
+        block = WriteBlock(number, self.header.block_size, front, seed)
+        self.memory[number] = block
+        self.head = block
+        return block
+
+    def release(self, number: int, size: int) -> None:
+        """Take back a place in a block. O(1)."""
+        used = self.used[number] = self.used[number] - size
+        self.used_bytes -= size
+        if self.head is not None and number == self.head.number:
+            return
+        if used == 0:
+            if number == self.emptying:
+                self.emptying = None
+            self.quarantine.append(number)
+        elif used < self._sparse_below:
+            self._wait(number)
+
+    def next_sparse(self) -> int | None:
+        """The next block worth emptying, now `emptying`, if there is one. O(1)."""
+        while self._sparse:
+            number = self._sparse.popleft()
+            self._waiting[number] = 0
+            is_head = self.head is not None and number == self.head.number
+            if not is_head and 0 < self.used[number] < self._sparse_below:
+                self.emptying = number
+                self.cursor = BLOCK_HEADER
+                return number
+        return None
+
+    def sparse_blocks(self) -> list[int]:
+        """Blocks that wait to be emptied, the next first."""
+        return list(self._sparse)
+
+    def find_sparse(self) -> None:
+        """Queue all sparse blocks, after `used` was set from outside. O(blocks)."""
+        for number, used in enumerate(self.used):
+            if 0 < used < self._sparse_below:
+                self._wait(number)
+
+    def position(self, number: int) -> int:
+        """Where a block begins on the device."""
+        return self.header.data_start + number * self.header.block_size
+
+    def _wait(self, number: int) -> None:
+        if not self._waiting[number] and number != self.emptying:
+            self._waiting[number] = 1
+            self._sparse.append(number)
+
+    def _take_free(self, reserve: int) -> int:
+        if len(self.free) <= reserve and not self._grow() and self.quarantine:
+            self._make_free()
+        if len(self.free) <= reserve:
+            raise OutOfSpace("the device is full")
+        number = self.free.popleft()
+        self.memory.pop(number, None)
+        return number
+
+    def _grow(self) -> bool:
+        now = len(self.used)
+        more = GROW_BLOCKS
+        if self._max_blocks is not None:
+            more = min(more, self._max_blocks - now)
+        if more <= 0:
+            return False
+        try:
+            self.device.resize(self.position(now + more))
+        except OSError:
+            return False
+        self.used.extend([0] * more)
+        self.seeds.extend([0] * more)
+        self._waiting.extend(bytes(more))
+        self.free.extend(range(now, now + more))
+        return True
+
+    # Writing
+
+    def seal(self) -> None:
+        """End the block being filled; it will be written as a whole."""
+        head = self.head
+        if head is None:
+            return
+        head.data[head.end : head.end + END_SIZE] = pack_end(head.seed, head.end)
+        head.end += END_SIZE
+        self.head = None
+        self._queue.append(head)
+        used = self.used[head.number]
+        if used == 0:
+            self.quarantine.append(head.number)
+        elif used < self._sparse_below:
+            self._wait(head.number)
+
+    @property
+    def write_queue(self) -> int:
+        """Sealed blocks that wait to be written."""
+        return len(self._queue)
+
+    def write_out(self) -> None:
+        """Hand everything placed before this call to the device. Raises OSError."""
+        head = self.head
+        for _ in range(len(self._queue)):
+            block = self._queue[0]
+            self._write(block)
+            self._queue.popleft()
+            self._kept.append(block)
+        if head is not None:
+            self._write(head)
+
+    def forget_written(self) -> None:
+        """Keep no more written blocks in memory than were asked for. Called by the owner."""
+        for _ in range(len(self._kept) - self._cache_blocks):
+            block = self._kept.popleft()
+            if self.memory.get(block.number) is block:
+                del self.memory[block.number]
+
+    def _write(self, block: WriteBlock) -> None:
+        start, end = block.written, block.end
+        if start < end:
+            with memoryview(block.data) as view, view[start:end] as fresh:
+                self.device.pwrite(self.position(block.number) + start, fresh)
+            block.written = end
+
+    # Header
+
+    def write_header(self, opens: int, first_sequence: int) -> None:
+        """Change the header, on the medium on return. Raises OSError."""
+        header = self.header._replace(
+            update=self.header.update + 1, opens=opens, first_sequence=first_sequence
+        )
+        self.device.pwrite(HEADER_COPY * (header.update % 2), header.pack())
+        self.device.fdatasync()
+        self.header = header
+        self._sequence = max(self._sequence, header.opens << 32)
+
+    def forget_everything(self) -> None:
+        """Every block written up to now holds nothing, on the medium on return. Raises OSError."""
+        self._sequence += 1
+        sequence = self._sequence
+        self.write_header(self.header.opens, sequence)
+        self.reset(len(self.used))
+
+    def _check(self) -> None:
+        """Assert the invariants of the accounts. O(blocks)."""
+        assert sum(self.used) == self.used_bytes
+        blocks = [*self.free, *self.quarantine]
+        assert len(set(blocks)) == len(blocks)
+        idle = set(blocks)
+        for number, used in enumerate(self.used):
+            if self.head is not None and number == self.head.number:
+                assert number not in idle
+            else:
+                assert (used == 0) == (number in idle), (number, used)
+            assert used <= self.header.block_size
+
+
+def read_header(device: Device) -> DeviceHeader | None:
+    """The newer of the two copies; None when neither is whole."""
+    copies = [DeviceHeader.unpack(device.pread(at, 512)) for at in (0, HEADER_COPY)]
+    return max(filter(None, copies), key=lambda header: header.update, default=None)
