@@ -21,31 +21,38 @@ from asd import Server
 HERE = Path(__file__).parent
 CACHE = Path.home() / ".cache" / "citrusleaf" / "node-client"
 PACKAGE = "aerospike@6"
+NODE_MODULES = Path(os.environ.get("ASD_NODE_MODULES", CACHE / "node_modules"))
 
 Answers = dict[str, Any]
 
 
+def reason_to_skip() -> str:
+    """What is missing; '' when all is there, or may be installed."""
+    if shutil.which("node") is None:
+        return "node is not installed"
+    if (NODE_MODULES / "aerospike").is_dir():
+        return ""
+    if os.environ.get("ASD_NODE_CLIENT") != "1" or "ASD_NODE_MODULES" in os.environ:
+        return f"no npm package aerospike in {NODE_MODULES} (ASD_NODE_CLIENT=1 installs it)"
+    return "" if shutil.which("npm") else "npm is not installed"
+
+
+if missing := reason_to_skip():
+    pytest.skip(missing, allow_module_level=True)
+
+
 @pytest.fixture(scope="module")
 def node_modules() -> Path:
-    """The folder that has the client in it; skips where there is none."""
-    if shutil.which("node") is None:
-        pytest.skip("node is not installed")
-    given = os.environ.get("ASD_NODE_MODULES")
-    folder = Path(given) if given else CACHE / "node_modules"
-    if not (folder / "aerospike").is_dir():
-        if given or os.environ.get("ASD_NODE_CLIENT") != "1":
-            pytest.skip(f"no npm package aerospike in {folder} (ASD_NODE_CLIENT=1 installs it)")
+    """The folder that has the client in it."""
+    if not (NODE_MODULES / "aerospike").is_dir():
         install(CACHE)
-    return folder
+    return NODE_MODULES
 
 
 def install(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("npm is not installed")
     done = subprocess.run(
-        [npm, "install", "--prefix", str(folder), "--no-audit", "--no-fund", PACKAGE],
+        ["npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund", PACKAGE],
         capture_output=True,
         text=True,
         timeout=300,

@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from storage.engine import TOMBSTONE
+from storage.engine import TOMBSTONE, OutOfSpace
+from storage.kv import KvEngine
+from storage.mapped import MappedMemoryEngine
 from storage.memory import MemoryEngine
+from storage.ssd import SsdEngine
 from storage.testing import ModelEngine
 
-ENGINES: dict[str, Callable[[], Any]] = {
-    "model": ModelEngine,
-    "memory": MemoryEngine,
-    "memory, small blocks": lambda: MemoryEngine(block_size=4096),
+ENGINES: dict[str, Callable[[Path], Any]] = {
+    "model": lambda _: ModelEngine(),
+    "memory": lambda _: MemoryEngine(),
+    "memory, small blocks": lambda _: MemoryEngine(block_size=4096),
+    "memory, mapped": lambda path: MappedMemoryEngine(str(path / "a"), block_size=4096),
+    "ssd": lambda path: SsdEngine([str(path / "a")]),
+    "ssd, two devices, small blocks": lambda path: SsdEngine(
+        [str(path / "a"), str(path / "b")], block_size=8192, cache_bytes=0
+    ),
+    "ssd, zstd": lambda path: SsdEngine([str(path / "a")], compression="zstd"),
+    "ssd, lz4, small blocks": lambda path: SsdEngine(
+        [str(path / "a")], compression="lz4", block_size=8192, cache_bytes=0
+    ),
+    "kv": lambda path: KvEngine(str(path / "a")),
 }
+LASTING = [name for name in ENGINES if name not in ("model", "memory", "memory, small blocks")]
+"""Engines that find again what they held at `close`."""
 
 
 @pytest.fixture(params=ENGINES)
-def engine(request: pytest.FixtureRequest) -> Iterator[Any]:
-    engine = ENGINES[request.param]()
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    engine = ENGINES[request.param](tmp_path)
     engine.open()
     yield engine
     engine.close()
@@ -176,3 +193,113 @@ def test_statistics_are_whole_numbers_by_name(engine):
         isinstance(name, str) and isinstance(value, int)
         for name, value in engine.statistics().items()
     )
+
+
+def test_puts_survive_a_sync_and_much_more_work(engine):
+    digests = [digest_of(n, partition=n % 7) for n in range(60)]
+    for round_ in range(30):
+        for n, digest in enumerate(digests):
+            put(engine, digest, bytes([round_]) * (20 + 13 * (n + round_) % 400))
+        engine.sync()
+    for n, digest in enumerate(digests):
+        assert engine.get(digest)[5] == bytes([29]) * (20 + 13 * (n + 29) % 400)
+    assert engine.statistics()["objects"] == 60
+
+
+def test_names_of_sets_are_kept(engine):
+    engine.name_set(1, b"people")
+    engine.name_set(65535, "größe".encode())
+    engine.clear()
+    assert engine.set_names == {1: b"people", 65535: "größe".encode()}
+
+
+@pytest.mark.parametrize("name", LASTING)
+def test_everything_is_there_after_a_clean_shutdown(name, tmp_path):
+    engine = ENGINES[name](tmp_path)
+    engine.open()
+    engine.name_set(7, b"people")
+    digests = [digest_of(n, partition=n % 5) for n in range(300)]
+    for n, digest in enumerate(digests):
+        put(engine, digest, b"%d" % n * (n % 90))
+    put(engine, digests[0], b"", flags=TOMBSTONE)
+    engine.remove(digests[1])
+    usage = engine.index.sets[7].bytes
+    for _ in range(2):
+        engine.close()
+        engine = ENGINES[name](tmp_path)
+        engine.open()
+        assert engine.started_warm
+        assert engine.set_names == {7: b"people"}
+        statistics = engine.statistics()
+        assert (statistics["objects"], statistics["tombstones"]) == (298, 1)
+        assert engine.index.sets[7].bytes == usage
+        for n, digest in enumerate(digests[2:], 2):
+            assert engine.get(digest) == (1, 0, 500, 7, 0, b"%d" % n * (n % 90))
+        assert engine.get(digests[0]) is None
+        assert engine.get(digests[1]) is None
+        engine._check()
+    engine.close()
+
+
+@pytest.mark.parametrize("name", LASTING)
+def test_the_index_of_an_older_shutdown_is_not_trusted(name, tmp_path):
+    engine = ENGINES[name](tmp_path)
+    engine.open()
+    put(engine, digest_of(1), b"first")
+    engine.close()
+    index = (tmp_path / "a.index").read_bytes()
+    engine = ENGINES[name](tmp_path)
+    engine.open()
+    put(engine, digest_of(1), b"second")
+    engine.close()
+    (tmp_path / "a.index").write_bytes(index)
+    engine = ENGINES[name](tmp_path)
+    engine.open()
+    assert not engine.started_warm
+    found = engine.get(digest_of(1))
+    assert found is None if "mapped" in name else found[5] == b"second"
+    engine.close()
+
+
+@pytest.mark.parametrize("name", LASTING)
+def test_an_engine_can_be_opened_again(name, tmp_path):
+    engine = ENGINES[name](tmp_path)
+    for n in range(3):
+        engine.open()
+        put(engine, digest_of(n))
+        assert engine.statistics()["objects"] == n + 1
+        engine.close()
+
+
+FULL: dict[str, Callable[[Path], Any]] = {
+    "memory": lambda _: MemoryEngine(20_000, block_size=4096),
+    "memory, mapped": lambda path: MappedMemoryEngine(str(path / "a"), 20_000, block_size=4096),
+    "ssd": lambda path: SsdEngine(
+        [str(path / "a")], size=100_000, names_size=4096, block_size=4096
+    ),
+    "kv": lambda path: KvEngine(str(path / "a"), size=200_000),
+}
+
+
+@pytest.mark.parametrize("name", FULL)
+def test_a_full_store_refuses_puts_keeps_what_it_has_and_takes_more_after_removal(name, tmp_path):
+    engine = FULL[name](tmp_path)
+    engine.open()
+    held = {}
+    with contextlib.suppress(OutOfSpace):
+        for n in range(2000):
+            put(engine, digest_of(n), b"%d" % n * 100)
+            held[digest_of(n)] = b"%d" % n * 100
+            engine.sync()
+    assert 20 < len(held) < 2000
+    assert {digest: engine.get(digest)[5] for digest in held} == held
+    assert engine.get(digest_of(len(held))) is None
+    for digest in list(held)[::2]:
+        engine.remove(digest)
+        engine.sync()
+    for digest in list(held)[::4]:
+        put(engine, digest, b"again")
+        engine.sync()
+        assert engine.get(digest)[5] == b"again"
+    engine._check()
+    engine.close()

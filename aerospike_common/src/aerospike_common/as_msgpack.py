@@ -31,8 +31,8 @@ from aerospike_common.as_msgpack_decoder import (
     Value,
     is_flags,
     unpack,
-    unpack_head,
     unpack_prefix,
+    unpack_sound_part,
 )
 from aerospike_common.wire.errors import MessageError
 
@@ -52,9 +52,10 @@ __all__ = [
     "MAP_FLAGS",
     "pack",
     "pack_map",
+    "pack_singles",
     "unpack",
     "unpack_prefix",
-    "unpack_head",
+    "unpack_sound_part",
     "unpack_stored",
     "unpack_stored_map",
     "normalise_for_storage",
@@ -103,6 +104,12 @@ def pack(value: Value) -> bytes:
         packed: bytes = packb(value)
     except UnicodeEncodeError:
         packed = packb(value, unicode_errors="surrogateescape")
+    return packed
+
+
+def pack_singles(value: Value) -> bytes:
+    """Like `pack`, but doubles in single precision: 4 bytes, which some writers send."""
+    packed: bytes = packb(value, use_single_float=True, unicode_errors="surrogateescape")
     return packed
 
 

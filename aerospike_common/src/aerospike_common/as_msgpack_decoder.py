@@ -75,16 +75,12 @@ def unpack_prefix(data: bytes) -> Value:
         return Decoder(data).prefix()
 
 
-def unpack_head(data: bytes) -> int | None:
-    """The integer that is the first element of the list `data` begins with; None when there is
-    none. The rest of `data` may be broken."""
-    if not data or not (0x91 <= data[0] <= 0x9F or 0xDC <= data[0] <= 0xDD):
-        return None
-    try:
-        head = Decoder(data[1 if data[0] < 0xDC else 3 if data[0] == 0xDC else 5 :]).prefix()
-    except MessageError:
-        return None
-    return head if type(head) is int else None
+def unpack_sound_part(data: bytes) -> tuple[list[Value], bytes]:
+    """The elements of the list `data` begins with, up to the first that cannot be decoded, and the
+    bytes from there on. Both are empty when `data` does not begin with a list."""
+    if not data or not (0x90 <= data[0] <= 0x9F or 0xDC <= data[0] <= 0xDD):
+        return [], b""
+    return Decoder(data).sound_part()
 
 
 def is_flags(value: Value) -> bool:
@@ -174,6 +170,20 @@ class Decoder:
         if self._at != len(self._data):
             raise MessageError("msgpack: bytes after the value")
         return value
+
+    def sound_part(self) -> tuple[list[Value], bytes]:
+        """The elements of the list at the front that can be decoded, and the bytes behind them."""
+        tag = self._data[0]
+        start = self._at = 1 if tag < 0xDC else 3 if tag == 0xDC else 5
+        count = tag & 0x0F if tag < 0xDC else int.from_bytes(self._data[1:start])
+        items: list[Value] = []
+        try:
+            while len(items) < count:
+                items.append(self.prefix())
+                start = self._at
+        except MessageError:
+            pass  # what comes from here on is broken, and wanted as it is
+        return items, self._data[start:]
 
     def _take(self, size: int) -> bytes:
         end = self._at + size

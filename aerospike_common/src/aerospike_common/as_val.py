@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-MAX_NESTING: Final = 256
+MAX_NESTING: Final = 128
 """Containers within containers, at most: how deep a value may go in or out of Python or msgpack.
 
 Values may come from strangers and are walked by recursion; this keeps far from Python's own limit.

@@ -10,7 +10,7 @@ import uuid
 
 from asd.cli import CommandLineError, build_config, check_config, parse_arguments
 from asd.config import Config
-from asd.logging_setup import configure_logging
+from asd.logging_setup import LogSinks, formatter
 from asd.loops import new_event_loop
 from asd.machine import RealMachine
 from asd.node import Node
@@ -29,15 +29,16 @@ def main(argv: list[str] | None = None) -> int:
     except CommandLineError as error:
         print(f"asd: {error}", file=sys.stderr)
         return 1
-    configure_logging(config.logging)
+    logs = LogSinks(config.logging)
+    logs.attach(formatter(config.service, "text"))
     for notice in config.notices:
         log.warning("%s", notice)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        return runner.run(_serve(config))
+        return runner.run(_serve(config, logs))
 
 
-async def _serve(config: Config) -> int:
-    node = Node(config, SystemClock(), machine_id=uuid.getnode(), machine=RealMachine())
+async def _serve(config: Config, logs: LogSinks) -> int:
+    node = Node(config, SystemClock(), machine_id=uuid.getnode(), machine=RealMachine(), logs=logs)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -45,7 +46,7 @@ async def _serve(config: Config) -> int:
     try:
         await node.start()
     except OSError as error:
-        print(f"asd: cannot serve port {node.port}: {error.strerror}", file=sys.stderr)
+        print(f"asd: cannot serve: {error.strerror}", file=sys.stderr)
         return 1
     host = node.addresses[0] if node.addresses else "0.0.0.0"
     print(f"asd ready {host}:{node.port}", flush=True)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 
 from attrs import evolve, frozen
 
@@ -19,8 +19,10 @@ from asd.config import (
     Config,
     ConfigFileError,
     Edition,
+    HttpConfig,
     NamespaceConfig,
     NetworkConfig,
+    NetworkServiceConfig,
     StorageConfig,
     read_config,
 )
@@ -43,9 +45,12 @@ examples:
   asd --config-file aerospike.conf            as the file says
   asd --check-config aerospike.conf           only look whether the file is right
 
-What --service-address, --service-port and --edition say goes before the file. Namespaces made with
+What the options say goes before the file. Namespaces made with
 --namespace come behind those of the file; they keep one copy of each record and remove expired
 records every two minutes."""
+
+
+_Listener = TypeVar("_Listener", NetworkServiceConfig, HttpConfig)
 
 
 class CommandLineError(Exception):
@@ -60,6 +65,9 @@ class Options:
     check_config: Path | None = None
     service_address: str | None = None
     service_port: int | None = None
+    http_address: str | None = None
+    http_port: int | None = None
+    log_format: str = "text"
     namespaces: tuple[NamespaceConfig, ...] = ()
     edition: Edition = Edition.ENTERPRISE
 
@@ -75,6 +83,9 @@ def parse_arguments(argv: Sequence[str]) -> Options:
         check_config=given.check_config,
         service_address=given.service_address,
         service_port=given.service_port,
+        http_address=given.http_address,
+        http_port=given.http_port,
+        log_format=given.log_format,
         namespaces=tuple(given.namespace),
         edition=Edition(given.edition),
     )
@@ -86,10 +97,11 @@ def build_config(options: Options) -> Config:
     if options.config_file is not None:
         config = _read(options.config_file, options.edition)
     else:
-        config = evolve(config, network=_network(NetworkConfig(), DEFAULT_ADDRESS, None))
+        service = NetworkServiceConfig(address=(DEFAULT_ADDRESS,))
+        config = evolve(config, network=NetworkConfig(service=service))
     return evolve(
         config,
-        network=_network(config.network, options.service_address, options.service_port),
+        network=_network(config.network, options),
         namespaces=MappingProxyType(_namespaces(config, options)),
     )
 
@@ -166,6 +178,17 @@ def _parser() -> argparse.ArgumentParser:
         help="port to listen on; 0 = any free one (default 3000)",
     )
     parser.add_argument(
+        "--http-address",
+        metavar="ADDRESS",
+        help="where to listen for HTTP (default 127.0.0.1)",
+    )
+    parser.add_argument(
+        "--http-port",
+        metavar="N",
+        type=_port,
+        help="port of a page that shows the node, and of /metrics for Prometheus (default none)",
+    )
+    parser.add_argument(
         "--namespace",
         metavar="NAME[:ENGINE[:PATH]]",
         type=_namespace,
@@ -179,6 +202,12 @@ def _parser() -> argparse.ArgumentParser:
         choices=[edition.value for edition in Edition],
         default=Edition.ENTERPRISE.value,
         help="which edition to answer as (default enterprise)",
+    )
+    parser.add_argument(
+        "--log-format",
+        choices=["text", "json"],
+        default="text",
+        help="lines for people, or one JSON object a line (default text)",
     )
     parser.add_argument("--version", action=_ShowVersion, nargs=0, help="say the version, and stop")
     return parser
@@ -219,17 +248,23 @@ def _read(path: Path, edition: Edition) -> Config:
         raise CommandLineError(str(error)) from None
 
 
-def _network(network: NetworkConfig, address: str | None, port: int | None) -> NetworkConfig:
-    service = network.service
+def _network(network: NetworkConfig, options: Options) -> NetworkConfig:
     try:
-        service = evolve(
-            service,
-            address=service.address if address is None else (address,),
-            port=service.port if port is None else port,
+        return evolve(
+            network,
+            service=_listener(network.service, options.service_address, options.service_port),
+            http=_listener(network.http, options.http_address, options.http_port),
         )
     except ValueError as error:
         raise CommandLineError(str(error)) from None
-    return evolve(network, service=service)
+
+
+def _listener(section: _Listener, address: str | None, port: int | None) -> _Listener:
+    return evolve(
+        section,
+        address=section.address if address is None else (address,),
+        port=section.port if port is None else port,
+    )
 
 
 def _namespaces(config: Config, options: Options) -> dict[str, NamespaceConfig]:

@@ -9,35 +9,67 @@ NS_PER_US = 1_000
 COLUMNS = 17
 """Thresholds 2^0 .. 2^16 units."""
 
-_BUCKETS = 65
+_BUCKETS = 75
+_FINE_BITS = 10
 
 
 class Histogram:
     """Counts of durations by power of two.
 
-    Bucket 0 holds durations under one unit, bucket i those in [2^(i-1), 2^i) units. `pending`
-    counts transactions that were answered but whose duration is not known yet: the service settles
-    them all at once when the reply bytes are handed to the socket.
+    When the unit is a millisecond, `counts` are finer: by 1/1024 of it. Bucket 0 then holds
+    durations under 1/1024 ms, bucket i those in [2^(i-1), 2^i) such parts (see `bounds_ms`).
+    `pending` counts transactions that were answered but whose duration is not known yet: the
+    service settles them all at once when the reply bytes are handed to the socket.
     """
 
-    __slots__ = ("_last_counts", "_last_ns", "_slice", "counts", "name", "pending", "unit_ns")
+    __slots__ = (
+        "_fine_bits",
+        "_last_counts",
+        "_last_ns",
+        "_slice",
+        "_unit_ns",
+        "counts",
+        "name",
+        "pending",
+        "total_ns",
+    )
+
+    counts: list[int]
+    total_ns: int
+    """The durations of all counted, summed up."""
+    pending: int
+    _last_counts: list[int]
+    _last_ns: int | None
+    _slice: tuple[float, Sequence[float]] | None
 
     def __init__(self, name: str, unit_ns: int = NS_PER_MS) -> None:
         self.name = name
         self.unit_ns = unit_ns
-        self.counts = [0] * _BUCKETS
-        self.pending = 0
-        self._last_counts = self.counts[:]
-        self._last_ns: int | None = None
-        self._slice: tuple[float, list[float]] | None = None
+
+    @property
+    def unit_ns(self) -> int:
+        """Nanoseconds of the unit that `slice` speaks of: `NS_PER_MS` or `NS_PER_US`."""
+        return self._unit_ns
+
+    @unit_ns.setter
+    def unit_ns(self, unit_ns: int) -> None:
+        """Changing it forgets everything."""
+        self._unit_ns = unit_ns
+        self._fine_bits = _FINE_BITS if unit_ns == NS_PER_MS else 0
+        self.clear()
 
     def add(self, duration_ns: int, count: int = 1) -> None:
         """Count `count` transactions that took `duration_ns`. O(1)."""
-        self.counts[(duration_ns // self.unit_ns).bit_length()] += count
+        part = (duration_ns << self._fine_bits) // self._unit_ns
+        self.counts[part.bit_length()] += count
+        self.total_ns += duration_ns * count
 
     def settle(self, duration_ns: int) -> None:
         """Count all pending transactions as having taken `duration_ns`."""
-        self.counts[(duration_ns // self.unit_ns).bit_length()] += self.pending
+        pending = self.pending
+        part = (duration_ns << self._fine_bits) // self._unit_ns
+        self.counts[part.bit_length()] += pending
+        self.total_ns += duration_ns * pending
         self.pending = 0
 
     def tick(self, now_ns: int) -> None:
@@ -45,7 +77,7 @@ class Histogram:
         if self._last_ns is not None and now_ns > self._last_ns:
             fresh = [a - b for a, b in zip(self.counts, self._last_counts, strict=True)]
             seconds = (now_ns - self._last_ns) / 1e9
-            self._slice = (sum(fresh) / seconds, _shares_above(fresh))
+            self._slice = (sum(fresh) / seconds, _shares_above(fresh, self._fine_bits))
         self._last_counts = self.counts[:]
         self._last_ns = now_ns
 
@@ -57,24 +89,30 @@ class Histogram:
     @property
     def unit(self) -> str:
         """`msec` or `usec`."""
-        return "msec" if self.unit_ns == NS_PER_MS else "usec"
+        return "msec" if self._unit_ns == NS_PER_MS else "usec"
+
+    def bounds_ms(self) -> list[float]:
+        """The upper bound of each bucket of `counts`, in milliseconds."""
+        fine_ms = self._unit_ns / (1 << self._fine_bits) / NS_PER_MS
+        return [fine_ms * (1 << bucket) for bucket in range(_BUCKETS)]
 
     def clear(self) -> None:
         """Forget everything."""
         self.counts = [0] * _BUCKETS
+        self.total_ns = 0
         self.pending = 0
         self._last_counts = self.counts[:]
         self._last_ns = None
         self._slice = None
 
 
-def _shares_above(counts: Sequence[int]) -> list[float]:
+def _shares_above(counts: Sequence[int], fine_bits: int) -> list[float]:
     total = sum(counts)
     if not total:
         return [0.0] * COLUMNS
     shares = []
-    above = total
-    for i in range(COLUMNS):
-        above -= counts[i]
+    above = total - sum(counts[:fine_bits])
+    for count in counts[fine_bits : fine_bits + COLUMNS]:
+        above -= count
         shares.append(100.0 * above / total)
     return shares

@@ -5,8 +5,23 @@ An adapter: the operating system is asked here and nowhere else.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
 import psutil
 from attrs import frozen
+
+_SETTINGS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "min_free_kbytes": "/proc/sys/vm/min_free_kbytes",
+        "swappiness": "/proc/sys/vm/swappiness",
+        "thp_defrag": "/sys/kernel/mm/transparent_hugepage/defrag",
+        "thp_enabled": "/sys/kernel/mm/transparent_hugepage/enabled",
+        "zone_reclaim_mode": "/proc/sys/vm/zone_reclaim_mode",
+    }
+)
 
 
 @frozen
@@ -23,6 +38,8 @@ class Readings:
     process_cpu_pct: float = 0.0
     process_memory: int = 0
     process_threads: int = 0
+    huge_pages: int = 0
+    """Memory in pages that the kernel made large by itself."""
 
     @property
     def memory_free_pct(self) -> int:
@@ -32,6 +49,10 @@ class Readings:
 
 class Machine:
     """A machine that says nothing, for nodes in simulations and tests."""
+
+    kernel_settings: Mapping[str, str] = MappingProxyType({})
+    """Of the operating system: `min_free_kbytes`, `swappiness`, `thp_defrag`, `thp_enabled`,
+    `zone_reclaim_mode`, as far as they are known."""
 
     def read(self) -> Readings:
         """Ask the machine. Takes well under a millisecond."""
@@ -43,6 +64,7 @@ class RealMachine(Machine):
 
     def __init__(self) -> None:
         self._process = psutil.Process()
+        self.kernel_settings = MappingProxyType(_kernel_settings())
         self.read()  # the first shares of the processors mean nothing
 
     def read(self) -> Readings:
@@ -58,4 +80,30 @@ class RealMachine(Machine):
                 process_cpu_pct=self._process.cpu_percent(),
                 process_memory=self._process.memory_info().rss,
                 process_threads=self._process.num_threads(),
+                huge_pages=_huge_pages(),
             )
+
+
+def _kernel_settings() -> dict[str, str]:
+    settings = {}
+    for name, path in _SETTINGS.items():
+        text = _read(path)
+        if text:
+            # of several possible values, the one in effect stands in brackets
+            settings[name] = text.partition("[")[2].partition("]")[0] or text.strip()
+    return settings
+
+
+def _huge_pages() -> int:
+    for line in _read("/proc/meminfo").splitlines():
+        if line.startswith("AnonHugePages:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def _read(path: str) -> str:
+    """The file's text; empty where there is no such file, as on other systems than Linux."""
+    try:
+        return Path(path).read_text("ascii")
+    except OSError:
+        return ""

@@ -7,7 +7,6 @@ from aerospike_common.wire.errors import OperationError
 from asd.config import NamespaceConfig
 from asd.group_commit import GroupCommit
 from asd.histogram import Histogram
-from asd.query_statistics import NamespaceQueries
 from asd.record import KEY_STORED
 from asd.sindex import SecondaryIndexes
 from asd.statistics import NamespaceStatistics
@@ -44,7 +43,6 @@ class Namespace:
         self.community = community
         self.partition_map = PartitionMap.single_node()
         self.statistics = NamespaceStatistics()
-        self.queries = NamespaceQueries()
         self.truncation = Truncation()
         self.indexes = SecondaryIndexes(engine.index)
         self.set_names = [b""]
@@ -137,7 +135,6 @@ class Namespace:
         self.indexes.forget()
         self.engine.clear()
         self.statistics = NamespaceStatistics()
-        self.queries = NamespaceQueries()
         self.truncation = Truncation()
         self.set_names = [b""]
         self._set_ids = {b"": 0}

@@ -12,15 +12,19 @@ from asd.connections import Connections
 from asd.engines import make_engine
 from asd.group_commit import GroupCommit
 from asd.histogram import NS_PER_MS, NS_PER_US, Histogram
+from asd.http import HttpPort
+from asd.logging_setup import LogSinks
 from asd.machine import Machine
 from asd.namespace import Namespace
 from asd.nsup import Nsup
 from asd.plans import Plans
 from asd.query import QueryManager
+from asd.record_survey import RecordSurvey
 from asd.service import Connection
 from asd.sindex.build import IndexBuilder
 from asd.sindex.metadata import IndexMetadata
 from asd.statistics import ServiceStatistics
+from asd.ticker import Ticker
 from asd.transaction_threads import TransactionThreads
 from asd.udf import UdfModules
 from citrusleaf.cf_clock import Clock
@@ -45,6 +49,8 @@ class Node:
     `machine_id` tells machines apart (a MAC address, say); with the port it makes the node id.
     `machine` is what the node may say of the machine it runs on; nothing by default.
     `smd` keeps the system metadata (`SMD_MODULES`), by default as long as the node lives.
+    `logs` are the sinks whose levels `log-set` changes; by default those of the configuration,
+    which nothing is written to until they are attached.
     """
 
     def __init__(
@@ -55,10 +61,12 @@ class Node:
         machine_id: int,
         machine: Machine | None = None,
         smd: Smd | None = None,
+        logs: LogSinks | None = None,
     ) -> None:
         self.config = config
         self.clock = clock
         self.machine = machine or Machine()
+        self.logs = logs or LogSinks(config.logging)
         self.community = config.community
         self.statistics = ServiceStatistics()
         self.expressions = ExpressionCache(EXPRESSIONS_KEPT)
@@ -68,18 +76,22 @@ class Node:
         self.namespaces: dict[bytes, Namespace] = {
             spec.name.encode(): self._namespace(spec) for spec in config.namespaces.values()
         }
+        self.surveys = {
+            name: RecordSurvey(namespace) for name, namespace in self.namespaces.items()
+        }
         self.batch_index_latency = Histogram("batch-index")
         self.measured: list[Histogram] = []
         self.plans = Plans(self)
         self.smd = smd or Smd(MemoryStore(), SMD_MODULES)
         self.udf = UdfModules(self.smd, clock)
-        self.queries = QueryManager(self)
+        self.queries = QueryManager(config, clock)
         self.connections = Connections(self)
         self.indexes = IndexMetadata(self.smd, self.namespaces, clock, self.plans.clear)
         self.started_ms = clock.monotonic_ms()
         self.addresses = listening_addresses(config.network.service.address)
         self.port = config.network.service.port
         self._machine_id = machine_id
+        self.http = HttpPort(self)
         self._server: asyncio.Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -110,9 +122,11 @@ class Node:
             loop.create_task(IndexBuilder(space, self.transaction_threads).run())
             for space in self.namespaces.values()
         ]
-        self._tasks.append(loop.create_task(self._tick()))
+        self._tasks += [loop.create_task(survey.run()) for survey in self.surveys.values()]
+        self._tasks.append(loop.create_task(Ticker(self).run()))
         self._tasks.append(loop.create_task(self.connections.reap()))
         log.info("node %s serves port %d of %s", self.node_id, self.port, self.addresses or "all")
+        await self.http.start()
 
     async def stop(self) -> None:
         """Answer what has come, close the port and the namespaces."""
@@ -120,6 +134,7 @@ class Node:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.queries.stop()
+        await self.http.stop()
         if self._server is not None:
             self._server.close()
         await self.connections.close(STOP_GRACE_S)
@@ -141,7 +156,6 @@ class Node:
         for histogram in self.histograms():
             if histogram.unit_ns != unit:
                 histogram.unit_ns = unit
-                histogram.clear()
         self.plans.clear()
 
     # ---------------------------------------------------------- histograms
@@ -166,10 +180,3 @@ class Node:
             for histogram in measured:
                 histogram.settle(duration)
             measured.clear()
-
-    async def _tick(self) -> None:
-        while True:
-            now = self.clock.monotonic_ns()
-            for histogram in self.histograms():
-                histogram.tick(now)
-            await asyncio.sleep(self.config.service.ticker_interval)

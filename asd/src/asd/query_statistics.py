@@ -1,10 +1,8 @@
-"""How the queries of a namespace ended, under the names that info reports."""
+"""How the queries of a namespace ended."""
 
 from __future__ import annotations
 
-from attrs import asdict, define, field
-
-from asd.statistics import OriginStatistics
+from attrs import define
 
 
 @define
@@ -31,27 +29,3 @@ class QueryStatistics:
         """One more `kind` (`long_basic`, ...) ended with `outcome` (`complete`, ...)."""
         name = f"{kind}_{outcome}"
         setattr(self, name, getattr(self, name) + 1)
-
-
-@define
-class NamespaceQueries:
-    """The counters of a namespace's queries."""
-
-    pi_query: QueryStatistics = field(factory=QueryStatistics)
-    si_query: QueryStatistics = field(factory=QueryStatistics)
-    ops_sub: OriginStatistics = field(factory=OriginStatistics)
-    """The records of background queries."""
-    geo_region_query_reqs: int = 0
-    geo_region_query_cells: int = 0
-    geo_region_query_points: int = 0
-    geo_region_query_falsepos: int = 0
-
-    def flat(self) -> dict[str, int]:
-        """All counters by their info names (`pi_query_long_basic_complete`, ...)."""
-        counters: dict[str, int] = {}
-        for name, value in asdict(self).items():
-            if isinstance(value, dict):
-                counters.update((f"{name}_{inner}", count) for inner, count in value.items())
-            else:
-                counters[name] = value
-        return counters

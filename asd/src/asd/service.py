@@ -254,6 +254,11 @@ class Connection(asyncio.Protocol):
     async def _run(self, job: tsvc.Job) -> None:
         try:
             await job
+        except asyncio.CancelledError:
+            raise
+        except Exception:  # our own bug: half a stream cannot be mended, so the connection ends
+            log.exception("%s: a stream failed inside the server", self.peer)
+            self._transport.abort()
         finally:
             self._job = None
         self._continue()

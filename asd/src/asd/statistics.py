@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from attrs import asdict, define, field
 
+from asd.query_statistics import QueryStatistics
+
 
 @define
 class OriginStatistics:
@@ -46,6 +48,13 @@ class NamespaceStatistics:
     client: OriginStatistics = field(factory=OriginStatistics)
     batch_sub: OriginStatistics = field(factory=OriginStatistics)
     udf_sub: OriginStatistics = field(factory=OriginStatistics)
+    ops_sub: OriginStatistics = field(factory=OriginStatistics)
+    pi_query: QueryStatistics = field(factory=QueryStatistics)
+    si_query: QueryStatistics = field(factory=QueryStatistics)
+    geo_region_query_reqs: int = 0
+    geo_region_query_cells: int = 0
+    geo_region_query_points: int = 0
+    geo_region_query_falsepos: int = 0
     read_touch_success: int = 0
     read_touch_error: int = 0
     read_touch_skip: int = 0

@@ -49,8 +49,6 @@ def plan(row: Row, factor: int, versions: Mapping[int, PartitionVersion]) -> Par
     full = [node for node in holders if versions[node].full]
     shared = [node for node in full if len(same[node]) > 1 or versions[node].vouches]
     acting = next(iter(shared or full or holders))
-    if master in same and acting in same[master]:
-        acting = master
     seen: set[int] = set(same.get(master, ()))
     senders: list[int] = []
     for node in [acting, *holders]:

@@ -37,6 +37,9 @@ from cluster.outputs import (
 from cluster.paxos import CAME, Paxos, PaxosConfig
 from cluster.wire import Message
 
+REFUSED_MS = 200
+"""After so long a request that the fabric would not take counts as unanswered."""
+
 Event = Output
 Listener = Callable[[Event], None]
 
@@ -112,6 +115,7 @@ class Node:
         self._handlers = {kind: service for service in self.services for kind in service.MESSAGES}
         self._listeners: list[Listener] = []
         self._asked: dict[tuple[int, int], tuple[Service, object]] = {}
+        self._refused: deque[tuple[int, Service, object]] = deque()
 
     def listen(self, listener: Listener) -> None:
         """Hear of every event: nodes, clusters, metadata, migrations."""
@@ -128,7 +132,7 @@ class Node:
         deadline = min(self.heartbeat.deadline, self.paxos.deadline, self.fabric.deadline)
         for service in self.services:
             deadline = min(deadline, service.deadline)
-        return deadline
+        return min(deadline, self._refused[0][0]) if self._refused else deadline
 
     # --- inputs --------------------------------------------------------------------------------
 
@@ -180,6 +184,9 @@ class Node:
         for service in self.services:
             if service.deadline <= now:
                 outputs += self.carry_out(service, service.tick(now), now)
+        while self._refused and self._refused[0][0] <= now:
+            _, service, tag = self._refused.popleft()
+            outputs += self.carry_out(service, service.answered(tag, None, now), now)
         return outputs
 
     def carry_out(self, service: Service, outputs: list[Output], now: int) -> list[Output]:
@@ -253,7 +260,9 @@ class Node:
                 try:
                     number, caused = fabric.request(to, message, channel, timeout_ms, now)
                 except FabricFull:
-                    return source.answered(tag, None, now)
+                    # Not at once: who is refused asks again, and time must pass between.
+                    self._refused.append((now + REFUSED_MS, source, tag))
+                    return []
                 self._asked[to, number] = (source, tag)
                 return caused
 

@@ -86,7 +86,7 @@ class RecordStore(ABC):
 
     @abstractmethod
     def epoch(self, partition: int) -> int:
-        """The number of this copy: another one after every `drop`."""
+        """The number of this copy: another one after every `drop`, and after any other loss."""
 
     @abstractmethod
     def version(self, partition: int) -> PartitionVersion | None:

@@ -63,6 +63,24 @@ class WriteBlocks:
         self.next = 0
         self.used_bytes = 0
 
+    @classmethod
+    def restored(cls, block_size: int, sparse_pct: int, used: array[int]) -> WriteBlocks:
+        """The accounts of a log whose blocks, none being written, are used so far. O(blocks)."""
+        blocks = cls(block_size, sparse_pct)
+        blocks._used = used
+        blocks._waiting = bytearray(len(used))
+        blocks.used_bytes = sum(used)
+        for block, size in enumerate(used):
+            if size == 0:
+                blocks.free.append(block)
+            elif size < blocks._sparse_below:
+                blocks._wait(block)
+        return blocks
+
+    def used_of_blocks(self) -> array[int]:
+        """By block, the bytes of places not released; what `restored` takes."""
+        return self._used
+
     def __len__(self) -> int:
         """Blocks ever needed at once; the log is this many blocks long."""
         return len(self._used)

@@ -76,9 +76,12 @@ class MemoryEngine:
         "_moved",
         "acknowledges_sync",
         "index",
+        "set_names",
     )
 
     acknowledges_sync: bool
+    _blocks: WriteBlocks
+    _data: mmap.mmap
 
     def __init__(
         self,
@@ -92,6 +95,7 @@ class MemoryEngine:
         self._defrag_lwm_pct = defrag_lwm_pct
         self.acknowledges_sync = False
         self.index = PrimaryIndex()
+        self.set_names: dict[int, bytes] = {}
         self._moved = 0
         self._reset_data()
 
@@ -189,7 +193,7 @@ class MemoryEngine:
                 data = self._data
                 if data[place : place + len(start)] != start:
                     return 0
-                generation = generation % 65535 + 1
+                generation = int(generation) % 65535 + 1
                 meta = _pack_meta(generation, set_id, 0, 0, last_update_time)
                 arena[offset + META_AT : offset + META_END] = meta
                 data[place : place + size] = payload
@@ -218,6 +222,10 @@ class MemoryEngine:
             record = self.get(digest)
             if record is not None:
                 yield digest, record
+
+    def name_set(self, set_id: int, name: bytes) -> None:
+        """Keep a name for a set id."""
+        self.set_names[set_id] = name
 
     def clear(self) -> None:
         """Forget all records and give the memory back: about 5 ms per 1,000,000."""
@@ -248,9 +256,17 @@ class MemoryEngine:
 
     # Parts
 
+    def _allocate(self) -> mmap.mmap:
+        """An area of one block."""
+        return area.allocate(self._block_size)
+
+    def _lengthen(self, size: int) -> None:
+        """Make the area `size` bytes long."""
+        self._data = area.extend(self._data, size)
+
     def _reset_data(self) -> None:
         self._blocks = WriteBlocks(self._block_size, self._defrag_lwm_pct)
-        self._data: mmap.mmap = area.allocate(self._block_size)
+        self._data = self._allocate()
         self._cursor = 0  # where emptying the sparse block has got to
         self._debt = 0  # bytes of sparse blocks still to go through for garbage made so far
 
@@ -295,7 +311,11 @@ class MemoryEngine:
     def _place(self, size: int) -> int:
         position = self._blocks.place(size)
         if position + size > len(self._data):
-            self._data = area.extend(self._data, 2 * len(self._data))
+            try:
+                self._lengthen(2 * len(self._data))
+            except OSError as error:
+                self._blocks.release(position, size)
+                raise OutOfSpace(f"no room for more data: {error}") from error
         return position
 
     def _release(self, start: int, place_size: int) -> None:

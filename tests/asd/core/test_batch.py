@@ -31,7 +31,10 @@ from aerospike_common.wire.message import (
 from asd.batch.replies import FRAME_SIZE
 from asd.batch.row_plans import RowPlan, RowPlans
 from asd.config import Edition
+from asd.sindex.definition import IndexDefinition, KeyType
 from citrusleaf.cf_clock import VirtualClock
+from citrusleaf.cf_digest import partition_id
+from storage.index import PARTITIONS
 
 INT, STR, NULL = ParticleType.INTEGER, ParticleType.STRING, ParticleType.NULL
 GET_ALL = Info1.READ | Info1.GET_ALL
@@ -419,18 +422,30 @@ def test_plans_are_made_and_forgotten(wire: Any) -> None:
     assert not any(plans.rows.find(head) for head in heads)
 
 
-@given(st.lists(st.lists(any_row(), min_size=1, max_size=12), max_size=8))
-def test_both_ways_answer_alike(kit: Any, script: list[list[bytes]]) -> None:
+def entries_of_new_index(wire: Any) -> Any:
+    """The entries of an index of the numbers in bin `a`, ready from the start."""
+    indexes = wire.node.namespaces[b"test"].indexes
+    indexes.create(IndexDefinition("numbers", b"demo", b"a", KeyType.NUMERIC))
+    (index,) = indexes
+    index.built = PARTITIONS
+    return index.entries
+
+
+@given(st.lists(st.lists(any_row(), min_size=1, max_size=12), max_size=8), st.booleans())
+def test_both_ways_answer_alike(kit: Any, script: list[list[bytes]], indexed: bool) -> None:
     clock = VirtualClock()
-    planned, general = (kit.Wire(kit.make_node(clock)) for _ in range(2))
+    planned, general = wires = [kit.Wire(kit.make_node(clock)) for _ in range(2)]
     general.node.plans.rows = NoRowPlans(general.node)
+    indexes = [entries_of_new_index(wire) for wire in wires] if indexed else []
     for rows in script:
         data = batch(*rows)
         for _ in range(2):
             assert planned.send(data) == general.send(data)
         clock.advance(2)
-    spaces = [wire.node.namespaces[b"test"] for wire in (planned, general)]
+    spaces = [wire.node.namespaces[b"test"] for wire in wires]
     for number in range(1, 5):
         records = [space.engine.get(digest(number)) for space in spaces]
         assert records[0] == records[1]
+        found = [entries.find(partition_id(digest(number)), 0, 9) for entries in indexes]
+        assert found[:1] == found[1:]
     assert spaces[0].statistics == spaces[1].statistics

@@ -12,8 +12,12 @@ from asd.engines import make_engine
 from asd.group_commit import GroupCommit
 from asd.histogram import Histogram
 from asd.info import respond
+from asd.logging_setup import LogSinks
 from asd.machine import Machine
 from asd.namespace import Namespace
+from asd.query import QueryManager
+from asd.record_survey import RecordSurvey
+from asd.sindex.metadata import IndexMetadata
 from asd.statistics import ServiceStatistics
 from asd.transaction_threads import TransactionThreads
 from asd.udf import UdfModules
@@ -46,16 +50,27 @@ class FakeNode:
     machine: Machine = field(factory=Machine)
     times_applied: int = 0
     udf: UdfModules = field(init=False)
+    queries: QueryManager = field(init=False)
+    indexes: IndexMetadata = field(init=False)
     namespaces: dict[bytes, Namespace] = field(init=False)
+    logs: LogSinks = field(init=False)
+    surveys: dict[bytes, RecordSurvey] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.udf = UdfModules(Smd(MemoryStore(), ["UDF"]), self.clock)
+        self.logs = LogSinks(self.config.logging)
         self.namespaces = {
             spec.name.encode(): make_namespace(spec, self.clock, self.community)
             for spec in self.config.namespaces.values()
         }
+        self.surveys = {
+            name: RecordSurvey(namespace) for name, namespace in self.namespaces.items()
+        }
         for namespace in self.namespaces.values():
             namespace.engine.open()
+        self.queries = QueryManager(self.config, self.clock)
+        smd = Smd(MemoryStore(), ["sindex"])
+        self.indexes = IndexMetadata(smd, self.namespaces, self.clock, lambda: None)
 
     @property
     def community(self) -> bool:

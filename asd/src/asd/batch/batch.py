@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from aerospike_common.wire.codes import FieldType, Info2, ResultCode
+from aerospike_common.wire.codes import FieldType, Info2, OpType, ResultCode
 from aerospike_common.wire.errors import MessageError, OperationError
 from aerospike_common.wire.message import Message
 from asd.batch.replies import Replies, as_reads, last, row_reply
@@ -180,10 +180,14 @@ class Batch:
             connection.abort()
         except OSError as error:
             log.critical("a batch ends, the medium fails: %s", error)
+            self._node.statistics.batch_index_error += not self.ended
             await connection.send(last(ResultCode.SERVER_ERROR))
         except asyncio.CancelledError:  # the client has gone
             self._node.statistics.batch_index_error += not self.ended
             raise
+        except Exception:  # our own bug: it costs the connection, not the server
+            log.exception("a batch of %s failed inside the server", connection.peer)
+            connection.abort()
 
     async def _others_turn(self) -> None:
         """Let the loop turn, until the record that the next row needs has been read."""
@@ -310,7 +314,9 @@ class Batch:
             if namespace.engine.acknowledges_sync:
                 self.unsynced.add(namespace)
             return reply
-        return reply._replace(ops=as_reads(reply.ops)) if reply.n_ops else reply
+        if reply.n_ops and any(op.type != OpType.READ for op in message.ops):
+            return reply._replace(ops=as_reads(reply.ops))
+        return reply
 
     def _learn(self) -> None:
         row, namespace = self._row, self._namespace

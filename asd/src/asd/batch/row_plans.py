@@ -9,15 +9,16 @@ commands they hold what was true when they were made, and are forgotten together
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import chain
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 from aerospike_common.wire.codes import FieldType, Info1, Info2, OpType, ParticleType, ResultCode
 from aerospike_common.wire.message import Message, encode_op
 from asd.batch.rows import FLAGS_AT, REPEAT, REPEAT_SIZE, row_key
 from asd.namespace import TTL_KEEP, Namespace
-from storage.engine import NotResident, OutOfSpace
+from asd.sindex.one_bin import OneBin, one_bin
+from storage.engine import NotResident, OutOfSpace, Overwrites
 
 if TYPE_CHECKING:
     from asd.node import Node
@@ -102,7 +103,7 @@ class RowPlans:
         if not namespace.partition_map.owns_everything:
             return None
         set_id = namespace.find_set(message.fields[FieldType.SET])
-        if set_id is None:
+        if set_id is None or namespace.truncation.running:
             return None
         info2 = message.info2 & ~Info2.RESPOND_ALL_OPS
         if message.info1 == _GET_ALL and not info2 and not message.ops:
@@ -123,9 +124,11 @@ class RowPlans:
         self, head: bytes, namespace: Namespace, set_id: int, message: Message
     ) -> RowPlan | None:
         ttl, set_name = message.record_ttl, message.fields[FieldType.SET]
-        if namespace.engine.acknowledges_sync:
-            return None
         if ttl == TTL_KEEP or namespace.void_time(ttl, set_name, None, 0):
+            return None
+        if namespace.engine.acknowledges_sync or namespace.limits_writes(set_name):
+            return None
+        if one_bin(namespace.engine.index, namespace.indexes, set_name) is None:
             return None
         echoes = bool(message.info2 & Info2.RESPOND_ALL_OPS)
         return PutOneRows(self._node, namespace, set_id, head, echoes)
@@ -192,28 +195,62 @@ class GetAllRows:
         return replies
 
 
+def _never_overwrites(*_: object) -> int:
+    """For engines without a short cut."""
+    return 0
+
+
+class _OpHead(NamedTuple):
+    """What is the same from row to row in the write of one plain bin."""
+
+    start: bytes
+    """What the payload of a record with just this bin begins with: count, op header, name."""
+    value_size: int
+    name: bytes
+    """The bin's name behind its length byte, as `start` ends."""
+    echo: bytes
+    """The count of ops in the reply, and the ops."""
+
+
 class PutOneRows:
     """Rows that write one plain bin over a record that has just this bin, or over none."""
 
-    __slots__ = ("_echoes", "_head", "_longest", "_namespace", "_node", "_op_heads", "_set_id")
+    __slots__ = (
+        "_echoes",
+        "_head",
+        "_indexed",
+        "_longest",
+        "_namespace",
+        "_node",
+        "_op_heads",
+        "_overwrite",
+        "_set_id",
+    )
 
     def __init__(
         self, node: Node, namespace: Namespace, set_id: int, head: bytes, echoes: bool
     ) -> None:
         """`echoes`: the reply has an op, without value, for the op of the row."""
+        set_name, engine = namespace.set_names[set_id], namespace.engine
         self._node = node
         self._namespace = namespace
         self._set_id = set_id
         self._head = head
         self._echoes = echoes
         self._longest = min(LONGEST_PAYLOAD, namespace.config.max_record_size or 1 << 30) - 256
-        self._op_heads: dict[bytes, tuple[bytes, int, bytes, bytes]] = {}
+        self._op_heads: dict[bytes, _OpHead] = {}
+        self._indexed: OneBin | None = None
+        self._overwrite: Callable[[bytes, int, int, bytes, bytes], int] = _never_overwrites
+        if namespace.indexes.watching(set_name):
+            self._indexed = one_bin(engine.index, namespace.indexes, set_name)
+        elif isinstance(engine, Overwrites):  # an index needs to know the old value
+            self._overwrite = engine.overwrite
 
     def learn(self, row: bytes, message: Message) -> None:
         """Know the row's op (its header and bin name) from now on, if it writes a plain value."""
         op = message.ops[0]
         at = len(self._head)
-        head = row[at : at + 8 + len(op.name)]
+        head = row[at : at + OP_SIZE + len(op.name)]
         if op.type != OpType.WRITE or op.particle_type not in _PLAIN or head[6]:
             return
         size = len(op.value)
@@ -225,15 +262,13 @@ class PutOneRows:
             echo = _ONE_BIN + encode_op(OpType.WRITE, ParticleType.NULL, op.name)
         if len(self._op_heads) >= OP_HEADS_CAPACITY:
             self._op_heads.clear()
-        self._op_heads[head] = (start, size, start[_NAME_AT:], echo)
+        self._op_heads[head] = _OpHead(start, size, start[_NAME_AT:], echo)
 
     def answer(self, data: bytes, offset: int, limit: int) -> Answered:
         """Rows with this head and a known op, over records of one bin in the set that never
         expire."""
-        namespace, set_id = self._namespace, self._set_id
-        head, op_heads = self._head, self._op_heads
-        get, put = namespace.engine.get, namespace.engine.put
-        now_ms = namespace.clock.epoch_ms()
+        head, op_heads, overwrite = self._head, self._op_heads, self._overwrite
+        set_id, now_ms = self._set_id, self._namespace.clock.epoch_ms()
         head_size, size = len(head), len(data)
         replies: list[bytes] = []
         row_at = offset
@@ -245,30 +280,39 @@ class PutOneRows:
             known = op_heads.get(data[op:value])
             if known is None:
                 break
-            start, value_size, name, echo = known
+            start, value_size, _, echo = known
             end = value + value_size
             if end > size:
                 break
             index, digest = row_key(data, offset)
-            try:
-                record = get(digest)
-            except NotResident:
-                break
-            if record is None:
-                generation = 1
-            else:
-                generation, void_time, _, record_set, flags, old = record
-                if flags or void_time or record_set != set_id:
+            payload = start + data[value:end]
+            generation = overwrite(digest, now_ms, set_id, start, payload)
+            if not generation:
+                generation = self._put(digest, now_ms, known, payload)
+                if not generation:
                     break
-                if old[:2] != _ONE_BIN or old[_NAME_AT : len(start)] != name:
-                    break
-                generation = generation % 65535 + 1
-            try:
-                put(digest, generation, 0, now_ms, set_id, 0, start + data[value:end])
-            except OutOfSpace:
-                break
             replies.append(_reply(_HEADER_OK, generation, 0, index) + echo)
             row_at, offset = offset, end
-        namespace.statistics.batch_sub.write_success += len(replies)
-        self._node.measure(namespace.batch_sub_write_latency, len(replies))
+        self._namespace.statistics.batch_sub.write_success += len(replies)
+        self._node.measure(self._namespace.batch_sub_write_latency, len(replies))
         return replies, offset, row_at
+
+    def _put(self, digest: bytes, now_ms: int, head: _OpHead, payload: bytes) -> int:
+        """Write a record that is new or has just this bin; its generation, 0 when it is not so."""
+        engine = self._namespace.engine
+        try:
+            record = engine.get(digest)
+            generation = 1
+            if record is not None:
+                generation, void_time, _, record_set, flags, old = record
+                if flags or void_time or record_set != self._set_id:
+                    return 0
+                if old[:2] != _ONE_BIN or old[_NAME_AT : len(head.start)] != head.name:
+                    return 0
+                generation = generation % 65535 + 1
+            engine.put(digest, generation, 0, now_ms, self._set_id, 0, payload)
+        except (NotResident, OutOfSpace):
+            return 0
+        if self._indexed is not None:
+            self._indexed.written(digest, record and record[5], payload, len(head.start))
+        return generation

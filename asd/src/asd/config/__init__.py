@@ -25,6 +25,7 @@ from asd.config.network import (
     AdminConfig,
     FabricConfig,
     HeartbeatConfig,
+    HttpConfig,
     NetworkConfig,
     NetworkServiceConfig,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "AdminConfig",
     "HeartbeatConfig",
     "FabricConfig",
+    "HttpConfig",
     "NamespaceConfig",
     "SetConfig",
     "StorageConfig",

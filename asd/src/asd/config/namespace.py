@@ -296,7 +296,10 @@ class NamespaceConfig(Section):
         10, 1, 120, dynamic=True, enterprise=True, help="Life of a transaction that names none."
     )
     nsup_hist_period: int = seconds(
-        3600, dynamic=True, help="Time between counts of the ttl histogram; 0 = never."
+        3600,
+        dynamic=True,
+        works=True,
+        help="Time between counts of the histograms of ttls and record sizes; 0 = never.",
     )
     nsup_period: int = seconds(
         0, dynamic=True, works=True, help="Time between removals of expired records; 0 = never."

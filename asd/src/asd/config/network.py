@@ -142,6 +142,18 @@ class FabricConfig(Section):
 
 
 @define(on_setattr=setters.frozen)
+class HttpConfig(Section):
+    """`network { http { } }`: a page for people and figures for Prometheus."""
+
+    port: int = integer(
+        0, 0, 65535, works=True, shown=False, help="Port of the page and of `/metrics`; 0 = none."
+    )
+    address: tuple[str, ...] = texts(
+        "127.0.0.1", works=True, shown=False, help="Addresses to listen on; `any` = all."
+    )
+
+
+@define(on_setattr=setters.frozen)
 class NetworkConfig(Section):
     """The `network` context."""
 
@@ -149,6 +161,7 @@ class NetworkConfig(Section):
     admin: AdminConfig = field(factory=AdminConfig, kw_only=True)
     heartbeat: HeartbeatConfig = field(factory=HeartbeatConfig, kw_only=True)
     fabric: FabricConfig = field(factory=FabricConfig, kw_only=True)
+    http: HttpConfig = field(factory=HttpConfig, kw_only=True)
 
     def rows(self, prefix: str = "") -> list[tuple[str, str]]:
         """(name, text) of every parameter, each under its block's name and a dot."""
@@ -157,6 +170,7 @@ class NetworkConfig(Section):
             *self.admin.rows(prefix + "admin."),
             *self.heartbeat.rows(prefix + "heartbeat."),
             *self.fabric.rows(prefix + "fabric."),
+            *self.http.rows(prefix + "http."),
         ]
 
     def set(self, name: str, text: str, community: bool = False) -> None:

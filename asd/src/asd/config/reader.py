@@ -26,6 +26,7 @@ from asd.config.network import (
     AdminConfig,
     FabricConfig,
     HeartbeatConfig,
+    HttpConfig,
     NetworkConfig,
     NetworkServiceConfig,
 )
@@ -105,6 +106,7 @@ class _Reader:
             "admin": AdminConfig,
             "heartbeat": HeartbeatConfig,
             "fabric": FabricConfig,
+            "http": HttpConfig,
         }
         blocks: dict[str, Block] = {
             name: lambda d, name=name, kind=kind: self._into(  # type: ignore[misc] # bound per name

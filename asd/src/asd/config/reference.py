@@ -10,7 +10,13 @@ from typing import Final
 
 from asd.config.config import ModLuaConfig
 from asd.config.namespace import ENGINES, GeoConfig, NamespaceConfig, SetConfig, StorageConfig
-from asd.config.network import AdminConfig, FabricConfig, HeartbeatConfig, NetworkServiceConfig
+from asd.config.network import (
+    AdminConfig,
+    FabricConfig,
+    HeartbeatConfig,
+    HttpConfig,
+    NetworkServiceConfig,
+)
 from asd.config.obsolete import OBSOLETE
 from asd.config.parameters import Parameter, Section, Status
 from asd.config.reader import REFUSED_CONTEXTS
@@ -22,6 +28,7 @@ SECTIONS: Final[tuple[tuple[str, type[Section]], ...]] = (
     ("network { admin { } }", AdminConfig),
     ("network { heartbeat { } }", HeartbeatConfig),
     ("network { fabric { } }", FabricConfig),
+    ("network { http { } }", HttpConfig),
     ("namespace NAME { }", NamespaceConfig),
     ("namespace NAME { set NAME { } }", SetConfig),
     ("namespace NAME { storage-engine ENGINE { } }", StorageConfig),

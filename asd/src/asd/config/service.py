@@ -54,8 +54,8 @@ class ServiceConfig(Section):
     )
     info_threads: int = integer(16, 1, 256, dynamic=True, help="Threads that answer info commands.")
     keep_caps_ssd_health: bool = flag(help="Keep the capabilities needed to read device health.")
-    log_local_time: bool = flag(help="Log in local time instead of UTC.")
-    log_millis: bool = flag(help="Milliseconds in log lines.")
+    log_local_time: bool = flag(works=True, help="Log in local time instead of UTC.")
+    log_millis: bool = flag(works=True, help="Milliseconds in log lines.")
     microsecond_histograms: bool = flag(
         dynamic=True,
         works=True,

@@ -1,4 +1,4 @@
-"""A look inside: devices, system metadata, single records, the allocator."""
+"""A look inside: health, devices, system metadata, single records, the allocator."""
 
 from __future__ import annotations
 
@@ -9,9 +9,36 @@ from typing import Final
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.info.request import Handler, Request, constant
+from asd.info.source import InfoNode
 
 #: Kinds of metadata that clusters agree on. A node on its own keeps none of them.
 _MODULES: Final = ("evict", "masking", "roster", "security", "sindex", "truncate", "UDF", "xdr")
+
+
+#: The least `vm.min_free_kbytes` with which the kernel has memory at hand for a burst of traffic.
+_MIN_FREE_KBYTES: Final = 1_126_400
+#: Where the kernel makes large pages unasked, memory is used up by what is hardly touched.
+_THP_UNASKED: Final = "always"
+
+
+def failed_practices(node: InfoNode) -> list[str]:
+    """Settings of the operating system that make a database slow, under the names tools know.
+
+    What the machine does not tell is taken as right.
+    """
+    said = node.machine.kernel_settings
+    failed = {
+        "min-free-kbytes": int(said.get("min_free_kbytes", _MIN_FREE_KBYTES)) < _MIN_FREE_KBYTES,
+        "swappiness": said.get("swappiness", "0") != "0",
+        "thp-defrag": said.get("thp_defrag") == _THP_UNASKED,
+        "thp-enabled": said.get("thp_enabled") == _THP_UNASKED,
+        "zone-reclaim-mode": said.get("zone_reclaim_mode", "0") != "0",
+    }
+    return [name for name, has_failed in failed.items() if has_failed]
+
+
+def _best_practices(request: Request) -> str:
+    return f"failed_best_practices={','.join(failed_practices(request.node)) or 'none'}"
 
 
 def _physical_devices(request: Request) -> str:
@@ -36,6 +63,10 @@ def _debug_record(request: Request) -> str:
 
 COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
     {
+        "best-practices": _best_practices,
+        # Outliers are peers and devices; a node on its own, with its records in memory, has none.
+        "health-outliers": constant(""),
+        "health-stats": constant(""),
         "physical-devices": _physical_devices,
         "smd-info": _smd_info,
         "smd-show": _smd_show,

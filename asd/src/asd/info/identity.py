@@ -13,6 +13,7 @@ from typing import Final
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.info.request import Handler, Request, constant, decimal, pairs
+from asd.info.source import InfoNode
 from cluster import PARTITIONS
 
 #: The release of the protocol that this server speaks; clients choose their commands by it.
@@ -57,9 +58,9 @@ def _operating_system() -> str:
     return platform.system().lower()
 
 
-def cluster_key(request: Request) -> str:
+def cluster_key(node: InfoNode) -> str:
     """The key of the cluster's current formation: a cluster of one keeps its first, its own id."""
-    return request.node.node_id.zfill(12)[-12:]
+    return node.node_id.zfill(12)[-12:]
 
 
 def _build_ee_sha(request: Request) -> str:
@@ -77,7 +78,7 @@ def _cluster_stable(request: Request) -> str:
         request.namespace()
     if size != 1:
         raise OperationError(ResultCode.CLUSTER_KEY_MISMATCH, "cluster not specified size")
-    return cluster_key(request)
+    return cluster_key(request.node)
 
 
 def _cluster_name(request: Request) -> str:

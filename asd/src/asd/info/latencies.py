@@ -11,6 +11,7 @@ from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.histogram import Histogram
 from asd.info.request import MAX_SET, Handler, Request, to_bytes
+from asd.record_survey import KINDS
 
 #: Shown without being asked for, of each namespace and in this order.
 _USUAL: Final = (
@@ -40,7 +41,6 @@ _NAMED: Final = frozenset(
 )
 _OF_NODE: Final = frozenset({"info", "batch-index", "benchmarks-fabric"})
 _OF_NAMESPACE: Final = re.compile(r"\{([^}]*)\}-(.*)")
-_RECORD_HISTOGRAMS: Final = frozenset({"ttl", "object-size", "object-size-linear"})
 
 
 def _latencies(request: Request) -> str:
@@ -79,15 +79,17 @@ def _row(name: str, histogram: Histogram | None) -> str:
 
 
 def _histogram(request: Request) -> str:
-    """Histograms over records are not kept: a known one is empty, as before its first count."""
+    """Empty until the first survey of the records (`nsup-hist-period`) is over."""
     namespace = request.namespace()
     kind = request.required("type")
-    if kind not in _RECORD_HISTOGRAMS:
+    if kind not in KINDS:
         raise OperationError(ResultCode.PARAMETER, "unknown hist name")
     set_name = request.optional("set", max_bytes=MAX_SET)
-    if set_name is not None and namespace.find_set(to_bytes(set_name)) is None:
+    set_id = namespace.find_set(to_bytes(set_name)) if set_name is not None else None
+    if set_name is not None and set_id is None:
         raise OperationError(ResultCode.PARAMETER, "unknown set name")
-    return ""
+    survey = request.node.surveys[to_bytes(namespace.name)].latest
+    return "" if survey is None else str(survey.histogram(kind, set_id))
 
 
 COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(

@@ -9,22 +9,15 @@ from typing import Final
 
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
-from asd.config import LOG_LEVELS, LogSink
 from asd.info.request import Handler, Request, decimal
+from asd.logging_setup import ANY, CONTEXTS, LEVELS
 
 log = logging.getLogger("asd.info")
 
-#: The parts of the server that log, by the contexts operators know.
-CONTEXTS: Final = ("connections", "info", "node", "nsup", "service", "tsvc")
-_ANY: Final = "any"
-
-
-def _sinks(request: Request) -> tuple[LogSink, ...]:
-    return request.node.config.logging.sinks
-
 
 def _logs(request: Request) -> str:
-    return ";".join(f"{i}:{sink.path or 'stderr'}" for i, sink in enumerate(_sinks(request)))
+    sinks = request.node.logs
+    return ";".join(f"{number}:{sinks.name(number)}" for number in range(len(sinks)))
 
 
 def _log(request: Request) -> str:
@@ -32,18 +25,18 @@ def _log(request: Request) -> str:
     sink_id = decimal(number or "0")
     if sink_id is None:
         raise OperationError(ResultCode.PARAMETER, "bad sink-id")
-    if sink_id >= len(_sinks(request)):
+    if sink_id >= len(request.node.logs):
         raise OperationError(ResultCode.SERVER_ERROR, "bad-id")
-    sink = _sinks(request)[sink_id]
     if context and context not in CONTEXTS:
         raise OperationError(ResultCode.SERVER_ERROR, "bad-context")
+    levels = request.node.logs.levels(sink_id)
     return ";".join(
-        f"{name}:{_level(sink, name).upper()}" for name in CONTEXTS if context in ("", name)
+        f"{name}:{level.upper()}" for name, level in levels.items() if context in ("", name)
     )
 
 
 def _log_set(request: Request) -> str:
-    """Levels are fixed at start: only what is in effect already can be asked for."""
+    """All the changes of a request are made, or none."""
     if "id" not in request.parameters:
         raise OperationError(ResultCode.PARAMETER, "missing id")
     sink_id = decimal(request.parameters["id"])
@@ -52,17 +45,17 @@ def _log_set(request: Request) -> str:
     changes = {name: level for name, level in request.parameters.items() if name != "id"}
     if not changes:
         raise OperationError(ResultCode.PARAMETER, "missing context")
-    sinks = _sinks(request)
-    known = all(name in (_ANY, *CONTEXTS) for name in changes)
-    if sink_id >= len(sinks) or not known or not set(changes.values()) <= set(LOG_LEVELS):
+    sinks = request.node.logs
+    known = (
+        changes.keys() <= {ANY, *CONTEXTS}
+        and set(map(str.lower, changes.values())) <= LEVELS.keys()
+    )
+    if sink_id >= len(sinks) or not known:
         raise OperationError(ResultCode.PARAMETER, "bad parameter")
-    if any(_level(sinks[sink_id], name) != level for name, level in changes.items()):
-        raise OperationError(ResultCode.UNSUPPORTED_FEATURE, "log levels are fixed at start")
+    for context, level in changes.items():
+        sinks.set_level(sink_id, context, level.lower())
+        log.info("sink %s: level of %s set to %s", sinks.name(sink_id), context, level.lower())
     return "ok"
-
-
-def _level(sink: LogSink, context: str) -> str:
-    return sink.levels.get(context, sink.levels.get(_ANY, "critical"))
 
 
 def _log_message(request: Request) -> str:

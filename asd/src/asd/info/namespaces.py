@@ -10,6 +10,7 @@ from asd.config import get_config
 from asd.config.namespace import MEMORY_STRIPES
 from asd.info.names import NAMESPACE_COUNTERS, NAMESPACE_STATE, STRIPE
 from asd.info.request import Handler, Request, pairs, shown, to_bytes, to_text
+from asd.info.source import InfoNode
 from asd.namespace import Namespace
 from storage.index import SetUsage
 
@@ -42,21 +43,32 @@ def _namespace(request: Request) -> str:
     namespace = request.node.namespaces.get(to_bytes(request.command.arguments))
     if namespace is None:
         return "type=unknown"
-    figures = _figures(namespace)
-    rows: list[tuple[str, Any]] = [(name, figures.get(name, 0)) for name in NAMESPACE_STATE]
-    rows += _stripes(figures)
-    rows += [(name, figures.get(name, 0)) for name in NAMESPACE_COUNTERS]
-    rows += get_config(request.node.config, "namespace", namespace.name)
-    return pairs(rows)
+    configuration = get_config(request.node.config, "namespace", namespace.name)
+    return pairs([*namespace_figures(request.node, namespace), *configuration])
 
 
-def _figures(namespace: Namespace) -> dict[str, Any]:
-    """All that the namespace and its engine know, by the names of info."""
-    figures = {**_FIXED, **namespace.statistics.flat(), **namespace.engine.statistics()}
-    figures["current_time"] = namespace.clock.epoch_s()
-    figures["master_objects"] = figures["objects"]
-    figures["master_tombstones"] = figures["tombstones"]
-    return figures
+def namespace_figures(node: InfoNode, namespace: Namespace) -> list[tuple[str, Any]]:
+    """(name, value) of all that a namespace measures, in the order tools know."""
+    figures = {
+        **_FIXED,
+        **namespace.statistics.flat(),
+        **namespace.engine.statistics(),
+    }
+    figures |= {
+        "set_index_used_bytes": namespace.indexes.set_index_used_bytes,
+        "sindex_used_bytes": namespace.indexes.used_bytes,
+        "current_time": namespace.clock.epoch_s(),
+        "master_objects": figures["objects"],
+        "master_tombstones": figures["tombstones"],
+        "non_expirable_objects": node.surveys[to_bytes(namespace.name)].non_expirable,
+        "truncate_lut": namespace.truncation.thresholds.get(None, 0),
+        "truncating": bool(namespace.truncation.running),
+    }
+    return [
+        *((name, figures.get(name, 0)) for name in NAMESPACE_STATE),
+        *_stripes(figures),
+        *((name, figures.get(name, 0)) for name in NAMESPACE_COUNTERS),
+    ]
 
 
 def _stripes(figures: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -90,18 +102,27 @@ def _set_rows(namespace: Namespace) -> str:
 
 
 def _set_row(namespace: Namespace, set_id: int) -> str:
+    configuration = namespace.config.set_config_of(namespace.set_names[set_id]).rows()
+    rows = [*set_figures(namespace, set_id), *configuration]
+    return ":".join(f"{name}={shown(value)}" for name, value in rows) + ";"
+
+
+def set_figures(namespace: Namespace, set_id: int) -> list[tuple[str, Any]]:
+    """(name, value) of all that is measured of a set, in the order tools know."""
     usage = namespace.engine.index.sets.get(set_id) or SetUsage()
-    rows = [
+    set_name = namespace.set_names[set_id]
+    indexes = [index for index in namespace.indexes if index.definition.set_name == set_name]
+    set_index = namespace.config.set_config_of(set_name).enable_index
+    truncation = namespace.truncation
+    return [
         ("objects", usage.objects),
         ("tombstones", usage.tombstones),
         ("data_used_bytes", usage.bytes),
-        ("truncate_lut", 0),
-        ("sindexes", 0),
-        ("index_populating", False),
-        ("truncating", False),
-        *namespace.config.set_config_of(namespace.set_names[set_id]).rows(),
+        ("truncate_lut", truncation.thresholds.get(set_id, 0)),
+        ("sindexes", sum(bool(index.definition.name) for index in indexes)),
+        ("index_populating", set_index and namespace.indexes.set_index(set_name) is None),
+        ("truncating", set_id in truncation.running or None in truncation.running),
     ]
-    return ":".join(f"{name}={shown(value)}" for name, value in rows) + ";"
 
 
 COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(

@@ -1,4 +1,4 @@
-"""Query jobs. This server runs none: there is nothing to show or to end."""
+"""Query jobs: which run and which ran, and how to end them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
-from asd.info.request import Handler, Request, constant, decimal
+from asd.info.request import Handler, Request, decimal
 
 
 def _job_id(request: Request) -> int:
@@ -19,21 +19,29 @@ def _job_id(request: Request) -> int:
 
 
 def _show(request: Request) -> str:
+    queries = request.node.queries
     if not request.parameters:
-        return ""
-    _job_id(request)
-    raise OperationError(ResultCode.NOT_FOUND, "job not found")
+        return ";".join(queries.show())
+    rows = queries.show(_job_id(request))
+    if not rows:
+        raise OperationError(ResultCode.NOT_FOUND, "job not found")
+    return rows[0]
 
 
 def _abort(request: Request) -> str:
-    _job_id(request)
-    raise OperationError(ResultCode.NOT_FOUND, "id not active")
+    if not request.node.queries.abort(_job_id(request)):
+        raise OperationError(ResultCode.NOT_FOUND, "id not active")
+    return "ok"
+
+
+def _abort_all(request: Request) -> str:
+    return f"number-of-queries-killed:{request.node.queries.abort_all()}"
 
 
 COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
     {
         "query-show": _show,
         "query-abort": _abort,
-        "query-abort-all": constant("number-of-queries-killed:0"),
+        "query-abort-all": _abort_all,
     }
 )

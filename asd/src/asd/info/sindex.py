@@ -1,74 +1,112 @@
-"""Secondary indexes. This server has none: parameters are checked, lists are empty."""
+"""Secondary indexes: created, dropped, listed, measured."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
-from asd.info.request import MAX_SET, Handler, Request, error_value, to_bytes
+from asd.info.request import (
+    MAX_SET,
+    Handler,
+    Request,
+    error_value,
+    pairs,
+    to_bytes,
+    to_text,
+)
+from asd.namespace import Namespace
+from asd.sindex import IndexDefinition, KeyType, SecondaryIndex, Source
+from asd.sindex.keys import Keys
 
 MAX_INDEX_NAME: Final = 63
 MAX_BIN_NAME: Final = 15
 
-_TYPES: Final = ("numeric", "string", "blob", "geo2dsphere")
-_INDEX_TYPES: Final = ("default", "list", "mapkeys", "mapvalues")
+_TYPES: Final = tuple(key_type.value for key_type in KeyType)
+_SOURCES: Final = tuple(source.value for source in Source if source is not Source.SET)
 
 
 def _create(request: Request) -> str:
-    """Checks a definition as it will have to be; a good one is refused all the same."""
-    _index_name(request)
+    name = _index_name(request)
     namespace = request.namespace_name("ns")
-    has_set = request.optional("set", max_bytes=MAX_SET) is not None
-    index_type = (request.optional("indextype") or "default").lower()
-    if index_type == "set":
-        if not has_set:
+    definition = _definition(request, name)
+    found = request.node.namespaces.get(to_bytes(namespace))
+    if found is not None:
+        request.node.indexes.create(found, definition)
+    return "ok"
+
+
+def _definition(request: Request, name: str) -> IndexDefinition:
+    """What is to be indexed, as the request says. Raises OperationError."""
+    set_name = to_bytes(request.optional("set", max_bytes=MAX_SET) or "")
+    source = (request.optional("indextype") or "default").lower()
+    if source == Source.SET.value:
+        if not set_name:
             raise _bad("missing 'set'")
-    elif index_type not in _INDEX_TYPES:
-        raise _bad(f"bad 'indextype' - must be one of {_quoted(_INDEX_TYPES)}")
-    else:
-        _check_source(request)
-    if to_bytes(namespace) not in request.node.namespaces:
-        return "ok"
-    raise OperationError(ResultCode.UNSUPPORTED_FEATURE, "no secondary indexes")
+        return IndexDefinition(name, set_name, b"", KeyType.NUMERIC, Source.SET)
+    if source not in _SOURCES:
+        raise _bad(f"bad 'indextype' - must be one of {_quoted(_SOURCES)}")
+    expression = _expression(request)
+    context = _context(request)
+    bin_name, key_type = _bin_and_type(request)
+    definition = IndexDefinition(
+        name, set_name, bin_name, KeyType(key_type), Source(source), context, expression
+    )
+    Keys(definition)
+    return definition
 
 
-def _check_source(request: Request) -> None:
-    """What is indexed: a bin, a context in it, or an expression."""
-    if "exp" in request.parameters:
-        if "bin" in request.parameters:
-            raise _bad("both 'bin' and 'exp' are specified")
-        if not _is_full_list(_base64(request.required("exp"), "bad 'exp'")):
-            raise _bad("bad 'exp'")
-    context = request.optional("context")
-    if context is not None and not _is_full_list(_base64(context, "'context' invalid base64")):
+def _expression(request: Request) -> bytes:
+    if "exp" not in request.parameters:
+        return b""
+    if "bin" in request.parameters:
+        raise _bad("both 'bin' and 'exp' are specified")
+    expression = _base64(request.required("exp"), "bad 'exp'")
+    if not _is_full_list(expression):
+        raise _bad("bad 'exp'")
+    return expression
+
+
+def _context(request: Request) -> bytes:
+    text = request.optional("context")
+    if text is None:
+        return b""
+    context = _base64(text, "'context' invalid base64")
+    if not _is_full_list(context):
         raise _bad("'context' invalid cdt context")
+    return context
+
+
+def _bin_and_type(request: Request) -> tuple[bytes, str]:
+    """The bin and, in lower case, the type; b"" for no bin."""
     if "indexdata" in request.parameters:
-        _check_index_data(request.required("indexdata"))
-        return
+        return _index_data(request.required("indexdata"))
     request.optional("bin", max_bytes=MAX_BIN_NAME)
     if "type" not in request.parameters:
         raise _bad("both 'indexdata' and 'type' are missing")
-    if request.required("type").lower() not in _TYPES:
+    key_type = request.required("type").lower()
+    if key_type not in _TYPES:
         raise _bad(f"bad 'type' - must be one of {_quoted(_TYPES)}")
-    if "exp" not in request.parameters:
-        request.required("bin", max_bytes=MAX_BIN_NAME)
+    if "exp" in request.parameters:
+        return b"", key_type
+    return to_bytes(request.required("bin", max_bytes=MAX_BIN_NAME)), key_type
 
 
-def _check_index_data(data: str) -> None:
-    bin_name, comma, bin_type = data.partition(",")
+def _index_data(data: str) -> tuple[bytes, str]:
+    bin_name, comma, key_type = data.partition(",")
     if not bin_name:
         raise _bad("'indexdata' missing bin name")
     if not comma:
         raise _bad("'indexdata' missing bin type")
-    if len(bin_name.encode("utf-8", "surrogateescape")) > MAX_BIN_NAME:
+    if len(to_bytes(bin_name)) > MAX_BIN_NAME:
         raise _bad("'indexdata' bin name too long")
-    if bin_type.lower() not in _TYPES:
+    if key_type.lower() not in _TYPES:
         raise _bad(f"bad 'indexdata' bin type - must be one of {_quoted(_TYPES)}")
+    return to_bytes(bin_name), key_type.lower()
 
 
 def _base64(text: str, complaint: str) -> bytes:
@@ -96,45 +134,105 @@ def _index_name(request: Request) -> str:
 
 
 def _delete(request: Request) -> str:
-    return request.glued(lambda: _index_name(request)) + (
-        request.glued(lambda: request.namespace_name("ns")) or "ok"
-    )
+    complaint = request.glued(lambda: _index_name(request))
+    try:
+        name = request.namespace_name("ns")
+    except OperationError as error:
+        return complaint + error_value(error)
+    found = request.node.namespaces.get(to_bytes(name))
+    if found is not None and not complaint:
+        request.node.indexes.delete(found, _index_name(request))
+    return complaint + "ok"
 
 
 def _exists(request: Request) -> str:
-    return request.glued(lambda: _index_name(request)) + (
-        request.glued(lambda: request.namespace("ns")) or "false"
-    )
+    complaint = request.glued(lambda: _index_name(request))
+    try:
+        namespace = request.namespace("ns")
+    except OperationError as error:
+        return complaint + error_value(error)
+    index = None if complaint else namespace.indexes.find(_index_name(request))
+    return complaint + ("false" if index is None else "true")
 
 
 def _stat(request: Request) -> str:
-    return request.glued(lambda: _index_name(request), lambda: _no_index(request))
+    complaint = request.glued(lambda: _index_name(request))
+    try:
+        namespace = request.namespace("ns")
+        return complaint + _stat_of(namespace, "" if complaint else _index_name(request))
+    except OperationError as error:
+        return complaint + error_value(error)
 
 
-def _no_index(request: Request) -> None:
-    request.namespace("ns")
-    raise OperationError(ResultCode.SINDEX_NOT_FOUND, "no index")
+def _stat_of(namespace: Namespace, name: str) -> str:
+    """The figures of an index. Raises SINDEX_NOT_FOUND."""
+    index = namespace.indexes.find(name)
+    if index is None:
+        raise OperationError(ResultCode.SINDEX_NOT_FOUND, "no index")
+    entries = index.entries
+    if index.definition.source is Source.SET:
+        rows = [("entries", len(entries)), ("used_bytes", entries.memory_bytes)]
+        return pairs([*rows, ("load_pct", index.load_pct)])
+    per_bval, per_record = entries.density()
+    return pairs(
+        [
+            ("entries", len(entries)),
+            ("used_bytes", entries.memory_bytes),
+            ("entries_per_bval", per_bval),
+            ("entries_per_rec", per_record),
+            ("load_pct", index.load_pct),
+            ("load_time", index.load_time_s),
+            ("stat_gc_recs", 0),
+        ]
+    )
 
 
 def _list(request: Request) -> str:
     if request.parameters.get("b64", "false") not in ("true", "false"):
         raise _bad("bad b64")
-    if "namespace" in request.parameters or "ns" in request.parameters:
-        try:
-            request.namespace("ns")
-        except OperationError as error:
-            # Two steps look for the namespace, and each says so.
-            return f"{error_value(error)};{error_value(error)}"
-    return ""
+    if "namespace" not in request.parameters and "ns" not in request.parameters:
+        return _rows(request.node.namespaces.values())
+    try:
+        return _rows([request.namespace("ns")])
+    except OperationError as error:
+        # Two steps look for the namespace, and each says so.
+        return f"{error_value(error)};{error_value(error)}"
+
+
+def _rows(namespaces: Iterable[Namespace]) -> str:
+    return ";".join(
+        _row(namespace.name, index) for namespace in namespaces for index in namespace.indexes.named
+    )
+
+
+def _row(namespace: str, index: SecondaryIndex) -> str:
+    definition = index.definition
+    rows = [
+        ("ns", namespace),
+        ("indexname", definition.name),
+        ("set", to_text(definition.set_name) or "null"),
+    ]
+    if definition.source is Source.SET:
+        rows.append(("indextype", "set"))
+    else:
+        rows += [
+            ("bin", to_text(definition.bin_name) or "null"),
+            ("type", definition.key_type.value),
+            ("indextype", definition.source.value),
+            ("context", base64.b64encode(definition.context).decode() or "null"),
+            ("exp", base64.b64encode(definition.expression).decode() or "null"),
+            ("state", "RW" if index.readable else "WO"),
+        ]
+    return ":".join(f"{name}={value}" for name, value in rows)
 
 
 def _by_path(request: Request) -> str:
     """`sindex/<ns>/<name>`, the older form of sindex-stat; without a name, of sindex-list."""
     namespace, _, name = request.command.arguments.partition("/")
-    if not name:
-        return ""
-    request.find_namespace(namespace)
-    raise OperationError(ResultCode.SINDEX_NOT_FOUND, "no index")
+    if not namespace:
+        return _rows(request.node.namespaces.values())
+    found = request.find_namespace(namespace)
+    return _stat_of(found, name) if name else _rows([found])
 
 
 COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(

@@ -7,8 +7,12 @@ from typing import Protocol
 
 from asd.config import Config
 from asd.histogram import Histogram
+from asd.logging_setup import LogSinks
 from asd.machine import Machine
 from asd.namespace import Namespace
+from asd.query import QueryManager
+from asd.record_survey import RecordSurvey
+from asd.sindex.metadata import IndexMetadata
 from asd.statistics import ServiceStatistics
 from asd.udf import UdfModules
 from citrusleaf.cf_clock import Clock
@@ -57,6 +61,10 @@ class InfoNode(Protocol):
         """The machine the node runs on."""
 
     @property
+    def logs(self) -> LogSinks:
+        """Where log lines go, and from which level on."""
+
+    @property
     def started_ms(self) -> int:
         """When the node started, on the clock's monotonic scale."""
 
@@ -65,12 +73,24 @@ class InfoNode(Protocol):
         """The namespaces by name, in the order of the configuration."""
 
     @property
+    def surveys(self) -> Mapping[bytes, RecordSurvey]:
+        """By namespace, what passes over its records have found."""
+
+    @property
     def statistics(self) -> ServiceStatistics:
         """The node's own counters."""
 
     @property
     def udf(self) -> UdfModules:
         """The registered modules of users' functions."""
+
+    @property
+    def queries(self) -> QueryManager:
+        """The queries, running and done."""
+
+    @property
+    def indexes(self) -> IndexMetadata:
+        """By which secondary indexes are created and dropped."""
 
     @property
     def connections(self) -> InfoConnections:

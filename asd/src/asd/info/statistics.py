@@ -1,4 +1,4 @@
-"""The node's own statistics, and the remarks it makes on its health."""
+"""The node's own statistics."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from attrs import asdict
 
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
+from asd.info.diagnostics import failed_practices
 from asd.info.identity import COMPATIBILITY_ID, cluster_key
 from asd.info.names import SERVICE
-from asd.info.request import Handler, Request, constant, pairs
+from asd.info.request import Handler, Request, pairs
+from asd.info.source import InfoNode
 from asd.machine import Readings
 
 #: What is neither a count nor 0 in a cluster of one.
 _FIXED: Final[Mapping[str, Any]] = MappingProxyType(
     {
-        "failed_best_practices": False,
         "cluster_size": 1,
         "cluster_generation": 1,
         "cluster_min_compatibility_id": COMPATIBILITY_ID,
@@ -35,21 +36,25 @@ _FIXED: Final[Mapping[str, Any]] = MappingProxyType(
 )
 
 
-def statistics(request: Request) -> str:
-    """All figures of the node, in the order tools know."""
-    figures = _figures(request)
-    return pairs((name, figures.get(name, 0)) for name in SERVICE)
+def _statistics(request: Request) -> str:
+    return pairs(node_figures(request.node))
 
 
-def _figures(request: Request) -> dict[str, Any]:
-    node = request.node
+def node_figures(node: InfoNode) -> list[tuple[str, Any]]:
+    """(name, value) of all that the node measures of itself, in the order tools know."""
+    figures = _figures(node)
+    return [(name, figures.get(name, 0)) for name in SERVICE]
+
+
+def _figures(node: InfoNode) -> dict[str, Any]:
     indexes = [namespace.engine.index for namespace in node.namespaces.values()]
     uptime_s = (node.clock.monotonic_ms() - node.started_ms) // 1000
     return {
         **_FIXED,
         **asdict(node.statistics),
         **_of_machine(node.machine.read()),
-        "cluster_key": cluster_key(request),
+        "failed_best_practices": bool(failed_practices(node)),
+        "cluster_key": cluster_key(node),
         "cluster_principal": node.node_id,
         "paxos_principal": node.node_id,
         "uptime": uptime_s,
@@ -57,6 +62,7 @@ def _figures(request: Request) -> dict[str, Any]:
         "objects": sum(index.objects for index in indexes),
         "tombstones": sum(index.tombstones for index in indexes),
         "client_connections": len(node.connections),
+        "long_queries_active": node.queries.long_active,
     }
 
 
@@ -69,6 +75,7 @@ def _of_machine(readings: Readings) -> dict[str, int]:
         "system_kernel_cpu_pct": kernel,
         "system_free_mem_kbytes": free_kbytes,
         "system_free_mem_pct": readings.memory_free_pct,
+        "system_thp_mem_kbytes": readings.huge_pages // 1024,
         "host_free_mem_kbytes": free_kbytes,
         "host_free_mem_pct": readings.memory_free_pct,
         "process_cpu_pct": round(readings.process_cpu_pct),
@@ -88,10 +95,7 @@ def _get_stats(request: Request) -> str:
 
 COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
     {
-        "statistics": statistics,
+        "statistics": _statistics,
         "get-stats": _get_stats,
-        "best-practices": constant("failed_best_practices=none"),
-        "health-outliers": constant(""),
-        "health-stats": constant(""),
     }
 )

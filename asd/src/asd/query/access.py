@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from aerospike_common.wire.codes import FieldType
 from aerospike_common.wire.message import Message
 from asd.namespace import Namespace
+from asd.query.index_range import find_index, parse_range
+from asd.query.index_walk import IndexWalk
 from asd.query.request import QueryRequest, Resume
 from asd.query.walk import PrimaryWalk, Walk
 
@@ -20,6 +23,15 @@ def choose_walk(
 
     Raises OperationError when there is no such index, or none that can be read yet.
     """
-    if request.set_name and namespace.find_set(request.set_name) is None:
+    data = message.fields.get(FieldType.INDEX_RANGE)
+    if data is not None or FieldType.INDEX_NAME in message.fields:
+        wanted = parse_range(data or b"")
+        index = find_index(namespace.indexes, message.fields, wanted)
+        return IndexWalk(namespace, index, wanted, partitions), index.definition.name
+    if not request.set_name:
+        return PrimaryWalk(namespace.engine.index, partitions), ""
+    if namespace.find_set(request.set_name) is None:
         partitions = {}
-    return PrimaryWalk(namespace.engine.index, partitions), ""
+    members = namespace.indexes.set_index(request.set_name)
+    entries = None if members is None else members.entries
+    return PrimaryWalk(namespace.engine.index, partitions, entries), ""

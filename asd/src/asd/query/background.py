@@ -23,6 +23,8 @@ from asd.query.walk import BATCH, Walk
 from asd.statistics import OriginStatistics
 from asd.transactions.transaction import Transaction
 from asd.transactions.write import write
+from asd.udf import Call, apply_to_record, check_enabled
+from storage.engine import NotResident
 
 if TYPE_CHECKING:
     from asd.node import Node
@@ -48,7 +50,25 @@ def start_ops(node: Node, connection: Connection, namespace: Namespace, message:
         check_write_op(op)
     job.rows = (("ops-active", "0"),)
     apply = OpsApplier(namespace, message, node.expressions)
-    return BackgroundQuery(node, namespace, job, walk, apply).start()
+    counters = namespace.statistics.ops_sub
+    return BackgroundQuery(node, namespace, job, walk, apply, counters).start()
+
+
+def start_function(
+    node: Node, connection: Connection, namespace: Namespace, message: Message
+) -> bytes:
+    """Begin a query that calls a function. Raises OperationError when it cannot."""
+    check_enabled(node)
+    call = Call.of(message)
+    job, walk = prepare(node, connection, namespace, message, JobType.BACKGROUND_UDF)
+    function = call.function.decode("utf-8", "surrogateescape")
+    job.rows = (("udf-filename", call.module), ("udf-function", function), ("udf-active", "0"))
+    counters = namespace.statistics.udf_sub
+
+    def apply(row: Row) -> int:
+        return apply_to_record(node, namespace, row.digest, call, counters).code
+
+    return BackgroundQuery(node, namespace, job, walk, apply, counters).start()
 
 
 def prepare(
@@ -95,7 +115,7 @@ class OpsApplier:
         """Apply them; the result code."""
         set_name = self._namespace.set_names[row.record[3]]
         message = self._message._replace(fields={**self._fields, FieldType.SET: set_name})
-        origin = self._namespace.queries.ops_sub
+        origin = self._namespace.statistics.ops_sub
         try:
             code = write(
                 Transaction(self._namespace, message, row.digest, self._expressions, origin)
@@ -117,13 +137,20 @@ class BackgroundQuery:
     """One query that writes, from its beginning to its end."""
 
     def __init__(
-        self, node: Node, namespace: Namespace, job: QueryJob, walk: Walk, apply: Apply
+        self,
+        node: Node,
+        namespace: Namespace,
+        job: QueryJob,
+        walk: Walk,
+        apply: Apply,
+        counters: OriginStatistics,
     ) -> None:
         self._node = node
         self._namespace = namespace
         self._job = job
         self._walk = walk
         self._apply = apply
+        self._counters = counters
         encoder = Encoder(b"", namespace.set_names, no_bins=True)
         self._reader = Reader(namespace, job, encoder, node.expressions, node.transaction_threads)
         self._pace = Pace(node.queries, job.request.records_per_second)
@@ -149,7 +176,11 @@ class BackgroundQuery:
         while not job.abort_wanted:
             self._pace.begin()
             while True:
-                batch = self._walk.next(self._pace.batch(BATCH))
+                try:
+                    batch = self._walk.next(self._pace.batch(BATCH))
+                except NotResident as absent:
+                    await self._node.transaction_threads.run(absent.load)
+                    continue
                 if batch is None:
                     return Status.OK
                 handled = 0
@@ -166,7 +197,10 @@ class BackgroundQuery:
         """Apply to one record; False when the filter leaves it out."""
         job = self._job
         if not self._reader.passes(self._reader.view(row)):
-            self._namespace.queries.ops_sub.write_filtered_out += 1
+            if self._job.job_type is JobType.BACKGROUND_OPS:
+                self._counters.write_filtered_out += 1
+            else:
+                self._counters.udf_filtered_out += 1
             return False
         if self._apply(row) == ResultCode.OK:
             job.succeeded += 1
@@ -175,8 +209,8 @@ class BackgroundQuery:
         return True
 
     def _count(self, status: Status) -> None:
-        queries = self._namespace.queries
-        statistics = queries.si_query if self._job.index_name else queries.pi_query
+        counters = self._namespace.statistics
+        statistics = counters.si_query if self._job.index_name else counters.pi_query
         kind = "ops_bg" if self._job.job_type is JobType.BACKGROUND_OPS else "udf_bg"
         statistics.count(kind, _OUTCOMES.get(status, "error"))
 

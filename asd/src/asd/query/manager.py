@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
+from asd.config import Config
 from asd.query.job import QueryJob, Status
-
-if TYPE_CHECKING:
-    from asd.node import Node
+from citrusleaf.cf_clock import Clock
 
 log = logging.getLogger("asd.query")
 
@@ -26,8 +25,9 @@ MIN_SLICE_S: Final = 0.0002
 class QueryManager:
     """The queries of one node."""
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
+    def __init__(self, config: Config, clock: Clock) -> None:
+        self._config = config
+        self._clock = clock
         self._active: dict[int, QueryJob] = {}
         self._done: dict[int, QueryJob] = {}  # oldest first
         self._short = 0
@@ -39,7 +39,7 @@ class QueryManager:
         """Raises PARAMETER for an id in use or remembered, FORBIDDEN when too many queries run."""
         if trid in self._active or trid in self._done:
             raise OperationError(ResultCode.PARAMETER, f"query {trid} exists")
-        if len(self._active) >= self._node.config.service.query_threads_limit:
+        if len(self._active) >= self._config.service.query_threads_limit:
             raise OperationError(ResultCode.FORBIDDEN, "too many queries run")
 
     def add(self, job: QueryJob) -> None:
@@ -53,13 +53,13 @@ class QueryManager:
     def finish(self, job: QueryJob, status: Status) -> None:
         """A query that was added has ended."""
         job.status = status
-        job.finished_ms = self._node.clock.monotonic_ms()
+        job.finished_ms = self._clock.monotonic_ms()
         if job.request.short:
             self._short -= 1
             return
         del self._active[job.trid]
         self._done[job.trid] = job
-        while len(self._done) > self._node.config.service.query_max_done:
+        while len(self._done) > self._config.service.query_max_done:
             del self._done[next(iter(self._done))]
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
@@ -91,7 +91,7 @@ class QueryManager:
 
     def show(self, trid: int | None = None) -> list[str]:
         """The rows of all queries, or of the one with this id: those running first."""
-        now_ms = self._node.clock.monotonic_ms()
+        now_ms = self._clock.monotonic_ms()
         jobs = [*self._active.values(), *reversed(self._done.values())]
         return [job.show(now_ms) for job in jobs if trid is None or job.trid == trid]
 

@@ -56,7 +56,11 @@ class Reader:
         """Those of the entries that may be served."""
         if not batch.entries:
             return batch
-        set_id = self._namespace.find_set(self._set_name) if self._set_name else None
+        set_id = None
+        if self._set_name:
+            set_id = self._namespace.find_set(self._set_name)
+            if set_id is None:
+                return batch.first(0)
         wanted = served(
             b"".join(batch.entries),
             self._namespace.clock.epoch_s(),
@@ -164,12 +168,10 @@ class Reader:
         return message
 
     def _project(self, view: RecordView) -> list[bytes]:
-        """What the query's ops give on a record; nothing when none of them gives a value."""
+        """What the query's ops answer on a record."""
         request = self._job.request
         operands = Operands(view, self._expressions)
         found = [(op, READ_OPS[op.type](operands, op)) for op in request.ops]
-        if all(value is None for _, value in found):
-            return []
         return [
             encode_op(op.type, op.name, value or NULL)
             for op, value in found

@@ -66,6 +66,8 @@ def parse_basic(message: Message, expressions: ExpressionCache) -> QueryRequest:
             raise OperationError(ResultCode.PARAMETER, f"op {op.type} in a query")
         check_parameter_name(op)
     partitions = _partitions(fields)
+    if not partitions:
+        raise OperationError(ResultCode.PARAMETER, "an empty list of partitions")
     return _request(message, expressions, partitions)
 
 

@@ -5,17 +5,27 @@ from __future__ import annotations
 from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from aerospike_common.wire.codes import FieldType, Info2, ResultCode
+from aerospike_common.wire.codes import FieldType, Info1, Info2, ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message
 from asd.namespace import Namespace
 from asd.query.access import choose_walk
-from asd.query.background import start_ops
+from asd.query.aggregation import AggregationQuery
+from asd.query.background import start_function, start_ops
 from asd.query.basic import BasicQuery
 from asd.query.encode import Encoder
+from asd.query.foreground import Setting
 from asd.query.job import JobType, QueryJob
 from asd.query.records import Reader
-from asd.query.request import AGGREGATE, BACKGROUND_UDF, Resume, parse_basic
+from asd.query.request import (
+    AGGREGATE,
+    BACKGROUND_UDF,
+    QueryRequest,
+    Resume,
+    parse_basic,
+    parse_whole,
+)
+from asd.udf import Call, check_enabled
 
 if TYPE_CHECKING:
     from asd.node import Node
@@ -35,9 +45,12 @@ def answer(
     """
     fields = message.fields
     if FieldType.UDF_OP in fields and all(name in fields for name in _UDF_FIELDS):
-        kind = fields[FieldType.UDF_OP]
-        if kind in (bytes((AGGREGATE,)), bytes((BACKGROUND_UDF,))):
-            raise OperationError(ResultCode.UNSUPPORTED_FEATURE, "a function in a query")
+        kind = int.from_bytes(fields[FieldType.UDF_OP], "big")
+        if kind == AGGREGATE:
+            return _aggregation(node, connection, namespace, message)
+        if kind == BACKGROUND_UDF:
+            return start_function(node, connection, namespace, message)
+        raise OperationError(ResultCode.PARAMETER, f"functions of kind {kind}")
     if message.info2 & Info2.WRITE:
         return start_ops(node, connection, namespace, message)
     return _basic(node, connection, namespace, message)
@@ -45,31 +58,59 @@ def answer(
 
 def _basic(node: Node, connection: Connection, namespace: Namespace, message: Message) -> Job:
     request = parse_basic(message, node.expressions)
+    here, unavailable = _split(namespace, request.partitions)
+    setting = _setting(
+        node, connection, namespace, message, request, JobType.BASIC, here, unavailable
+    )
+    return BasicQuery(setting).run()
+
+
+def _aggregation(node: Node, connection: Connection, namespace: Namespace, message: Message) -> Job:
+    if FieldType.FILTER in message.fields:
+        raise OperationError(ResultCode.UNSUPPORTED_FEATURE, "a filter on an aggregation")
+    if message.info1 & Info1.SHORT_QUERY:
+        raise OperationError(ResultCode.PARAMETER, "a short aggregation")
+    check_enabled(node)
+    call = Call.of(message)
+    request = parse_whole(message, node.expressions)
+    if request.set_name and namespace.find_set(request.set_name) is None:
+        raise OperationError(ResultCode.NOT_FOUND, f"no set {request.set_name!r}")
+    here, unavailable = _split(namespace, request.partitions)
+    setting = _setting(
+        node, connection, namespace, message, request, JobType.AGGREGATION, here, unavailable
+    )
+    return AggregationQuery(setting, call).run()
+
+
+def _setting(
+    node: Node,
+    connection: Connection,
+    namespace: Namespace,
+    message: Message,
+    request: QueryRequest,
+    kind: JobType,
+    here: Mapping[int, Resume | None],
+    unavailable: tuple[int, ...],
+) -> Setting:
     if not request.short:
         node.queries.check(request.trid)
-    here, unavailable = _split(namespace, request.partitions)
     walk, index_name = choose_walk(namespace, message, request, here)
-    job = QueryJob(
-        request,
-        namespace.name,
-        JobType.BASIC,
-        connection.peer,
-        node.clock.monotonic_ms(),
-        index_name,
-    )
+    started_ms = node.clock.monotonic_ms()
+    job = QueryJob(request, namespace.name, kind, connection.peer, started_ms, index_name)
     encoder = Encoder(namespace.name.encode(), namespace.set_names, request.no_bins)
     reader = Reader(namespace, job, encoder, node.expressions, node.transaction_threads)
-    return BasicQuery(node, namespace, connection, job, walk, reader, unavailable).run()
+    return Setting(node, namespace, connection, job, walk, reader, unavailable)
 
 
 def _split(
     namespace: Namespace, partitions: Mapping[int, Resume | None]
-) -> tuple[dict[int, Resume | None], list[int]]:
+) -> tuple[dict[int, Resume | None], tuple[int, ...]]:
     """The partitions this node is master of, and the others."""
-    here, elsewhere = {}, []
+    here: dict[int, Resume | None] = {}
+    elsewhere = []
     for partition, resume in partitions.items():
         if namespace.partition_map.is_master(partition):
             here[partition] = resume
         else:
             elsewhere.append(partition)
-    return here, elsewhere
+    return here, tuple(elsewhere)

@@ -10,9 +10,6 @@ from __future__ import annotations
 from struct import Struct
 from typing import Final
 
-MIN_BVAL: Final = -(1 << 63)
-MAX_BVAL: Final = (1 << 63) - 1
-
 _MASK: Final = (1 << 64) - 1
 _SEED: Final = 0x29FBB14CC886F
 _SECRET: Final = (

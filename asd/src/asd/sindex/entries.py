@@ -10,6 +10,8 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from math import exp
 from typing import Final, NamedTuple
 
 from cluster import PARTITIONS
@@ -17,6 +19,9 @@ from storage.index import PrimaryIndex
 
 ENTRY_SIZE: Final = 12
 """Bytes of one entry."""
+
+SAMPLE: Final = 65536
+"""Entries that are enough to estimate from."""
 
 _DIGEST_SIZE: Final = 20
 
@@ -133,6 +138,22 @@ class IndexEntries:
         part = self._partitions[partition]
         return [] if part is None else part.slots.tolist()
 
+    def density(self) -> tuple[int, int]:
+        """(entries for each index value, entries for each record), both rounded.
+
+        Counted when there are few entries, else estimated from some partitions. O(SAMPLE).
+        """
+        if not self._count:
+            return 0, 0
+        step = -(-self._count // SAMPLE)
+        parts = [part for part in self._partitions[::step] if part is not None]
+        sampled = sum(len(part.bvals) for part in parts)
+        distinct = len({bval for part in parts for bval in part.bvals})
+        records = sum(len(set(part.slots)) for part in parts)
+        if not sampled:
+            return 1, 1
+        return _scaled(sampled / distinct, step), round(sampled / records)
+
     def clear(self) -> None:
         """Forget all entries. O(4096)."""
         self._count = 0
@@ -168,7 +189,19 @@ class IndexEntries:
     def _check(self) -> None:
         """Assert every invariant. O(n)."""
         rows = [(p, bval, self._primary.entry(slot).digest) for p, bval, slot in self._all()]
-        assert all(a < b for a, b in zip(rows, rows[1:], strict=False))
+        assert all(a < b for a, b in pairwise(rows))
         assert len(rows) == self._count
         for partition, _, digest in rows:
             assert int.from_bytes(digest[:2], "little") % PARTITIONS == partition
+
+
+def _scaled(seen: float, step: int) -> int:
+    """How often a value occurs if each value met occurs `seen` times in one of `step` partitions.
+
+    Values are spread by chance: with a mean of x a partition share, those met occur
+    x / (1 - exp(-x)) times there.
+    """
+    mean = seen
+    for _ in range(100):
+        mean = seen * (1 - exp(-mean))
+    return max(1, round(mean * step if step > 1 else seen))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from aerospike_common.wire.errors import OperationError
 from asd.sindex.definition import IndexDefinition
 from citrusleaf.cf_clock import Clock
+from cluster.smd import Smd, SmdItem
 
 if TYPE_CHECKING:
     from asd.namespace import Namespace
@@ -19,30 +20,12 @@ MODULE: Final = "sindex"
 """The module of the metadata; `namespace|index name` to the definition."""
 
 
-class MetadataItem(Protocol):
-    """A value with its version; None when it is deleted."""
-
-    @property
-    def value(self) -> str | None:
-        """The text."""
-
-
-class Metadata(Protocol):
-    """What `cluster.smd.Smd` offers, as far as it is used here."""
-
-    def set(self, module: str, key: str, value: str | None, timestamp_ms: int) -> object:
-        """Change an item, or delete it with None."""
-
-    def listen(self, module: str, listener: Callable[[str, MetadataItem], None]) -> None:
-        """Hear of every item there is and of every change to come."""
-
-
 class IndexMetadata:
     """Creates and drops indexes by way of the metadata."""
 
     def __init__(
         self,
-        metadata: Metadata,
+        metadata: Smd,
         namespaces: Mapping[bytes, Namespace],
         clock: Clock,
         changed: Callable[[], None],
@@ -75,7 +58,7 @@ class IndexMetadata:
     def _set(self, namespace: Namespace, name: str, text: str | None) -> None:
         self._metadata.set(MODULE, f"{namespace.name}|{name}", text, self._clock.epoch_ms())
 
-    def _apply(self, key: str, item: MetadataItem) -> None:
+    def _apply(self, key: str, item: SmdItem) -> None:
         namespace_name, _, name = key.partition("|")
         namespace = self._namespaces.get(namespace_name.encode("utf-8", "surrogateescape"))
         if namespace is None:

@@ -119,7 +119,7 @@ def lua_record(
 ) -> tuple[Any, ...]:
     """A record as `LuaState.apply_record` and `push_stream` take it."""
     if record is None:
-        return None, 0, 0, now_s, 0, set_name, digest, None, None
+        return None, 0, 0, now_s, 0, b"", digest, None, None
     generation, void_time, updated_ms, _, flags, payload = record
     key = stored_key(payload, flags)
     if key:

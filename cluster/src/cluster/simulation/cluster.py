@@ -9,7 +9,6 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-from cluster.fabric import Delivered
 from cluster.fabric_link import FabricConfig
 from cluster.heartbeat import HeartbeatConfig, Identity
 from cluster.machine import Row
@@ -42,6 +41,8 @@ class Machine:
     rate: float = 1.0
     rack: int = 0
     disk: dict[str, Any] = field(factory=dict)
+    asked: dict[tuple[str, int], bytes] = field(factory=dict)
+    """What clients have asked the process that runs, and not heard of."""
     loop: ProcessLoop | None = None
     runtime: NodeRuntime | None = None
     lives: int = 0
@@ -72,6 +73,7 @@ class SimulatedCluster:
         shape: Shape | None = None,
         *,
         services: Services | None = None,
+        watch: Callable[[Machine, Output], None] | None = None,
         parts: Parts | None = None,
     ) -> None:
         self.shape = shape if shape is not None else Shape()
@@ -83,6 +85,7 @@ class SimulatedCluster:
         self.rows: Counter[Row] = Counter()
         self.faults: Counter[str] = Counter()
         self._services = services
+        self._watch = watch
         self._parts = parts
         self._stress = 0
         self.machines = {machine.name: machine for machine in self._build()}
@@ -111,6 +114,7 @@ class SimulatedCluster:
         )
         machine.loop = loop
         machine.lives += 1
+        machine.asked.clear()
         self._by_loop[loop] = machine
         node = self._new_node(machine)
         group = partial(_open_group, loop) if self.shape.multicast else None
@@ -145,13 +149,14 @@ class SimulatedCluster:
             machine.clock,
             services,
             parts=self._parts,
-            observer=self._count_row,
+            observer=self.count_row,
         )
         node.paxos.rack = machine.rack
         node.listen(partial(self._event, machine, (identity.node, identity.incarnation)))
         return node
 
-    def _count_row(self, row: Row) -> None:
+    def count_row(self, row: Row) -> None:
+        """A machine of some node has taken a row of its table."""
         self.rows[row] += 1
 
     def start_all(self) -> None:
@@ -253,7 +258,14 @@ class SimulatedCluster:
         assert runtime is not None
         return runtime.node
 
+    def runtime_of(self, machine: Machine) -> NodeRuntime:
+        """What runs, or last ran, a machine's node."""
+        assert machine.runtime is not None
+        return machine.runtime
+
     def _event(self, machine: Machine, life: tuple[int, int], event: Output) -> None:
+        if self._watch is not None:
+            self._watch(machine, event)
         match event:
             case ClusterChanged():
                 self.commits.committed(life, event)
@@ -267,11 +279,6 @@ class SimulatedCluster:
     def name_of(self, row: MemberRow) -> str:
         """The machine's name of a member of a list."""
         return next(m.name for m in self.machines.values() if m.node_id == row[0])
-
-    def delivered(self, receiver: Machine, came: Delivered) -> None:
-        """A service was given a message."""
-        identity = self.node(receiver.name).identity
-        self.deliveries.delivered((identity.node, identity.incarnation), (came.node, 0), came)
 
     def _after_step(self, loop: ProcessLoop) -> None:
         machine = self._by_loop.get(loop)

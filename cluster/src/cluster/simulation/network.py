@@ -78,6 +78,7 @@ class SimulatedTransport(asyncio.Transport):
     def hold(self, act: Callable[..., None], data: bytes | None) -> None:
         """The way is not free: keep what is sent until it is."""
         self.stuck.append((act, data))
+        self._network.remember(self)
         self.stuck_bytes += len(data or b"")
         if self.stuck_bytes > HIGH_WATER_BYTES and not self._full and not self.closed:
             self._full = True
@@ -229,6 +230,12 @@ class Network:
         """The machine has power again."""
         self.hosts[address].up = True
         self._release(lambda way: way[1] == address)
+
+    def remember(self, transport: SimulatedTransport) -> None:
+        """It has something to send once the way is free, even if it is closed by now."""
+        transports = self.hosts[transport.way[0]].transports
+        if transport not in transports:
+            transports.append(transport)
 
     def _release(self, concerns: Callable[[Way], bool]) -> None:
         for host in self.hosts.values():

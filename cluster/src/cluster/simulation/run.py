@@ -8,8 +8,10 @@ from attrs import define, evolve, field, frozen
 
 from cluster.machine import Row
 from cluster.node import Parts
+from cluster.records import ConflictPolicy
 from cluster.simulation.checks import Violation
-from cluster.simulation.cluster import Services, Shape, SimulatedCluster
+from cluster.simulation.cluster import Shape, SimulatedCluster
+from cluster.simulation.data import DataParts, DataWorld
 from cluster.simulation.faults import KINDS, swarm
 from cluster.simulation.loop import Chance
 from cluster.simulation.network import Conditions
@@ -17,6 +19,9 @@ from cluster.simulation.network import Conditions
 CONVERGENCE_INTERVALS = 150
 """The promise: within so many heartbeat intervals (of the slowest clock) after the last fault, all
 nodes that reach one another share one succession list and key."""
+
+SETTLE_S = 60
+"""With one list and no clients, metadata and partitions come to rest within so many seconds."""
 
 
 @frozen
@@ -29,6 +34,9 @@ class Plan:
     kinds: tuple[str, ...]
     mean_pause_s: float
     """From one fault to the next, on average."""
+    factor: int = 2
+    policy: ConflictPolicy = ConflictPolicy.GENERATION
+    writes_per_s: float = 2.0
 
     def __str__(self) -> str:
         shape = self.shape
@@ -36,7 +44,8 @@ class Plan:
         return (
             f"seed {self.seed}: {shape.nodes} nodes, {self.minutes:g} minutes, {mode}, interval"
             f" {shape.interval_ms} ms, timeout {shape.timeout_intervals} intervals, faults:"
-            f" {', '.join(self.kinds)} every {self.mean_pause_s:.1f} s"
+            f" {', '.join(self.kinds)} every {self.mean_pause_s:.1f} s, replication factor"
+            f" {self.factor}, {self.writes_per_s:g} writes/s, conflicts by {self.policy.value}"
         )
 
 
@@ -62,7 +71,11 @@ def draw_plan(seed: int, nodes: int | None = None, minutes: float = 5) -> Plan:
         max_wall_offset_s=chance.choose((0.0, 0.5, 600.0)),
     )
     kinds = swarm(chance)
-    return Plan(seed, minutes, shape, kinds, chance.choose((0.5, 2.0, 5.0, 10.0)))
+    mean_pause_s = chance.choose((0.5, 2.0, 5.0, 10.0))
+    factor = 1 + chance.below(3)
+    policy = chance.choose(tuple(ConflictPolicy))
+    rate = chance.choose((0.5, 2.0, 10.0))
+    return Plan(seed, minutes, shape, kinds, mean_pause_s, factor, policy, rate)
 
 
 @define
@@ -76,7 +89,12 @@ class Outcome:
     faults: Counter[str] = field(factory=Counter)
     convergence: list[float] = field(factory=list)
     """Heartbeat intervals from the end of each episode's faults to one list."""
+    settling: list[float] = field(factory=list)
+    """Seconds from one list to the end of all migrations."""
     commits: int = 0
+    writes: int = 0
+    changes: int = 0
+    dropped: int = 0
     segments: int = 0
     rows: Counter[Row] = field(factory=Counter)
     lines: list[str] = field(factory=list)
@@ -86,11 +104,20 @@ class Run:
     """Carries a plan out on a cluster."""
 
     def __init__(
-        self, plan: Plan, *, services: Services | None = None, parts: Parts | None = None
+        self, plan: Plan, *, parts: Parts | None = None, data_parts: DataParts | None = None
     ) -> None:
         self.plan = plan
-        self.cluster = SimulatedCluster(plan.seed, plan.shape, services=services, parts=parts)
+        self.data = DataWorld(plan.policy, plan.factor, data_parts)
+        self.cluster = SimulatedCluster(
+            plan.seed,
+            plan.shape,
+            services=self.data.services,
+            watch=self.data.watch,
+            parts=parts,
+        )
+        self.data.cluster = self.cluster
         self.outcome = Outcome(plan)
+        self._clients_rest = False
 
     def go(self) -> Outcome:
         """Run to the end, or to the first violation (or failed assertion)."""
@@ -99,16 +126,20 @@ class Run:
         end_s = began_s + self.plan.minutes * 60
         try:
             cluster.start_all()
+            cluster.world.call_at(cluster.world.now_s + 0.5, None, self._write_on)
             self.converge()
             while cluster.world.now_s < end_s:
                 self.episode()
-            self.finish()
+            cluster.note("", "the end")
         except Exception as error:  # whatever a node raises is what the run is to find
             outcome.violation = f"{type(error).__name__}: {error}"
             cluster.note("", f"VIOLATION {outcome.violation}")
         outcome.simulated_s = cluster.world.now_s - began_s
         outcome.digest = cluster.history.digest
         outcome.faults = cluster.faults
+        known = self.data.acknowledged
+        outcome.writes, outcome.changes = known.writes, known.changes
+        outcome.dropped = self.data.dropped
         outcome.commits = cluster.commits.commits
         outcome.segments = cluster.network.segments + cluster.network.datagrams
         outcome.rows = cluster.rows
@@ -140,16 +171,30 @@ class Run:
         self.settle()
 
     def settle(self) -> None:
-        """What must hold once the cluster has converged: with no fault, nothing changes."""
+        """What must hold once the cluster has converged: with no fault, nothing changes, and when
+        the clients pause everything comes to rest."""
         cluster = self.cluster
         commits = cluster.commits.commits
         cluster.run(cluster.world.chance.between(0.2, 6))
+        self._clients_rest = True
+        took_s = cluster.run_until(self._is_at_rest, SETTLE_S, "at rest")
+        self.outcome.settling.append(took_s)
         if cluster.commits.commits != commits:
             raise Violation("the list changes although nothing happens")
+        self.data.check_at_rest()
+        self._clients_rest = False
 
-    def finish(self) -> None:
-        """What must hold at the very end."""
-        self.cluster.note("", "the end")
+    def _is_at_rest(self) -> bool:
+        busy = any(machine.asked for machine in self.cluster.machines.values())
+        return not busy and self.data.is_settled()
+
+    def _write_on(self) -> None:
+        """Let clients write from now to the end."""
+        world = self.cluster.world
+        if not self._clients_rest:
+            self.data.write_somewhere()
+        pause_s = world.chance.between(0, 2 / self.plan.writes_per_s)
+        world.call_at(world.now_s + pause_s, None, self._write_on)
 
 
 def simulate(
@@ -157,12 +202,12 @@ def simulate(
     nodes: int | None = None,
     minutes: float = 5,
     *,
-    services: Services | None = None,
     parts: Parts | None = None,
+    data_parts: DataParts | None = None,
     kinds: tuple[str, ...] = (),
 ) -> Outcome:
     """Run a seed. `kinds` replaces the swarm of faults."""
     plan = draw_plan(seed, nodes, minutes)
     if kinds:
         plan = evolve(plan, kinds=kinds)
-    return Run(plan, services=services, parts=parts).go()
+    return Run(plan, parts=parts, data_parts=data_parts).go()

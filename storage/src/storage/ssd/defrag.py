@@ -44,7 +44,7 @@ def step(engine: SsdEngine) -> None:
             waiting = True
             done += _step(engine, number, device, block)
     # What would block is tried again when there is more to be gained by it.
-    engine.debt = engine.debt - max(done, LEAST_DEBT) if waiting else 0
+    engine.debt = engine.debt - max(done, engine.least_debt) if waiting else 0
 
 
 def prefetch(device: DeviceLog) -> None:

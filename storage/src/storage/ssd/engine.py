@@ -99,6 +99,7 @@ class SsdEngine:
         self.stamp = 0
         """Of the last record written; each gets a higher one than all before it."""
         self.debt = 0
+        self.least_debt = min(defrag.LEAST_DEBT, block_size)
         self.moved = 0
         self._coder: Coder = Compression(compression, compression_level)
         self._encodes = compression != "none"
@@ -369,7 +370,7 @@ class SsdEngine:
         device, number, _, place = self.locate(location)
         device.release(number, place)
         self.debt += defrag.RATE * place
-        if self.debt >= defrag.LEAST_DEBT:
+        if self.debt >= self.least_debt:
             defrag.step(self)
 
     def location(self, position: int, place: int) -> int:
@@ -406,12 +407,15 @@ class SsdEngine:
         """The bytes of a record on the device, checked. Raises NotResident, DamagedRecord."""
         start = device.position(number) + at
         record = self._loaded.pop(location, None) if self._loaded else None
-        if record is None:
-            record = device.device.pread_nowait(start, place)
-        if record is None:
-            if not self._read_blocking:
-                raise NotResident(partial(self._load, device, start, place, location))
-            record = device.device.pread(start, place)
+        try:
+            if record is None:
+                record = device.device.pread_nowait(start, place)
+            if record is None:
+                if not self._read_blocking:
+                    raise NotResident(partial(self._load, device, start, place, location))
+                record = device.device.pread(start, place)
+        except OSError as error:
+            raise self.damage(device, number, at, str(error)) from error
         if record[DIGEST_AT : DIGEST_AT + 20] != digest or not is_record(
             record, 0, device.seeds[number]
         ):
@@ -427,7 +431,10 @@ class SsdEngine:
         return DamagedRecord(message)
 
     def _load(self, device: DeviceLog, start: int, place: int, location: int) -> None:
-        data = device.device.pread(start, place)
+        try:
+            data = device.device.pread(start, place)
+        except OSError:
+            data = b""  # asked again, `get` finds that it is not the record, and says so
         if len(self._loaded) >= MAX_LOADED:
             self._loaded.clear()
         self._loaded[location] = data

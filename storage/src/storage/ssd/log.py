@@ -98,7 +98,7 @@ class DeviceLog:
         self.room_end = size - END_SIZE
         self._sparse_below = size * defrag_lwm_pct // 100
         self._sequence = header.opens << 32
-        self.reset((device.size() - header.data_start) // size)
+        self.reset(max(0, device.size() - header.data_start) // size)
 
     def reset(self, blocks: int) -> None:
         """As a device of so many blocks that hold nothing."""

@@ -63,6 +63,11 @@ def open_store(engine: SsdEngine, progress: Progress | None) -> None:
     engine.geometry = engine.geometry._replace(
         block_size=first.block_size, names_size=first.names_size
     )
+    for device in devices:
+        # What a crash has left of a block behind the last whole one was never synced.
+        whole = (device.size() - first.data_start) // first.block_size
+        if whole >= 0:
+            device.resize(first.data_start + whole * first.block_size)
     engine.logs = [engine.make_log(*pair) for pair in zip(devices, headers, strict=True)]
     engine.names_update, engine.set_names = _names(devices[0], first)
     engine.stamp = 0
@@ -70,8 +75,8 @@ def open_store(engine: SsdEngine, progress: Progress | None) -> None:
     if not engine.started_warm:
         _cold(engine, progress)
     opens = max(header.opens for header in headers) + 1
-    for device in engine.logs:
-        device.write_header(opens, device.header.first_sequence)
+    for opened in engine.logs:
+        opened.write_header(opens, opened.header.first_sequence)
     if engine.disk.exists(engine.index_path):
         engine.disk.remove(engine.index_path)
     engine.stamp = max(engine.stamp, opens << 40)

@@ -19,6 +19,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
+from storage import area
 from storage.device import SECTOR
 
 
@@ -188,7 +189,7 @@ class FaultyDevice:
     def map(self, offset: int, size: int, shared: bool) -> mmap.mmap:
         """A view of a part; what is written to a shared one is written out by `fdatasync`."""
         self._begin("map")
-        view = mmap.mmap(-1, size)
+        view = area.allocate(size)
         part = self._bytes[offset : offset + size]
         view[: len(part)] = bytes(part)
         if shared:

@@ -89,7 +89,11 @@ def check_write(kind: int, data: bytes) -> bytes:
         value = msgpack.unpack(data)
         if type(value) is not (list if kind == ParticleType.LIST else dict):
             refuse(ResultCode.SERVER_ERROR, "particle type and value differ")
-        return msgpack.pack(msgpack.normalise_for_storage(value))
+        stored = msgpack.normalise_for_storage(value)
+        packed = msgpack.pack(stored)
+        if packed != data and msgpack.pack_singles(stored) == data:
+            return data  # single precision stays as it came until the value is changed
+        return packed
     except MessageError as error:
         refuse(ResultCode.SERVER_ERROR, str(error))
 
@@ -123,11 +127,19 @@ def decode(payload: bytes) -> Value:
             return [int.from_bytes(payload[:2]), *arguments]
         return msgpack.unpack_prefix(payload)
     except MessageError as error:
-        code = msgpack.unpack_head(payload)
-        if code is None:
-            bad_argument(str(error))
-        # The op code alone decides about error 12 before anything else is looked at.
-        return [code, operation.BROKEN]
+        return _decode_broken(payload, str(error))
+
+
+def _decode_broken(payload: bytes, why: str) -> Value:
+    """An operation whose end is broken: the way to its container and its op code are looked at
+    first and may have errors of their own."""
+    sound, rest = msgpack.unpack_sound_part(payload)
+    if not sound or type(sound[0]) is not int:
+        bad_argument(why)
+    if sound[0] == IN_CONTEXT and len(sound) == 2:
+        op, _ = msgpack.unpack_sound_part(rest)
+        return [*sound, [*op, operation.BROKEN]]
+    return [*sound, operation.BROKEN]
 
 
 def _split(wire: Value) -> tuple[Sequence[context.Item], Value]:

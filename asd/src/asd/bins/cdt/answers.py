@@ -10,7 +10,7 @@ from typing import Final
 from aerospike_common import as_msgpack
 from aerospike_common.as_msgpack import Value
 from asd.bins.cdt.containers import ORDERED, Container, ListValue, MapValue, dict_of, not_applicable
-from asd.bins.cdt.search import ranks, value_order
+from asd.bins.cdt.search import ranks, ranks_by_item, value_order
 from asd.bins.cdt.selection import By, Selection
 
 
@@ -35,10 +35,13 @@ class ReturnType(IntEnum):
     ORDERED_MAP = 17
 
 
+_KIND: Final = 0xFFFF
 INVERTED: Final = 0x10000
 """Everything but the elements chosen."""
 
 _LISTS: Final = (By.KEY_LIST, By.VALUE_LIST)
+_BY_INDEX: Final = (By.INDEX, By.KEY)
+_BY_ITEMS: Final = (By.RANK, By.VALUE_LIST)
 _POSITIONAL: Final = (By.INDEX, By.RANK)
 _MAP_FLAGS: Final[Mapping[int, int]] = MappingProxyType(
     {
@@ -67,12 +70,17 @@ _REVERSED: Final = frozenset(
 )
 
 
+def asks_for_range(return_type: int) -> bool:
+    """Whether the answer would be a start and a count."""
+    return return_type & _KIND in _RANGES
+
+
 def resolve(container: Container, chosen: Selection, return_type: int) -> tuple[Selection, Value]:
     """The elements meant (the complement for INVERTED) and the answer about them.
 
     Error 26 for a return type that is unknown or that this kind of selection does not have.
     """
-    kind = return_type & 0xFFFF
+    kind = return_type & _KIND
     if container.ordered:
         # Storage order is value order: ranks are indexes.
         kind = _RANK_TO_INDEX.get(kind, kind)
@@ -101,11 +109,12 @@ def _complement(container: Container, chosen: Selection) -> Selection:
     size = len(container.values)
     gone = set(chosen.positions)
     order: Sequence[int] = range(size)
-    if chosen.by is By.RANK and type(container) is MapValue and not gone:
-        order = value_order(container.values)
-    rest = [at for at in order if at not in gone]
     start, end = chosen.start, chosen.start + len(chosen.positions)
     pieces = (range(start), range(end, size))
+    if chosen.by is By.RANK and type(container) is MapValue and not all(pieces):
+        # The rest is one range of ranks, too, and comes like any other.
+        order = value_order(container.values)
+    rest = [at for at in order if at not in gone]
     return chosen._replace(positions=rest, listed=rest, pieces=pieces, inverted=True)
 
 
@@ -145,10 +154,10 @@ def _map(container: Container, chosen: Selection, kind: ReturnType) -> Value:
 def _index(container: Container, chosen: Selection, kind: ReturnType) -> Value:
     reverse = kind is ReturnType.REVERSE_INDEX
     in_items = chosen.by is By.VALUE_LIST and container.ordered and not chosen.inverted
-    complete = chosen.inverted and chosen.by is not By.RANK and _is_everything(container, chosen)
+    complete = chosen.inverted and chosen.by not in _BY_ITEMS and _is_everything(container, chosen)
     if type(container) is ListValue and not container.ordered:
         complete = False
-    if chosen.by is By.INDEX or in_items or complete:
+    if chosen.by in _BY_INDEX or in_items or complete:
         return _places(container, chosen, reverse)
     positions = chosen.positions
     if chosen.by is By.KEY_LIST:
@@ -167,10 +176,14 @@ def _rank(container: Container, chosen: Selection, kind: ReturnType) -> Value:
     if not chosen.positions:
         return _numbers(container, chosen, (), reverse)
     if chosen.by is not By.VALUE_LIST:
-        return _numbers(container, chosen, ranks(container, chosen.positions), reverse)
-    found = ranks(container, chosen.listed or chosen.positions, distinct=True)
-    if chosen.inverted:
+        found = ranks(container, chosen.positions)
+    elif chosen.inverted:
+        found = ranks(container, chosen.positions, distinct=True)
         found.sort(reverse=reverse)
+    elif chosen.wanted:
+        found = ranks_by_item(container.values, chosen.wanted)
+    else:
+        found = list(chosen.positions)
     return _numbers(container, chosen, found, reverse)
 
 
@@ -202,24 +215,30 @@ def _numbers(container: Container, chosen: Selection, found: Sequence[int], reve
 
 
 def _answers_about_the_rest(container: Container, chosen: Selection) -> bool:
-    """Where "does the complement exist" is answered by "was nothing found": in unordered
-    containers, and in maps by value."""
+    """Where "does the complement exist" is answered by "was nothing found": in unordered lists, and
+    in maps by value, by a key interval if unordered, or when there is a rest on both sides."""
     if type(container) is MapValue:
-        by_value = chosen.by is By.VALUE or not container.flags & ORDERED
-        return by_value and chosen.by not in _LISTS and bool(container.values)
+        start, size = chosen.start, len(container.values)
+        in_the_middle = bool(start) and start + len(chosen.positions) < size
+        unordered = not container.flags & ORDERED
+        return bool(size) and (
+            chosen.by in (By.VALUE, By.KEY)
+            or (chosen.by in _POSITIONAL and unordered and in_the_middle)
+        )
     if container.ordered:
         return False
     return chosen.by is By.VALUE or (chosen.by is By.RANK and bool(container.values))
 
 
 def _complement_range(container: Container, chosen: Selection) -> Selection:
-    """The complement as a range: in unordered lists an empty one by index or rank, in maps one by
-    rank without a gap or the whole map."""
+    """The complement as a range: in unordered lists an empty one by rank, in maps one by rank
+    without a gap or the whole map."""
     rest = _complement(container, chosen)
     if type(container) is ListValue:
-        allowed = not rest.positions and not container.ordered and chosen.by in _POSITIONAL
+        allowed = not rest.positions and not container.ordered and chosen.by is By.RANK
     else:
-        allowed = not chosen.positions or (chosen.by is By.RANK and not all(rest.pieces))
+        whole = not chosen.positions and chosen.by is not By.KEY
+        allowed = whole or (chosen.by is By.RANK and not all(rest.pieces))
     if not allowed:
         not_applicable("the complement is no range")
     start = next((piece.start for piece in rest.pieces if piece), 0)
@@ -229,7 +248,7 @@ def _complement_range(container: Container, chosen: Selection) -> Selection:
 def _check_range(container: Container, chosen: Selection, kind: int) -> None:
     """Error 26 unless the selection is one range of indexes or ranks, as asked for."""
     by_rank = kind in _RANK_RANGES
-    natural = chosen.by is not By.INDEX if by_rank else chosen.by is By.INDEX
+    natural = (chosen.by in _BY_INDEX) is not by_rank
     if type(container) is ListValue:
         natural = natural or (not chosen.positions and chosen.by in _POSITIONAL)
     if chosen.by in _LISTS or not natural:
@@ -242,7 +261,8 @@ def _range(container: Container, chosen: Selection, kind: ReturnType) -> Value:
     if type(container) is MapValue and chosen.by is By.VALUE and not container.values:
         return [-1, 0]
     searched = type(container) is ListValue and chosen.by is By.VALUE
-    if kind in _REVERSED and (count or searched or chosen.inverted):
+    inverted = chosen.inverted and type(container) is MapValue
+    if kind in _REVERSED and (count or searched or inverted):
         start = len(container.values) - start - count
     return [start, count]
 

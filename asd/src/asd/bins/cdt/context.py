@@ -184,7 +184,7 @@ def _extend(
         if fresh and target.flags & ORDERED:
             # The one way in which a nested container keeps this flag.
             target.flags |= op[1] & PERSIST_INDEX
-    elif not target.values and result == 0 and not _puts_nothing(op):
+    elif not target.values and not result and not _puts_nothing(op):
         return result
     for (container, at), item in zip(planned, missing, strict=True):
         _make_room(container, at, item)

@@ -12,7 +12,7 @@ from aerospike_common.as_msgpack import Value, compare, order_key
 from aerospike_common.wire.codes import ResultCode
 from asd.bins.cdt import selection as select
 from asd.bins.cdt.containers import ListValue, bad_argument, not_applicable, refuse
-from asd.bins.cdt.numbers import add
+from asd.bins.cdt.numbers import add, check_number
 from asd.bins.cdt.search import equal_positions, upper_bound
 from asd.bins.cdt.selection import Selection, clamp, locate
 from asd.bins.cdt.table import Arg, Op, getter, remover
@@ -107,8 +107,8 @@ def insert_items(target: ListValue, index: int, items: list[Value], flags: int =
 
 def _insert(target: ListValue, index: int, items: list[Value], flags: int) -> int:
     at = _from_end(target, index)
-    if at < 0 or at >= MAX_INDEX:
-        not_applicable("index before the first element or beyond any list")
+    if at < 0:
+        not_applicable("index before the first element")
     return _add(target, items, at, flags)
 
 
@@ -126,6 +126,8 @@ def _add(target: ListValue, items: list[Value], at: int, flags: int) -> int:
     try:
         if flags & INSERT_BOUNDED and at > len(target.values):
             raise _Denied(ResultCode.OP_NOT_APPLICABLE)
+        if at >= MAX_INDEX:
+            not_applicable("index beyond any list")
         if flags & ADD_UNIQUE:
             items = _unique_items(target, items, flags)
     except _Denied as denied:
@@ -200,7 +202,7 @@ def set_(target: ListValue, index: int, value: Value, flags: int = 0) -> None:
     if at >= len(target.values):
         _add(target, [value], at, flags)
         return
-    if not _denied_as_known(target, value, flags):
+    if not _denied_as_known(target, value, at, flags):
         target.values[at] = value
 
 
@@ -209,17 +211,18 @@ def increment(
 ) -> Value:
     """Add to one element; beyond the end it starts from 0."""
     at = _from_end(target, index)
-    if at < 0:
-        not_applicable("index before the first element")
     count = len(target.values)
+    if at < 0 or at >= MAX_INDEX:
+        not_applicable("index before the first element or beyond any list")
     if at > count and target.ordered:
         not_applicable("an ordered list has no gaps")
     result: Value = 1 if delta is None else delta
+    check_number(result)
     if at < count:
         result = add(target.values[at], result)
     if at >= count:
         _add(target, [result], at, flags)
-    elif not _denied_as_known(target, result, flags):
+    elif not _denied_as_known(target, result, at, flags):
         if target.ordered:
             del target.values[at]
             _place(target, [result])
@@ -228,9 +231,12 @@ def increment(
     return result
 
 
-def _denied_as_known(target: ListValue, value: Value, flags: int) -> bool:
-    """Whether ADD_UNIQUE forbids `value` and NO_FAIL makes that a no-op; error 24 without."""
+def _denied_as_known(target: ListValue, value: Value, at: int, flags: int) -> bool:
+    """Whether ADD_UNIQUE forbids `value` in place of the element at a position, which does not
+    count itself, and NO_FAIL makes that a no-op; error 24 without."""
     if not flags & ADD_UNIQUE or not _holds(target, value):
+        return False
+    if not target.ordered and equal_positions(target.values, value) == [at]:
         return False
     if not flags & NO_FAIL:
         refuse(ResultCode.ELEMENT_EXISTS, "the value is there already")
@@ -305,8 +311,8 @@ def _unordered(args: Sequence[Value]) -> int:
     return 0
 
 
-_INT, _VALUE, _LIST = Arg.INT, Arg.VALUE, Arg.LIST
-_STORED, _ITEMS, _NUMBER = Arg.STORED, Arg.STORED_LIST, Arg.NUMBER
+_INT, _VALUE = Arg.INT, Arg.VALUE
+_STORED, _ITEMS = Arg.STORED, Arg.STORED_LIST
 
 LIST_OPS: Final[Mapping[int, Op]] = MappingProxyType(
     {
@@ -322,7 +328,7 @@ LIST_OPS: Final[Mapping[int, Op]] = MappingProxyType(
         9: Op("set", (_INT, _STORED), (_INT,), set_, True, _unordered),
         10: Op("trim", (_INT, _INT), (), trim, True),
         11: Op("clear", (), (), clear, True),
-        12: Op("increment", (_INT,), (_NUMBER, _INT, _INT), increment, True, _order(2)),
+        12: Op("increment", (_INT,), (_VALUE, _INT, _INT), increment, True, _order(2)),
         13: Op("sort", (), (_INT,), sort, True, absent=ResultCode.BIN_TYPE),
         16: Op("size", (), (), size),
         17: Op("get", (_INT,), (), get),
@@ -331,7 +337,7 @@ LIST_OPS: Final[Mapping[int, Op]] = MappingProxyType(
         20: getter("get_by_value", select.by_value, (_VALUE,)),
         21: getter("get_by_rank", select.by_rank, (_INT,)),
         22: getter("get_all_by_value", select.all_by_value, (_VALUE,)),
-        23: getter("get_by_value_list", select.by_value_list, (_LIST,)),
+        23: getter("get_by_value_list", select.by_value_list, (_VALUE,)),
         24: getter("get_by_index_range", select.by_index_range, (_INT,), (_INT,)),
         25: getter("get_by_value_interval", by_value_interval, (_VALUE,), (_VALUE,)),
         26: getter("get_by_rank_range", select.by_rank_range, (_INT,), (_INT,)),
@@ -342,7 +348,7 @@ LIST_OPS: Final[Mapping[int, Op]] = MappingProxyType(
         33: remover("remove_by_value", select.by_value, (_VALUE,)),
         34: remover("remove_by_rank", select.by_rank, (_INT,)),
         35: remover("remove_all_by_value", select.all_by_value, (_VALUE,)),
-        36: remover("remove_by_value_list", select.by_value_list, (_LIST,)),
+        36: remover("remove_by_value_list", select.by_value_list, (_VALUE,)),
         37: remover("remove_by_index_range", select.by_index_range, (_INT,), (_INT,)),
         38: remover("remove_by_value_interval", by_value_interval, (_VALUE,), (_VALUE,)),
         39: remover("remove_by_rank_range", select.by_rank_range, (_INT,), (_INT,)),

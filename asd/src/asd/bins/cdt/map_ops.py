@@ -178,7 +178,7 @@ def _attributes(at: int) -> Callable[[Sequence[Value]], int]:
 
 
 _MISSING: Final = ResultCode.ELEMENT_NOT_FOUND
-_INT, _VALUE, _LIST = Arg.INT, Arg.VALUE, Arg.LIST
+_INT, _VALUE = Arg.INT, Arg.VALUE
 _STORED, _ITEMS, _NUMBER = Arg.STORED, Arg.STORED_MAP, Arg.NUMBER
 
 MAP_OPS: Final[Mapping[int, Op]] = MappingProxyType(
@@ -197,9 +197,9 @@ MAP_OPS: Final[Mapping[int, Op]] = MappingProxyType(
         77: remover("remove_by_index", select.by_index, (_INT,)),
         78: remover("remove_by_value", select.by_value, (_VALUE,)),
         79: remover("remove_by_rank", select.by_rank, (_INT,)),
-        81: remover("remove_by_key_list", select.by_key_list, (_LIST,)),
+        81: remover("remove_by_key_list", select.by_key_list, (_VALUE,)),
         82: remover("remove_all_by_value", select.all_by_value, (_VALUE,)),
-        83: remover("remove_by_value_list", select.by_value_list, (_LIST,)),
+        83: remover("remove_by_value_list", select.by_value_list, (_VALUE,)),
         84: remover("remove_by_key_interval", by_key_interval, (_VALUE,), (_VALUE,)),
         85: remover("remove_by_index_range", select.by_index_range, (_INT,), (_INT,)),
         86: remover("remove_by_value_interval", by_value_interval, (_VALUE,), (_VALUE,)),
@@ -226,8 +226,8 @@ MAP_OPS: Final[Mapping[int, Op]] = MappingProxyType(
         104: getter("get_by_index_range", select.by_index_range, (_INT,), (_INT,)),
         105: getter("get_by_value_interval", by_value_interval, (_VALUE,), (_VALUE,)),
         106: getter("get_by_rank_range", select.by_rank_range, (_INT,), (_INT,)),
-        107: getter("get_by_key_list", select.by_key_list, (_LIST,)),
-        108: getter("get_by_value_list", select.by_value_list, (_LIST,)),
+        107: getter("get_by_key_list", select.by_key_list, (_VALUE,)),
+        108: getter("get_by_value_list", select.by_value_list, (_VALUE,)),
         109: getter(
             "get_by_key_rel_index_range", select.by_key_rel_index_range, (_VALUE, _INT), (_INT,)
         ),

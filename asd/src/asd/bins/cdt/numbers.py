@@ -16,6 +16,12 @@ def add(number: Value, delta: int | float) -> int | float:
     return wrap(number + truncate(delta))
 
 
+def check_number(value: Value) -> None:
+    """Error 4 unless `value` is an integer or a double."""
+    if type(value) is not int and type(value) is not float:
+        bad_argument("not a number")
+
+
 def truncate(number: int | float) -> int:
     """The integer part; what does not fit 64 bits becomes the lowest integer."""
     if type(number) is int:

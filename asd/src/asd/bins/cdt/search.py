@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any
 
 from aerospike_common.as_msgpack import (
@@ -54,15 +55,77 @@ def equal_positions(values: Sequence[Value], target: Value) -> list[int]:
 
 
 def positions_of_any(values: Sequence[Value], targets: Sequence[Value]) -> list[int]:
-    """Positions of all values equal to one of `targets`, ascending. O(n) without wildcards."""
-    patterns = [target for target in targets if has_wildcard(target)]
-    exact = {order_key(target) for target in targets if not has_wildcard(target)}
-    return [
-        at
-        for at, value in enumerate(values)
-        if (exact and order_key(value) in exact)
-        or any(compare(value, pattern) == 0 for pattern in patterns)
-    ]
+    """Positions of all values found among `targets`, ascending. O(n) without wildcards."""
+    if not any(map(has_wildcard, targets)):
+        exact = {order_key(target) for target in targets}
+        return [at for at, value in enumerate(values) if order_key(value) in exact]
+    places = Places(targets)
+    return [at for at, value in enumerate(values) if places.find(value)[1]]
+
+
+class Places:
+    """A list of values to search, as the protocol searches it.
+
+    It is sorted by merging halves and searched by halving. With wildcards in it, which equal any
+    value, the result depends on just how that is done: a value equal to a wildcard may be missed.
+    So does the choice among several that are equal. The search begins in the middle, and goes on
+    between the middle before and the end that is left.
+    """
+
+    def __init__(self, targets: Sequence[Value]) -> None:
+        self._wild = any(map(has_wildcard, targets))
+        keys = [compare_key(target) if self._wild else order_key(target) for target in targets]
+        # Without wildcards any stable sort gives the same.
+        order = range(len(keys))
+        self.order = (
+            _merge_sorted(list(order), keys) if self._wild else sorted(order, key=keys.__getitem__)
+        )
+        self._keys = [keys[at] for at in self.order]
+
+    def find(self, value: Value) -> tuple[int, bool]:
+        """The place of `value` in the sorted list, or the one where it would be; and whether it is
+        there. O(log n)."""
+        keys = self._keys
+        key = compare_key(value) if self._wild else order_key(value)
+        low, high = 0, len(keys)
+        middle = high // 2
+        while low < high:
+            if keys[middle] == key:
+                return middle, True
+            if keys[middle] < key:
+                low, middle = middle + 1, (middle + high) // 2
+            else:
+                high, middle = middle, (low + middle) // 2
+        return low, False
+
+
+def _merge_sorted(order: list[int], keys: Sequence[Any]) -> list[int]:
+    if len(order) < 2:
+        return order
+    left = _merge_sorted(order[: len(order) // 2], keys)
+    right = _merge_sorted(order[len(order) // 2 :], keys)
+    merged = []
+    while left and right:
+        merged.append(right.pop(0) if keys[right[0]] < keys[left[0]] else left.pop(0))
+    return merged + left + right
+
+
+def ranks_by_item(values: Sequence[Value], targets: Sequence[Value]) -> list[int]:
+    """The ranks of all values found among `targets`, target by target; those found at the same
+    target count on from the number of values in front of it."""
+    places = Places(targets)
+    in_front = [0] * (len(targets) + 1)
+    found = [0] * len(targets)
+    for value in values:
+        place, there = places.find(value)
+        if there:
+            found[place] += 1
+            in_front[place + 1] += 1
+        else:
+            in_front[place] += 1
+    first = list(accumulate(in_front))
+    item_order = sorted(range(len(targets)), key=places.order.__getitem__)
+    return [rank for at in item_order for rank in range(first[at], first[at] + found[at])]
 
 
 def sort_keys(values: Sequence[Value]) -> Sequence[Any]:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Final, NamedTuple
 
-from aerospike_common.as_msgpack import Value, list_items, order_key
-from asd.bins.cdt.containers import ORDERED, Container, MapValue, not_applicable
+from aerospike_common.as_msgpack import WILDCARD, Value, list_items
+from asd.bins.cdt.containers import ORDERED, Container, MapValue, bad_argument, not_applicable
 from asd.bins.cdt.heap import select_ranks
 from asd.bins.cdt.search import (
     count_below,
@@ -34,6 +34,7 @@ class By(Enum):
     RANK = "rank"
     VALUE = "value"
     VALUE_LIST = "value list"
+    KEY = "key"
     KEY_LIST = "key list"
 
 
@@ -44,9 +45,12 @@ class Selection(NamedTuple):
     `start`      first index (by INDEX) or first rank (by RANK, VALUE) of the range,
     `single`     the answer is a scalar; `positions` then holds one element or none,
     `listed`     by KEY_LIST: positions in the order of the list asked for, repeats included,
+    `wanted`     by VALUE_LIST where storage order is not value order: the values asked for,
     `pieces`     of a complement: the ranges of indexes or ranks before and behind the rest;
                  by VALUE_LIST in an ordered list: the range of each wanted value,
     `inverted`   whether this is a complement.
+
+    KEY stands for a key interval of an unordered map; the keys of ordered ones go by INDEX.
     """
 
     by: By
@@ -54,6 +58,7 @@ class Selection(NamedTuple):
     start: int = 0
     single: bool = False
     listed: Sequence[int] = ()
+    wanted: Sequence[Value] = ()
     pieces: Sequence[range] = ()
     inverted: bool = False
 
@@ -181,29 +186,23 @@ def by_value_interval(
     return Selection(By.VALUE, positions, sum(value < low for value in keys))
 
 
-def by_value_list(container: Container, wanted: list[Value]) -> Selection:
-    """All elements equal to one of a list of values; in an ordered list they are listed value by
-    wanted value, repeats included."""
+def by_value_list(container: Container, wanted: Value) -> Selection:
+    """All elements equal to one of a list of values. Where storage order is value order, as it is
+    in a map of one, they are listed value by wanted value, repeats included."""
     values = container.values
-    if not container.ordered:
-        found = positions_of_any(values, list_items(wanted))
-        return Selection(By.VALUE_LIST, found, listed=_in_item_order(values, found, wanted))
-    ranges = [
-        range(lower_bound(values, value), upper_bound(values, value))
-        for value in list_items(wanted)
-    ]
+    items = _list(wanted)
+    in_order = container.ordered or (type(container) is MapValue and len(values) == 1)
+    if not in_order:
+        return Selection(By.VALUE_LIST, positions_of_any(values, items), wanted=items)
+    ranges = [range(lower_bound(values, item), upper_bound(values, item)) for item in items]
     listed = [at for found in ranges for at in found]
-    return Selection(By.VALUE_LIST, listed, listed=listed, pieces=ranges)
+    return Selection(By.VALUE_LIST, listed, pieces=ranges)
 
 
-def _in_item_order(
-    values: Sequence[Value], found: Sequence[int], wanted: Sequence[Value]
-) -> list[int]:
-    """`found` as their values come in `wanted`."""
-    places: dict[tuple[Value, ...], int] = {}
-    for place, value in enumerate(list_items(list(wanted))):
-        places.setdefault(order_key(value), place)
-    return sorted(found, key=lambda at: places.get(order_key(values[at]), 0))
+def _list(wanted: Value) -> list[Value]:
+    if type(wanted) is not list:
+        bad_argument("not a list")
+    return list_items(wanted)
 
 
 # -- by key (maps) --------------------------------------------------------------------------------
@@ -219,15 +218,18 @@ def by_key_interval(
     container: MapValue, begin: Value, end: Value = None, *, bounded: bool
 ) -> Selection:
     """The entries with keys in [begin, end)."""
-    start = lower_bound(container.keys, begin)
+    ordered = bool(container.flags & ORDERED)
+    # Any key equals a wildcard: an ordered map meets the one in the middle first.
+    found = len(container.keys) // 2 if ordered and begin is WILDCARD else None
+    start = lower_bound(container.keys, begin) if found is None else found
     stop = lower_bound(container.keys, end) if bounded else len(container.keys)
-    return Selection(By.INDEX, range(start, max(start, stop)), start)
+    return Selection(By.INDEX if ordered else By.KEY, range(start, max(start, stop)), start)
 
 
-def by_key_list(container: MapValue, wanted: list[Value]) -> Selection:
+def by_key_list(container: MapValue, wanted: Value) -> Selection:
     """The entries of a list of keys; keys that are not there are passed over, in an unordered map
     also keys that come again."""
-    found = [find_key(container.keys, key) for key in list_items(wanted)]
+    found = [find_key(container.keys, key) for key in _list(wanted)]
     listed = [at for at in found if at >= 0]
     if not container.flags & ORDERED:
         listed = list(dict.fromkeys(listed))

@@ -8,9 +8,9 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from aerospike_common.as_msgpack import Value
 from aerospike_common.wire.codes import ResultCode
-from asd.bins.cdt.answers import resolve
-from asd.bins.cdt.containers import Container, bad_argument, storable
-from asd.bins.cdt.selection import Selection
+from asd.bins.cdt.answers import asks_for_range, resolve
+from asd.bins.cdt.containers import Container, bad_argument, not_applicable, storable
+from asd.bins.cdt.selection import Selection, by_key_list, by_value_list
 
 Handler: TypeAlias = Callable[..., Value]
 """(container, *arguments) -> result, None for no result. A modify changes the container."""
@@ -22,7 +22,6 @@ class Arg(Enum):
     INT = "integer"
     VALUE = "any value, to compare with"
     STORED = "a value to store"
-    LIST = "list of values to compare with"
     STORED_LIST = "list of values to store"
     STORED_MAP = "map of values to store"
     NUMBER = "integer, double or nil"
@@ -71,12 +70,11 @@ def _check(shape: Arg, value: Value, depth: int) -> Value:
     elif shape is not Arg.VALUE:
         if kind is not _CONTAINER_TYPE[shape]:
             bad_argument("not a list or map")
-        if shape is not Arg.LIST:
-            return storable(value, depth)
+        return storable(value, depth)
     return value
 
 
-_CONTAINER_TYPE: Final = {Arg.LIST: list, Arg.STORED_LIST: list, Arg.STORED_MAP: dict}
+_CONTAINER_TYPE: Final = {Arg.STORED_LIST: list, Arg.STORED_MAP: dict}
 
 
 def getter(
@@ -89,9 +87,23 @@ def getter(
     return type."""
 
     def run(container: Container, return_type: int, *args: Any) -> Value:
-        return resolve(container, selector(container, *args), return_type)[1]
+        return resolve(container, _choose(selector, container, return_type, args), return_type)[1]
 
     return Op(name, (Arg.INT, *required), optional, run)
+
+
+def _choose(
+    selector: Callable[..., Selection],
+    container: Container,
+    return_type: int,
+    args: Sequence[Value],
+) -> Selection:
+    if selector in _BY_LIST and asks_for_range(return_type):
+        not_applicable("what a list names is no range")
+    return selector(container, *args)
+
+
+_BY_LIST: Final = (by_value_list, by_key_list)
 
 
 def remover(
@@ -103,7 +115,8 @@ def remover(
     """A modify that removes the elements a selector chooses and answers about them."""
 
     def run(container: Container, return_type: int, *args: Any) -> Value:
-        chosen, answer = resolve(container, selector(container, *args), return_type)
+        chosen = _choose(selector, container, return_type, args)
+        chosen, answer = resolve(container, chosen, return_type)
         container.remove(chosen.positions)
         return answer
 

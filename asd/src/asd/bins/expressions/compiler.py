@@ -57,28 +57,18 @@ class Compiler:
         self.uses_bins = False
         self.uses_metadata = False
         self.depth = depth
-        self.is_result = True
         self._in_path = in_path
         self.slots = table.LOOP_SLOTS if in_path else 0
 
-    def compile(self, tree: Any) -> Code:
-        """The code of an operand."""
-        return self.compile_all((tree,))[0]
-
     def compile_all(self, trees: Sequence[Any]) -> list[Code]:
         """The codes of several operands."""
-        is_result, self.is_result = self.is_result, False
         codes = []
         for tree in trees:
-            codes.append(self.compile_result(tree))  # noqa: PERF401 - comprehensions nest a frame
-        self.is_result = is_result
+            codes.append(self.compile(tree))  # noqa: PERF401 - comprehensions nest a frame
         return codes
 
-    def compile_result(self, tree: Any) -> Code:
-        """The code of a literal or operation whose value is that of the operation around it.
-
-        Only where `is_result` still holds, all the way up, may an order to remove be given.
-        """
+    def compile(self, tree: Any) -> Code:
+        """The code of a literal or operation."""
         kind = type(tree)
         if kind is list:
             operation = table.OPERATIONS.get(tree[0]) if tree and type(tree[0]) is int else None

@@ -25,7 +25,7 @@ class Expression:
         `in_path` for an expression over elements, `depth` for one that stands inside another.
         """
         compiler = Compiler(in_path=in_path, depth=depth)
-        code = compiler.compile_result(tree)
+        code = compiler.compile(tree)
         self.result_type: Final = code.type
         self.metadata_only: Final = not compiler.uses_bins
         self._run: Final = code.run
@@ -59,7 +59,7 @@ class Expression:
             if self._tree is None:
                 return None
             compiler = Compiler(metadata_only=True)
-            run = self._metadata_run = compiler.compile_result(self._tree).run
+            run = self._metadata_run = compiler.compile(self._tree).run
         decision = run(record, [None] * self._slots)
         return None if decision is UNKNOWN and not self.metadata_only else decision is True
 

@@ -98,7 +98,7 @@ def compile_cond(compiler: Compiler, arguments: list[Any]) -> Code:
     if any(condition.type is not ExpType.BOOL for condition in conditions):
         raise compiler.error("a condition is not a bool")
     trees = [*arguments[1:-1:2], arguments[-1]]
-    *values, default = [compiler.compile_result(tree) for tree in trees]
+    *values, default = [compiler.compile(tree) for tree in trees]
     type_ = _common_type(compiler, [*values, default])
     cases = [(c.run, v.run) for c, v in zip(conditions, values, strict=True)]
     return Code(type_, _choice(cases, default.run))
@@ -107,12 +107,10 @@ def compile_cond(compiler: Compiler, arguments: list[Any]) -> Code:
 def _common_type(compiler: Compiler, codes: list[Code]) -> ExpType:
     """The type of all values of a cond.
 
-    The bare unknown stands beside values of any type, and so does the order to remove, unless it
-    is the operand of something.
+    The bare unknown stands beside values of any type. The order to remove is of a type of its own:
+    it cannot be one branch of a cond whose others have values.
     """
     typed = {code.type for code in codes if code is not UNKNOWN_BOOL}
-    if compiler.is_result and len(typed) > 1:
-        typed.discard(ExpType.REMOVAL)
     if len(typed) > 1:
         raise compiler.error("the values of cond differ in type")
     return typed.pop() if typed else codes[0].type
@@ -155,7 +153,7 @@ def compile_let(compiler: Compiler, arguments: list[Any]) -> Code:
         slot = compiler.new_slot()
         compiler.variables[name] = (slot, code.type)
         bindings.append((slot, code.run))
-    body = compiler.compile_result(arguments[-1])
+    body = compiler.compile(arguments[-1])
     compiler.variables = outer
     return Code(body.type, _bound(bindings, body.run))
 

@@ -5,7 +5,7 @@ The op's value is [expression] or [expression, flags], see `payload`.
 
 from __future__ import annotations
 
-from enum import IntFlag
+from enum import IntEnum
 from typing import Final
 
 from aerospike_common.wire.codes import ResultCode
@@ -17,7 +17,7 @@ from asd.bins.expressions.values import REMOVE, UNKNOWN, Value, to_particle
 from asd.bins.particle import Particle
 
 
-class Flag(IntFlag):
+class Flag(IntEnum):
     """The flags beside the expression."""
 
     CREATE_ONLY = 1

@@ -101,7 +101,8 @@ def _expected_collisions(counts: Sequence[int], index_bits: int, minhash_bits: i
 def _divide(numerator: int, denominator: int) -> float:
     if denominator:
         return numerator / denominator
-    return math.inf if numerator else math.nan
+    # What 0.0 / 0.0 is on the processors this protocol's servers run on has its sign bit set.
+    return math.inf if numerator else -math.nan
 
 
 def _alpha(index_bits: int) -> float:

@@ -29,7 +29,7 @@ lib.metatable_of, lib.getinfo = metatable_of, getinfo
 
 -- ---------------------------------------------------------------- limits
 
-local deadline, budget, expired = 0, 0, false
+local deadline, budget, expired = math.maxinteger, math.maxinteger, false
 
 -- "file:line: " of the innermost code that is not ours.
 local function position()

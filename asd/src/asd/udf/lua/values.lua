@@ -60,7 +60,7 @@ end
 -- ------------------------------------------------------------------ list
 
 local function new_list(items, count, flags)
-  return setmetatable({ [ITEMS] = items, [COUNT] = count, [FLAGS] = flags }, List)
+  return setmetatable({ [ITEMS] = items, [COUNT] = count, [FLAGS] = flags or false }, List)
 end
 lib.new_list = new_list
 
@@ -226,7 +226,7 @@ end
 -- ------------------------------------------------------------------- map
 
 local function new_map(values, count, flags)
-  return setmetatable({ [VALUES] = values, [COUNT] = count, [FLAGS] = flags }, Map)
+  return setmetatable({ [VALUES] = values, [COUNT] = count, [FLAGS] = flags or false }, Map)
 end
 lib.new_map = new_map
 

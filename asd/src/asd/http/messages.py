@@ -1,0 +1,103 @@
+"""HTTP/1.1 as far as a page of figures needs it: GET and HEAD without a body. No IO here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Final
+
+from attrs import frozen
+
+MAX_HEAD: Final = 8192
+"""Bytes of a request's line and headers."""
+
+END_OF_HEAD: Final = b"\r\n\r\n"
+
+_FIXED_HEADERS: Final = (
+    "Cache-Control: no-store\r\n"
+    "Content-Security-Policy: default-src 'none'; style-src 'self'; script-src 'self';"
+    " connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none';"
+    " frame-ancestors 'none'\r\n"
+    "X-Content-Type-Options: nosniff\r\n"
+    "Referrer-Policy: no-referrer\r\n"
+)
+
+
+class HttpError(Exception):
+    """A request that is not answered; `status` says why. The connection is closed after it."""
+
+    def __init__(self, status: HTTPStatus) -> None:
+        super().__init__(status.phrase)
+        self.status = status
+
+
+@frozen
+class Request:
+    """What of a request matters."""
+
+    method: str
+    """`GET` or `HEAD`."""
+    path: str
+    """Without the query."""
+    keep_alive: bool
+    """The connection stays open for another request."""
+
+
+@frozen
+class Response:
+    """An answer before it has its headers."""
+
+    body: bytes
+    content_type: str
+    status: HTTPStatus = HTTPStatus.OK
+
+
+def parse_head(head: bytes) -> Request:
+    """The request whose line and headers these are, without the empty line. Raises HttpError."""
+    line, *header_lines = head.decode("latin-1").split("\r\n")
+    words = line.split(" ")
+    if len(words) != 3 or not words[1].startswith("/"):
+        raise HttpError(HTTPStatus.BAD_REQUEST)
+    method, target, version = words
+    if version not in ("HTTP/1.1", "HTTP/1.0"):
+        raise HttpError(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
+    if method not in ("GET", "HEAD"):
+        raise HttpError(HTTPStatus.METHOD_NOT_ALLOWED)
+    headers = _headers(header_lines)
+    if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
+        raise HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    wish = headers.get("connection", "").lower()
+    keep_alive = wish != "close" if version == "HTTP/1.1" else wish == "keep-alive"
+    return Request(method, target.partition("?")[0], keep_alive)
+
+
+def _headers(lines: list[str]) -> Mapping[str, str]:
+    headers = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon or not name or name != name.strip():
+            raise HttpError(HTTPStatus.BAD_REQUEST)
+        headers[name.lower()] = value.strip()
+    return MappingProxyType(headers)
+
+
+def encode(response: Response, *, keep_alive: bool, head_only: bool = False) -> bytes:
+    """The bytes of an answer; for HEAD all but the body."""
+    status = response.status
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\n"
+        f"Content-Type: {response.content_type}\r\n"
+        f"Content-Length: {len(response.body)}\r\n"
+        f"Connection: {'keep-alive' if keep_alive else 'close'}\r\n"
+        f"{_FIXED_HEADERS}"
+    )
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        head += "Allow: GET, HEAD\r\n"
+    return f"{head}\r\n".encode("latin-1") + (b"" if head_only else response.body)
+
+
+def error_response(status: HTTPStatus) -> Response:
+    """An answer that says only what is wrong."""
+    text = f"{status.value} {status.phrase}\n"
+    return Response(text.encode(), "text/plain; charset=utf-8", status)

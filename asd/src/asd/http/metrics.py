@@ -1,0 +1,155 @@
+"""The node's figures in Prometheus' text format, under the names of the public exporter.
+
+The names are those of info: `aerospike_namespace_client_read_success{ns="test"}` is
+`client_read_success` of `namespace/test`. Latencies are true histograms, in milliseconds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from attrs import fields_dict
+
+from asd.config import get_config
+from asd.histogram import Histogram
+from asd.info.names import NAMESPACE_COUNTERS
+from asd.info.namespaces import namespace_figures, set_figures
+from asd.info.statistics import node_figures
+from asd.statistics import ServiceStatistics
+
+if TYPE_CHECKING:
+    from asd.namespace import Namespace
+    from asd.node import Node
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+Labels: TypeAlias = Mapping[str, str]
+
+_COUNTERS: Final = frozenset(
+    {
+        *fields_dict(ServiceStatistics),
+        *NAMESPACE_COUNTERS[NAMESPACE_COUNTERS.index("client_tsvc_error") :],
+        "expired_objects",
+        "evicted_objects",
+    }
+)
+"""Figures that only grow. All others are gauges."""
+
+MIN_BOUND_MS: Final = 1 / 64
+MAX_BOUND_MS: Final = 65536
+"""The bounds of latencies that are shown: 16 microseconds to a minute."""
+
+_NO_NUMBERS: Final = frozenset({"cluster_key", "cluster_principal", "paxos_principal", "node-id"})
+"""Identities, which may look like numbers."""
+
+_STRIPE: Final = re.compile(r"storage-engine\.stripe\[(\d+)\]\.(\w+)")
+_OF_NAMESPACE: Final = re.compile(r"\{(.*)\}-(.*)")
+_NUMBER: Final = re.compile(r"-?\d+(\.\d+)?")
+_ESCAPES: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
+
+
+class _Families:
+    """Samples grouped by metric, as the format wants them."""
+
+    def __init__(self, labels: Labels) -> None:
+        self._labels = labels
+        self._samples: dict[str, list[str]] = {}
+        self._types: dict[str, str] = {}
+
+    def add(
+        self, family: str, kind: str, labels: Labels, value: str | float, suffix: str = ""
+    ) -> None:
+        """One more sample of a family of type `kind`."""
+        self._types.setdefault(family, kind)
+        every = {**self._labels, **labels}
+        shown = ",".join(f'{name}="{text.translate(_ESCAPES)}"' for name, text in every.items())
+        self._samples.setdefault(family, []).append(f"{family}{suffix}{{{shown}}} {value}")
+
+    def add_figures(self, prefix: str, labels: Labels, rows: Iterable[tuple[str, Any]]) -> None:
+        """All of the rows that are numbers."""
+        for name, value in rows:
+            number = _number(name, value)
+            if number is None:
+                continue
+            stripe = _STRIPE.fullmatch(name)
+            if stripe:
+                name = f"storage_engine_stripe_{stripe[2]}"
+            more = {"stripe_index": stripe[1]} if stripe else {}
+            plain = re.sub(r"\W", "_", name)
+            family = f"aerospike_{prefix}_{plain}"
+            kind = "counter" if name in _COUNTERS else "gauge"
+            self.add(family, kind, {**labels, **more}, number)
+
+    def lines(self) -> Iterator[str]:
+        """The text."""
+        for family, samples in self._samples.items():
+            yield f"# TYPE {family} {self._types[family]}"
+            yield from samples
+
+
+def exposition(node: Node) -> str:
+    """All figures of the node as they are now."""
+    service = node.config.network.service
+    host = (node.addresses or service.access_address or ("0.0.0.0",))[0]
+    families = _Families(
+        {
+            "cluster_name": node.config.service.cluster_name or "null",
+            "service": f"{host}:{node.port}",
+        }
+    )
+    families.add("aerospike_node_up", "gauge", {}, 1)
+    families.add_figures("node_stats", {}, get_config(node.config, "service"))
+    families.add_figures("node_stats", {}, node_figures(node))
+    for namespace in node.namespaces.values():
+        _add_namespace(families, node, namespace)
+    for histogram in node.histograms():
+        _add_histogram(families, histogram)
+    return "\n".join([*families.lines(), ""])
+
+
+def _add_namespace(families: _Families, node: Node, namespace: Namespace) -> None:
+    labels = {"ns": namespace.name}
+    families.add_figures("namespace", labels, namespace_figures(node, namespace))
+    configuration = get_config(node.config, "namespace", namespace.name)
+    families.add_figures("namespace", labels, configuration)
+    for set_id, set_name in enumerate(namespace.set_names):
+        if set_name:
+            of_set = {**labels, "set": readable(set_name)}
+            families.add_figures("sets", of_set, set_figures(namespace, set_id))
+    for index in namespace.indexes.named:
+        of_index = {**labels, "sindex": index.definition.name}
+        entries = index.entries
+        rows = [("entries", len(entries)), ("used_bytes", entries.memory_bytes)]
+        families.add_figures("sindex", of_index, [*rows, ("load_pct", index.load_pct)])
+
+
+def _add_histogram(families: _Families, histogram: Histogram) -> None:
+    match = _OF_NAMESPACE.fullmatch(histogram.name)
+    labels = {"ns": match[1]} if match else {}
+    operation = (match[2] if match else histogram.name).replace("-", "_")
+    family = f"aerospike_latencies_{operation}_ms"
+    below = 0
+    for bound_ms, count in zip(histogram.bounds_ms(), histogram.counts, strict=True):
+        below += count
+        if MIN_BOUND_MS <= bound_ms <= MAX_BOUND_MS:
+            families.add(family, "histogram", {**labels, "le": f"{bound_ms:g}"}, below, "_bucket")
+    families.add(family, "histogram", {**labels, "le": "+Inf"}, below, "_bucket")
+    families.add(family, "histogram", labels, histogram.total_ns / 1e6, "_sum")
+    families.add(family, "histogram", labels, below, "_count")
+
+
+def _number(name: str, value: Any) -> str | None:
+    """The sample's value; None for what is no number."""
+    if isinstance(value, bool):
+        return str(int(value))
+    text = str(value)
+    if text in ("true", "false"):
+        return str(int(text == "true"))
+    return text if name not in _NO_NUMBERS and _NUMBER.fullmatch(text) else None
+
+
+def readable(name: bytes) -> str:
+    """A name from the data side of the wire as text, whatever its bytes."""
+    return name.decode("utf-8", "backslashreplace")

@@ -1,0 +1,200 @@
+"""What the page shows, as one object of plain values for JSON."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from asd.config import NamespaceConfig, NetworkConfig, ServiceConfig, StorageConfig
+from asd.http.history import History
+from asd.http.metrics import readable
+from asd.info.diagnostics import failed_practices
+from asd.info.identity import BUILD
+from asd.info.namespaces import set_figures
+from asd.sindex.definition import Source
+from citrusleaf.cf_clock import epoch_ms_to_unix_ms
+
+if TYPE_CHECKING:
+    from asd.namespace import Namespace
+    from asd.node import Node
+
+MAX_SETS: Final = 200
+"""Sets listed of each namespace, the largest first."""
+
+MAX_QUERIES: Final = 50
+MAX_AGENTS: Final = 20
+
+_COUNTERS: Final = (
+    ("read", ("read_success",), ("read_not_found",), ("read_error", "read_timeout")),
+    ("write", ("write_success",), (), ("write_error", "write_timeout")),
+    ("delete", ("delete_success",), ("delete_not_found",), ("delete_error", "delete_timeout")),
+    ("udf", ("udf_complete",), (), ("udf_error", "udf_timeout")),
+)
+"""Row of the page: counters of success, of what was not there, of failure."""
+
+
+def status(node: Node, history: History) -> dict[str, Any]:
+    """The node as it is now. Names of sets and bins that are not UTF-8 are shown escaped."""
+    namespaces = node.namespaces.values()
+    return {
+        "node": _node(node),
+        "machine": _machine(node),
+        "clients": _clients(node),
+        "history": history.columns,
+        "latencies": [
+            {
+                "name": histogram.name,
+                "count": sum(histogram.counts),
+                "bounds_ms": histogram.bounds_ms(),
+                "recent": history.recent(histogram),
+            }
+            for histogram in node.histograms()
+        ],
+        "namespaces": [_namespace(namespace) for namespace in namespaces],
+        "sets": [row for namespace in namespaces for row in _sets(namespace)],
+        "indexes": [row for namespace in namespaces for row in _indexes(namespace)],
+        "queries": [_pairs(row) for row in node.queries.show()[:MAX_QUERIES]],
+    }
+
+
+def _node(node: Node) -> dict[str, Any]:
+    now_ms = node.clock.epoch_ms()
+    return {
+        "id": node.node_id,
+        "build": BUILD,
+        "edition": node.config.edition.value,
+        "cluster_name": node.config.service.cluster_name,
+        "address": (node.addresses or ["any address"])[0],
+        "port": node.port,
+        "uptime_s": (node.clock.monotonic_ms() - node.started_ms) // 1000,
+        "now_ms": epoch_ms_to_unix_ms(now_ms),
+        "failed_practices": failed_practices(node),
+    }
+
+
+def _machine(node: Node) -> dict[str, Any]:
+    now = node.machine.read()
+    return {
+        "memory_total": now.memory_total,
+        "memory_free": now.memory_free,
+        "cpu_pct": now.cpu_user_pct + now.cpu_kernel_pct,
+        "process_cpu_pct": now.process_cpu_pct,
+        "process_memory": now.process_memory,
+        "process_threads": now.process_threads,
+    }
+
+
+def _clients(node: Node) -> dict[str, Any]:
+    agents = Counter(agent_text(connection.user_agent) for connection in node.connections)
+    return {
+        "connected": len(node.connections),
+        "most": node.config.service.proto_fd_max,
+        "opened": node.statistics.client_connections_opened,
+        "agents": [{"name": name, "count": n} for name, n in agents.most_common(MAX_AGENTS)],
+    }
+
+
+def _namespace(namespace: Namespace) -> dict[str, Any]:
+    figures = namespace.engine.statistics()
+    counters = namespace.statistics
+    return {
+        "name": namespace.name,
+        "engine": namespace.config.storage_engine.engine,
+        "objects": figures["objects"],
+        "tombstones": figures["tombstones"],
+        "index_bytes": figures["index_used_bytes"],
+        "sindex_bytes": namespace.indexes.used_bytes,
+        "set_index_bytes": namespace.indexes.set_index_used_bytes,
+        "data_bytes": figures["data_used_bytes"],
+        "data_total": figures["data_total_bytes"],
+        "data_limited": bool(namespace.config.storage_engine.data_size),
+        "expired": counters.expired_objects,
+        "evicted": counters.evicted_objects,
+        "default_ttl": namespace.config.default_ttl,
+        "truncating": bool(namespace.truncation.running),
+        "work": [
+            {
+                "name": name,
+                **{
+                    outcome: sum(
+                        getattr(origin, counter)
+                        for origin in (counters.client, counters.batch_sub)
+                        for counter in names
+                    )
+                    for outcome, names in (("ok", ok), ("missing", missing), ("failed", failed))
+                },
+            }
+            for name, ok, missing, failed in _COUNTERS
+        ],
+    }
+
+
+def _sets(namespace: Namespace) -> Iterator[dict[str, Any]]:
+    usage = namespace.engine.index.sets
+    by_size = sorted(usage, key=lambda set_id: usage[set_id].objects, reverse=True)
+    for set_id in islice(by_size, MAX_SETS):
+        name = namespace.set_names[set_id]
+        figures = set_figures(namespace, set_id)
+        yield {"namespace": namespace.name, "name": readable(name), **dict(figures)}
+
+
+def _indexes(namespace: Namespace) -> Iterator[dict[str, Any]]:
+    for index in namespace.indexes:
+        definition = index.definition
+        bin_name = readable(definition.bin_name)
+        yield {
+            "namespace": namespace.name,
+            "name": definition.name or "(set index)",
+            "set": readable(definition.set_name),
+            "of": bin_name or ("set" if definition.source is Source.SET else "expression"),
+            "type": "" if definition.source is Source.SET else definition.key_type.value,
+            "source": definition.source.value,
+            "entries": len(index.entries),
+            "bytes": index.entries.memory_bytes,
+            "load_pct": index.load_pct,
+        }
+
+
+def _pairs(row: str) -> dict[str, str]:
+    """The row of `query-show` as names and values."""
+    return dict(pair.partition("=")[::2] for pair in row.split(":"))
+
+
+def agent_text(user_agent: str | None) -> str:
+    """What a client said of itself, for people: library and version, and the application."""
+    if user_agent is None:
+        return "unknown"
+    try:
+        text = base64.b64decode(user_agent).decode("utf-8", "backslashreplace")
+    except binascii.Error:
+        return "unknown"
+    # format version, library, application
+    parts = text.split(",")
+    return " · ".join(part for part in parts[1:3] if part not in ("", "not-set")) or text
+
+
+def configuration(node: Node) -> list[dict[str, str]]:
+    """All parameters with their values; `default` only where that is another."""
+    network = node.config.network
+    rows = [
+        *_parameters("service", node.config.service.rows(), ServiceConfig().rows()),
+        *_parameters("network", network.rows(), NetworkConfig().rows()),
+    ]
+    for name, config in node.config.namespaces.items():
+        usual = NamespaceConfig(name, storage_engine=StorageConfig(config.storage_engine.engine))
+        rows += _parameters(f"namespace {name}", config.rows(), usual.rows())
+    return rows
+
+
+def _parameters(
+    context: str, rows: list[tuple[str, str]], usual_rows: list[tuple[str, str]]
+) -> Iterator[dict[str, str]]:
+    usual = dict(usual_rows)
+    for name, value in rows:
+        row = {"context": context, "name": name, "value": value}
+        default = usual.get(name, "")
+        yield row if default == value else {**row, "default": default}

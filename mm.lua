@@ -1,0 +1,3 @@
+function add(r,b,n)
+ return 1
+end
