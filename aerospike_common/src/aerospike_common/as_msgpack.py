@@ -52,7 +52,6 @@ __all__ = [
     "MAP_FLAGS",
     "pack",
     "pack_map",
-    "pack_singles",
     "unpack",
     "unpack_prefix",
     "unpack_sound_part",
@@ -104,12 +103,6 @@ def pack(value: Value) -> bytes:
         packed: bytes = packb(value)
     except UnicodeEncodeError:
         packed = packb(value, unicode_errors="surrogateescape")
-    return packed
-
-
-def pack_singles(value: Value) -> bytes:
-    """Like `pack`, but doubles in single precision: 4 bytes, which some writers send."""
-    packed: bytes = packb(value, use_single_float=True, unicode_errors="surrogateescape")
     return packed
 
 

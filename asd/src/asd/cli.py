@@ -42,6 +42,7 @@ examples:
   asd                                         namespace 'test' on 127.0.0.1:3000
   asd --service-port 0                        on any free port; read it from the 'asd ready' line
   asd --namespace test --namespace bar        two namespaces in memory
+  asd --namespace test:ssd:/var/lib/test.dat  one in a file; also kv, ssd_cold, and memory
   asd --config-file aerospike.conf            as the file says
   asd --check-config aerospike.conf           only look whether the file is right
 
@@ -222,14 +223,12 @@ def _port(text: str) -> int:
 def _namespace(text: str) -> NamespaceConfig:
     name, _, rest = text.partition(":")
     engine, _, path = rest.partition(":")
-    if path and engine in ("", "memory"):
-        raise argparse.ArgumentTypeError(f"'{text}': the engine memory takes no path")
     try:
         return NamespaceConfig(
             name,
             nsup_period=DEFAULT_NSUP_PERIOD_S,
             replication_factor=1,
-            storage_engine=StorageConfig(engine or "memory"),
+            storage_engine=StorageConfig(engine or "memory", file=(path,) if path else ()),
         )
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"'{text}': {error}") from None

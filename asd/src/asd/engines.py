@@ -2,11 +2,88 @@
 
 from __future__ import annotations
 
-from asd.config import NamespaceConfig
+import logging
+
+from asd.config import NamespaceConfig, StorageConfig
 from storage.engine import Engine
 from storage.memory import MemoryEngine
 
+log = logging.getLogger("asd.engines")
 
-def make_engine(config: NamespaceConfig) -> Engine:
+_WRITE_BLOCK = 8 << 20
+
+
+def make_engine(namespace: NamespaceConfig) -> Engine:
     """The engine, not yet open."""
-    return MemoryEngine(config.storage_engine.data_size or None)
+    # Engines are imported when they are wanted: their libraries cost a start tens of milliseconds.
+    config = namespace.storage_engine
+    if config.engine == "memory" and not config.file:
+        return MemoryEngine(config.data_size or None, defrag_lwm_pct=config.defrag_lwm_pct)
+    if config.engine == "memory":
+        from storage.mapped import MappedMemoryEngine
+
+        return MappedMemoryEngine(
+            config.file[0], config.data_size or None, defrag_lwm_pct=config.defrag_lwm_pct
+        )
+    if config.engine == "kv":
+        from storage.kv import KvEngine
+
+        return KvEngine(
+            config.file[0], size=config.filesize or None, commit=config.commit_to_device
+        )
+    if config.engine == "ssd_cold":
+        from storage.cold import ColdEngine
+
+        return ColdEngine(
+            config.file[0],
+            size=config.filesize or None,
+            commit=config.commit_to_device,
+            level=config.compression_level or 9,
+            progress=ColdStart(namespace.name).tell,
+        )
+    from storage.ssd import SsdEngine
+
+    return SsdEngine(
+        [*config.device, *config.file],
+        size=config.filesize or None,
+        block_size=_WRITE_BLOCK,
+        commit=config.commit_to_device,
+        compression=config.compression,
+        compression_level=_compression_level(config),
+        cache_bytes=config.post_write_cache,
+        defrag_lwm_pct=config.defrag_lwm_pct,
+        progress=ColdStart(namespace.name).tell,
+    )
+
+
+def apply_storage(engine: Engine, namespace: NamespaceConfig) -> None:
+    """Let a running engine take up the dynamic parameters."""
+    config = namespace.storage_engine
+    if config.engine in ("device", "ssd"):
+        from storage.ssd import SsdEngine
+
+        assert isinstance(engine, SsdEngine)
+        engine.set_defrag_lwm_pct(config.defrag_lwm_pct)
+        engine.set_compression(config.compression, _compression_level(config))
+
+
+def _compression_level(config: StorageConfig) -> int:
+    """What the coder's level is: lz4 has an acceleration instead."""
+    if config.compression == "lz4":
+        return config.compression_acceleration
+    return config.compression_level
+
+
+class ColdStart:
+    """Logs how the scan of a namespace's devices goes on, every tenth of it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._tenths = 0
+
+    def tell(self, done: int, total: int, records: int) -> None:
+        """So many of so many blocks are read, so many records found."""
+        tenths = 10 * done // total
+        if tenths > self._tenths:
+            self._tenths = tenths
+            log.info("{%s} cold start: %d %%, %d records", self._name, 10 * tenths, records)

@@ -15,15 +15,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from aerospike_common.wire.codes import FieldType, Info1, Info2, OpType, ParticleType, ResultCode
+from aerospike_common.wire.codes import FieldType, Info1, Info2, ResultCode
 from aerospike_common.wire.message import Message, parse_message, reply_frame
 from asd.batch.row_plans import RowPlans
-from asd.namespace import TTL_KEEP, Namespace
-from asd.sindex.one_bin import one_bin
-from asd.transactions.operate import is_bin_name
-from storage.engine import Overwrites, Record
+from asd.namespace import Namespace
+from asd.one_bin_write import HEADS_CAPACITY, OP_SIZE, BinHead, OneBinWrite
 
 if TYPE_CHECKING:
     from asd.node import Node
@@ -40,17 +38,11 @@ CAPACITY = 4096
 MAX_FRAME = 4096
 """Bytes of the largest request that has a plan: large ones come in too many sizes."""
 
-HEADS_CAPACITY = 4096
-"""Op heads kept by one write plan."""
 
 _GET_ALL: Final = Info1.READ | Info1.GET_ALL
 _FIELDS: Final = [FieldType.NAMESPACE, FieldType.SET, FieldType.DIGEST]
-_FIXED_SIZE: Final = (ParticleType.INTEGER, ParticleType.DOUBLE)
-_PLAIN: Final = (*_FIXED_SIZE, ParticleType.STRING, ParticleType.BLOB)
 
 _NOT_FOUND: Final = reply_frame(ResultCode.NOT_FOUND)
-_ONE_BIN: Final = b"\x00\x01"
-"""The count that the payload of a record with one bin begins with."""
 _START: Final = b"\x02\x03\x00\x00"
 _HEADER_OK: Final = b"\x16\x00\x00\x00\x00\x00"
 # frame start, body size, message header to the result code, generation, void-time, then the timeout
@@ -58,7 +50,6 @@ _HEADER_OK: Final = b"\x16\x00\x00\x00\x00\x00"
 _reply_with_bins: Final = struct.Struct(">4sI6sII6x").pack
 _EMPTY_OK: Final = _START + b"\x00\x00\x00\x16" + _HEADER_OK
 _reply_without_bins: Final = struct.Struct(">14sII8x").pack
-_op_head: Final = struct.Struct(">IBBBB").unpack_from
 
 
 def head_size(data: bytes, offset: int) -> int:
@@ -161,48 +152,36 @@ class Plans:
 
         `rest` is the size of digest and op together.
         """
-        if ttl == TTL_KEEP or namespace.void_time(ttl, set_name, None, 0):
+        writes = OneBinWrite.of(namespace, set_name, ttl)
+        if writes is None or 0 < namespace.config.max_record_size < 2 * MAX_FRAME:
             return None
-        if namespace.engine.acknowledges_sync or namespace.limits_writes(set_name):
-            return None
-        indexed = one_bin(namespace.engine.index, namespace.indexes, set_name)
-        if indexed is None:
-            return None
-        engine = namespace.engine
-        get, put = engine.get, engine.put
-        overwrite: _Overwrite = _never_overwrites
-        watched = bool(namespace.indexes.watching(set_name))
-        if isinstance(engine, Overwrites) and not watched:  # an index needs to know the old value
-            overwrite = engine.overwrite
+        overwrite, put, set_id = writes.overwrite, writes.put, writes.set_id
         now_ms = namespace.clock.epoch_ms
         counters = namespace.statistics.client
         latency = namespace.write_latency
         measured = self._node.measured
-        set_id = namespace.intern_set(set_name)
-        if 0 < namespace.config.max_record_size < 2 * MAX_FRAME:
-            return None
-        heads: dict[bytes, _OpHead] = {}
+        heads: dict[bytes, BinHead] = {}
 
         def plan(data: bytes, digest: int) -> bytes | None:
             op = digest + 20
-            value = op + 8 + data[op + 7]
+            value = op + OP_SIZE + data[op + OP_SIZE - 1]
             head = heads.get(data[op:value])
             if head is None:
-                head = _OpHead.parse(data[op:value], rest - 20)
-                if head is None or len(heads) >= HEADS_CAPACITY:
+                head = BinHead.parse(data[op:value])
+                if head is None or value - digest + head.value_size != rest:
                     return None
+                if len(heads) >= HEADS_CAPACITY:
+                    heads.clear()
                 heads[data[op:value]] = head
             key = data[digest:op]
-            payload = head.start + data[value : digest + rest]
-            generation = overwrite(key, now_ms(), set_id, head.start, payload)
+            start = head.start
+            payload = start + data[value : digest + rest]
+            now = now_ms()
+            generation = overwrite(key, now, set_id, start, payload)
             if not generation:
-                record = get(key)
-                generation = head.next_generation(record, set_id)
+                generation = put(key, now, head, payload)
                 if not generation:
                     return None
-                put(key, generation, 0, now_ms(), set_id, 0, payload)
-                if watched:
-                    indexed.written(key, record and record[5], payload, len(head.start))
             counters.write_success += 1
             if not latency.pending:
                 measured.append(latency)
@@ -210,47 +189,3 @@ class Plans:
             return _reply_without_bins(_EMPTY_OK, generation, 0)
 
         return plan
-
-
-_Overwrite: TypeAlias = Callable[[bytes, int, int, bytes, bytes], int]
-"""`storage.engine.Overwrites.overwrite`."""
-
-
-def _never_overwrites(*_: object) -> int:
-    """For engines without a short cut."""
-    return 0
-
-
-class _OpHead(NamedTuple):
-    """The unchanging part of the write of one plain bin."""
-
-    start: bytes
-    """What the payload of a record with just this bin begins with: count, op header, name."""
-    name: bytes
-    """The bin's name behind its length byte, as `start` ends."""
-
-    def next_generation(self, record: Record | None, set_id: int) -> int:
-        """The generation the write makes; 0 when the record has more than just this bin to it."""
-        if record is None:
-            return 1
-        generation, void_time, _, record_set, flags, payload = record
-        if flags or void_time or record_set != set_id:
-            return 0
-        if payload[:2] != _ONE_BIN or payload[9 : len(self.start)] != self.name:
-            return 0
-        return generation % 65535 + 1
-
-    @classmethod
-    def parse(cls, head: bytes, op_size: int) -> _OpHead | None:
-        """From the header and name of an op of so many bytes; None for ops that have no plan."""
-        size, op_type, kind, flags, name_size = _op_head(head)
-        if op_type != OpType.WRITE or flags or kind not in _PLAIN:
-            return None
-        if len(head) != 8 + name_size or size + 4 != op_size:
-            return None
-        if kind in _FIXED_SIZE and size != 12 + name_size:
-            return None
-        if not is_bin_name(head[8:]):
-            return None
-        start = _ONE_BIN + head[:4] + bytes((OpType.READ,)) + head[5:]
-        return cls(start, start[9:])

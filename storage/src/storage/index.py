@@ -127,6 +127,11 @@ class PrimaryIndex:
         self.sets = {}
         self.tombstones = 0
 
+    def become(self, other: PrimaryIndex) -> None:
+        """Take over all that another index holds; `other` is not used any more. O(1)."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(other, name))
+
     def __len__(self) -> int:
         """Entries, tombstones included. O(4096)."""
         return sum(self._counts)

@@ -188,7 +188,7 @@ class KvEngine:
         self.set_names = unpack_names(self._store.get(NAMES_KEY) or b"")[1]
         self.started_warm = self._warm()
         if not self.started_warm:
-            self.index = PrimaryIndex()
+            self.index.clear()
             for digest, value in self._store.items():
                 if len(digest) == DIGEST_SIZE:
                     generation, set_id, void_time, flags, updated = _meta(value)
@@ -210,7 +210,7 @@ class KvEngine:
                 file.close()
         finally:
             self._store.close()
-            self.index = PrimaryIndex()
+            self.index.clear()
             self._forget()
 
     def backup(self, path: str) -> None:
@@ -364,7 +364,7 @@ class KvEngine:
             file.close()
         self._disk.remove(self._index_path)
         if loaded is not None:
-            self.index = loaded[0]
+            self.index.become(loaded[0])
         return loaded is not None
 
     def _check(self) -> None:

@@ -133,7 +133,7 @@ class MappedMemoryEngine(MemoryEngine):
         used = array("I", state[_STATE.size : names_at])
         if block_size != self._block_size or device.size() < PAGE + blocks * block_size:
             return False
-        self.index = index
+        self.index.become(index)
         self.set_names = unpack_names(state[names_at:])[1]
         self._blocks = WriteBlocks.restored(block_size, self._defrag_lwm_pct, used)
         self._data = device.map(PAGE, device.size() - PAGE, shared=True)

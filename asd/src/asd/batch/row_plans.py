@@ -9,16 +9,16 @@ commands they hold what was true when they were made, and are forgotten together
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import chain
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from aerospike_common.wire.codes import FieldType, Info1, Info2, OpType, ParticleType, ResultCode
 from aerospike_common.wire.message import Message, encode_op
 from asd.batch.rows import FLAGS_AT, REPEAT, REPEAT_SIZE, row_key
-from asd.namespace import TTL_KEEP, Namespace
-from asd.sindex.one_bin import OneBin, one_bin
-from storage.engine import NotResident, OutOfSpace, Overwrites
+from asd.namespace import Namespace
+from asd.one_bin_write import HEADS_CAPACITY, ONE_BIN, OP_SIZE, BinHead, OneBinWrite
+from storage.engine import NotResident, OutOfSpace
 
 if TYPE_CHECKING:
     from asd.node import Node
@@ -29,24 +29,12 @@ last of them that did not repeat."""
 
 _GET_ALL: Final = Info1.READ | Info1.GET_ALL
 _FIELDS: Final = [FieldType.NAMESPACE, FieldType.SET]
-_FIXED_SIZE: Final = (ParticleType.INTEGER, ParticleType.DOUBLE)
-_PLAIN: Final = (*_FIXED_SIZE, ParticleType.STRING, ParticleType.BLOB)
-
 CAPACITY: Final = 1024
 """Plans kept; a cache that is full starts afresh."""
-
-OP_HEADS_CAPACITY: Final = 4096
-"""Op heads kept by one write plan."""
 
 LONGEST_PAYLOAD: Final = 16 << 10
 """Bytes; longer records take the general way: many at once would be too much for a slice."""
 
-OP_SIZE: Final = 8
-"""Bytes of an op before the bin name; the last of them is the name's length."""
-_NAME_AT: Final = 9
-"""Where the first bin's name, with its length before it, is in a payload."""
-_ONE_BIN: Final = b"\x00\x01"
-"""The count that the payload of a record with one bin begins with."""
 _REPEATS: Final = bytes((REPEAT,))
 _HEADER_OK: Final = bytes((22, 0, 0, 0, 0, ResultCode.OK))
 _HEADER_NOT_FOUND: Final = bytes((22, 0, 0, 0, 0, ResultCode.NOT_FOUND))
@@ -109,7 +97,7 @@ class RowPlans:
         if message.info1 == _GET_ALL and not info2 and not message.ops:
             return self._get_all(head, namespace, set_id, message)
         if info2 == Info2.WRITE and not message.info1 and len(message.ops) == 1:
-            return self._put_one(head, namespace, set_id, message)
+            return self._put_one(head, namespace, message)
         return None
 
     def _get_all(
@@ -120,18 +108,13 @@ class RowPlans:
             return None
         return GetAllRows(self._node, namespace, set_id if set_name else None, head)
 
-    def _put_one(
-        self, head: bytes, namespace: Namespace, set_id: int, message: Message
-    ) -> RowPlan | None:
-        ttl, set_name = message.record_ttl, message.fields[FieldType.SET]
-        if ttl == TTL_KEEP or namespace.void_time(ttl, set_name, None, 0):
-            return None
-        if namespace.engine.acknowledges_sync or namespace.limits_writes(set_name):
-            return None
-        if one_bin(namespace.engine.index, namespace.indexes, set_name) is None:
+    def _put_one(self, head: bytes, namespace: Namespace, message: Message) -> RowPlan | None:
+        set_name = message.fields[FieldType.SET]
+        writes = OneBinWrite.of(namespace, set_name, message.record_ttl)
+        if writes is None:
             return None
         echoes = bool(message.info2 & Info2.RESPOND_ALL_OPS)
-        return PutOneRows(self._node, namespace, set_id, head, echoes)
+        return PutOneRows(self._node, namespace, writes, head, echoes)
 
 
 class GetAllRows:
@@ -195,80 +178,52 @@ class GetAllRows:
         return replies
 
 
-def _never_overwrites(*_: object) -> int:
-    """For engines without a short cut."""
-    return 0
-
-
-class _OpHead(NamedTuple):
-    """What is the same from row to row in the write of one plain bin."""
-
-    start: bytes
-    """What the payload of a record with just this bin begins with: count, op header, name."""
-    value_size: int
-    name: bytes
-    """The bin's name behind its length byte, as `start` ends."""
-    echo: bytes
-    """The count of ops in the reply, and the ops."""
-
-
 class PutOneRows:
     """Rows that write one plain bin over a record that has just this bin, or over none."""
 
     __slots__ = (
         "_echoes",
         "_head",
-        "_indexed",
         "_longest",
         "_namespace",
         "_node",
         "_op_heads",
-        "_overwrite",
-        "_set_id",
+        "_writes",
     )
 
     def __init__(
-        self, node: Node, namespace: Namespace, set_id: int, head: bytes, echoes: bool
+        self, node: Node, namespace: Namespace, writes: OneBinWrite, head: bytes, echoes: bool
     ) -> None:
         """`echoes`: the reply has an op, without value, for the op of the row."""
-        set_name, engine = namespace.set_names[set_id], namespace.engine
         self._node = node
         self._namespace = namespace
-        self._set_id = set_id
+        self._writes = writes
         self._head = head
         self._echoes = echoes
         self._longest = min(LONGEST_PAYLOAD, namespace.config.max_record_size or 1 << 30) - 256
-        self._op_heads: dict[bytes, _OpHead] = {}
-        self._indexed: OneBin | None = None
-        self._overwrite: Callable[[bytes, int, int, bytes, bytes], int] = _never_overwrites
-        if namespace.indexes.watching(set_name):
-            self._indexed = one_bin(engine.index, namespace.indexes, set_name)
-        elif isinstance(engine, Overwrites):  # an index needs to know the old value
-            self._overwrite = engine.overwrite
+        self._op_heads: dict[bytes, tuple[BinHead, bytes]] = {}
+        """Op header and name to what they mean, and to what the reply echoes."""
 
     def learn(self, row: bytes, message: Message) -> None:
         """Know the row's op (its header and bin name) from now on, if it writes a plain value."""
         op = message.ops[0]
         at = len(self._head)
-        head = row[at : at + OP_SIZE + len(op.name)]
-        if op.type != OpType.WRITE or op.particle_type not in _PLAIN or head[6]:
+        wire = row[at : at + OP_SIZE + len(op.name)]
+        head = BinHead.parse(wire)
+        if head is None or head.value_size > self._longest:
             return
-        size = len(op.value)
-        if (op.particle_type in _FIXED_SIZE and size != 8) or size > self._longest:
-            return
-        start = _ONE_BIN + head[:4] + bytes((OpType.READ,)) + head[5:]
         echo = b"\0\0"
         if self._echoes:
-            echo = _ONE_BIN + encode_op(OpType.WRITE, ParticleType.NULL, op.name)
-        if len(self._op_heads) >= OP_HEADS_CAPACITY:
+            echo = ONE_BIN + encode_op(OpType.WRITE, ParticleType.NULL, op.name)
+        if len(self._op_heads) >= HEADS_CAPACITY:
             self._op_heads.clear()
-        self._op_heads[head] = _OpHead(start, size, start[_NAME_AT:], echo)
+        self._op_heads[wire] = head, echo
 
     def answer(self, data: bytes, offset: int, limit: int) -> Answered:
         """Rows with this head and a known op, over records of one bin in the set that never
         expire."""
-        head, op_heads, overwrite = self._head, self._op_heads, self._overwrite
-        set_id, now_ms = self._set_id, self._namespace.clock.epoch_ms()
+        head, op_heads, overwrite = self._head, self._op_heads, self._writes.overwrite
+        set_id, now_ms = self._writes.set_id, self._namespace.clock.epoch_ms()
         head_size, size = len(head), len(data)
         replies: list[bytes] = []
         row_at = offset
@@ -280,15 +235,15 @@ class PutOneRows:
             known = op_heads.get(data[op:value])
             if known is None:
                 break
-            start, value_size, _, echo = known
-            end = value + value_size
+            bin_head, echo = known
+            end = value + bin_head.value_size
             if end > size:
                 break
             index, digest = row_key(data, offset)
-            payload = start + data[value:end]
-            generation = overwrite(digest, now_ms, set_id, start, payload)
+            payload = bin_head.start + data[value:end]
+            generation = overwrite(digest, now_ms, set_id, bin_head.start, payload)
             if not generation:
-                generation = self._put(digest, now_ms, known, payload)
+                generation = self._put(digest, now_ms, bin_head, payload)
                 if not generation:
                     break
             replies.append(_reply(_HEADER_OK, generation, 0, index) + echo)
@@ -297,22 +252,8 @@ class PutOneRows:
         self._node.measure(self._namespace.batch_sub_write_latency, len(replies))
         return replies, offset, row_at
 
-    def _put(self, digest: bytes, now_ms: int, head: _OpHead, payload: bytes) -> int:
-        """Write a record that is new or has just this bin; its generation, 0 when it is not so."""
-        engine = self._namespace.engine
+    def _put(self, digest: bytes, now_ms: int, head: BinHead, payload: bytes) -> int:
         try:
-            record = engine.get(digest)
-            generation = 1
-            if record is not None:
-                generation, void_time, _, record_set, flags, old = record
-                if flags or void_time or record_set != self._set_id:
-                    return 0
-                if old[:2] != _ONE_BIN or old[_NAME_AT : len(head.start)] != head.name:
-                    return 0
-                generation = generation % 65535 + 1
-            engine.put(digest, generation, 0, now_ms, self._set_id, 0, payload)
-        except (NotResident, OutOfSpace):
+            return self._writes.put(digest, now_ms, head, payload)
+        except (NotResident, OutOfSpace):  # the general way waits, or says what is wrong
             return 0
-        if self._indexed is not None:
-            self._indexed.written(digest, record and record[5], payload, len(head.start))
-        return generation

@@ -25,13 +25,13 @@ TEN_YEARS: Final = 3600 * 24 * 365 * 10
 MEMORY_STRIPES: Final = 8
 """Stripes `get-config` reports of a memory store; tools count on them."""
 
-ENGINES: Final = ("memory",)
-"""The storage engines of this server."""
+ENGINES: Final = ("memory", "device", "ssd", "kv", "ssd_cold")
+"""The storage engines of this server; `ssd` is another word for `device`."""
 
+_PLACES: Final = ("device", "file")
 _MIB: Final = 1 << 20
 _GIB: Final = 1 << 30
 _NO_XDR: Final = "this server ships no records to other data centres"
-_NO_DEVICE: Final = "this server has no engine on devices"
 _NO_RACKS: Final = "this server knows no racks"
 
 
@@ -90,14 +90,12 @@ class StorageConfig(Section):
 
     engine: str = field(default="memory")
     device: tuple[str, ...] = texts(
-        refused=_NO_DEVICE, shown=False, help="Block devices to use; may be repeated."
+        works=True, shown=False, help="Block devices to use; may be repeated."
     )
-    file: tuple[str, ...] = texts(
-        refused=_NO_DEVICE, shown=False, help="Files to use; may be repeated."
-    )
+    file: tuple[str, ...] = texts(works=True, shown=False, help="Files to use; may be repeated.")
     commit_to_device: bool = flag(
         enterprise=True,
-        refused=_NO_DEVICE,
+        works=True,
         help="Acknowledge a write only when it is on the medium.",
     )
     compression: str = choice(
@@ -106,20 +104,21 @@ class StorageConfig(Section):
         "snappy",
         "zstd",
         dynamic=True,
+        works=True,
         enterprise=True,
         help="Compress records at rest.",
     )
     compression_acceleration: int = integer(
-        0, 0, 65537, dynamic=True, enterprise=True, help="Speed over size, lz4."
+        0, 0, 65537, dynamic=True, works=True, enterprise=True, help="Speed over size, lz4."
     )
     compression_level: int = integer(
-        0, 0, 9, dynamic=True, enterprise=True, help="Size over speed, zstd."
+        0, 0, 9, dynamic=True, works=True, enterprise=True, help="Size over speed, zstd."
     )
     data_size: int = size(
         0, 0, 256 << 40, works=True, help="Memory for records; 0 = as much as there is."
     )
     defrag_lwm_pct: int = integer(
-        50, 1, 99, dynamic=True, help="Blocks filled less than this are rewritten."
+        50, 1, 99, dynamic=True, works=True, help="Blocks filled less than this are rewritten."
     )
     defrag_queue_min: int = integer(
         0, dynamic=True, help="Blocks that wait before defragmentation begins."
@@ -153,7 +152,9 @@ class StorageConfig(Section):
     evict_used_pct: int = integer(
         0, 0, 100, dynamic=True, help="Data use from which records are evicted; 0 = never."
     )
-    filesize: int = size(0, 0, 2 << 40, help="Size of each file.")
+    filesize: int = size(
+        0, 0, 2 << 40, works=True, help="Size of each file; 0 = as the disk allows."
+    )
     flush_max_ms: int = integer(
         1000, 0, 1000, dynamic=True, help="Longest time a partly filled block waits."
     )
@@ -169,6 +170,14 @@ class StorageConfig(Section):
     stop_writes_used_pct: int = integer(
         70, 0, 100, dynamic=True, help="Data use from which writes are refused."
     )
+    post_write_cache: int = size(
+        64 * _MIB,
+        0,
+        64 * _GIB,
+        works=True,
+        shown=False,
+        help="Blocks kept in memory after they were written, of each file.",
+    )
     tomb_raider_sleep: int = integer(
         1000, dynamic=True, enterprise=True, help="Microseconds between blocks read for tombstones."
     )
@@ -178,10 +187,35 @@ class StorageConfig(Section):
         if value not in ENGINES:
             raise ValueError(no_such_engine(value))
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The devices and files, in that order."""
+        return self.device + self.file
+
+    def conflict(self) -> str:
+        """Each engine needs its number of places; no engine has snappy."""
+        if self.compression == "snappy":
+            return "compression snappy is not in this server: none, lz4 or zstd"
+        if self.compression != "none" and self.engine in ("memory", "kv"):
+            return f"the engine {self.engine} does not compress"
+        places = len(self.paths)
+        if self.engine == "memory" and (places > 1 or self.device):
+            return "the engine memory takes at most one file, and no device"
+        if self.engine in ("kv", "ssd_cold") and (places != 1 or self.device):
+            return f"the engine {self.engine} needs one file"
+        if self.engine in ("device", "ssd") and not places:
+            return f"the engine {self.engine} needs at least one file or device"
+        return ""
+
     def rows(self, prefix: str = "") -> list[tuple[str, str]]:
-        """(name, text): the engine, its stripes, its parameters."""
-        stripes = [(f"{prefix}.stripe[{i}]", f"stripe-{i}") for i in range(MEMORY_STRIPES)]
-        return [(prefix, self.engine), *stripes, *super().rows(prefix + ".")]
+        """(name, text): the engine, its stripes or places, its parameters."""
+        if self.engine == "memory":
+            places = [(f"{prefix}.stripe[{i}]", f"stripe-{i}") for i in range(MEMORY_STRIPES)]
+        else:
+            places = [(f"{prefix}.device[{i}]", path) for i, path in enumerate(self.device)]
+            places += [(f"{prefix}.file[{i}]", path) for i, path in enumerate(self.file)]
+        own = [row for row in super().rows(prefix + ".") if row[0].split(".")[-1] not in _PLACES]
+        return [(prefix, self.engine), *places, *own]
 
 
 @define(on_setattr=setters.frozen)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from asd.namespace import Namespace
     from asd.node import Node
 
+SHOWN_BUCKETS: Final = 28
+"""Buckets of a latency histogram that are shown: in milliseconds, those up to two minutes."""
+
 MAX_SETS: Final = 200
 """Sets listed of each namespace, the largest first."""
 
@@ -49,8 +52,8 @@ def status(node: Node, history: History) -> dict[str, Any]:
             {
                 "name": histogram.name,
                 "count": sum(histogram.counts),
-                "bounds_ms": histogram.bounds_ms(),
-                "recent": history.recent(histogram),
+                "bounds_ms": histogram.bounds_ms()[:SHOWN_BUCKETS],
+                "recent": history.recent(histogram)[:SHOWN_BUCKETS],
             }
             for histogram in node.histograms()
         ],

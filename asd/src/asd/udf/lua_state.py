@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from attrs import frozen
-from lupa.lua54 import LuaError, LuaRuntime
+from lupa.lua54 import LuaError, LuaRuntime  # type: ignore[import-untyped]
 
 from aerospike_common.as_logger import AsLogger, AsLogLevel
 from asd.bins.expressions.record import record_size
@@ -29,7 +29,7 @@ MAX_INSTRUCTIONS: Final = 100_000_000
 
 MAX_LOG_TEXT: Final = 1024
 
-PARTS: Final = ("sandbox", "values", "bytes", "wire", "record", "stream", "entry")
+PARTS: Final = ("sandbox", "patterns", "values", "bytes", "wire", "record", "stream", "entry")
 
 log = AsLogger(logging.getLogger("asd.udf"))
 

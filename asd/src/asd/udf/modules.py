@@ -94,9 +94,7 @@ class UdfModules:
             text = str(error)
             place = re.match(re.escape(name + EXTENSION) + r":(\d+): ", text)
             line = int(place[1]) if place else 0
-            raise AsModuleError(
-                file_name, line, text[place.end() :] if place else text
-            ) from error
+            raise AsModuleError(file_name, line, text[place.end() :] if place else text) from error
 
     def _source(self, module: str) -> bytes | None:
         return self._sources.get(module + EXTENSION)

@@ -205,9 +205,7 @@ def _write(
         namespace.statistics.deleted_last_bin += 1
         return _remove(target, counters)
     old_void_time = record[1] if record and not removed else None
-    void_time = namespace.void_time(
-        ttl if new_ttl < 0 else new_ttl, set_name, old_void_time, now_s
-    )
+    void_time = namespace.void_time(ttl if new_ttl < 0 else new_ttl, set_name, old_void_time, now_s)
     if record and not removed:
         key = stored_key(record[5], record[4]) or key
     if drop_key:

@@ -101,8 +101,7 @@ class SsdEngine:
         self.debt = 0
         self.least_debt = min(defrag.LEAST_DEBT, block_size)
         self.moved = 0
-        self._coder: Coder = Compression(compression, compression_level)
-        self._encodes = compression != "none"
+        self.set_compression(compression, compression_level)
         self._read_blocking = read_blocking
         self._progress = progress
         self._mutex = new_mutex()
@@ -148,7 +147,18 @@ class SsdEngine:
         for device in self.logs:
             device.device.close()
         self.logs = []
-        self.index = PrimaryIndex()
+        self.index.clear()
+
+    def set_defrag_lwm_pct(self, percent: int) -> None:
+        """Empty blocks used less than this from now on."""
+        self.geometry = self.geometry._replace(defrag_lwm_pct=percent)
+        for device in self.logs:
+            device.set_defrag_lwm_pct(percent)
+
+    def set_compression(self, name: str, level: int) -> None:
+        """Write payloads like this from now on."""
+        self._coder: Coder = Compression(name, level)
+        self._encodes = name != "none"
 
     def make_log(self, device: Device, header: DeviceHeader) -> DeviceLog:
         """The log on a device of this store."""

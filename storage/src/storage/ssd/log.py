@@ -96,9 +96,13 @@ class DeviceLog:
         self._max_blocks = None if max_bytes is None else (max_bytes - header.data_start) // size
         self._make_free = make_free
         self.room_end = size - END_SIZE
-        self._sparse_below = size * defrag_lwm_pct // 100
         self._sequence = header.opens << 32
+        self.set_defrag_lwm_pct(defrag_lwm_pct)
         self.reset(max(0, device.size() - header.data_start) // size)
+
+    def set_defrag_lwm_pct(self, percent: int) -> None:
+        """Blocks used less than this are sparse; seen when something in them is released."""
+        self._sparse_below = self.header.block_size * percent // 100
 
     def reset(self, blocks: int) -> None:
         """As a device of so many blocks that hold nothing."""

@@ -177,7 +177,7 @@ def _warm(engine: SsdEngine) -> bool:
         device.free = deque([*rows[2], *range(blocks, len(device.used))])
         device.used_bytes = sum(rows[0])
         device.find_sparse()
-    engine.index = index
+    engine.index.become(index)
     engine.stamp = stamp
     return True
 
@@ -187,7 +187,8 @@ def _warm(engine: SsdEngine) -> bool:
 
 def _cold(engine: SsdEngine, progress: Progress | None) -> None:
     """Read every block and keep the newest copy of each record."""
-    index = engine.index = PrimaryIndex()
+    index = engine.index
+    index.clear()
     stamps = array("Q", [0])
     total = sum(len(device.used) for device in engine.logs)
     done = 0

@@ -89,11 +89,7 @@ def check_write(kind: int, data: bytes) -> bytes:
         value = msgpack.unpack(data)
         if type(value) is not (list if kind == ParticleType.LIST else dict):
             refuse(ResultCode.SERVER_ERROR, "particle type and value differ")
-        stored = msgpack.normalise_for_storage(value)
-        packed = msgpack.pack(stored)
-        if packed != data and msgpack.pack_singles(stored) == data:
-            return data  # single precision stays as it came until the value is changed
-        return packed
+        return msgpack.pack(msgpack.normalise_for_storage(value))
     except MessageError as error:
         refuse(ResultCode.SERVER_ERROR, str(error))
 

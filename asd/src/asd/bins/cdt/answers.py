@@ -41,7 +41,6 @@ INVERTED: Final = 0x10000
 
 _LISTS: Final = (By.KEY_LIST, By.VALUE_LIST)
 _BY_INDEX: Final = (By.INDEX, By.KEY)
-_BY_ITEMS: Final = (By.RANK, By.VALUE_LIST)
 _POSITIONAL: Final = (By.INDEX, By.RANK)
 _MAP_FLAGS: Final[Mapping[int, int]] = MappingProxyType(
     {
@@ -154,17 +153,23 @@ def _map(container: Container, chosen: Selection, kind: ReturnType) -> Value:
 def _index(container: Container, chosen: Selection, kind: ReturnType) -> Value:
     reverse = kind is ReturnType.REVERSE_INDEX
     in_items = chosen.by is By.VALUE_LIST and container.ordered and not chosen.inverted
-    complete = chosen.inverted and chosen.by not in _BY_ITEMS and _is_everything(container, chosen)
-    if type(container) is ListValue and not container.ordered:
-        complete = False
-    if chosen.by in _BY_INDEX or in_items or complete:
+    if chosen.by in _BY_INDEX or in_items or _is_complete_rest(container, chosen):
         return _places(container, chosen, reverse)
     positions = chosen.positions
-    if chosen.by is By.KEY_LIST:
+    if chosen.listed:
         positions = chosen.listed
     elif chosen.by is not By.RANK or type(container) is ListValue:
         positions = sorted(positions)
     return _numbers(container, chosen, positions, reverse)
+
+
+def _is_complete_rest(container: Container, chosen: Selection) -> bool:
+    """Whether the indexes asked for are all there are, in one range, since nothing was excluded."""
+    if not chosen.inverted or not _is_everything(container, chosen):
+        return False
+    if type(container) is ListValue:
+        return container.ordered and chosen.by is not By.RANK
+    return chosen.by not in (By.RANK, By.VALUE_LIST)
 
 
 def _rank(container: Container, chosen: Selection, kind: ReturnType) -> Value:
@@ -183,7 +188,7 @@ def _rank(container: Container, chosen: Selection, kind: ReturnType) -> Value:
     elif chosen.wanted:
         found = ranks_by_item(container.values, chosen.wanted)
     else:
-        found = list(chosen.positions)
+        found = list(chosen.listed)
     return _numbers(container, chosen, found, reverse)
 
 

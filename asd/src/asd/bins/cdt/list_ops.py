@@ -123,11 +123,11 @@ def _need_unordered(target: ListValue) -> None:
 
 def _add(target: ListValue, items: list[Value], at: int, flags: int) -> int:
     """Add `items` at a position; write flags may thin them out, deny them or make that an error."""
+    if at > MAX_INDEX:
+        not_applicable("index beyond any list")
     try:
         if flags & INSERT_BOUNDED and at > len(target.values):
             raise _Denied(ResultCode.OP_NOT_APPLICABLE)
-        if at >= MAX_INDEX:
-            not_applicable("index beyond any list")
         if flags & ADD_UNIQUE:
             items = _unique_items(target, items, flags)
     except _Denied as denied:

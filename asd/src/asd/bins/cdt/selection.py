@@ -44,8 +44,10 @@ class Selection(NamedTuple):
     `positions`  storage positions in the order in which values are answered,
     `start`      first index (by INDEX) or first rank (by RANK, VALUE) of the range,
     `single`     the answer is a scalar; `positions` then holds one element or none,
-    `listed`     by KEY_LIST: positions in the order of the list asked for, repeats included,
-    `wanted`     by VALUE_LIST where storage order is not value order: the values asked for,
+    `listed`     by KEY_LIST and VALUE_LIST: positions in the order of the list asked for, repeats
+                 included, for answers about indexes and ranks,
+    `wanted`     by VALUE_LIST, instead of it, where storage order is not value order: the values
+                 asked for,
     `pieces`     of a complement: the ranges of indexes or ranks before and behind the rest;
                  by VALUE_LIST in an ordered list: the range of each wanted value,
     `inverted`   whether this is a complement.
@@ -196,7 +198,8 @@ def by_value_list(container: Container, wanted: Value) -> Selection:
         return Selection(By.VALUE_LIST, positions_of_any(values, items), wanted=items)
     ranges = [range(lower_bound(values, item), upper_bound(values, item)) for item in items]
     listed = [at for found in ranges for at in found]
-    return Selection(By.VALUE_LIST, listed, pieces=ranges)
+    positions = listed if container.ordered else sorted(set(listed))
+    return Selection(By.VALUE_LIST, positions, listed=listed, pieces=ranges)
 
 
 def _list(wanted: Value) -> list[Value]:

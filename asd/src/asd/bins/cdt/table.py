@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from aerospike_common.as_msgpack import Value
 from aerospike_common.wire.codes import ResultCode
 from asd.bins.cdt.answers import asks_for_range, resolve
-from asd.bins.cdt.containers import Container, bad_argument, not_applicable, storable
-from asd.bins.cdt.selection import Selection, by_key_list, by_value_list
+from asd.bins.cdt.containers import Container, ListValue, bad_argument, not_applicable, storable
+from asd.bins.cdt.selection import Selection, by_value_list
 
 Handler: TypeAlias = Callable[..., Value]
 """(container, *arguments) -> result, None for no result. A modify changes the container."""
@@ -98,12 +98,11 @@ def _choose(
     return_type: int,
     args: Sequence[Value],
 ) -> Selection:
-    if selector in _BY_LIST and asks_for_range(return_type):
-        not_applicable("what a list names is no range")
+    in_list = type(container) is ListValue and selector is by_value_list
+    if in_list and asks_for_range(return_type):
+        # Looked at before the values asked for, which may be no list at all.
+        not_applicable("what values a list holds is no range")
     return selector(container, *args)
-
-
-_BY_LIST: Final = (by_value_list, by_key_list)
 
 
 def remover(

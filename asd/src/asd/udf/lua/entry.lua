@@ -4,14 +4,18 @@ local lib = ...
 
 local env = lib.env
 local raw_pcall, raw_type, unpack, error = pcall, type, table.unpack, error
+local gsub = lib.gsub
 local arguments, to_particle, new_record = lib.arguments, lib.to_particle, lib.new_record
 local effects, start = lib.effects, lib.start
 
 local entry = { env = env, expired = lib.expired, start = start }
 
--- The text of a failure: only strings are passed on.
+-- The text of a failure: only strings are passed on, and no places in our own sources.
 local function failure(message)
-  return raw_type(message) == "string" and message or "result value type unexpected"
+  if raw_type(message) == "string" then
+    return (gsub(message, "^asd:%l+:%d+: ", ""))
+  end
+  return "result value type unexpected"
 end
 
 -- Run the module's file for its functions; nil, or what went wrong.

@@ -24,8 +24,9 @@ local MAX_MOVED <const> = 10000000 -- elements that one call of `table.move` mov
 local env = {}
 local boxes = {} -- the metatables of the database's types
 
-lib.env, lib.boxes = env, boxes
-lib.metatable_of, lib.getinfo = metatable_of, getinfo
+lib.env, lib.boxes, lib.metatable_of = env, boxes, metatable_of
+lib.library_steps = 1e7 -- what a search in the library may cost (patterns.lua)
+lib.gsub = string.gsub
 
 -- ---------------------------------------------------------------- limits
 
