@@ -331,3 +331,19 @@ def test_doubles_keep_their_bits() -> None:
     raw = struct.pack(">Q", 0x7FF8000000000123)
     assert mp.pack(mp.unpack(b"\xcb" + raw)) == b"\xcb" + raw
     assert msgpack.unpackb(mp.pack(-0.0)).hex() == "-0x0.0p+0"
+
+
+@pytest.mark.parametrize(
+    ("wire", "items", "rest"),
+    [
+        ("93010203", [1, 2, 3], ""),
+        ("930102c1", [1, 2], "c1"),
+        ("dc0003019201", [1], "9201"),
+        ("dd00000002a4", [], "a4"),
+        ("9201", [1], ""),
+        ("81", [], ""),
+        ("", [], ""),
+    ],
+)
+def test_the_sound_part_of_a_broken_list(wire: str, items: list[Any], rest: str) -> None:
+    assert mp.unpack_sound_part(bytes.fromhex(wire)) == (items, bytes.fromhex(rest))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from storage.cold import ColdEngine
 from storage.engine import TOMBSTONE, OutOfSpace
 from storage.kv import KvEngine
 from storage.mapped import MappedMemoryEngine
@@ -31,6 +32,10 @@ ENGINES: dict[str, Callable[[Path], Any]] = {
         [str(path / "a")], compression="lz4", block_size=8192, cache_bytes=0
     ),
     "kv": lambda path: KvEngine(str(path / "a")),
+    "ssd_cold": lambda path: ColdEngine(str(path / "a")),
+    "ssd_cold, small chunks": lambda path: ColdEngine(
+        str(path / "a"), block_size=8192, chunk_bytes=500
+    ),
 }
 LASTING = [name for name in ENGINES if name not in ("model", "memory", "memory, small blocks")]
 """Engines that find again what they held at `close`."""
@@ -247,12 +252,13 @@ def test_the_index_of_an_older_shutdown_is_not_trusted(name, tmp_path):
     engine.open()
     put(engine, digest_of(1), b"first")
     engine.close()
-    index = (tmp_path / "a.index").read_bytes()
+    file = tmp_path / ("a.cold" if "cold" in name else "a.index")
+    index = file.read_bytes()
     engine = ENGINES[name](tmp_path)
     engine.open()
     put(engine, digest_of(1), b"second")
     engine.close()
-    (tmp_path / "a.index").write_bytes(index)
+    file.write_bytes(index)
     engine = ENGINES[name](tmp_path)
     engine.open()
     assert not engine.started_warm
@@ -278,6 +284,9 @@ FULL: dict[str, Callable[[Path], Any]] = {
         [str(path / "a")], size=100_000, names_size=4096, block_size=4096
     ),
     "kv": lambda path: KvEngine(str(path / "a"), size=200_000),
+    "ssd_cold": lambda path: ColdEngine(
+        str(path / "a"), size=100_000, names_size=4096, block_size=4096, chunk_bytes=1000
+    ),
 }
 
 

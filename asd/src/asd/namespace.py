@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.config import NamespaceConfig
@@ -13,7 +15,9 @@ from asd.statistics import NamespaceStatistics
 from asd.truncation import Truncation
 from citrusleaf.cf_clock import Clock
 from cluster import PartitionMap
+from storage import bulk
 from storage.engine import Engine, OutOfSpace, Record
+from storage.memory import MemoryEngine
 
 TTL_NEVER = 0xFFFFFFFF
 TTL_KEEP = 0xFFFFFFFE
@@ -45,6 +49,12 @@ class Namespace:
         self.statistics = NamespaceStatistics()
         self.truncation = Truncation()
         self.indexes = SecondaryIndexes(engine.index)
+        self.stop_writes = False
+        """Memory or space is short: nothing may be written."""
+        self.hwm_breached = False
+        """A threshold of eviction was reached when it was last looked at."""
+        self.evict_void_time = 0
+        """Records with an earlier void-time were evicted last."""
         self.set_names = [b""]
         self._set_ids: dict[bytes, int] = {b"": 0}
         self.read_latency = Histogram(f"{{{config.name}}}-read")
@@ -92,10 +102,13 @@ class Namespace:
         key_stored: bool,
         payload: bytes,
     ) -> None:
-        """Write the whole record. Raises OperationError(OUT_OF_SPACE)."""
+        """Write the whole record. Raises OperationError: OUT_OF_SPACE, or FORBIDDEN for a set that
+        has reached its limit."""
         set_id = self.intern_set(set_name)
+        self._check_limits(set_name, set_id)
         flags = KEY_STORED if key_stored else 0
-        now_ms = self.clock.epoch_ms()
+        # What is written now must not be taken for what a truncation of this moment hides.
+        now_ms = max(self.clock.epoch_ms(), self.truncation.hidden_before(set_id))
         old = self.engine.get(digest) if self.indexes.in_use else None
         try:
             self.engine.put(digest, generation, void_time, now_ms, set_id, flags, payload)
@@ -107,12 +120,28 @@ class Namespace:
 
     def limits_writes(self, set_name: bytes) -> bool:
         """Must every write of the set be looked at before it is done? A plan then does none."""
-        return bool(self.truncation.running)
+        own = self.config.set_config_of(set_name)
+        limited = own.stop_writes_count or own.stop_writes_size
+        return bool(self.truncation.running or self.stop_writes or limited)
+
+    def _check_limits(self, set_name: bytes, set_id: int) -> None:
+        if self.stop_writes:
+            raise OperationError(ResultCode.OUT_OF_SPACE, "writes are stopped")
+        own = self.config.sets.get(set_name)
+        if own is None or not (own.stop_writes_count or own.stop_writes_size):
+            return
+        usage = self.engine.index.sets.get(set_id)
+        if usage is None:
+            return
+        if 0 < own.stop_writes_count <= usage.objects:
+            raise OperationError(ResultCode.FORBIDDEN, "the set has its stop-writes-count")
+        if 0 < own.stop_writes_size <= usage.bytes:
+            raise OperationError(ResultCode.FORBIDDEN, "the set has its stop-writes-size")
 
     def touch(self, digest: bytes, record: Record, void_time: int) -> None:
         """Give a record another void-time; nothing else changes."""
         generation, _, _, set_id, flags, payload = record
-        now_ms = self.clock.epoch_ms()
+        now_ms = max(self.clock.epoch_ms(), self.truncation.hidden_before(set_id))
         self.engine.put(digest, generation, void_time, now_ms, set_id, flags, payload)
         if self.indexes.in_use:
             new = (generation, void_time, now_ms, set_id, flags, payload)
@@ -123,6 +152,15 @@ class Namespace:
         if self.indexes.in_use:
             self._index_change(digest, self.engine.get(digest), None)
         return self.engine.remove(digest)
+
+    def remove_slots(self, partition: int, slots: Sequence[int]) -> int:
+        """Take out the records at these slots of a partition; how many there were."""
+        if not slots:
+            return 0
+        if isinstance(self.engine, MemoryEngine):
+            self.indexes.removing_slots(partition, slots)
+            return bulk.remove_slots(self.engine, partition, slots)
+        return sum(self.remove(entry[:20]) for entry in bulk.entries_at(self.engine.index, slots))
 
     def _index_change(self, digest: bytes, old: Record | None, new: Record | None) -> None:
         """Keep the indexes exact; `old` is in the store now, or `new` if there is one."""
@@ -135,7 +173,7 @@ class Namespace:
         self.indexes.forget()
         self.engine.clear()
         self.statistics = NamespaceStatistics()
-        self.truncation = Truncation()
+        self.truncation.clear()
         self.set_names = [b""]
         self._set_ids = {b"": 0}
         for histogram in self.histograms():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from functools import partial
 from typing import Final, NamedTuple, Self, TypeAlias
 
 from aerospike_common.wire.codes import OpType, ParticleType
@@ -15,6 +16,7 @@ from asd.namespace import TTL_KEEP, Namespace
 from asd.sindex.one_bin import OneBin, one_bin
 from asd.transactions.operate import is_bin_name
 from storage.engine import Overwrites
+from storage.memory import MemoryEngine
 
 ONE_BIN: Final = b"\x00\x01"
 """The count that the payload of a record with one bin begins with."""
@@ -35,7 +37,7 @@ Overwrite: TypeAlias = Callable[[bytes, int, int, bytes, bytes], int]
 
 
 def _never_overwrites(*_: object) -> int:
-    """For engines without a short cut, and where an index needs to know the old value."""
+    """For engines without a short cut."""
     return 0
 
 
@@ -81,8 +83,12 @@ class OneBinWrite:
         self._indexed = indexed
         self.set_id = namespace.intern_set(set_name)
         engine = namespace.engine
-        direct = indexed is None and isinstance(engine, Overwrites)
-        self.overwrite = engine.overwrite if direct else _never_overwrites
+        self.overwrite = _never_overwrites
+        if indexed is not None:
+            if isinstance(engine, MemoryEngine):
+                self.overwrite = partial(indexed.overwrite, engine)
+        elif isinstance(engine, Overwrites):
+            self.overwrite = engine.overwrite
 
     @classmethod
     def of(cls, namespace: Namespace, set_name: bytes, ttl: int) -> Self | None:

@@ -14,23 +14,17 @@ those clears the cache.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
-from aerospike_common.wire.codes import FieldType, Info1, Info2, ResultCode
-from aerospike_common.wire.message import Message, parse_message, reply_frame
+from aerospike_common.wire.codes import FieldType, Info2
+from aerospike_common.wire.message import Message, parse_message
 from asd.batch.row_plans import RowPlans
 from asd.namespace import Namespace
 from asd.one_bin_write import HEADS_CAPACITY, OP_SIZE, BinHead, OneBinWrite
+from asd.read_plans import Plan, read_plan
 
 if TYPE_CHECKING:
     from asd.node import Node
-
-Plan: TypeAlias = Callable[[bytes, int], bytes | None]
-"""(received bytes, offset of the digest) to the framed reply.
-
-None: the general way must be taken.
-"""
 
 CAPACITY = 4096
 """Plans kept; a cache that is full starts afresh."""
@@ -39,15 +33,10 @@ MAX_FRAME = 4096
 """Bytes of the largest request that has a plan: large ones come in too many sizes."""
 
 
-_GET_ALL: Final = Info1.READ | Info1.GET_ALL
 _FIELDS: Final = [FieldType.NAMESPACE, FieldType.SET, FieldType.DIGEST]
 
-_NOT_FOUND: Final = reply_frame(ResultCode.NOT_FOUND)
 _START: Final = b"\x02\x03\x00\x00"
 _HEADER_OK: Final = b"\x16\x00\x00\x00\x00\x00"
-# frame start, body size, message header to the result code, generation, void-time, then the timeout
-# and the number of fields (0); the payload begins with the number of ops.
-_reply_with_bins: Final = struct.Struct(">4sI6sII6x").pack
 _EMPTY_OK: Final = _START + b"\x00\x00\x00\x16" + _HEADER_OK
 _reply_without_bins: Final = struct.Struct(">14sII8x").pack
 
@@ -68,7 +57,7 @@ def head_size(data: bytes, offset: int) -> int:
 class Plans:
     """The plans of one node."""
 
-    __slots__ = ("_node", "rows", "table")
+    __slots__ = ("_node", "_unplanned", "rows", "table")
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -76,10 +65,13 @@ class Plans:
         """The plans for rows of batches."""
         self.table: dict[bytes, tuple[Plan, int]] = {}
         """Head of a request to its plan and the size of its frame."""
+        self._unplanned: set[bytes] = set()
+        """Heads known to have no plan."""
 
     def clear(self) -> None:
         """Forget all plans: something they relied on has changed."""
         self.table.clear()
+        self._unplanned.clear()
         self.rows.clear()
 
     def learn(self, head: bytes, body: bytes) -> None:
@@ -89,16 +81,19 @@ class Plans:
         answered, and with success.
         """
         size = len(body) + 8
-        if size > MAX_FRAME:
+        if size > MAX_FRAME or head in self._unplanned:
             return
         message = parse_message(body)
         digest = message.fields.get(FieldType.DIGEST)
         if body[len(head) - 8 : len(head) + 12] != digest:
             return
         plan = self._make(message, size - len(head))
-        if plan is not None:
-            if len(self.table) >= CAPACITY:
-                self.table.clear()
+        if len(self.table) + len(self._unplanned) >= CAPACITY:
+            self.table.clear()
+            self._unplanned.clear()
+        if plan is None:
+            self._unplanned.add(head)
+        else:
             self.table[head] = plan, size
 
     def _make(self, message: Message, rest: int) -> Plan | None:
@@ -110,42 +105,11 @@ class Plans:
         set_name = message.fields[FieldType.SET]
         if namespace.find_set(set_name) is None or namespace.truncation.running:
             return None
-        if message.info1 == _GET_ALL and not message.info2 and not message.ops:
-            return self._get_all(namespace, set_name, message)
-        if message.info2 == Info2.WRITE and not message.info1 and len(message.ops) == 1:
+        if message.info1:
+            return read_plan(self._node, namespace, message, rest)
+        if message.info2 == Info2.WRITE and len(message.ops) == 1:
             return self._put_one(namespace, set_name, message.record_ttl, rest)
         return None
-
-    def _get_all(self, namespace: Namespace, set_name: bytes, message: Message) -> Plan | None:
-        """A read of the whole record."""
-        if message.record_ttl or namespace.config.read_touch_ttl_pct_of(set_name):
-            return None
-        get = namespace.engine.get
-        now_s = namespace.clock.epoch_s
-        counters = namespace.statistics.client
-        latency = namespace.read_latency
-        measured = self._node.measured
-        any_set = not set_name
-        set_id = namespace.intern_set(set_name)
-
-        def plan(data: bytes, digest: int) -> bytes | None:
-            record = get(data[digest : digest + 20])
-            if record is None:
-                counters.read_not_found += 1
-                reply = _NOT_FOUND
-            else:
-                generation, void_time, _, record_set, flags, payload = record
-                if flags or (record_set != set_id and not any_set) or 0 < void_time < now_s():
-                    return None
-                counters.read_success += 1
-                size = 20 + len(payload)
-                reply = _reply_with_bins(_START, size, _HEADER_OK, generation, void_time) + payload
-            if not latency.pending:
-                measured.append(latency)
-            latency.pending += 1
-            return reply
-
-        return plan
 
     def _put_one(self, namespace: Namespace, set_name: bytes, ttl: int, rest: int) -> Plan | None:
         """A write of one plain bin, over a record that has just this bin, or over none.

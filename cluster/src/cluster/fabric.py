@@ -127,6 +127,11 @@ class Fabric:
         """Nodes that can be sent to."""
         return tuple(self._peers)
 
+    def life(self, node: int) -> int:
+        """The incarnation of a node that can be sent to, or could last: 0 for one never seen."""
+        inbox = self._inboxes.get(node)
+        return inbox.incarnation if inbox is not None else 0
+
     def arrived(self, node: int, incarnation: int, endpoint: Endpoint, now: int) -> list[Output]:
         """A node, in this life, is there."""
         outputs = self.departed(node, now)

@@ -272,6 +272,8 @@ class Node:
         service = self._handlers.get(type(came.message))
         if service is None:
             return []
+        for listener in self._listeners:
+            listener(came)
         return [(each, service) for each in service.receive(came, now)]
 
     def _answered(self, output: Replied | Failed, now: int) -> list[tuple[Output, Service | None]]:

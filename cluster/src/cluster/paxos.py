@@ -62,7 +62,7 @@ class PaxosConfig:
     """Nodes of one cluster may show different keys for so long."""
     patience_intervals: int = 40
     """A principal that does not take us in for so long is no longer ours."""
-    exclusion_intervals: int = 80
+    exclusion_intervals: int = 40
     """For so long we do without a node that does not go along."""
     min_cluster_size: int = 1
 
@@ -364,7 +364,16 @@ class Paxos(Machine):
         return mine and large and (self._forced or not self._is_satisfied())
 
     def _waits_for_a_principal(self, _: object, now: int) -> bool:
-        return self._wanted[0] != self.identity.node and (self._forced or not self._is_satisfied())
+        return self._wanted[0] != self.identity.node and not self._is_taken_in()
+
+    def _is_taken_in(self) -> bool:
+        """Are we in the cluster our principal is in? Then who else is in it is its business."""
+        view, principal = self.view, self._wanted[0]
+        return (
+            view is not None
+            and view.principal == principal
+            and self._neighbourhood.standing(principal) == Standing(principal, view.cluster_key)
+        )
 
     def _have_patience(self, _: object, now: int) -> None:
         if self._unhappy_since is None:

@@ -73,7 +73,9 @@ class FileDevice:
     """A file or a raw block device."""
 
     def __init__(self, path: str, create: bool) -> None:
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0))
+        self._descriptor = os.open(
+            path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o640
+        )
         self._is_file = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
         self._nowait = hasattr(os, "RWF_NOWAIT")
 

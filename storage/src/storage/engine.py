@@ -70,8 +70,9 @@ class Engine(Protocol):
     acknowledges_sync: bool
     """True when a put may be acknowledged only after a `sync()` that began after it."""
 
-    set_names: dict[int, bytes]
-    """The names given to set ids with `name_set`; read it freely."""
+    @property
+    def set_names(self) -> dict[int, bytes]:
+        """The names given to set ids with `name_set`; read it freely."""
 
     def open(self) -> None:
         """Make ready: map, scan or create. Blocks. Raises OSError or StorageError."""

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import compress, pairwise
 from struct import Struct
 from types import MappingProxyType
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, Protocol
 
 from storage import area
 
@@ -70,6 +70,16 @@ class Entry(NamedTuple):
     size: int
 
 
+class ArenaSource(Protocol):
+    """Where an index gets the room for its entries: `storage.area`, or a mapped file."""
+
+    def allocate(self, size: int) -> mmap.mmap:
+        """An area of `size` zero bytes; the one given before is not used any more."""
+
+    def extend(self, area: mmap.mmap, size: int) -> mmap.mmap:
+        """The area made `size` bytes long."""
+
+
 class SetUsage:
     """What the records of one set amount to, kept up to date by the index."""
 
@@ -96,7 +106,17 @@ class PrimaryIndex:
     three are replaced by growth and `clear`, so nobody keeps them from one call to the next.
     """
 
-    __slots__ = ("_counts", "_free", "arena", "end", "sets", "sizes", "tables", "tombstones")
+    __slots__ = (
+        "_counts",
+        "_free",
+        "_source",
+        "arena",
+        "end",
+        "sets",
+        "sizes",
+        "tables",
+        "tombstones",
+    )
 
     arena: mmap.mmap
     """The entries; slot k is the 64 bytes at k * 64."""
@@ -112,7 +132,8 @@ class PrimaryIndex:
     tombstones: int
     """Entries that are tombstones."""
 
-    def __init__(self) -> None:
+    def __init__(self, source: ArenaSource = area) -> None:
+        self._source = source
         self.clear()
 
     def clear(self) -> None:
@@ -121,7 +142,7 @@ class PrimaryIndex:
         self.tables = [nothing] * PARTITIONS
         self.sizes = [1] * PARTITIONS
         self._counts = [0] * PARTITIONS
-        self.arena = area.allocate(_FIRST_ARENA)
+        self.arena = self._source.allocate(_FIRST_ARENA)
         self.end = 1
         self._free = 0
         self.sets = {}
@@ -129,7 +150,7 @@ class PrimaryIndex:
 
     def become(self, other: PrimaryIndex) -> None:
         """Take over all that another index holds; `other` is not used any more. O(1)."""
-        for name in self.__slots__:
+        for name in set(self.__slots__) - {"_source"}:
             setattr(self, name, getattr(other, name))
 
     def __len__(self) -> int:
@@ -319,7 +340,7 @@ class PrimaryIndex:
             return slot
         slot = self.end
         if (slot + 1) << 6 > len(self.arena):
-            self.arena = area.extend(self.arena, 2 * len(self.arena))
+            self.arena = self._source.extend(self.arena, 2 * len(self.arena))
         self.end = slot + 1
         return slot
 

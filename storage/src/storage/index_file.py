@@ -30,16 +30,18 @@ def arena_pages(slots: int) -> int:
 
 
 def save_index(
-    device: Device, index: PrimaryIndex, identity: bytes, state: bytes, arena: bool = True
+    device: Device, index: PrimaryIndex, identity: bytes, state: bytes, shared: bool = False
 ) -> None:
     """Write the index and its owner's `state`, on the medium on return. Raises OSError.
 
-    `identity` says what the index is of. With `arena` false the arena is a shared view of the
-    device already.
+    `identity` says what the index is of. With `shared` the arena is a view of the device
+    already, and flushed.
     """
     size = arena_pages(index.end)
-    device.resize(PAGE + size)
-    if arena:
+    if shared:
+        index.arena.resize(size)
+    else:
+        device.resize(PAGE + size)
         with memoryview(index.arena) as view, view[: index.end * ENTRY_SIZE] as used:
             device.pwrite(PAGE, used)
     tail = _pack_tables(index) + state

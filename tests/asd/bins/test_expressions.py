@@ -464,8 +464,10 @@ def test_elements_of_a_path() -> None:
     assert bigger.evaluate(None, "\x03x", 0) is path.UNKNOWN
     assert paths.compile(wire([122, 3, 0])).evaluate("\x03key", 1, 0) == "\x03key"
     assert paths.compile(wire([20, [122, 2, 2], 1])).evaluate(None, None, 4) == 5
-    drop = paths.compile(wire([123, [3, [122, 2, 1], 3], [100], [122, 2, 1]]))
+    drop = paths.compile(wire([123, [3, [122, 2, 1], 3], [100], [0]]))
     assert drop.evaluate(None, 4, 0) is path.REMOVE
-    assert drop.evaluate(None, 3, 0) == 3
+    assert drop.evaluate(None, 3, 0) is path.UNKNOWN
+    with pytest.raises(OperationError):  # to remove is no value, so it cannot stand beside one
+        paths.compile(wire([123, [3, [122, 2, 1], 3], [100], [122, 2, 1]]))
     with pytest.raises(OperationError):
         paths.compile(b"\xc1")

@@ -31,6 +31,18 @@ BINS = st.tuples(st.sampled_from([b"a", b"b", b""]), st.integers(0, 3)).map(
 )
 
 
+KINDS = ["get", "exists", "select", "select2", "nothing"] + [
+    "put",
+    "put",
+    "put2",
+    "increment",
+    "delete",
+    "key",
+    "ttl",
+    "wait",
+]
+
+
 @st.composite
 def steps(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     """One request, as (kind, arguments)."""
@@ -50,6 +62,21 @@ def build(
             return kit.put(number, bin, set_name=set_name)
         case "put2":
             return kit.put(number, bin, (b"z", INT, integer(1)), set_name=set_name)
+        case "exists":
+            info1 = Info1.READ | Info1.GET_NO_BINS
+            return kit.request(number, info1=info1, set_name=set_name)
+        case "select":
+            ops = [Op(OpType.READ, 0, bin[0], b"")]
+            return kit.request(number, info1=Info1.READ, ops=ops, set_name=set_name)
+        case "select2":
+            ops = [Op(OpType.READ, 0, name, b"") for name in (b"z", b"a", b"a", b"none")]
+            return kit.request(number, info1=Info1.READ, ops=ops, set_name=set_name)
+        case "nothing":
+            return kit.request(number, info1=Info1.READ, set_name=set_name)
+        case "increment":
+            ops = [Op(OpType.INCR, INT, b"a", integer(2)), Op(OpType.READ, 0, b"a", b"")]
+            both = {"info1": Info1.READ, "info2": Info2.WRITE}
+            return kit.request(number, ops=ops, set_name=set_name, **both)
         case "delete":
             return kit.request(number, info2=Info2.WRITE | Info2.DELETE, set_name=set_name)
         case "key":
@@ -131,10 +158,32 @@ def test_an_op_that_lies_about_its_size_takes_the_general_way(kit: Any) -> None:
     assert wire.call(kit.get(1)).ops == [Op(OpType.READ, STR, b"a", b"hello")]
 
 
-def test_a_read_of_one_bin_has_no_plan(kit: Any) -> None:
+def test_a_request_without_plan_is_not_looked_into_twice(kit: Any) -> None:
     wire = kit.Wire(kit.make_node())
+    asked = []
+    make = wire.node.plans._make
+
+    class Counting(Plans):
+        def _make(self, message: Any, rest: int) -> Any:
+            asked.append(message)
+            return make(message, rest)
+
+    wire.node.plans = Counting(wire.node)
+    touch = kit.request(1, info2=Info2.WRITE, ops=[Op(OpType.TOUCH, 0, b"", b"")], generation=1)
     wire.send(kit.put(1, (b"a", INT, integer(1))))
+    asked.clear()
+    for _ in range(3):
+        assert wire.call(touch).result_code == ResultCode.OK
+    assert len(asked) == 1
+
+
+def test_reading_some_bins_has_a_plan(kit: Any) -> None:
+    wire = kit.Wire(kit.make_node())
+    wire.send(kit.put(1, (b"a", INT, integer(1)), (b"b", INT, integer(2))))
     wire.node.plans.clear()
-    ops = [Op(OpType.READ, 0, b"a", b"")]
-    wire.send(kit.request(1, info1=Info1.READ, ops=ops))
-    assert not wire.node.plans.table
+    ops = [Op(OpType.READ, 0, b"b", b""), Op(OpType.READ, 0, b"c", b"")]
+    request = kit.request(1, info1=Info1.READ, ops=ops)
+    replies = {wire.send(request) for _ in range(3)}
+    assert len(replies) == 1
+    assert len(wire.node.plans.table) == 1
+    assert [op.name for op in wire.call(request).ops] == [b"b"]

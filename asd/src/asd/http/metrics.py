@@ -47,6 +47,7 @@ _NO_NUMBERS: Final = frozenset({"cluster_key", "cluster_principal", "paxos_princ
 _STRIPE: Final = re.compile(r"storage-engine\.stripe\[(\d+)\]\.(\w+)")
 _OF_NAMESPACE: Final = re.compile(r"\{(.*)\}-(.*)")
 _NUMBER: Final = re.compile(r"-?\d+(\.\d+)?")
+_TO_UNDERSCORE: Final = str.maketrans("-.", "__")
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
 
@@ -58,29 +59,36 @@ class _Families:
         self._samples: dict[str, list[str]] = {}
         self._types: dict[str, str] = {}
 
-    def add(
-        self, family: str, kind: str, labels: Labels, value: str | float, suffix: str = ""
-    ) -> None:
-        """One more sample of a family of type `kind`."""
-        self._types.setdefault(family, kind)
+    def add(self, family: str, kind: str, sample: str) -> None:
+        """One more sample of a family of type `kind`: a line of the format."""
+        samples = self._samples.get(family)
+        if samples is None:
+            samples = self._samples[family] = []
+            self._types[family] = kind
+        samples.append(sample)
+
+    def shown(self, labels: Labels) -> str:
+        """Labels as the format has them, those of the node before them."""
         every = {**self._labels, **labels}
-        shown = ",".join(f'{name}="{text.translate(_ESCAPES)}"' for name, text in every.items())
-        self._samples.setdefault(family, []).append(f"{family}{suffix}{{{shown}}} {value}")
+        return ",".join(f'{name}="{text.translate(_ESCAPES)}"' for name, text in every.items())
 
     def add_figures(self, prefix: str, labels: Labels, rows: Iterable[tuple[str, Any]]) -> None:
         """All of the rows that are numbers."""
+        shown = self.shown(labels)
         for name, value in rows:
             number = _number(name, value)
             if number is None:
                 continue
-            stripe = _STRIPE.fullmatch(name)
+            stripe = _STRIPE.fullmatch(name) if "[" in name else None
             if stripe:
-                name = f"storage_engine_stripe_{stripe[2]}"
-            more = {"stripe_index": stripe[1]} if stripe else {}
-            plain = re.sub(r"\W", "_", name)
-            family = f"aerospike_{prefix}_{plain}"
-            kind = "counter" if name in _COUNTERS else "gauge"
-            self.add(family, kind, {**labels, **more}, number)
+                family = f"aerospike_{prefix}_storage_engine_stripe_{stripe[2]}"
+                self.add(
+                    family, "gauge", f'{family}{{{shown},stripe_index="{stripe[1]}"}} {number}'
+                )
+            else:
+                family = f"aerospike_{prefix}_{name.translate(_TO_UNDERSCORE)}"
+                kind = "counter" if name in _COUNTERS else "gauge"
+                self.add(family, kind, f"{family}{{{shown}}} {number}")
 
     def lines(self) -> Iterator[str]:
         """The text."""
@@ -99,7 +107,7 @@ def exposition(node: Node) -> str:
             "service": f"{host}:{node.port}",
         }
     )
-    families.add("aerospike_node_up", "gauge", {}, 1)
+    families.add("aerospike_node_up", "gauge", f"aerospike_node_up{{{families.shown({})}}} 1")
     families.add_figures("node_stats", {}, get_config(node.config, "service"))
     families.add_figures("node_stats", {}, node_figures(node))
     for namespace in node.namespaces.values():
@@ -130,24 +138,27 @@ def _add_histogram(families: _Families, histogram: Histogram) -> None:
     labels = {"ns": match[1]} if match else {}
     operation = (match[2] if match else histogram.name).replace("-", "_")
     family = f"aerospike_latencies_{operation}_ms"
+    shown = families.shown(labels)
+    samples = []
     below = 0
     for bound_ms, count in zip(histogram.bounds_ms(), histogram.counts, strict=True):
         below += count
         if MIN_BOUND_MS <= bound_ms <= MAX_BOUND_MS:
-            families.add(family, "histogram", {**labels, "le": f"{bound_ms:g}"}, below, "_bucket")
-    families.add(family, "histogram", {**labels, "le": "+Inf"}, below, "_bucket")
-    families.add(family, "histogram", labels, histogram.total_ns / 1e6, "_sum")
-    families.add(family, "histogram", labels, below, "_count")
+            samples.append(f'_bucket{{{shown},le="{bound_ms:g}"}} {below}')
+    samples.append(f'_bucket{{{shown},le="+Inf"}} {below}')
+    samples.append(f"_sum{{{shown}}} {histogram.total_ns / 1e6}")
+    samples.append(f"_count{{{shown}}} {below}")
+    for sample in samples:
+        families.add(family, "histogram", family + sample)
 
 
 def _number(name: str, value: Any) -> str | None:
     """The sample's value; None for what is no number."""
-    if isinstance(value, bool):
-        return str(int(value))
-    text = str(value)
-    if text in ("true", "false"):
-        return str(int(text == "true"))
-    return text if name not in _NO_NUMBERS and _NUMBER.fullmatch(text) else None
+    if isinstance(value, str):
+        if value in ("true", "false"):
+            return "1" if value == "true" else "0"
+        return value if name not in _NO_NUMBERS and _NUMBER.fullmatch(value) else None
+    return str(int(value)) if isinstance(value, bool) else str(value)
 
 
 def readable(name: bytes) -> str:

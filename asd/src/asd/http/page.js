@@ -50,14 +50,14 @@ function table(caption, columns, rows, empty) {
 
 // ------------------------------------------------------------------ figures as text
 
-function count(value) {
-  if (value < 1e5) return Math.round(value).toLocaleString("en");
+function count(value, longest = 1e5) {
+  if (value < longest) return Math.round(value).toLocaleString("en");
   const [factor, unit] = value < 1e6 ? [1e3, "k"] : value < 1e9 ? [1e6, "M"] : [1e9, "G"];
-  return `${(value / factor).toPrecision(3)} ${unit}`;
+  return `${+(value / factor).toPrecision(3)} ${unit}`;
 }
 
 function rate(value) {
-  return value && value < 10 ? value.toFixed(1) : count(value);
+  return value < 10 && !Number.isInteger(value) ? value.toFixed(1) : count(value);
 }
 
 function bytes(value) {
@@ -92,7 +92,7 @@ function drawHead(status) {
   const facts = [
     node.cluster_name && `cluster ${node.cluster_name}`,
     `serves ${node.address}:${node.port}`,
-    `answers as ${node.edition} ${node.build}`,
+    `${node.edition} ${node.build}`,
     `up ${age(node.uptime_s)}`,
   ];
   byId("node-facts").textContent = facts.filter(Boolean).join(" · ");
@@ -141,9 +141,9 @@ function drawChart(history) {
   for (let line = 0; line <= lines; line += 1) {
     const value = (most * line) / lines;
     parts.push(s("line", { class: "grid", x1: left, x2: right, y1: y(value), y2: y(value) }),
-      s("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, rate(value)));
+      s("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, most < 10 ? rate(value) : count(value, 1e4)));
   }
-  for (let minutes = 0; minutes <= 5; minutes += 1) {
+  for (let minutes = 0; minutes <= 5; minutes += width < 480 ? 5 : 1) {
     const place = right - (minutes / 5) * (right - left);
     const anchor = minutes === 0 ? "end" : minutes === 5 ? "start" : "middle";
     parts.push(s("text", { x: place, y: height - 4, "text-anchor": anchor }, minutes ? `${minutes} min ago` : "now"));
@@ -201,10 +201,10 @@ function quantile(bounds, counts, total, share) {
 const FIRST = 4, LAST = 18; // the buckets drawn: up to 16 microseconds, up to 256 milliseconds
 
 function spread(row) {
-  const most = Math.max(...row.recent);
   const columns = row.recent.slice(FIRST, LAST + 1);
   columns[0] += row.recent.slice(0, FIRST).reduce((a, b) => a + b, 0);
   columns[columns.length - 1] += row.recent.slice(LAST + 1).reduce((a, b) => a + b, 0);
+  const most = Math.max(...columns);
   const width = 100 / columns.length;
   const bars = columns.map((value, place) => {
     const height = value ? Math.max(1.5, (30 * value) / most) : 0;
@@ -217,10 +217,15 @@ function spread(row) {
     s("line", { class: "p99", x1: mark, x2: mark, y1: 0, y2: 33 }));
 }
 
+/** A bound in few letters: they are powers of two, or nearly. */
+function mark(ms) {
+  return ms < 1 ? `${Math.round(ms * 1000)} µs` : `${Math.round(ms)} ms`;
+}
+
 function scale(bounds) {
   const width = 100 / (LAST - FIRST + 1);
   const marks = [4, 7, 10, 13, 16].map((bucket) =>
-    s("text", { x: `${(bucket - FIRST + 1) * width}%`, y: 11, "text-anchor": "middle" }, duration(Math.round(bounds[bucket] * 1000) / 1000)));
+    s("text", { x: `${(bucket - FIRST + 1) * width}%`, y: 11, "text-anchor": "middle" }, mark(bounds[bucket])));
   return s("svg", { "aria-hidden": "true" }, marks);
 }
 
@@ -237,7 +242,7 @@ function drawLatencies(latencies) {
       ["kind", "name", (row) => row.name],
       ["answered", "n", (row) => count(row.total)],
       ...quantiles.map(([title, place]) => [`${title} within`, "n", (row) => duration(row.quantiles[place])]),
-      [busy.length ? scale(busy[0].bounds_ms) : "", "spread scale", spread],
+      [busy.length ? scale(busy[0].bounds_ms) : "", "spread", spread],
     ], busy, "Nothing was asked in the last ten seconds."),
     ...(busy.length && idle.length ? [h("p", { class: "empty" }, `idle: ${idle.join(", ")}`)] : []),
   ]);

@@ -92,6 +92,22 @@ class IndexEntries:
         self._count -= 1
         return part.slots.pop(at)
 
+    def move(self, partition: int, old: int, new: int, digest: bytes, slot: int) -> None:
+        """Give a record that is there under `old` another index value. As `remove` and `add`."""
+        part = self._partitions[partition]
+        assert part is not None
+        bvals, slots = part
+        at = bisect_left(bvals, old)
+        if slots[at] != slot:  # others have the value, too
+            at = self._place(part, old, digest)
+            assert slots[at] == slot
+        del bvals[at], slots[at]
+        at = bisect_left(bvals, new)
+        if at < len(bvals) and bvals[at] == new:
+            at = self._place(part, new, digest)
+        bvals.insert(at, new)
+        slots.insert(at, slot)
+
     def load(self, partition: int, entries: Iterable[tuple[int, bytes, int]]) -> None:
         """Replace a partition by (index value, digest, slot) in order. O(n)."""
         bvals, slots = array("q"), array("I")

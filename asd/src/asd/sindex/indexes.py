@@ -33,6 +33,7 @@ class SecondaryIndex:
     def __init__(self, definition: IndexDefinition, primary: PrimaryIndex) -> None:
         self.definition = definition
         self.keys = Keys(definition)
+        self.particle_type = definition.key_type.particle_type
         self.entries = IndexEntries(primary)
         self.built = 0
         """Partitions below this are built."""

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from typing import Final
 
+from aerospike_common.wire.codes import ParticleType
 from asd.bins.particle import Particle
+from asd.sindex.bval import hash_bval
 from asd.sindex.indexes import SecondaryIndex, SecondaryIndexes
 from asd.sindex.keys import bvals
 from citrusleaf.cf_digest import partition_id
+from storage.exchange import exchange
 from storage.index import PrimaryIndex
+from storage.memory import MemoryEngine
 
 _TYPE_AT: Final = 7
 _NAME_AT: Final = 9  # where its length byte is
@@ -50,6 +54,37 @@ class OneBin:
             slot = slot or self._primary.find(digest)
             for bval in has:
                 index.entries.add(partition, bval, digest, slot)
+
+    def overwrite(
+        self,
+        engine: MemoryEngine,
+        digest: bytes,
+        last_update_time: int,
+        set_id: int,
+        start: bytes,
+        payload: bytes,
+    ) -> int:
+        """Do as `storage.engine.Overwrites.overwrite`, and keep the indexes exact."""
+        done = exchange(engine, digest, last_update_time, set_id, start, payload)
+        if done is None:
+            return 0
+        generation, slot, old = done
+        if old != payload:
+            kind = start[_TYPE_AT]
+            if kind == ParticleType.GEOJSON:
+                self.written(digest, old, payload, len(start))
+                return generation
+            partition = int.from_bytes(digest[:2], "little") & 0xFFF
+            for index in self._by_bin.get(start[_NAME_AT:], ()):
+                if partition < index.built and kind == index.particle_type:
+                    value_at = len(start)
+                    if kind == ParticleType.INTEGER:
+                        was = int.from_bytes(old[value_at:], "big", signed=True)
+                        now = int.from_bytes(payload[value_at:], "big", signed=True)
+                    else:
+                        was, now = hash_bval(old[value_at:]), hash_bval(payload[value_at:])
+                    index.entries.move(partition, was, now, digest, slot)
+        return generation
 
 
 def _bvals(payload: bytes, value_at: int) -> tuple[int, ...]:

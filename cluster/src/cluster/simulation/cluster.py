@@ -9,6 +9,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 
+from cluster.fabric import Delivered
 from cluster.fabric_link import FabricConfig
 from cluster.heartbeat import HeartbeatConfig, Identity
 from cluster.machine import Row
@@ -271,6 +272,9 @@ class SimulatedCluster:
                 self.commits.committed(life, event)
                 names = " ".join(self.name_of(row) for row in event.members)
                 self.note(machine.name, f"commits {event.cluster_key:016x}: {names}")
+            case Delivered(node):
+                sender = (node, self.node(machine.name).fabric.life(node))
+                self.deliveries.delivered(life, sender, event)
             case NodeArrived(node):
                 self.note(machine.name, f"sees node {node} arrive")
             case NodeDeparted(node):
@@ -286,8 +290,8 @@ class SimulatedCluster:
             machine.runtime.node._check()
 
     def is_converged(self) -> bool:
-        """Do all nodes run, hear one another, and agree on one cluster of all of them?"""
-        nodes = [self.node(name) for name in self.names]
+        """Do all nodes that run hear one another, and agree on one cluster of all of them?"""
+        nodes = [self.node(name) for name in self.names if self.is_running(name)]
         lives = sorted(((n.identity.node, n.identity.incarnation) for n in nodes), reverse=True)
         keys = {node.view.cluster_key if node.view is not None else None for node in nodes}
         view = nodes[0].view
@@ -296,7 +300,6 @@ class SimulatedCluster:
             and view is not None
             and [row[:2] for row in view.members] == lives
             and all(len(node.heartbeat.adjacent) == len(nodes) - 1 for node in nodes)
-            and all(self.is_running(name) for name in self.names)
         )
 
     def run(self, seconds: float) -> None:

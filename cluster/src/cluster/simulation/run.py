@@ -160,6 +160,20 @@ class Run:
                 cluster.note("", f"fault: {what}")
         cluster.heal()
         self.converge()
+        self.settle()
+        if chance.happens(0.3):
+            self.departure()
+
+    def departure(self) -> None:
+        """One machine goes dark and stays so: the others must go on without it, and then with it."""
+        cluster = self.cluster
+        name = cluster.world.chance.choose(cluster.names)
+        cluster.crash(name, power=False)
+        cluster.faults["departure"] += 1
+        self.converge()
+        cluster.restart(name)
+        self.converge()
+        self.settle()
 
     def converge(self) -> None:
         """All nodes must share one list within the promised time, and keep it.
@@ -181,7 +195,6 @@ class Run:
             if cluster.commits.commits == commits and cluster.is_converged():
                 break
         self.outcome.convergence.append(took_s / interval_s)
-        self.settle()
 
     def settle(self) -> None:
         """What must hold once the cluster has converged: with no fault, nothing changes, and when

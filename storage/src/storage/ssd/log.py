@@ -27,8 +27,8 @@ from storage.ssd.layout import (
     pack_end,
 )
 
-GROW_BLOCKS: Final = 16
-"""Blocks a device is made longer by."""
+GROW_BLOCKS: Final = (4, 16)
+"""Least and most blocks a device is made longer by; between, a quarter of what it has."""
 DEFRAG_RESERVE: Final = 2
 """Free blocks that only defragmentation may use, so that a full device can be made less full."""
 MAX_QUEUE: Final = 8
@@ -151,6 +151,13 @@ class DeviceLog:
         self.head = block
         return block
 
+    def has_room(self, size: int) -> bool:
+        """Would `place` find so many bytes?"""
+        head = self.head
+        if head is not None and head.end + size <= self.room_end:
+            return True
+        return len(self.free) > DEFRAG_RESERVE or self._grow() or bool(self.quarantine)
+
     def release(self, number: int, size: int) -> None:
         """Take back a place in a block. O(1)."""
         used = self.used[number] = self.used[number] - size
@@ -206,7 +213,8 @@ class DeviceLog:
 
     def _grow(self) -> bool:
         now = len(self.used)
-        more = GROW_BLOCKS
+        least, most = GROW_BLOCKS
+        more = max(least, min(most, now // 4))
         if self._max_blocks is not None:
             more = min(more, self._max_blocks - now)
         if more <= 0:

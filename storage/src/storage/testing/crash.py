@@ -13,11 +13,13 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from citrusleaf.cf_random import CfRandom
+from storage.cold import ColdEngine
 from storage.engine import TOMBSTONE, Engine, OutOfSpace
 from storage.ssd import SsdEngine
 from storage.testing.faulty import FaultyDisk, surviving_files
@@ -257,7 +259,14 @@ def small_ssd(disk: FaultyDisk) -> SsdEngine:
     )
 
 
-ENGINES: Final[dict[str, MakeEngine]] = {"ssd": small_ssd}
+def small_cold(disk: FaultyDisk) -> ColdEngine:
+    """An ssd_cold store of small chunks."""
+    return ColdEngine("a", disk, block_size=8192, names_size=4096, chunk_bytes=1000)
+
+
+ENGINES: Final[Mapping[str, MakeEngine]] = MappingProxyType(
+    {"ssd": small_ssd, "ssd_cold": small_cold}
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -277,7 +286,8 @@ def main(arguments: list[str]) -> int:
                 print(f"\n{name}, --seed {seed}: {error!r}")
                 return 1
             seed += 1
-            print(f"\r{name}: {states} crash states", end="", flush=True)
+            if sys.stdout.isatty():
+                print(f"\r{name}: {states} crash states", end="", flush=True)
         print(f"\r{name}: {states} crash states, all well (seeds {given.seed} to {seed - 1})")
     return 0
 

@@ -193,6 +193,7 @@ class FaultyDevice:
         part = self._bytes[offset : offset + size]
         view[: len(part)] = bytes(part)
         if shared:
+            self._maps = [(at, old) for at, old in self._maps if at != offset]
             self._maps.append((offset, view))
         return view
 

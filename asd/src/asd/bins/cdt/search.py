@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
+from heapq import merge
 from itertools import accumulate
 from typing import Any
 
@@ -104,10 +105,7 @@ def _merge_sorted(order: list[int], keys: Sequence[Any]) -> list[int]:
         return order
     left = _merge_sorted(order[: len(order) // 2], keys)
     right = _merge_sorted(order[len(order) // 2 :], keys)
-    merged = []
-    while left and right:
-        merged.append(right.pop(0) if keys[right[0]] < keys[left[0]] else left.pop(0))
-    return merged + left + right
+    return list(merge(left, right, key=keys.__getitem__))
 
 
 def ranks_by_item(values: Sequence[Value], targets: Sequence[Value]) -> list[int]:

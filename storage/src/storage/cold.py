@@ -1,0 +1,523 @@
+"""The `ssd_cold` engine: small on the medium, slow to read, its index in a mapped file.
+
+Records are gathered into chunks of some 64 KiB; a chunk is compressed as a whole, with a dictionary
+made from the first records, and kept as one record of an `SsdEngine`, which does what is hard:
+checksums, crashes, free space, restarts. Layout: docs/formats/ssd-cold.md.
+"""
+
+from __future__ import annotations
+
+import errno
+import mmap
+from array import array
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from struct import Struct
+from typing import Final
+
+import zstandard
+
+from citrusleaf.cf_hooks import new_mutex
+from storage import area
+from storage.device import Device, Disk, SystemDisk
+from storage.engine import DamagedRecord, NotResident, OutOfSpace, Record
+from storage.index import ENTRY_SIZE, TOMBSTONE, PrimaryIndex
+from storage.index_file import PAGE, load_index, save_index
+from storage.ssd import SsdEngine
+from storage.ssd.layout import BODY
+
+CHUNK_BYTES: Final = 64 << 10
+"""Bytes of records in a chunk before it is sealed; a longer record is a chunk by itself."""
+CHUNK: Final = Struct("<IHBxI")
+"""live bytes are not here: id of the dictionary (0 = none), set aside, coding, bytes of records;
+the zstd frame follows."""
+DICTIONARY_BYTES: Final = 32 << 10
+DICTIONARY_AFTER: Final = 8
+"""Chunks from whose records the dictionary is made."""
+CHUNKS_KEPT: Final = 64
+"""Chunks kept in memory as they were before compression."""
+
+_SLACK: Final = 512  # bytes a chunk may be longer when it is not compressible
+_OFFSET_BITS: Final = 24
+_OFFSET_MASK: Final = (1 << _OFFSET_BITS) - 1
+_DICTIONARY_ID: Final = (1 << 64) - 1
+_STATE: Final = Struct("<QI")  # stamp, chunks
+_ACCOUNT: Final = Struct("<II")
+
+_body = BODY.unpack_from
+
+
+class ColdEngine:
+    """An `Engine` for records that are seldom read, on one file and one of the index beside it.
+
+    `path`    of the store; the index is in `path`.cold
+    `size`    bytes the store may take; None = as much as there is room
+    `commit`  puts may be acknowledged only after a `sync`; each rewrites the chunk being filled
+    `level`   of zstd, 1..19
+
+    A get that misses the chunks in memory reads and decompresses a whole chunk, about 0.2 ms. Plain
+    removes may come back after a crash; tombstones are kept until the record is written again.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        disk: Disk | None = None,
+        *,
+        size: int | None = None,
+        block_size: int = 1 << 20,
+        names_size: int = 508 << 10,
+        chunk_bytes: int = CHUNK_BYTES,
+        commit: bool = False,
+        level: int = 9,
+        progress: Callable[[int, int, int], None] | None = None,
+    ) -> None:
+        self.disk: Disk = SystemDisk() if disk is None else disk
+        self.acknowledges_sync = commit
+        self.started_warm = False
+        """The last `open` mapped the index of a clean shutdown."""
+        self.chunks = SsdEngine(
+            [path],
+            self.disk,
+            size=size,
+            block_size=block_size,
+            names_size=names_size,
+            cache_bytes=0,
+            progress=progress,
+        )
+        """The compressed chunks, by `chunk_key`."""
+        self._index_path = path + ".cold"
+        self._arena = _MappedArena()
+        self.index = PrimaryIndex(self._arena)
+        self._chunk_bytes = chunk_bytes
+        self._level = level
+        self._mutex = new_mutex()
+        self.stamp = 0
+        self._forget()
+
+    # Life
+
+    def open(self) -> None:
+        """Map the index of a clean shutdown, or read all chunks. Raises OSError, StorageError."""
+        self._forget()
+        self.stamp = 0
+        self.chunks.open()
+        self._arena.device = device = self.disk.open(self._index_path, create=True)
+        self._load_dictionary()
+        loaded = load_index(device, self._identity(-1), shared=True)
+        self.started_warm = loaded is not None
+        if loaded is not None:
+            self.index.become(loaded[0])
+            self._unpack_state(loaded[1])
+        else:
+            self._read_all_chunks()
+        self.stamp = max(self.stamp, self.chunks.logs[0].header.opens << 40)
+
+    def close(self) -> None:
+        """Write everything, and what the index file lacks. Raises OSError."""
+        device = self._arena.device
+        try:
+            self.sync()
+            self.index.arena.flush()
+            assert device is not None
+            device.fdatasync()
+            save_index(device, self.index, self._identity(0), self._pack_state(), shared=True)
+        finally:
+            if device is not None:
+                device.close()
+            self._arena.device = None
+            self.index.clear()
+            self._forget()
+            self.chunks.close()
+
+    @property
+    def set_names(self) -> dict[int, bytes]:
+        """The names given to set ids."""
+        return self.chunks.set_names
+
+    # One record
+
+    def get(self, digest: bytes) -> Record | None:
+        """The record, or None. Raises NotResident, DamagedRecord."""
+        slot = self.index.find(digest)
+        if not slot:
+            return None
+        _, generation, set_id, void_time, flags, updated, location, size = self.index.entry(slot)
+        if flags & TOMBSTONE:
+            return None
+        number, offset = location >> _OFFSET_BITS, location & _OFFSET_MASK
+        with self._mutex:
+            chunk = self._open if number == self._open_number else self._chunk(number)
+            start = offset + BODY.size
+            payload = bytes(chunk[start : start + size])
+        return generation, void_time, updated, set_id, flags, payload
+
+    def put(
+        self,
+        digest: bytes,
+        generation: int,
+        void_time: int,
+        last_update_time: int,
+        set_id: int,
+        flags: int,
+        payload: bytes,
+    ) -> None:
+        """Store or replace the whole record; now and then compress a chunk, some ms."""
+        size = len(payload)
+        stamp = self.stamp + 1
+        fields = (generation, set_id, void_time, flags)
+        record = BODY.pack(size, size, digest, *fields, 0, last_update_time, stamp) + payload
+        block_size = self.chunks.geometry.block_size
+        if len(record) > block_size - block_size // 64 - 256:  # it may not be compressible
+            raise ValueError(f"a record of {size} bytes does not fit a write block")
+        with self._mutex:
+            most = max(self._chunk_bytes, len(record)) + _SLACK
+            if not self.chunks.logs[0].has_room(most):
+                raise OutOfSpace("the device is full")
+            location = self._append(record)
+            self.stamp = stamp
+            slot = self.index.find(digest)
+            if slot:
+                old = self.index.entry(slot)
+                self.index.update(slot, *fields, last_update_time, location, size)
+                self._release(old.location, old.size)
+            else:
+                try:
+                    self.index.insert(digest, *fields, last_update_time, location, size)
+                except OSError as error:
+                    self._release(location, size)
+                    raise OutOfSpace(f"no room for the index: {error}") from error
+            self._defrag()
+
+    def remove(self, digest: bytes) -> bool:
+        """Forget the record or tombstone; True if there was a record."""
+        entry = self.index.remove(digest)
+        if entry is None:
+            return False
+        with self._mutex:
+            self._release(entry.location, entry.size)
+        return not entry.flags & TOMBSTONE
+
+    def scan(self, partition: int, after: bytes | None = None) -> Iterator[tuple[bytes, Record]]:
+        """Records of a partition in digest order, beginning behind `after`; reads inline."""
+        for digest in self.index.digests(partition, after):
+            try:
+                record = self.get(digest)
+            except NotResident as missing:
+                missing.load()
+                record = self.get(digest)
+            except DamagedRecord:
+                continue
+            if record is not None:
+                yield digest, record
+
+    # The whole store
+
+    def name_set(self, set_id: int, name: bytes) -> None:
+        """Keep a name for a set id."""
+        self.chunks.name_set(set_id, name)
+
+    def clear(self) -> None:
+        """Forget all records, for ever. Raises OSError."""
+        with self._mutex:
+            self.chunks.clear()
+            self.index.clear()
+            self._forget()
+
+    def sync(self) -> None:
+        """Write the chunk being filled as far as it is, and everything before it."""
+        with self._mutex:
+            try:
+                self._write_open()
+            except OutOfSpace as error:
+                raise OSError(errno.ENOSPC, str(error)) from error
+            for number in self._retired:
+                self.chunks.remove(chunk_key(number))
+                self._free.append(number)
+            self._retired.clear()
+        self.chunks.sync()
+
+    def statistics(self) -> dict[str, int]:
+        """Counters and sizes in bytes, under the names the server reports."""
+        return {
+            **self.chunks.statistics(),
+            "objects": self.index.objects,
+            "tombstones": self.index.tombstones,
+            "index_used_bytes": 0,
+            "index_flash_used_bytes": len(self.index) * ENTRY_SIZE,
+            "chunks": len(self.chunks.index),
+            "defrag_writes": self._moved,
+        }
+
+    # Chunks
+
+    def _forget(self) -> None:
+        self._live = array("I")  # by chunk: bytes of records not released
+        self._size = array("I")  # by chunk: bytes of records written
+        self._free: deque[int] = deque()
+        self._retired: list[int] = []  # emptied, but what was moved out is not written yet
+        self._sparse: deque[int] = deque()
+        self._kept: OrderedDict[int, bytes] = OrderedDict()
+        self._dictionary: zstandard.ZstdCompressionDict | None = None
+        self._set_coders()
+        self._samples: list[bytes] | None = []
+        self._moved = 0
+        self._begin_chunk()
+
+    def _begin_chunk(self) -> None:
+        if self._free:
+            self._open_number = self._free.popleft()
+        else:
+            self._open_number = len(self._live)
+            self._live.append(0)
+            self._size.append(0)
+        self._live[self._open_number] = self._size[self._open_number] = 0
+        self._open = bytearray()
+        self._open_written = 0
+
+    def _append(self, record: bytes) -> int:
+        """Add to the chunk being filled; the record's location. Raises OutOfSpace."""
+        if self._open and len(self._open) + len(record) > self._chunk_bytes:
+            self._seal()
+        number, offset = self._open_number, len(self._open)
+        self._open += record
+        self._live[number] += len(record)
+        self._size[number] += len(record)
+        if self._samples is not None:
+            self._samples.append(record)
+        return number << _OFFSET_BITS | offset
+
+    def _seal(self) -> None:
+        self._write_open()
+        number = self._open_number
+        self._keep(number, bytes(self._open))
+        self._begin_chunk()
+        self._wait(number)
+        if self._samples is not None and len(self._live) > DICTIONARY_AFTER:
+            self._make_dictionary(self._samples)
+            self._samples = None
+
+    def _write_open(self) -> None:
+        if len(self._open) > self._open_written:
+            data = self._compress(bytes(self._open))
+            self.chunks.put(chunk_key(self._open_number), 1, 0, 0, 0, 0, data)
+            self._open_written = len(self._open)
+
+    def _chunk(self, number: int) -> bytes:
+        """A chunk's records. Raises NotResident, DamagedRecord."""
+        data = self._kept.get(number)
+        if data is not None:
+            self._kept.move_to_end(number)
+            return data
+        found = self.chunks.get(chunk_key(number))
+        if found is None:
+            raise DamagedRecord(f"chunk {number} is missing")
+        data = self._decompress(found[5])
+        self._keep(number, data)
+        return data
+
+    def _keep(self, number: int, data: bytes) -> None:
+        self._kept[number] = data
+        if len(self._kept) > CHUNKS_KEPT:
+            self._kept.popitem(last=False)
+
+    def _release(self, location: int, size: int) -> None:
+        number = location >> _OFFSET_BITS
+        self._live[number] -= BODY.size + size
+        self._wait(number)
+
+    def _wait(self, number: int) -> None:
+        if number != self._open_number and self._live[number] * 2 < self._size[number]:
+            self._sparse.append(number)
+
+    def _defrag(self) -> None:
+        """Move what lives in one chunk that is less than half used to the one being filled."""
+        while self._sparse:
+            number = self._sparse.popleft()
+            if number == self._open_number or not self._size[number]:
+                continue
+            try:
+                if self._live[number]:
+                    self._empty(number)
+            except (OutOfSpace, DamagedRecord):
+                return
+            self._size[number] = 0
+            self._kept.pop(number, None)
+            self._retired.append(number)
+            return
+
+    def _empty(self, number: int) -> None:
+        try:
+            data = self._chunk(number)
+        except NotResident as missing:
+            missing.load()
+            data = self._chunk(number)
+        for offset, size, digest in _records(data):
+            slot = self.index.find(digest)
+            if slot and self.index.entry(slot).location == number << _OFFSET_BITS | offset:
+                location = self._append(data[offset : offset + BODY.size + size])
+                self.index.relocate(slot, location)
+                self._live[number] -= BODY.size + size
+                self._moved += 1
+
+    # Compression
+
+    def _make_dictionary(self, samples: list[bytes]) -> None:
+        try:
+            made = zstandard.train_dictionary(DICTIONARY_BYTES, [*samples])
+            self.chunks.put(chunk_key(_DICTIONARY_ID), 1, 0, 0, 0, 0, made.as_bytes())
+        except (zstandard.ZstdError, OutOfSpace):
+            return  # records with nothing in common, or no room: it goes without
+        self._dictionary = made
+        self._set_coders()
+
+    def _load_dictionary(self) -> None:
+        try:
+            found = self.chunks.get(chunk_key(_DICTIONARY_ID))
+        except NotResident as missing:
+            missing.load()
+            found = self.chunks.get(chunk_key(_DICTIONARY_ID))
+        if found is not None:
+            self._dictionary = zstandard.ZstdCompressionDict(found[5])
+            self._samples = None
+            self._set_coders()
+
+    def _set_coders(self) -> None:
+        known = self._dictionary
+        level = self._level
+        self._plain = zstandard.ZstdDecompressor()
+        self._compressor = zstandard.ZstdCompressor(level=level, dict_data=known)
+        self._decompressor = zstandard.ZstdDecompressor(dict_data=known)
+
+    def _compress(self, data: bytes) -> bytes:
+        known = self._dictionary.dict_id() if self._dictionary is not None else 0
+        return CHUNK.pack(known, 0, 1, len(data)) + self._compressor.compress(data)
+
+    def _decompress(self, stored: bytes) -> bytes:
+        known, _, _, size = CHUNK.unpack_from(stored)
+        coder = self._decompressor if known else self._plain
+        try:
+            return coder.decompress(stored[CHUNK.size :], max_output_size=size)
+        except zstandard.ZstdError as error:
+            raise DamagedRecord(f"a chunk cannot be decompressed: {error}") from error
+
+    # Restart
+
+    def _identity(self, back: int) -> bytes:
+        header = self.chunks.logs[0].header
+        return header.store_id + (header.opens + back).to_bytes(8, "little")
+
+    def _pack_state(self) -> bytes:
+        accounts = zip(self._live, self._size, strict=True)
+        rows = b"".join(_ACCOUNT.pack(*account) for account in accounts)
+        return _STATE.pack(self.stamp, len(self._live)) + rows
+
+    def _unpack_state(self, state: bytes) -> None:
+        self.stamp, chunks = _STATE.unpack_from(state)
+        rows = [_ACCOUNT.unpack_from(state, _STATE.size + 8 * n) for n in range(chunks)]
+        self._set_accounts(array("I", [row[0] for row in rows]), array("I", [r[1] for r in rows]))
+
+    def _set_accounts(self, live: array[int], size: array[int]) -> None:
+        self._live, self._size = live, size
+        self._free = deque(number for number, used in enumerate(size) if not used)
+        self._begin_chunk()
+        for number in range(len(size)):
+            if size[number]:
+                self._wait(number)
+
+    def _read_all_chunks(self) -> None:
+        """Find the newest copy of each record."""
+        index = self.index
+        index.clear()
+        stamps = array("Q", [0])
+        size = array("I")
+        damaged = 0
+        for slot in range(1, self.chunks.index.end):
+            key = self.chunks.index.entry(slot).digest
+            number = int.from_bytes(key[:8], "little")
+            if number == _DICTIONARY_ID or self.chunks.index.find(key) != slot:
+                continue
+            size.extend([0] * (number + 1 - len(size)))
+            try:
+                data = self._read_chunk(number)
+            except DamagedRecord:
+                damaged += 1
+                continue
+            size[number] = len(data)
+            for offset, _, _ in _records(data):
+                self._keep_newer(stamps, data, offset, number << _OFFSET_BITS | offset)
+        self.stamp = max(stamps)
+        live = array("I", bytes(4 * len(size)))
+        for first, last in index.slices():
+            locations, sizes = (index.column(name, first, last) for name in ("location", "size"))
+            for location, payload in zip(locations, sizes, strict=True):
+                live[location >> _OFFSET_BITS] += payload + BODY.size
+        self._set_accounts(live, size)
+
+    def _read_chunk(self, number: int) -> bytes:
+        try:
+            found = self.chunks.get(chunk_key(number))
+        except NotResident as missing:
+            missing.load()
+            found = self.chunks.get(chunk_key(number))
+        assert found is not None
+        return self._decompress(found[5])
+
+    def _keep_newer(self, stamps: array[int], data: bytes, offset: int, location: int) -> None:
+        _, size, digest, generation, set_id, void_time, flags, _, updated, stamp = _body(
+            data, offset
+        )
+        slot = self.index.find(digest)
+        fields = (generation, set_id, void_time, flags, updated, location, size)
+        if not slot:
+            self.index.insert(digest, *fields)
+            stamps.append(stamp)
+        elif stamp > stamps[slot]:
+            self.index.update(slot, *fields)
+            stamps[slot] = stamp
+
+    def _check(self) -> None:
+        """Assert every invariant. O(records)."""
+        self.index._check()
+        live = dict.fromkeys(range(len(self._live)), 0)
+        for slot in range(1, self.index.end):
+            entry = self.index.entry(slot)
+            if entry.generation:
+                live[entry.location >> _OFFSET_BITS] += BODY.size + entry.size
+        assert list(live.values()) == list(self._live)
+        self.chunks._check()
+
+
+class _MappedArena:
+    """Index entries in a file, behind a page that `storage.index_file` fills in at the end."""
+
+    def __init__(self) -> None:
+        self.device: Device | None = None
+
+    def allocate(self, size: int) -> mmap.mmap:
+        """The file's beginning, all zero; ordinary memory while there is no file."""
+        if self.device is None:
+            return area.allocate(size)
+        self.device.resize(0)
+        self.device.resize(PAGE + size)
+        return self.device.map(PAGE, size, shared=True)
+
+    def extend(self, arena: mmap.mmap, size: int) -> mmap.mmap:
+        """The view and the file made longer. Raises OSError when there is no room."""
+        if self.device is not None:
+            self.device.resize(PAGE + size)
+        return area.extend(arena, size)
+
+
+def chunk_key(number: int) -> bytes:
+    """The digest a chunk is kept under."""
+    return number.to_bytes(8, "little") + bytes(12)
+
+
+def _records(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """(offset, payload bytes, digest) of each record of a chunk."""
+    offset = 0
+    while offset < len(data):
+        _, size, digest = BODY.unpack_from(data, offset)[:3]
+        yield offset, size, digest
+        offset += BODY.size + size
