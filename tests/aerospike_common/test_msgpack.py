@@ -57,19 +57,39 @@ def test_the_two_decoders_agree(value: Any) -> None:
 
 
 @given(st.dictionaries(KEYS, SCALARS, max_size=40), st.sampled_from([0, 1, 2, 3]))
-def test_map_columns_are_the_dict(pairs: dict[Any, Any], flags: int) -> None:
+def test_stored_maps_come_apart_and_together(pairs: dict[Any, Any], flags: int) -> None:
     flagged = {ExtType(flags, b""): None, **pairs} if flags else pairs
     data = mp.pack(flagged)
-    assert mp.unpack_stored_map(data) == (flags, list(pairs), list(pairs.values()))
-    assert mp.pack_map(flags, list(pairs), list(pairs.values())) == data
+    stored_flags, count, entries = mp.split_stored(data)
+    assert (stored_flags, count) == (flags, len(pairs))
+    flat = [part for pair in pairs.items() for part in pair]
+    assert mp.unpack_elements(2 * count, entries) == flat
+    assert mp.pack_entries(list(pairs), list(pairs.values())) == entries
+    assert mp.join_map(flags, count, entries) == data
 
 
-@pytest.mark.parametrize("count", [0, 7, 8, 15, 16, 0x7FFF, 0x8000, 0xFFFF, 0x10000])
-def test_map_columns_at_every_header_width(count: int) -> None:
-    keys = list(range(count))
-    data = mp.pack_map(1, keys, keys)
-    assert data == mp.pack({ExtType(1, b""): None, **dict(zip(keys, keys, strict=True))})
-    assert mp.unpack_stored_map(data) == (1, keys, keys)
+@given(st.lists(SCALARS, max_size=40), st.sampled_from([0, 1]))
+def test_stored_lists_come_apart_and_together(values: list[Any], flags: int) -> None:
+    data = mp.pack([ExtType(flags, b""), *values] if flags else values)
+    stored_flags, count, elements = mp.split_stored(data)
+    assert (stored_flags, count) == (flags, len(values))
+    assert mp.unpack_elements(count, elements) == values
+    assert mp.pack_elements(values) == elements
+    assert mp.join_list(flags, count, elements) == data
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 14, 15, 16, 17, 65534, 65535, 65536])
+@pytest.mark.parametrize("flags", [0, 1])
+def test_headers_of_every_width(count: int, flags: int) -> None:
+    mark = ExtType(flags, b"")
+    numbers = list(range(count))
+    as_list = mp.pack([mark, *numbers] if flags else numbers)
+    assert mp.join_list(flags, count, mp.pack_elements(numbers)) == as_list
+    assert mp.split_stored(as_list)[:2] == (flags, count)
+    pairs: dict[Any, Any] = dict.fromkeys(numbers)
+    as_map = mp.pack({mark: None, **pairs} if flags else pairs)
+    assert mp.join_map(flags, count, mp.pack_entries(numbers, [None] * count)) == as_map
+    assert mp.split_stored(as_map)[:2] == (flags, count)
 
 
 @pytest.mark.parametrize(

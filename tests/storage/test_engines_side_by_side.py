@@ -12,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from storage.cold import ColdEngine
 from storage.engine import TOMBSTONE
 from storage.kv import KvEngine
 from storage.mapped import MappedMemoryEngine
@@ -19,6 +20,8 @@ from storage.memory import MemoryEngine
 from storage.ssd import SsdEngine
 from storage.testing import FaultyDisk, ModelEngine, surviving_files
 from storage.testing.crash import seeded
+
+LASTING = ("mapped", "ssd", "cold", "kv")
 
 digests = st.builds(
     struct.Struct("<HIHB11x").pack,
@@ -50,7 +53,7 @@ class EnginesSideBySide(RuleBasedStateMachine):
         self.model = ModelEngine()
         self.removed: set[bytes] = set()
         self.engines: dict[str, Any] = {"memory": MemoryEngine(block_size=4096)}
-        self.engines |= {name: self.make(name) for name in ("mapped", "ssd", "kv")}
+        self.engines |= {name: self.make(name) for name in LASTING}
         for engine in self.engines.values():
             engine.open()
 
@@ -61,6 +64,8 @@ class EnginesSideBySide(RuleBasedStateMachine):
             return SsdEngine(
                 ["a", "b"], self.disk, block_size=4096, names_size=4096, cache_bytes=4096
             )
+        if name == "cold":
+            return ColdEngine(str(self.folder / "cold"), block_size=8192, chunk_bytes=700)
         return KvEngine(str(self.folder / "kv"))
 
     def teardown(self) -> None:
@@ -107,7 +112,7 @@ class EnginesSideBySide(RuleBasedStateMachine):
         for engine in self.engines.values():
             engine.sync()
 
-    @rule(name=st.sampled_from(["mapped", "ssd", "kv"]))
+    @rule(name=st.sampled_from(LASTING))
     def reopen(self, name):
         self.engines[name].close()
         self.engines[name] = self.make(name)

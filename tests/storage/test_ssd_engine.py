@@ -9,10 +9,9 @@ import random
 import pytest
 
 from storage.engine import TOMBSTONE, DamagedRecord, NotResident, OutOfSpace, StorageError
-from storage.ssd import SsdEngine
+from storage.ssd import SsdEngine, TombRaid
 from storage.testing import FaultyDisk
-from storage.testing.crash import small_ssd as crash_ssd
-from storage.testing.crash import try_workload
+from storage.testing.crash import ENGINES, try_workload
 from storage.testing.faulty import Synced, Written, surviving_files
 
 BLOCK = 4096
@@ -45,9 +44,10 @@ def fill(engine: SsdEngine, count: int, size: int = 300) -> None:
     engine.sync()
 
 
-def test_crash_states_hold_only_what_they_may(monkeypatch):
+@pytest.mark.parametrize("name", ENGINES)
+def test_crash_states_hold_only_what_they_may(name, monkeypatch):
     monkeypatch.setattr(logging.getLogger("storage.ssd"), "disabled", True)
-    assert sum(try_workload(crash_ssd, seed) for seed in range(1000, 1025)) == 25 * 24
+    assert sum(try_workload(ENGINES[name], seed) for seed in range(1000, 1025)) == 25 * 24
 
 
 def test_a_plain_remove_may_come_back_after_a_crash_a_tombstone_never():
@@ -138,6 +138,33 @@ def test_a_cold_start_says_how_far_it_is():
     make(crashed(disk), progress=lambda *args: seen.append(args))
     assert seen[-1][0] == seen[-1][1] == len(seen)
     assert seen[-1][2] == 50
+
+
+def raid(engine: SsdEngine, until: int = 500) -> int:
+    found = TombRaid(engine, until)
+    found.read()
+    return found.finish()
+
+
+def test_a_tombstone_stays_while_an_older_copy_could_come_back():
+    disk = FaultyDisk()
+    engine = make(disk)
+    fill(engine, 60)
+    put(engine, 1, b"", TOMBSTONE)
+    put(engine, 999, b"", TOMBSTONE)  # of something that never was
+    assert raid(engine, 499) == 0
+    assert raid(engine) == 1
+    assert engine.statistics()["tombstones"] == 1
+    assert make(crashed(disk)).get(digest_of(1)) is None
+    for round_ in range(40):
+        for n in range(2, 60):
+            put(engine, n, b"%d" % round_ * 200)
+        engine.sync()
+    assert raid(engine) == 1
+    assert engine.statistics()["tombstones"] == 0
+    again = make(crashed(disk))
+    assert again.get(digest_of(1)) is None
+    engine._check()
 
 
 # Devices that are not what they should be

@@ -16,6 +16,7 @@ map < blob < double < GeoJSON < INF).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cmp_to_key
 from itertools import repeat
 from operator import lt
@@ -51,12 +52,16 @@ __all__ = [
     "LIST_FLAGS",
     "MAP_FLAGS",
     "pack",
-    "pack_map",
+    "pack_elements",
+    "pack_entries",
+    "join_list",
+    "join_map",
     "unpack",
     "unpack_prefix",
     "unpack_sound_part",
     "unpack_stored",
-    "unpack_stored_map",
+    "unpack_elements",
+    "split_stored",
     "normalise_for_storage",
     "is_flags",
     "list_flags",
@@ -89,8 +94,10 @@ STRING: Final = "\x03"
 BLOB: Final = "\x04"
 GEOJSON: Final = "\x17"
 
-_LIST32: Final = Struct(">BI")
-_MAP16: Final = Struct(">BH")
+_COUNT16: Final = Struct(">BH")
+_COUNT32: Final = Struct(">BI")
+_FLAGS_HEAD: Final = b"\xc7\x00"
+"""An extension without payload, as `pack` writes it; nothing else that is stored begins so."""
 _SCALARS: Final = frozenset({type(None), bool, int, float, str})
 
 
@@ -133,40 +140,61 @@ def map_items(pairs: dict[Value, Value]) -> list[tuple[Value, Value]]:
     return items[1:] if items and is_flags(items[0][0]) else items
 
 
-def unpack_stored_map(data: bytes) -> tuple[int, list[Value], list[Value]]:
-    """Decode a map that `pack` wrote into (flags, keys, values), several times faster than a dict.
-
-    A map's bytes are a list's of twice the count but for the header.
-    """
+def split_stored(data: bytes) -> tuple[int, int, bytes]:
+    """A list or map that `pack` wrote, in parts: flags, number of elements or entries, and their
+    bytes. O(n) to copy."""
     tag = data[0]
-    if tag < 0x90:
+    if tag < 0xA0:
         count, start = tag & 0x0F, 1
-    elif tag == 0xDE:
+    elif tag in (0xDC, 0xDE):
         count, start = int.from_bytes(data[1:3]), 3
     else:
         count, start = int.from_bytes(data[1:5]), 5
-    flat = unpackb(
-        _LIST32.pack(0xDD, 2 * count) + data[start:],
-        unicode_errors="surrogateescape",
-        strict_map_key=False,
+    if data[start : start + 2] != _FLAGS_HEAD:
+        return 0, count, data[start:]
+    is_map = tag < 0x90 or tag >= 0xDE
+    return data[start + 2], count - 1, data[start + (4 if is_map else 3) :]
+
+
+def join_list(flags: int, count: int, elements: bytes) -> bytes:
+    """The bytes of a list of these flags and elements."""
+    mark = _FLAGS_HEAD + bytes((flags,)) if flags else b""
+    return _head(0x90, 0xDC, count + bool(flags)) + mark + elements
+
+
+def join_map(flags: int, count: int, entries: bytes) -> bytes:
+    """The bytes of a map of these flags and entries."""
+    mark = _FLAGS_HEAD + bytes((flags, 0xC0)) if flags else b""
+    return _head(0x80, 0xDE, count + bool(flags)) + mark + entries
+
+
+def _head(short: int, long: int, count: int) -> bytes:
+    if count < 16:
+        return bytes((short | count,))
+    return _COUNT16.pack(long, count) if count < 0x10000 else _COUNT32.pack(long + 1, count)
+
+
+def unpack_elements(count: int, data: bytes, *, raw: bool = False) -> list[Value]:
+    """The `count` elements that `data` holds one after the other; with `raw` strings as bytes."""
+    as_list = _COUNT32.pack(0xDD, count) + data
+    elements: list[Value] = (
+        unpackb(as_list, raw=True, strict_map_key=False) if raw else unpack_stored(as_list)
     )
-    if flat and is_flags(flat[0]):
-        return flat[0].code, flat[2::2], flat[3::2]
-    return 0, flat[0::2], flat[1::2]
+    return elements
 
 
-def pack_map(flags: int, keys: list[Value], values: list[Value]) -> bytes:
-    """The bytes of a map of these flags, keys and values, in this order."""
-    pairs = len(keys) + (1 if flags else 0)
-    flat: list[Value] = [None] * (2 * pairs)
-    if flags:
-        flat[0] = ExtType(flags, b"")
-    flat[2 * (pairs - len(keys)) :: 2] = keys
-    flat[2 * (pairs - len(keys)) + 1 :: 2] = values
-    body = pack(flat)[1 if pairs < 8 else 3 if pairs < 0x8000 else 5 :]
-    if pairs < 16:
-        return bytes([0x80 | pairs]) + body
-    return (_MAP16.pack(0xDE, pairs) if pairs < 0x10000 else _LIST32.pack(0xDF, pairs)) + body
+def pack_elements(values: Sequence[Value]) -> bytes:
+    """The bytes of values one after the other, without a list's header."""
+    count = len(values)
+    return pack(values)[1 if count < 16 else 3 if count < 0x10000 else 5 :]
+
+
+def pack_entries(keys: list[Value], values: list[Value]) -> bytes:
+    """The bytes of a map's entries, without its header."""
+    flat: list[Value] = [None] * (2 * len(keys))
+    flat[0::2] = keys
+    flat[1::2] = values
+    return pack_elements(flat)
 
 
 def normalise_for_storage(value: Value, depth: int = 0) -> Value:

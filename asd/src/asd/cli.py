@@ -167,28 +167,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="say whether FILE is a right configuration, and stop: status 0 if it is, 1 if not",
     )
-    parser.add_argument(
-        "--service-address",
-        metavar="ADDRESS",
-        help=f"where to listen (default {DEFAULT_ADDRESS})",
-    )
-    parser.add_argument(
-        "--service-port",
-        metavar="N",
-        type=_port,
-        help="port to listen on; 0 = any free one (default 3000)",
-    )
-    parser.add_argument(
-        "--http-address",
-        metavar="ADDRESS",
-        help="where to listen for HTTP (default 127.0.0.1)",
-    )
-    parser.add_argument(
-        "--http-port",
-        metavar="N",
-        type=_port,
-        help="port of a page that shows the node, and of /metrics for Prometheus (default none)",
-    )
+    _add_ports(parser)
     parser.add_argument(
         "--namespace",
         metavar="NAME[:ENGINE[:PATH]]",
@@ -212,6 +191,31 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_ShowVersion, nargs=0, help="say the version, and stop")
     return parser
+
+
+def _add_ports(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--service-address",
+        metavar="ADDRESS",
+        help=f"where to listen (default {DEFAULT_ADDRESS})",
+    )
+    parser.add_argument(
+        "--service-port",
+        metavar="N",
+        type=_port,
+        help="port to listen on; 0 = any free one (default 3000)",
+    )
+    parser.add_argument(
+        "--http-address",
+        metavar="ADDRESS",
+        help="where to listen for HTTP (default 127.0.0.1)",
+    )
+    parser.add_argument(
+        "--http-port",
+        metavar="N",
+        type=_port,
+        help="port of a page that shows the node, and of /metrics for Prometheus (default none)",
+    )
 
 
 def _port(text: str) -> int:

@@ -30,13 +30,11 @@ def stop_reason(namespace: Namespace, machine: Readings) -> str:
         return f"indexes-memory-budget: the indexes take {budget} bytes or more"
     if storage.data_size:
         figures = namespace.engine.statistics()
-        if (
-            storage.stop_writes_used_pct
-            and figures["data_used_pct"] >= storage.stop_writes_used_pct
-        ):
-            return f"stop-writes-used-pct: {figures['data_used_pct']} % of the data size are used"
-        if figures["data_avail_pct"] < storage.stop_writes_avail_pct:
-            return f"stop-writes-avail-pct: {figures['data_avail_pct']} % of the data size are left"
+        used_pct, avail_pct = figures["data_used_pct"], figures["data_avail_pct"]
+        if 0 < storage.stop_writes_used_pct <= used_pct:
+            return f"stop-writes-used-pct: {used_pct} % of the data size are used"
+        if avail_pct < storage.stop_writes_avail_pct:
+            return f"stop-writes-avail-pct: {avail_pct} % of the data size are left"
     return ""
 
 

@@ -125,7 +125,7 @@ class LogSinks:
         path = self._paths[number]
         # Watched: a file that was moved away by log rotation is opened anew.
         handler: logging.Handler = (
-            WatchedFileHandler(path, encoding="utf-8")
+            WatchedFileHandler(path, encoding="utf-8", errors="backslashreplace")
             if path
             else logging.StreamHandler(sys.stderr)
         )
@@ -190,7 +190,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return json.dumps(line)
 
 
 def level_name(record: logging.LogRecord) -> str:

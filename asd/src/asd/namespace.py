@@ -59,8 +59,10 @@ class Namespace:
         self._set_ids: dict[bytes, int] = {b"": 0}
         self.read_latency = Histogram(f"{{{config.name}}}-read")
         self.write_latency = Histogram(f"{{{config.name}}}-write")
+        self.udf_latency = Histogram(f"{{{config.name}}}-udf")
         self.batch_sub_read_latency = Histogram(f"{{{config.name}}}-batch-sub-read")
         self.batch_sub_write_latency = Histogram(f"{{{config.name}}}-batch-sub-write")
+        self.batch_sub_udf_latency = Histogram(f"{{{config.name}}}-batch-sub-udf")
         self.pi_query_latency = Histogram(f"{{{config.name}}}-pi-query")
         self.si_query_latency = Histogram(f"{{{config.name}}}-si-query")
 
@@ -184,8 +186,10 @@ class Namespace:
         return (
             self.read_latency,
             self.write_latency,
+            self.udf_latency,
             self.batch_sub_read_latency,
             self.batch_sub_write_latency,
+            self.batch_sub_udf_latency,
             self.pi_query_latency,
             self.si_query_latency,
         )

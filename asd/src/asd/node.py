@@ -26,6 +26,7 @@ from asd.sindex.metadata import IndexMetadata
 from asd.statistics import ServiceStatistics
 from asd.ticker import Ticker
 from asd.transaction_threads import TransactionThreads
+from asd.truncation import TruncationMetadata, Truncator
 from asd.udf import UdfModules
 from citrusleaf.cf_clock import Clock
 from cluster.smd import MemoryStore, Smd
@@ -87,6 +88,7 @@ class Node:
         self.queries = QueryManager(config, clock)
         self.connections = Connections(self)
         self.indexes = IndexMetadata(self.smd, self.namespaces, clock, self.plans.clear)
+        self.truncations = TruncationMetadata(self.smd, self.namespaces, clock, self.plans.clear)
         self.started_ms = clock.monotonic_ms()
         self.addresses = listening_addresses(config.network.service.address)
         self.port = config.network.service.port
@@ -99,6 +101,9 @@ class Node:
         engine = make_engine(config)
         commit = GroupCommit(engine.sync, self.transaction_threads)
         return Namespace(config, engine, self.clock, commit, community=self.community)
+
+    def _nsup(self, namespace: Namespace) -> Nsup:
+        return Nsup(namespace, self.machine, self.plans.clear)
 
     @property
     def node_id(self) -> str:
@@ -117,11 +122,13 @@ class Node:
         )
         self.port = self._server.sockets[0].getsockname()[1]
         self.apply_configuration()
-        self._tasks = [loop.create_task(Nsup(space).run()) for space in self.namespaces.values()]
+        spaces = self.namespaces.values()
+        self._tasks = [loop.create_task(self._nsup(space).run()) for space in spaces]
         self._tasks += [
             loop.create_task(IndexBuilder(space, self.transaction_threads).run())
-            for space in self.namespaces.values()
+            for space in spaces
         ]
+        self._tasks += [loop.create_task(Truncator(space).run()) for space in spaces]
         self._tasks += [loop.create_task(survey.run()) for survey in self.surveys.values()]
         self._tasks.append(loop.create_task(Ticker(self).run()))
         self._tasks.append(loop.create_task(self.connections.reap()))
@@ -156,6 +163,9 @@ class Node:
         for histogram in self.histograms():
             if histogram.unit_ns != unit:
                 histogram.unit_ns = unit
+        for namespace in self.namespaces.values():
+            indexed = {name for name, own in namespace.config.sets.items() if own.enable_index}
+            namespace.indexes.keep_set_indexes(indexed)
         self.plans.clear()
 
     # ---------------------------------------------------------- histograms

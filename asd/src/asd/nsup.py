@@ -1,4 +1,4 @@
-"""The namespace supervisor: takes expired records away, evicts when space is short, stops writes."""
+"""The namespace supervisor: removes what has expired, evicts when space is short, stops writes."""
 
 from __future__ import annotations
 

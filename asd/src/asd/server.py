@@ -36,6 +36,9 @@ class Server:
     `clock`       what the server takes for the time: it runs like the system's until you freeze or
                   advance it
 
+    A client in this process that keeps the interpreter's lock while it waits (see
+    `docs/testing-with-asd.md`) waits in vain: the server cannot run meanwhile.
+
     Any number of servers may run in a process; they share nothing. A server that has been stopped
     may be started again: it is empty then, and unless a port was given it has another one.
 
@@ -101,7 +104,8 @@ class Server:
     def reset(self) -> None:
         """Empty all namespaces, in milliseconds; clients stay connected.
 
-        What clients have configured with `set-config` stays.
+        Records, sets, secondary indexes and counters go. Registered functions, and what clients
+        have configured with `set-config`, stay.
         """
         self._running()
         self._call(self._node.reset)

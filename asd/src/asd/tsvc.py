@@ -131,6 +131,7 @@ def run(
     elif FieldType.UDF_PACKAGE in message.fields:
         reply = _guard(partial(udf, node), transaction)
         _count_udf(origin, reply.code)
+        node.measure(namespace.batch_sub_udf_latency if in_batch else namespace.udf_latency)
         return reply
     else:
         reply = _guard(write, transaction)

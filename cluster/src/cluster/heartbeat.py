@@ -106,8 +106,8 @@ class Peer(Machine):
         (PeerState.ONE_WAY, HeardBoth, "", PeerState.ADJACENT, "_arrive"),
         (PeerState.ONE_WAY, Silence, "", PeerState.SILENT, ""),
         (PeerState.ONE_WAY, NewLife, "", PeerState.SILENT, ""),
-        (PeerState.HELD, HeardBoth, "_was_held_long_enough", PeerState.ADJACENT, "_arrive"),
-        (PeerState.HELD, Heard, "", PeerState.ONE_WAY, ""),
+        (PeerState.HELD, HeardBoth, "_was_held_long_enough", PeerState.ADJACENT, "_let_in"),
+        (PeerState.HELD, Heard, "_was_held_long_enough", PeerState.ONE_WAY, "_release"),
         (PeerState.HELD, Silence, "", PeerState.SILENT, ""),
         (PeerState.HELD, NewLife, "", PeerState.SILENT, ""),
         (PeerState.ADJACENT, Heard, "", PeerState.ONE_WAY, "_depart"),
@@ -124,6 +124,7 @@ class Peer(Machine):
         self.outputs: list[Output] = []
         self._config = config
         self._held_since = 0
+        self._arrived = 0
         self._departures: deque[int] = deque(maxlen=config.flaps)
 
     def _flaps(self, _: object, now: int) -> bool:
@@ -136,14 +137,22 @@ class Peer(Machine):
 
     def _hold(self, _: object, now: int) -> None:
         self._held_since = now
+
+    def _release(self, _: object, now: int) -> None:
         self._departures.clear()
 
+    def _let_in(self, _: object, now: int) -> None:
+        self._release(_, now)
+        self._arrive(_, now)
+
     def _arrive(self, _: object, now: int) -> None:
-        pulse = self.pulse
+        pulse, self._arrived = self.pulse, now
         self.outputs.append(NodeArrived(pulse.node, pulse.incarnation, pulse.fabric))
 
     def _depart(self, _: object, now: int) -> None:
-        self._departures.append(now)
+        # Late pulses come in a burst when a link works again: that is no coming and going.
+        if now - self._arrived >= self._config.interval_ms:
+            self._departures.append(now)
         self.outputs.append(NodeDeparted(self.pulse.node, self.pulse.incarnation))
 
 

@@ -38,9 +38,6 @@ class TargetState(Enum):
 class Due:
     """The interval has come round."""
 
-    doubtful: bool
-    """The node there does not seem to get what we send, or is not heard."""
-
 
 @frozen
 class Up:
@@ -87,6 +84,7 @@ class Target(Machine):
         self.outputs: list[Output] = []
         self._interval_ms = interval_ms
         self._since: int | None = None
+        self._doubted_since: int | None = None
 
     def _waited_enough(self, _: Due, now: int) -> bool:
         return self._since is None or now - self._since >= WAIT_INTERVALS * self._interval_ms
@@ -94,8 +92,16 @@ class Target(Machine):
     def _dialed_too_long(self, _: Due, now: int) -> bool:
         return now - (self._since or 0) >= DIAL_INTERVALS * self._interval_ms
 
-    def _is_stale(self, due: Due, now: int) -> bool:
-        return due.doubtful and now - (self._since or 0) >= RECYCLE_INTERVALS * self._interval_ms
+    def _is_stale(self, _: Due, now: int) -> bool:
+        since = self._doubted_since
+        return since is not None and now - since >= RECYCLE_INTERVALS * self._interval_ms
+
+    def doubt(self, doubtful: bool, now: int) -> None:
+        """Does the node there get what we send, and is it heard?"""
+        if not doubtful or self.state not in (TargetState.OPEN, TargetState.CLOGGED):
+            self._doubted_since = None
+        elif self._doubted_since is None:
+            self._doubted_since = now
 
     def _dial(self, _: object, now: int) -> None:
         self.link = self.next_link
@@ -183,7 +189,8 @@ class Mesh:
         for target in self._targets.values():
             before = target.link
             target.next_link = self._next_link
-            target.fire(Due(target.endpoint in doubtful), now)
+            target.doubt(target.endpoint in doubtful, now)
+            target.fire(Due(), now)
             if target.link is not before:
                 if before is not None:
                     del self._by_link[before]

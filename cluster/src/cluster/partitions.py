@@ -44,7 +44,7 @@ from cluster.node import Service
 from cluster.outputs import Channel, ClusterChanged, Output, Send
 from cluster.partition_map import PARTITIONS
 from cluster.partition_version import PartitionVersion, from_flags
-from cluster.records import RecordStore, from_row
+from cluster.records import Record, RecordStore, from_row
 from cluster.wire import Message
 
 
@@ -343,9 +343,8 @@ class Partitions(Service):
                 epoch = self.store.epoch(partition)
                 return [self._bulk(node, ImmigrateReady(key, partition, epoch))]
             case EmigrateBatch(_, partition, batch, records):
-                self._become_subset(partition)
                 for row in records:
-                    self.store.apply(from_row(row))
+                    self.take(from_row(row))
                 return [self._bulk(node, ImmigrateAck(key, partition, batch))]
             case EmigrateDone(_, partition):
                 return self._note_arrival(node, message, now)
@@ -358,11 +357,19 @@ class Partitions(Service):
                     settlement.fire(message, now)
         return []
 
-    def _become_subset(self, partition: int) -> None:
-        """What comes in now, others of our copy's old cluster do not have: it is theirs no more."""
+    def take(self, record: Record) -> None:
+        """Keep a version that another node sent, if it wins.
+
+        Others of our copy's old cluster do not have it: the copy is no longer one of theirs. And
+        where there was none there is one now, for the next exchange to know of.
+        """
+        partition = self.store.partition_of(record.digest)
         version = self.store.version(partition)
-        if version is not None and version.full and version.cluster_key != self.cluster_key:
+        if version is None:
+            self.store.set_version(partition, PartitionVersion(self.cluster_key, False))
+        elif version.full and version.cluster_key != self.cluster_key:
             self.store.set_version(partition, version.as_subset())
+        self.store.apply(record)
 
     def _bulk(self, node: int, message: Message) -> Send:
         return Send(node, message, Channel.BULK)

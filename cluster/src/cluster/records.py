@@ -68,12 +68,20 @@ class RecordStore(ABC):
     """
 
     @abstractmethod
+    def partition_of(self, digest: bytes) -> int:
+        """The partition that a digest belongs to."""
+
+    @abstractmethod
     def get(self, digest: bytes) -> Record | None:
         """The version that is kept, a tombstone included."""
 
     @abstractmethod
     def apply(self, record: Record) -> bool:
         """Keep this version unless the one that is kept wins; whether it is kept now."""
+
+    @abstractmethod
+    def wins(self, one: Record, other: Record | None) -> bool:
+        """Does `one` replace `other`, by the policy of this store?"""
 
     @abstractmethod
     def changes_after(self, partition: int, position: int, limit: int) -> tuple[int, list[Record]]:
@@ -109,7 +117,7 @@ class MemoryRecords(RecordStore):
         """`partition_of` says where a digest belongs, among `partitions`."""
         self.policy = policy
         self.partitions = partitions
-        self.partition_of = partition_of
+        self._partition_of = partition_of
         self.records: dict[int, dict[bytes, Record]] = {}
         self._changes: dict[int, dict[bytes, int]] = {}
         self._versions: dict[int, PartitionVersion] = {}
@@ -117,15 +125,23 @@ class MemoryRecords(RecordStore):
         self._drops = 0
         self._epochs: dict[int, int] = {}
 
+    def partition_of(self, digest: bytes) -> int:
+        """The partition that a digest belongs to. O(1)."""
+        return self._partition_of(digest)
+
     def get(self, digest: bytes) -> Record | None:
         """The version that is kept. O(1)."""
         return self.records.get(self.partition_of(digest), {}).get(digest)
+
+    def wins(self, one: Record, other: Record | None) -> bool:
+        """Does `one` replace `other`? O(1)."""
+        return wins(one, other, self.policy)
 
     def apply(self, record: Record) -> bool:
         """Keep this version unless the one that is kept wins. O(1)."""
         partition = self.partition_of(record.digest)
         kept = self.records.setdefault(partition, {})
-        if not wins(record, kept.get(record.digest), self.policy):
+        if not self.wins(record, kept.get(record.digest)):
             return kept[record.digest] == record
         kept[record.digest] = record
         self._serial += 1

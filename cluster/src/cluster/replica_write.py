@@ -101,6 +101,7 @@ class Write(Machine):
         self._change = change
         self._store = store
         self._waiting: set[int] = set()
+        self._best: Record | None = None
 
     def _has_duplicates(self, _: Begin, now: int) -> bool:
         return bool(self.duplicates)
@@ -124,7 +125,8 @@ class Write(Machine):
     def _note(self, came: DuplicateCame, now: int) -> None:
         self._waiting.discard(came.node)
         for record in came.records:
-            self._store.apply(record)
+            if self._store.wins(record, self._best):
+                self._best = record
 
     def _note_and_apply(self, came: DuplicateCame, now: int) -> None:
         self._note(came, now)
@@ -133,7 +135,11 @@ class Write(Machine):
     def _apply(self, _: object, now: int) -> None:
         """Make the new version here, then on the others. All of it is ours alone: we are first in
         the digest's line."""
-        new = self._change(self._store.get(self.digest))
+        current = self._store.get(self.digest)
+        if self._best is not None and self._store.wins(self._best, current):
+            # Not applied by itself: our copy may vouch that the replicas have all it has.
+            current = self._best
+        new = self._change(current)
         self._waiting = set(self.targets) if new is not None else set()
         if new is not None:
             kept = self._store.apply(new)

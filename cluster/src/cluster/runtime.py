@@ -17,7 +17,10 @@ from cluster.node import Node
 from cluster.outputs import Datagram, Dial, Hangup, Output, Write
 from cluster.wire import Endpoint, WireError
 
-OpenGroup = Callable[[Callable[[bytes], None]], Awaitable[asyncio.DatagramTransport]]
+Group = tuple[asyncio.DatagramTransport, Endpoint]
+"""A joined multicast group: what to send with, and where to."""
+
+OpenGroup = Callable[[Callable[[bytes], None]], Awaitable[Group]]
 """Joins the multicast group, given what to call with each datagram."""
 
 LinkKey = tuple[str, int]
@@ -83,7 +86,7 @@ class NodeRuntime:
         self.node = node
         self._loop = loop
         self._open_group = open_group
-        self._group: asyncio.DatagramTransport | None = None
+        self._group: Group | None = None
         self._servers: list[asyncio.AbstractServer] = []
         self._links: dict[LinkKey, _Link] = {}
         self._dials: dict[LinkKey, asyncio.Task[None]] = {}
@@ -114,7 +117,7 @@ class NodeRuntime:
         for link in list(self._links.values()):
             self._drop(link)
         if self._group is not None:
-            self._group.close()
+            self._group[0].close()
         for server in self._servers:
             server.close()
             await server.wait_closed()
@@ -177,7 +180,8 @@ class NodeRuntime:
                 case Hangup(plane, number):
                     self._hang_up((plane, number))
                 case Datagram(data) if self._group is not None:
-                    self._group.sendto(data)
+                    transport, group = self._group
+                    transport.sendto(data, group)
         self._set_timer()
 
     def _set_timer(self) -> None:

@@ -74,7 +74,6 @@ class Transactions(Service):
         self,
         me: int,
         partitions: Partitions,
-        partition_of: Callable[[bytes], int],
         carry_out: CarryOut,
         *,
         pending_limit: int = 20,
@@ -83,7 +82,7 @@ class Transactions(Service):
         self.deadline = FOREVER
         self._me = me
         self._partitions = partitions
-        self._partition_of = partition_of
+        self._partition_of = partitions.store.partition_of
         self._carry_out = carry_out
         self._observer = observer
         self._hash: RwHash[_Job] = RwHash(pending_limit)
@@ -136,7 +135,7 @@ class Transactions(Service):
                 return [self._reply(came, DuplicateIs(current, rows))]
             case ReplicaWrite(_, rows):
                 for record in records_of(rows) if current else ():
-                    self._partitions.store.apply(record)
+                    self._partitions.take(record)
                 return [self._reply(came, ReplicaWritten(current))]
         return []
 

@@ -5,9 +5,21 @@
 >>> engine.put(bytes(20), 1, 0, 500, 7, 0, b"payload")
 >>> engine.get(bytes(20))
 (1, 0, 500, 7, 0, b'payload')
+
+The engines that outlive the process are in modules of their own, so that nobody loads a library he
+does not use: `storage.ssd.SsdEngine`, `storage.kv.KvEngine`, `storage.cold.ColdEngine`,
+`storage.mapped.MappedMemoryEngine`.
 """
 
-from storage.engine import TOMBSTONE, Engine, NotResident, OutOfSpace, Record
+from storage.engine import (
+    TOMBSTONE,
+    DamagedRecord,
+    Engine,
+    NotResident,
+    OutOfSpace,
+    Record,
+    StorageError,
+)
 from storage.index import Entry, PrimaryIndex, SetUsage
 from storage.memory import MemoryEngine
 
@@ -17,6 +29,8 @@ __all__ = [
     "TOMBSTONE",
     "NotResident",
     "OutOfSpace",
+    "StorageError",
+    "DamagedRecord",
     "MemoryEngine",
     "PrimaryIndex",
     "Entry",

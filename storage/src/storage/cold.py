@@ -12,26 +12,24 @@ import mmap
 from array import array
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
+from itertools import compress
 from struct import Struct
 from typing import Final
 
-import zstandard
-
 from citrusleaf.cf_hooks import new_mutex
 from storage import area
+from storage.chunk_coder import ChunkCoder
 from storage.device import Device, Disk, SystemDisk
 from storage.engine import DamagedRecord, NotResident, OutOfSpace, Record
 from storage.index import ENTRY_SIZE, TOMBSTONE, PrimaryIndex
+from storage.index_builder import BACK, FRONT_SIZE, IndexBuilder
 from storage.index_file import PAGE, load_index, save_index
 from storage.ssd import SsdEngine
 from storage.ssd.layout import BODY
+from storage.ssd.log import DEFRAG_RESERVE
 
 CHUNK_BYTES: Final = 64 << 10
 """Bytes of records in a chunk before it is sealed; a longer record is a chunk by itself."""
-CHUNK: Final = Struct("<IHBxI")
-"""live bytes are not here: id of the dictionary (0 = none), set aside, coding, bytes of records;
-the zstd frame follows."""
-DICTIONARY_BYTES: Final = 32 << 10
 DICTIONARY_AFTER: Final = 8
 """Chunks from whose records the dictionary is made."""
 CHUNKS_KEPT: Final = 64
@@ -41,10 +39,9 @@ _SLACK: Final = 512  # bytes a chunk may be longer when it is not compressible
 _OFFSET_BITS: Final = 24
 _OFFSET_MASK: Final = (1 << _OFFSET_BITS) - 1
 _DICTIONARY_ID: Final = (1 << 64) - 1
+_STAMP: Final = Struct("<Q")
 _STATE: Final = Struct("<QI")  # stamp, chunks
 _ACCOUNT: Final = Struct("<II")
-
-_body = BODY.unpack_from
 
 
 class ColdEngine:
@@ -54,6 +51,7 @@ class ColdEngine:
     `size`    bytes the store may take; None = as much as there is room
     `commit`  puts may be acknowledged only after a `sync`; each rewrites the chunk being filled
     `level`   of zstd, 1..19
+    `read_blocking`, `progress`  as for `SsdEngine`
 
     A get that misses the chunks in memory reads and decompresses a whole chunk, about 0.2 ms. Plain
     removes may come back after a crash; tombstones are kept until the record is written again.
@@ -70,6 +68,7 @@ class ColdEngine:
         chunk_bytes: int = CHUNK_BYTES,
         commit: bool = False,
         level: int = 9,
+        read_blocking: bool = False,
         progress: Callable[[int, int, int], None] | None = None,
     ) -> None:
         self.disk: Disk = SystemDisk() if disk is None else disk
@@ -83,6 +82,7 @@ class ColdEngine:
             block_size=block_size,
             names_size=names_size,
             cache_bytes=0,
+            read_blocking=read_blocking,
             progress=progress,
         )
         """The compressed chunks, by `chunk_key`."""
@@ -196,6 +196,7 @@ class ColdEngine:
             return False
         with self._mutex:
             self._release(entry.location, entry.size)
+            self._defrag()
         return not entry.flags & TOMBSTONE
 
     def scan(self, partition: int, after: bytes | None = None) -> Iterator[tuple[bytes, Record]]:
@@ -258,8 +259,7 @@ class ColdEngine:
         self._retired: list[int] = []  # emptied, but what was moved out is not written yet
         self._sparse: deque[int] = deque()
         self._kept: OrderedDict[int, bytes] = OrderedDict()
-        self._dictionary: zstandard.ZstdCompressionDict | None = None
-        self._set_coders()
+        self._coder = ChunkCoder(self._level)
         self._samples: list[bytes] | None = []
         self._moved = 0
         self._begin_chunk()
@@ -299,7 +299,7 @@ class ColdEngine:
 
     def _write_open(self) -> None:
         if len(self._open) > self._open_written:
-            data = self._compress(bytes(self._open))
+            data = self._coder.compress(bytes(self._open))
             self.chunks.put(chunk_key(self._open_number), 1, 0, 0, 0, 0, data)
             self._open_written = len(self._open)
 
@@ -312,7 +312,7 @@ class ColdEngine:
         found = self.chunks.get(chunk_key(number))
         if found is None:
             raise DamagedRecord(f"chunk {number} is missing")
-        data = self._decompress(found[5])
+        data = self._coder.decompress(found[5])
         self._keep(number, data)
         return data
 
@@ -336,11 +336,14 @@ class ColdEngine:
             number = self._sparse.popleft()
             if number == self._open_number or not self._size[number]:
                 continue
+            self.chunks.reserve = 0
             try:
                 if self._live[number]:
                     self._empty(number)
             except (OutOfSpace, DamagedRecord):
                 return
+            finally:
+                self.chunks.reserve = DEFRAG_RESERVE
             self._size[number] = 0
             self._kept.pop(number, None)
             self._retired.append(number)
@@ -360,46 +363,20 @@ class ColdEngine:
                 self._live[number] -= BODY.size + size
                 self._moved += 1
 
-    # Compression
-
     def _make_dictionary(self, samples: list[bytes]) -> None:
-        try:
-            made = zstandard.train_dictionary(DICTIONARY_BYTES, [*samples])
-            self.chunks.put(chunk_key(_DICTIONARY_ID), 1, 0, 0, 0, 0, made.as_bytes())
-        except (zstandard.ZstdError, OutOfSpace):
-            return  # records with nothing in common, or no room: it goes without
-        self._dictionary = made
-        self._set_coders()
+        """Without room for it, or with records that have nothing in common, it goes without."""
+        made = self._coder.train(samples)
+        if made is not None:
+            try:
+                self.chunks.put(chunk_key(_DICTIONARY_ID), 1, 0, 0, 0, 0, made)
+            except OutOfSpace:
+                self._coder.set_dictionary(None)
 
     def _load_dictionary(self) -> None:
-        try:
-            found = self.chunks.get(chunk_key(_DICTIONARY_ID))
-        except NotResident as missing:
-            missing.load()
-            found = self.chunks.get(chunk_key(_DICTIONARY_ID))
+        found = self._load(_DICTIONARY_ID)
         if found is not None:
-            self._dictionary = zstandard.ZstdCompressionDict(found[5])
+            self._coder.set_dictionary(found)
             self._samples = None
-            self._set_coders()
-
-    def _set_coders(self) -> None:
-        known = self._dictionary
-        level = self._level
-        self._plain = zstandard.ZstdDecompressor()
-        self._compressor = zstandard.ZstdCompressor(level=level, dict_data=known)
-        self._decompressor = zstandard.ZstdDecompressor(dict_data=known)
-
-    def _compress(self, data: bytes) -> bytes:
-        known = self._dictionary.dict_id() if self._dictionary is not None else 0
-        return CHUNK.pack(known, 0, 1, len(data)) + self._compressor.compress(data)
-
-    def _decompress(self, stored: bytes) -> bytes:
-        known, _, _, size = CHUNK.unpack_from(stored)
-        coder = self._decompressor if known else self._plain
-        try:
-            return coder.decompress(stored[CHUNK.size :], max_output_size=size)
-        except zstandard.ZstdError as error:
-            raise DamagedRecord(f"a chunk cannot be decompressed: {error}") from error
 
     # Restart
 
@@ -429,9 +406,8 @@ class ColdEngine:
         """Find the newest copy of each record."""
         index = self.index
         index.clear()
-        stamps = array("Q", [0])
+        builder = IndexBuilder(index)
         size = array("I")
-        damaged = 0
         for slot in range(1, self.chunks.index.end):
             key = self.chunks.index.entry(slot).digest
             number = int.from_bytes(key[:8], "little")
@@ -439,42 +415,29 @@ class ColdEngine:
                 continue
             size.extend([0] * (number + 1 - len(size)))
             try:
-                data = self._read_chunk(number)
-            except DamagedRecord:
-                damaged += 1
+                data = self._coder.decompress(self._load(number) or b"")
+            except DamagedRecord:  # counted and reported by the store of chunks
                 continue
             size[number] = len(data)
-            for offset, _, _ in _records(data):
-                self._keep_newer(stamps, data, offset, number << _OFFSET_BITS | offset)
-        self.stamp = max(stamps)
+            builder.add(_index_entries(data, number))
+        builder.finish()
+        self.stamp = builder.stamp
         live = array("I", bytes(4 * len(size)))
         for first, last in index.slices():
             locations, sizes = (index.column(name, first, last) for name in ("location", "size"))
-            for location, payload in zip(locations, sizes, strict=True):
+            used = index.column("generation", first, last)
+            for location, payload in compress(zip(locations, sizes, strict=True), used):
                 live[location >> _OFFSET_BITS] += payload + BODY.size
         self._set_accounts(live, size)
 
-    def _read_chunk(self, number: int) -> bytes:
+    def _load(self, number: int) -> bytes | None:
+        """A chunk as it is stored, waited for. Raises DamagedRecord."""
         try:
             found = self.chunks.get(chunk_key(number))
         except NotResident as missing:
             missing.load()
             found = self.chunks.get(chunk_key(number))
-        assert found is not None
-        return self._decompress(found[5])
-
-    def _keep_newer(self, stamps: array[int], data: bytes, offset: int, location: int) -> None:
-        _, size, digest, generation, set_id, void_time, flags, _, updated, stamp = _body(
-            data, offset
-        )
-        slot = self.index.find(digest)
-        fields = (generation, set_id, void_time, flags, updated, location, size)
-        if not slot:
-            self.index.insert(digest, *fields)
-            stamps.append(stamp)
-        elif stamp > stamps[slot]:
-            self.index.update(slot, *fields)
-            stamps[slot] = stamp
+        return None if found is None else found[5]
 
     def _check(self) -> None:
         """Assert every invariant. O(records)."""
@@ -521,3 +484,12 @@ def _records(data: bytes) -> Iterator[tuple[int, int, bytes]]:
         _, size, digest = BODY.unpack_from(data, offset)[:3]
         yield offset, size, digest
         offset += BODY.size + size
+
+
+def _index_entries(data: bytes, number: int) -> Iterator[bytes]:
+    """What `IndexBuilder.add` takes, of the records of a chunk."""
+    for offset, size, _ in _records(data):
+        front = offset + 8
+        (stamp,) = _STAMP.unpack_from(data, offset + BODY.size - 8)
+        location = number << _OFFSET_BITS | offset
+        yield data[front : front + FRONT_SIZE] + BACK.pack(location, size, stamp)

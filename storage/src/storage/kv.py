@@ -15,6 +15,7 @@ from citrusleaf.cf_hooks import new_mutex
 from storage.device import Disk, SystemDisk
 from storage.engine import OutOfSpace, Record, StorageError
 from storage.index import ENTRY_SIZE, META, TOMBSTONE, PrimaryIndex
+from storage.index_builder import BACK, IndexBuilder
 from storage.index_file import load_index, save_index
 from storage.ssd.layout import pack_names, unpack_names
 
@@ -189,13 +190,13 @@ class KvEngine:
         self.started_warm = self._warm()
         if not self.started_warm:
             self.index.clear()
-            for digest, value in self._store.items():
-                if len(digest) == DIGEST_SIZE:
-                    generation, set_id, void_time, flags, updated = _meta(value)
-                    size = len(value) - META_SIZE
-                    self.index.insert(
-                        digest, generation, set_id, void_time, flags, updated, 0, size
-                    )
+            builder = IndexBuilder(self.index)
+            builder.add(
+                digest + value[:META_SIZE] + BACK.pack(0, len(value) - META_SIZE, 0)
+                for digest, value in self._store.items()
+                if len(digest) == DIGEST_SIZE
+            )
+            builder.finish()
 
     def close(self) -> None:
         """Write everything, and the index."""

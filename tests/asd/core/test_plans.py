@@ -31,16 +31,10 @@ BINS = st.tuples(st.sampled_from([b"a", b"b", b""]), st.integers(0, 3)).map(
 )
 
 
-KINDS = ["get", "exists", "select", "select2", "nothing"] + [
-    "put",
-    "put",
-    "put2",
-    "increment",
-    "delete",
-    "key",
-    "ttl",
-    "wait",
-]
+KINDS = (
+    *("get", "exists", "select", "select2", "nothing", "put", "put", "put2"),
+    *("increment", "delete", "key", "ttl", "wait"),
+)
 
 
 @st.composite

@@ -20,6 +20,7 @@ from asd.record_survey import RecordSurvey
 from asd.sindex.metadata import IndexMetadata
 from asd.statistics import ServiceStatistics
 from asd.transaction_threads import TransactionThreads
+from asd.truncation import TruncationMetadata
 from asd.udf import UdfModules
 from citrusleaf.cf_clock import VirtualClock
 from cluster.smd import MemoryStore, Smd
@@ -52,6 +53,7 @@ class FakeNode:
     udf: UdfModules = field(init=False)
     queries: QueryManager = field(init=False)
     indexes: IndexMetadata = field(init=False)
+    truncations: TruncationMetadata = field(init=False)
     namespaces: dict[bytes, Namespace] = field(init=False)
     logs: LogSinks = field(init=False)
     surveys: dict[bytes, RecordSurvey] = field(init=False)
@@ -69,8 +71,9 @@ class FakeNode:
         for namespace in self.namespaces.values():
             namespace.engine.open()
         self.queries = QueryManager(self.config, self.clock)
-        smd = Smd(MemoryStore(), ["sindex"])
+        smd = Smd(MemoryStore(), ["sindex", "truncate"])
         self.indexes = IndexMetadata(smd, self.namespaces, self.clock, lambda: None)
+        self.truncations = TruncationMetadata(smd, self.namespaces, self.clock, lambda: None)
 
     @property
     def community(self) -> bool:

@@ -236,13 +236,20 @@ def test_help_names_every_command(ask) -> None:
     assert ask("help").split(";") == sorted(COMMANDS)
 
 
-def test_a_definition_without_fault_is_refused_for_want_of_an_engine(ask) -> None:
-    for rest in (
+def test_a_definition_without_fault_is_accepted(ask) -> None:
+    definitions = (
         "bin=a;type=STRING",
         "indexdata=a,numeric",
         "exp=k1ECoWE=;type=numeric",
         "context=kiKhYQ==;bin=m;type=geo2dsphere;indextype=MAPKEYS",
         "set=s;indextype=set",
-    ):
-        assert ask(f"{GOOD};{rest}") == "ERROR:16:no secondary indexes"
-    assert ask("udf-put:filename=a.lua;content=QQ==;content-len=4").startswith("ERROR:16:")
+    )
+    for number, rest in enumerate(definitions):
+        assert ask(f"sindex-create:namespace=test;indexname=y{number};{rest}") == "ok"
+    rows = ask("sindex-list:").split(";")
+    assert len(rows) == len(definitions)
+    assert rows[3] == (
+        "ns=test:indexname=y3:set=null:bin=m:type=geo2dsphere:indextype=mapkeys"
+        ":context=kiKhYQ==:exp=null:state=WO"
+    )
+    assert rows[4] == "ns=test:indexname=y4:set=s:indextype=set"

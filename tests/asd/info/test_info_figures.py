@@ -53,7 +53,9 @@ def test_a_namespace_counts_what_happens(node) -> None:
 
 def test_every_counter_of_a_namespace_has_a_place(node) -> None:
     figures = parsed(node.ask("namespace/test"))
-    assert node.namespaces[b"test"].statistics.flat().keys() <= figures.keys()
+    missing = node.namespaces[b"test"].statistics.flat().keys() - figures.keys()
+    # these two origins have but a few of the counters that clients have
+    assert all(name.startswith(("udf_sub_", "ops_sub_")) for name in missing)
 
 
 def test_sets(node) -> None:
@@ -215,4 +217,14 @@ def test_logs(node) -> None:
     assert levels == node.ask("log/")
     assert "service:INFO" in levels.split(";")
     assert node.ask("log/0/service") == "service:INFO"
-    assert node.ask("log-set:id=0;service=detail").startswith("ERROR:16:")
+    assert node.ask("log-set:id=0;service=detail;nsup=DEBUG") == "ok"
+    assert node.ask("log/0/service") == "service:DETAIL"
+    assert node.ask("log/0/nsup") == "nsup:DEBUG"
+    assert node.ask("log/0/tsvc") == "tsvc:INFO"
+    assert node.ask("log-set:id=0;any=warning") == "ok"
+    assert {row.partition(":")[2] for row in node.ask("log/0").split(";")} == {"WARNING"}
+
+
+def test_of_a_wrong_request_no_level_is_set(node) -> None:
+    assert node.ask("log-set:id=0;tsvc=debug;nosuch=info") == "ERROR:4:bad parameter"
+    assert node.ask("log/0/tsvc") == "tsvc:INFO"

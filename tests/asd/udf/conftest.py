@@ -12,7 +12,7 @@ from aerospike_common.wire.codes import FieldType, Info2, ParticleType
 from aerospike_common.wire.message import Message, parse_message
 from asd import tsvc
 from asd.bins.particle import Particle
-from asd.config import Config, Edition, NamespaceConfig
+from asd.config import Config, Edition, NamespaceConfig, ServiceConfig
 from asd.node import Node
 from asd.record import pack_bins, unpack_bins
 from asd.transactions.transaction import Reply
@@ -27,10 +27,10 @@ class Functions:
     def __init__(self, **service: Any) -> None:
         self.clock = VirtualClock()
         config = Config(
-            namespaces={"test": NamespaceConfig("test", nsup_period=120)}, edition=Edition.COMMUNITY
+            namespaces={"test": NamespaceConfig("test", nsup_period=120)},
+            edition=Edition.COMMUNITY,
+            service=ServiceConfig(**service),
         )
-        for name, value in service.items():
-            setattr(config.service, name, value)
         self.node = Node(config, self.clock, machine_id=1)
         self.namespace = self.node.namespaces[b"test"]
         self.namespace.engine.open()
@@ -39,7 +39,12 @@ class Functions:
         self.node.udf.put(name, source.encode())
 
     def store(
-        self, bins: dict[bytes, Any], *, digest: bytes = DIGEST, void_time: int = 0, key: bytes = b""
+        self,
+        bins: dict[bytes, Any],
+        *,
+        digest: bytes = DIGEST,
+        void_time: int = 0,
+        key: bytes = b"",
     ) -> None:
         """A record of the set `s` with these bins (plain values, see `particle`)."""
         payload = pack_bins({name: particle(value) for name, value in bins.items()})

@@ -44,7 +44,7 @@ MAX_BOUND_MS: Final = 65536
 _NO_NUMBERS: Final = frozenset({"cluster_key", "cluster_principal", "paxos_principal", "node-id"})
 """Identities, which may look like numbers."""
 
-_STRIPE: Final = re.compile(r"storage-engine\.stripe\[(\d+)\]\.(\w+)")
+_PLACE: Final = re.compile(r"storage-engine\.(stripe|file|device)\[(\d+)\]\.(\w+)")
 _OF_NAMESPACE: Final = re.compile(r"\{(.*)\}-(.*)")
 _NUMBER: Final = re.compile(r"-?\d+(\.\d+)?")
 _TO_UNDERSCORE: Final = str.maketrans("-.", "__")
@@ -79,12 +79,11 @@ class _Families:
             number = _number(name, value)
             if number is None:
                 continue
-            stripe = _STRIPE.fullmatch(name) if "[" in name else None
-            if stripe:
-                family = f"aerospike_{prefix}_storage_engine_stripe_{stripe[2]}"
-                self.add(
-                    family, "gauge", f'{family}{{{shown},stripe_index="{stripe[1]}"}} {number}'
-                )
+            place = _PLACE.fullmatch(name) if "[" in name else None
+            if place:
+                of, index, figure = place.groups()
+                family = f"aerospike_{prefix}_storage_engine_{of}_{figure}"
+                self.add(family, "gauge", f'{family}{{{shown},{of}_index="{index}"}} {number}')
             else:
                 family = f"aerospike_{prefix}_{name.translate(_TO_UNDERSCORE)}"
                 kind = "counter" if name in _COUNTERS else "gauge"
@@ -119,9 +118,10 @@ def exposition(node: Node) -> str:
 
 def _add_namespace(families: _Families, node: Node, namespace: Namespace) -> None:
     labels = {"ns": namespace.name}
-    families.add_figures("namespace", labels, namespace_figures(node, namespace))
+    of_namespace = {**labels, "storage_engine": namespace.config.storage_engine.engine}
+    families.add_figures("namespace", of_namespace, namespace_figures(node, namespace))
     configuration = get_config(node.config, "namespace", namespace.name)
-    families.add_figures("namespace", labels, configuration)
+    families.add_figures("namespace", of_namespace, configuration)
     for set_id, set_name in enumerate(namespace.set_names):
         if set_name:
             of_set = {**labels, "set": readable(set_name)}

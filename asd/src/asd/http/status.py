@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from asd.config import NamespaceConfig, NetworkConfig, ServiceConfig, StorageConfig
+from attrs import fields
+
+from asd.config import Section
 from asd.http.history import History
 from asd.http.metrics import readable
 from asd.info.diagnostics import failed_practices
@@ -177,27 +179,34 @@ def agent_text(user_agent: str | None) -> str:
         return "unknown"
     # format version, library, application
     parts = text.split(",")
-    return " · ".join(part for part in parts[1:3] if part not in ("", "not-set")) or text
+    return (
+        " · ".join(part for part in parts[1:3] if part not in ("", "not-set")) or text or "unknown"
+    )
 
 
 def configuration(node: Node) -> list[dict[str, str]]:
     """All parameters with their values; `default` only where that is another."""
-    network = node.config.network
-    rows = [
-        *_parameters("service", node.config.service.rows(), ServiceConfig().rows()),
-        *_parameters("network", network.rows(), NetworkConfig().rows()),
+    sections: list[tuple[str, Section]] = [
+        ("service", node.config.service),
+        ("network", node.config.network),
+        *((f"namespace {name}", each) for name, each in node.config.namespaces.items()),
     ]
-    for name, config in node.config.namespaces.items():
-        usual = NamespaceConfig(name, storage_engine=StorageConfig(config.storage_engine.engine))
-        rows += _parameters(f"namespace {name}", config.rows(), usual.rows())
-    return rows
+    return [row for context, section in sections for row in _parameters(context, section)]
 
 
-def _parameters(
-    context: str, rows: list[tuple[str, str]], usual_rows: list[tuple[str, str]]
-) -> Iterator[dict[str, str]]:
-    usual = dict(usual_rows)
-    for name, value in rows:
+def _parameters(context: str, section: Section) -> Iterator[dict[str, str]]:
+    usual = dict(_defaults(section))
+    for name, value in section.rows():
         row = {"context": context, "name": name, "value": value}
-        default = usual.get(name, "")
+        default = usual.get(name, value)
         yield row if default == value else {**row, "default": default}
+
+
+def _defaults(section: Section, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """(name, text) of all parameters' defaults, subsections under their name and a dot."""
+    for parameter in section.parameters().values():
+        yield prefix + parameter.name, parameter.kind.show(parameter.default)
+    for attribute in fields(type(section)):  # type: ignore[arg-type] # each is an attrs class
+        part = getattr(section, attribute.name)
+        if isinstance(part, Section):
+            yield from _defaults(part, f"{prefix}{attribute.name.replace('_', '-')}.")

@@ -56,9 +56,21 @@ NAMESPACE_STATE: Final = _names(
 )
 
 #: Figures of each stripe of the storage engine, `storage-engine.stripe[0].used_bytes` and so on.
-STRIPE: Final = (
+STRIPE: Final[tuple[str, ...]] = (
     "used_bytes",
     "free_wblocks",
+    "writes",
+    "defrag_q",
+    "defrag_reads",
+    "defrag_writes",
+)
+
+#: Figures of each file or device of it.
+PLACE: Final[tuple[str, ...]] = (
+    "age",
+    "used_bytes",
+    "free_wblocks",
+    "write_q",
     "writes",
     "defrag_q",
     "defrag_reads",

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from asd.config import get_config
+from asd.config import StorageConfig, get_config
 from asd.config.namespace import MEMORY_STRIPES
-from asd.info.names import NAMESPACE_COUNTERS, NAMESPACE_STATE, STRIPE
+from asd.info.names import NAMESPACE_COUNTERS, NAMESPACE_STATE, PLACE, STRIPE
 from asd.info.request import Handler, Request, pairs, shown, to_bytes, to_text
 from asd.info.source import InfoNode
 from asd.namespace import Namespace
@@ -66,18 +66,24 @@ def namespace_figures(node: InfoNode, namespace: Namespace) -> list[tuple[str, A
     }
     return [
         *((name, figures.get(name, 0)) for name in NAMESPACE_STATE),
-        *_stripes(figures),
+        *_places(namespace.config.storage_engine, figures),
         *((name, figures.get(name, 0)) for name in NAMESPACE_COUNTERS),
     ]
 
 
-def _stripes(figures: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The engine is not striped: the first stripe that tools expect stands for all of it."""
-    first = {**figures, "used_bytes": figures.get("data_used_bytes", 0)}
-    for stripe in range(MEMORY_STRIPES):
-        for name in STRIPE:
-            value = 0 if stripe else first.get(name, 0)
-            yield f"storage-engine.stripe[{stripe}].{name}", value
+def _places(config: StorageConfig, figures: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The figures of the store's parts. An engine counts for all of them together: the first of
+    them stands for the whole."""
+    if config.engine == "memory":
+        names, places = STRIPE, [f"stripe[{number}]" for number in range(MEMORY_STRIPES)]
+    else:
+        names = PLACE
+        places = [f"device[{number}]" for number in range(len(config.device))]
+        places += [f"file[{number}]" for number in range(len(config.file))]
+    whole = {**figures, "used_bytes": figures["data_used_bytes"]}
+    for number, place in enumerate(places):
+        for name in names:
+            yield f"storage-engine.{place}.{name}", 0 if number else whole.get(name, 0)
 
 
 def _sets(request: Request) -> str:

@@ -14,6 +14,7 @@ from asd.query import QueryManager
 from asd.record_survey import RecordSurvey
 from asd.sindex.metadata import IndexMetadata
 from asd.statistics import ServiceStatistics
+from asd.truncation import TruncationMetadata
 from asd.udf import UdfModules
 from citrusleaf.cf_clock import Clock
 
@@ -91,6 +92,10 @@ class InfoNode(Protocol):
     @property
     def indexes(self) -> IndexMetadata:
         """By which secondary indexes are created and dropped."""
+
+    @property
+    def truncations(self) -> TruncationMetadata:
+        """By which records are truncated."""
 
     @property
     def connections(self) -> InfoConnections:

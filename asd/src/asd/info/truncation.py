@@ -10,7 +10,6 @@ from typing import Final
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.info.request import MAX_SET, Handler, Request, to_bytes
-from asd.namespace import Namespace
 from citrusleaf.cf_clock import unix_ms_to_epoch_ms
 
 _NS_PER_MS: Final = 1_000_000
@@ -20,11 +19,7 @@ _DIGITS: Final = re.compile(r"\s*(\d*)")
 def _truncate(request: Request) -> str:
     namespace = request.namespace_name()
     set_name = request.required("set", max_bytes=MAX_SET)
-    before_ms = _before_ms(request)
-    found = request.node.namespaces.get(to_bytes(namespace))
-    set_id = found.find_set(to_bytes(set_name)) if found is not None else None
-    if found is not None and set_id is not None:
-        _forget(found, set_id, before_ms)
+    request.node.truncations.truncate(namespace, set_name, _before_ms(request))
     return "ok"
 
 
@@ -32,15 +27,7 @@ def _truncate_namespace(request: Request) -> str:
     namespace = request.namespace_name()
     if "set" in request.parameters:
         raise OperationError(ResultCode.PARAMETER, "unexpected set name")
-    before_ms = _before_ms(request)
-    found = request.node.namespaces.get(to_bytes(namespace))
-    if found is None:
-        return "ok"
-    if "lut" not in request.parameters:
-        found.engine.clear()
-        return "ok"
-    for set_id in range(len(found.set_names)):
-        _forget(found, set_id, before_ms)
+    request.node.truncations.truncate(namespace, None, _before_ms(request))
     return "ok"
 
 
@@ -62,24 +49,23 @@ def _before_ms(request: Request) -> int:
     return before_ms
 
 
-def _forget(namespace: Namespace, set_id: int, before_ms: int) -> None:
-    """Remove the set's records whose last update came before `before_ms`. O(index)."""
-    index = namespace.engine.index
-    for first, last in index.slices():
-        for digest in index.in_set(set_id, first, last):
-            if index.entry(index.find(digest)).last_update_time < before_ms:
-                namespace.remove(digest)
-
-
 def _undo(request: Request) -> str:
-    request.namespace_name()
-    request.required("set", max_bytes=MAX_SET)
+    namespace = request.namespace_name()
+    set_name = request.required("set", max_bytes=MAX_SET)
+    request.node.truncations.undo(namespace, set_name)
     return "ok"
 
 
-def _namespace_only(request: Request) -> str:
-    """Commands that change nothing here: there is no mark to take back, and nothing is evicted."""
-    request.namespace_name()
+def _undo_namespace(request: Request) -> str:
+    request.node.truncations.undo(request.namespace_name(), None)
+    return "ok"
+
+
+def _eviction_reset(request: Request) -> str:
+    """Forget how far eviction has come; the next one looks at the records anew."""
+    found = request.node.namespaces.get(to_bytes(request.namespace_name()))
+    if found is not None:
+        found.evict_void_time = 0
     return "ok"
 
 
@@ -88,7 +74,7 @@ COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
         "truncate": _truncate,
         "truncate-undo": _undo,
         "truncate-namespace": _truncate_namespace,
-        "truncate-namespace-undo": _namespace_only,
-        "eviction-reset": _namespace_only,
+        "truncate-namespace-undo": _undo_namespace,
+        "eviction-reset": _eviction_reset,
     }
 )

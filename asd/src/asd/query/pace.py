@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from asd.query.manager import QueryManager
+from asd.query.manager import MIN_SLICE_S, QueryManager
+
+BUSY_S: Final = 0.00005
+"""A turn of the loop that takes longer than this has had others to serve."""
 
 _STEPS_PER_S: Final = 20
 """A query with a limit of records does about this many batches a second."""
@@ -21,6 +23,7 @@ class Pace:
         self._loop = asyncio.get_running_loop()
         self._started_s = self._loop.time()
         self._until_s = self._started_s
+        self._others_s = 0.0  # how long the others took when they had their turn
         self._handled = 0
 
     @property
@@ -29,8 +32,11 @@ class Pace:
         return 1000 * (self._loop.time() - self._started_s)
 
     def begin(self) -> None:
-        """A slice of time begins."""
-        self._until_s = self._loop.time() + self._queries.slice_s
+        """A slice of time begins: as long as the others took, if there are any."""
+        slice_s = self._queries.slice_s
+        if self._others_s > BUSY_S:
+            slice_s = min(slice_s, max(MIN_SLICE_S, self._others_s))
+        self._until_s = self._loop.time() + slice_s
 
     def batch(self, count: int) -> int:
         """How many entries to take at once, if `count` are fine for the query itself."""
@@ -43,7 +49,9 @@ class Pace:
 
     async def rest(self) -> None:
         """Let the others have their turn, and wait until there may be more records."""
+        left_s = self._loop.time()
         early_s = 0.0
         if self._limit:
-            early_s = self._started_s + self._handled / self._limit - self._loop.time()
+            early_s = self._started_s + self._handled / self._limit - left_s
         await asyncio.sleep(max(0.0, early_s))
+        self._others_s = self._loop.time() - left_s

@@ -29,7 +29,10 @@ MAX_INSTRUCTIONS: Final = 100_000_000
 
 MAX_LOG_TEXT: Final = 1024
 
-PARTS: Final = ("sandbox", "patterns", "values", "bytes", "wire", "record", "stream", "entry")
+PARTS: Final = (
+    *("sandbox", "patterns", "values", "list", "map", "bytes"),
+    *("wire", "record", "stream", "entry"),
+)
 
 log = AsLogger(logging.getLogger("asd.udf"))
 

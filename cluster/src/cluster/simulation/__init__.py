@@ -1,0 +1,49 @@
+"""A cluster in virtual time: real nodes on a seeded loop, simulated networks, faults and checks.
+
+>>> outcome = simulate(seed=1, nodes=3, minutes=0.05)
+>>> outcome.violation
+''
+"""
+
+from cluster.simulation.canaries import CANARIES, Canary
+from cluster.simulation.checks import ClusterChecks, DeliveryChecks, Violation
+from cluster.simulation.cluster import Machine, Shape, SimulatedCluster
+from cluster.simulation.data import DataParts, DataWorld
+from cluster.simulation.faults import KINDS, Fault, swarm
+from cluster.simulation.history import History
+from cluster.simulation.loop import Chance, ProcessLoop, SimulatedClock, World
+from cluster.simulation.network import Conditions, Network
+from cluster.simulation.run import CONVERGENCE_INTERVALS, Outcome, Plan, Run, draw_plan, simulate
+
+__all__ = [
+    # a run
+    "simulate",
+    "draw_plan",
+    "Plan",
+    "Run",
+    "Outcome",
+    "CONVERGENCE_INTERVALS",
+    # the world
+    "World",
+    "ProcessLoop",
+    "SimulatedClock",
+    "Chance",
+    "Network",
+    "Conditions",
+    # clusters in it
+    "SimulatedCluster",
+    "Shape",
+    "Machine",
+    "DataWorld",
+    "DataParts",
+    "History",
+    # what goes wrong, and what must not
+    "KINDS",
+    "Fault",
+    "swarm",
+    "ClusterChecks",
+    "DeliveryChecks",
+    "Violation",
+    "CANARIES",
+    "Canary",
+]

@@ -12,12 +12,12 @@ from cluster.heartbeat import Heartbeat
 from cluster.messages import ImmigrateAck
 from cluster.migrate import Emigration
 from cluster.node import Parts
-from cluster.outputs import ClusterChanged, Output
+from cluster.outputs import Output
 from cluster.paxos import AcceptedCame, Paxos, PrepareCame, PromiseCame
 from cluster.records import MemoryRecords, Record
 from cluster.simulation.data import DataParts
 from cluster.simulation.run import Outcome, simulate
-from cluster.smd import Items, Smd
+from cluster.smd import Smd
 from cluster.transactions import Transactions
 
 
@@ -161,6 +161,3 @@ CANARIES: Mapping[str, Canary] = MappingProxyType(
     }
 )
 """Every planted bug by name."""
-
-
-__all__ = ["CANARIES", "Canary", "ClusterChanged", "Items"]

@@ -79,7 +79,6 @@ class DataWorld:
         transactions = parts.transactions(
             machine.node_id,
             partitions,
-            partition_of,
             partial(self._carry_out, machine),
             observer=observer,
         )
@@ -207,6 +206,8 @@ class DataWorld:
         for partition, made in partitions.plans.items():
             master: dict[bytes, Record] = by_node[made.master].records.get(partition, {})
             for node, store in by_node.items():
+                if (store.version(partition) is None) != (node not in made.replicas):
+                    raise Violation(f"partition {partition}: {node} is a replica or has no copy")
                 expected = master if node in made.replicas else {}
                 if store.records.get(partition, {}) != expected:
                     raise Violation(f"partition {partition}: {node} differs from {made.master}")

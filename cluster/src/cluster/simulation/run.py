@@ -34,6 +34,8 @@ class Plan:
     kinds: tuple[str, ...]
     mean_pause_s: float
     """From one fault to the next, on average."""
+    episode_s: tuple[float, float] = (5, 45)
+    """The shortest and the longest spell of faults."""
     factor: int = 2
     policy: ConflictPolicy = ConflictPolicy.GENERATION
     writes_per_s: float = 2.0
@@ -75,7 +77,8 @@ def draw_plan(seed: int, nodes: int | None = None, minutes: float = 5) -> Plan:
     factor = 1 + chance.below(3)
     policy = chance.choose(tuple(ConflictPolicy))
     rate = chance.choose((0.5, 2.0, 10.0))
-    return Plan(seed, minutes, shape, kinds, mean_pause_s, factor, policy, rate)
+    episode_s = (5.0, 45.0) if minutes >= 1 else (2.0, 10.0)
+    return Plan(seed, minutes, shape, kinds, mean_pause_s, episode_s, factor, policy, rate)
 
 
 @define
@@ -150,7 +153,7 @@ class Run:
         """Faults for a while, then none; everything must come right again."""
         cluster, plan = self.cluster, self.plan
         chance = cluster.world.chance
-        until_s = cluster.world.now_s + chance.between(5, 45)
+        until_s = cluster.world.now_s + chance.between(*plan.episode_s)
         while cluster.world.now_s < until_s:
             cluster.run(chance.between(0, 2 * plan.mean_pause_s))
             kind = chance.choose(plan.kinds)
@@ -165,7 +168,7 @@ class Run:
             self.departure()
 
     def departure(self) -> None:
-        """One machine goes dark and stays so: the others must go on without it, and then with it."""
+        """A machine goes dark and stays so: the others must go on without it, and then with it."""
         cluster = self.cluster
         name = cluster.world.chance.choose(cluster.names)
         cluster.crash(name, power=False)

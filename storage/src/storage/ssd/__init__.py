@@ -5,5 +5,6 @@ how it starts, `defrag` how sparse blocks are emptied, `tomb_raider` how tombsto
 """
 
 from storage.ssd.engine import SsdEngine
+from storage.ssd.tomb_raider import TombRaid
 
-__all__ = ["SsdEngine"]
+__all__ = ["SsdEngine", "TombRaid"]

@@ -29,7 +29,7 @@ from storage.ssd.layout import (
     pack_names,
     unpack_record,
 )
-from storage.ssd.log import MAX_QUEUE, DeviceLog, WriteBlock
+from storage.ssd.log import DEFRAG_RESERVE, MAX_QUEUE, DeviceLog, WriteBlock
 
 log = logging.getLogger("storage.ssd")
 
@@ -101,6 +101,8 @@ class SsdEngine:
         self.debt = 0
         self.least_debt = min(defrag.LEAST_DEBT, block_size)
         self.moved = 0
+        self.reserve = DEFRAG_RESERVE
+        """Free blocks that puts leave alone."""
         self.set_compression(compression, compression_level)
         self._read_blocking = read_blocking
         self._progress = progress
@@ -366,7 +368,7 @@ class SsdEngine:
 
     def _next_block(self, device: DeviceLog, place: int) -> WriteBlock:
         try:
-            block = device.place(place)
+            block = device.place(place, self.reserve)
             device.forget_written()
             if device.write_queue > MAX_QUEUE:
                 with self._mutex:

@@ -22,6 +22,7 @@ from citrusleaf.cf_random import CfRandom
 from storage.cold import ColdEngine
 from storage.engine import TOMBSTONE, Engine, OutOfSpace
 from storage.ssd import SsdEngine
+from storage.ssd.tomb_raider import TombRaid
 from storage.testing.faulty import FaultyDisk, surviving_files
 
 CHAIN: Final = 3
@@ -165,6 +166,8 @@ class Workload:
                 self._call("sync")
             elif draw < 0.98:
                 self._call("clear")
+            elif draw < 0.99 and isinstance(self.engine, SsdEngine):
+                self._call("raid")
             else:
                 self._call("reopen")
 
@@ -192,6 +195,11 @@ class Workload:
                 engine.clear()
             elif kind == "sync":
                 engine.sync()
+            elif kind == "raid":
+                assert isinstance(engine, SsdEngine)
+                raid = TombRaid(engine, 500)
+                raid.read()
+                raid.finish()
             else:
                 engine.close()
                 step.end = len(self.disk.trace)

@@ -134,8 +134,8 @@ def _decode_broken(payload: bytes, why: str) -> Value:
         bad_argument(why)
     if sound[0] == IN_CONTEXT and len(sound) == 2:
         op, _ = msgpack.unpack_sound_part(rest)
-        return [*sound, [*op, operation.BROKEN]]
-    return [*sound, operation.BROKEN]
+        return [*sound, [*op[:1], operation.BROKEN]]
+    return [sound[0], operation.BROKEN]
 
 
 def _split(wire: Value) -> tuple[Sequence[context.Item], Value]:

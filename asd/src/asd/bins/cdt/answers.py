@@ -105,14 +105,14 @@ def resolve(container: Container, chosen: Selection, return_type: int) -> tuple[
 
 
 def _complement(container: Container, chosen: Selection) -> Selection:
-    size = len(container.values)
+    size = container.size
     gone = set(chosen.positions)
     order: Sequence[int] = range(size)
     start, end = chosen.start, chosen.start + len(chosen.positions)
     pieces = (range(start), range(end, size))
     if chosen.by is By.RANK and type(container) is MapValue and not all(pieces):
         # The rest is one range of ranks, too, and comes like any other.
-        order = value_order(container.values)
+        order = value_order(container.elements)
     rest = [at for at in order if at not in gone]
     return chosen._replace(positions=rest, listed=rest, pieces=pieces, inverted=True)
 
@@ -130,24 +130,24 @@ def _exists(container: Container, chosen: Selection, kind: ReturnType) -> Value:
 
 
 def _keys(container: Container, chosen: Selection, kind: ReturnType) -> Value:
-    return _listed(chosen, [container.keys[at] for at in chosen.positions])
+    keys = [container.keys[at] for at in chosen.positions]
+    if chosen.single:
+        return keys[0] if keys else None
+    return keys
 
 
 def _values(container: Container, chosen: Selection, kind: ReturnType) -> Value:
-    return _listed(chosen, [container.values[at] for at in chosen.positions])
-
-
-def _listed(chosen: Selection, found: list[Value]) -> Value:
     if chosen.single:
-        return found[0] if found else None
-    return found
+        return container.value_at(chosen.positions[0]) if chosen.positions else None
+    elements = container.elements
+    return [elements[at] for at in chosen.positions]
 
 
 def _map(container: Container, chosen: Selection, kind: ReturnType) -> Value:
     flags = _MAP_FLAGS[kind]
     positions = sorted(chosen.positions) if kind is ReturnType.ORDERED_MAP else chosen.positions
     keys = [container.keys[at] for at in positions]
-    return dict_of(flags, keys, [container.values[at] for at in positions])
+    return dict_of(flags, keys, [container.elements[at] for at in positions])
 
 
 def _index(container: Container, chosen: Selection, kind: ReturnType) -> Value:
@@ -186,7 +186,7 @@ def _rank(container: Container, chosen: Selection, kind: ReturnType) -> Value:
         found = ranks(container, chosen.positions, distinct=True)
         found.sort(reverse=reverse)
     elif chosen.wanted:
-        found = ranks_by_item(container.values, chosen.wanted)
+        found = ranks_by_item(container.elements, chosen.wanted)
     else:
         found = list(chosen.listed)
     return _numbers(container, chosen, found, reverse)
@@ -196,12 +196,12 @@ def _is_everything(container: Container, chosen: Selection) -> bool:
     """Whether all elements are meant, and not because a list named them all."""
     if chosen.by in _LISTS and not chosen.inverted:
         return False
-    return len(chosen.positions) == len(container.values) and not chosen.single
+    return len(chosen.positions) == container.size and not chosen.single
 
 
 def _places(container: Container, chosen: Selection, reverse: bool) -> Value:
     """The numbers of a contiguous range, or of the two around it, each ascending."""
-    size, start, count = len(container.values), chosen.start, len(chosen.positions)
+    size, start, count = container.size, chosen.start, len(chosen.positions)
     pieces = chosen.pieces or (range(start, start + count),)
     in_pieces = type(container) is ListValue and chosen.by in (By.RANK, By.VALUE)
     if chosen.inverted and count == size and not in_pieces:
@@ -212,7 +212,7 @@ def _places(container: Container, chosen: Selection, reverse: bool) -> Value:
 
 
 def _numbers(container: Container, chosen: Selection, found: Sequence[int], reverse: bool) -> Value:
-    last = len(container.values) - 1
+    last = container.size - 1
     numbers = [last - number for number in found] if reverse else list(found)
     if chosen.single:
         return numbers[0] if numbers else -1
@@ -223,7 +223,7 @@ def _answers_about_the_rest(container: Container, chosen: Selection) -> bool:
     """Where "does the complement exist" is answered by "was nothing found": in unordered lists, and
     in maps by value, by a key interval if unordered, or when there is a rest on both sides."""
     if type(container) is MapValue:
-        start, size = chosen.start, len(container.values)
+        start, size = chosen.start, container.size
         in_the_middle = bool(start) and start + len(chosen.positions) < size
         unordered = not container.flags & ORDERED
         return bool(size) and (
@@ -232,7 +232,7 @@ def _answers_about_the_rest(container: Container, chosen: Selection) -> bool:
         )
     if container.ordered:
         return False
-    return chosen.by is By.VALUE or (chosen.by is By.RANK and bool(container.values))
+    return chosen.by is By.VALUE or (chosen.by is By.RANK and bool(container.size))
 
 
 def _complement_range(container: Container, chosen: Selection) -> Selection:
@@ -263,12 +263,12 @@ def _check_range(container: Container, chosen: Selection, kind: int) -> None:
 def _range(container: Container, chosen: Selection, kind: ReturnType) -> Value:
     count = len(chosen.positions)
     start = chosen.start
-    if type(container) is MapValue and chosen.by is By.VALUE and not container.values:
+    if type(container) is MapValue and chosen.by is By.VALUE and not container.size:
         return [-1, 0]
     searched = type(container) is ListValue and chosen.by is By.VALUE
     inverted = chosen.inverted and type(container) is MapValue
     if kind in _REVERSED and (count or searched or inverted):
-        start = len(container.values) - start - count
+        start = container.size - start - count
     return [start, count]
 
 

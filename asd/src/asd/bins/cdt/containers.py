@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Final, NoReturn, TypeAlias
 
 from msgpack import ExtType
@@ -13,8 +12,12 @@ from aerospike_common import as_msgpack as msgpack
 from aerospike_common.as_msgpack import Value
 from aerospike_common.wire.codes import ParticleType, ResultCode
 from aerospike_common.wire.errors import MessageError, OperationError
+from asd.bins.cdt.bounds import lower_bound
+from asd.bins.cdt.packed import PackedMap, replaced
 from asd.bins.particle import Particle
 
+KEY_TYPES: Final = frozenset({int, str})
+"""Of map keys; a string may also be a blob."""
 ORDERED: Final = msgpack.ORDERED
 
 
@@ -33,47 +36,195 @@ def not_applicable(why: str) -> NoReturn:
     raise OperationError(ResultCode.OP_NOT_APPLICABLE, why)
 
 
-@dataclass(slots=True, eq=False)
 class ListValue:
-    """A list without its flags element. Operations change it in place: it is always a copy."""
+    """A list without its flags element. Operations change it in place: it is always a copy.
 
-    flags: int
-    values: list[Value]
+    The bytes it came from are kept as long as its elements are only looked at (`elements`) or
+    changed by `splice`; who takes `values`, to do with them what he likes, ends that.
+    """
+
+    __slots__ = ("_body", "_size", "_values", "flags")
 
     keys: ClassVar[Sequence[Value]] = ()
+
+    def __init__(self, flags: int, values: list[Value]) -> None:
+        self.flags = flags
+        self._values: list[Value] | None = values
+        self._size = 0
+        self._body: bytes | None = None
+
+    @classmethod
+    def stored(cls, data: bytes) -> ListValue:
+        """The list of a bin."""
+        flags, size, body = msgpack.split_stored(data)
+        made = cls(flags, [])
+        made._values, made._size, made._body = None, size, body
+        return made
 
     @property
     def ordered(self) -> bool:
         """Whether storage order is value order."""
         return bool(self.flags & ORDERED)
 
+    @property
+    def size(self) -> int:
+        """How many elements."""
+        return self._size if self._values is None else len(self._values)
+
+    @property
+    def elements(self) -> list[Value]:
+        """The elements, not to be changed."""
+        if self._values is None:
+            assert self._body is not None
+            self._values = msgpack.unpack_elements(self._size, self._body)
+        return self._values
+
+    def value_at(self, at: int) -> Value:
+        """One element."""
+        return self.elements[at]
+
+    @property
+    def values(self) -> list[Value]:
+        """The elements, to be changed at will."""
+        values = self.elements
+        self._body = None
+        return values
+
+    @values.setter
+    def values(self, values: list[Value]) -> None:
+        self._values, self._body = values, None
+
+    def splice(self, at: int, gone: int, new: list[Value]) -> None:
+        """Replace the `gone` elements from a position on by `new` ones."""
+        if self._body is not None:
+            if at == self.size:
+                self._body += msgpack.pack_elements(new)
+            else:
+                self._body = replaced(self._body, self.elements, at, gone, new)
+        if self._values is None:
+            self._size += len(new)
+        else:
+            self._values[at : at + gone] = new
+
     def pack(self) -> bytes:
         """The stored bytes."""
-        return msgpack.pack(self.to_value())
+        if self._body is None:
+            return msgpack.pack(self.to_value())
+        return msgpack.join_list(self.flags, self.size, self._body)
 
     def to_value(self) -> Value:
         """The plain Python value, flags element included."""
-        return [ExtType(self.flags, b""), *self.values] if self.flags else self.values
+        return [ExtType(self.flags, b""), *self.elements] if self.flags else self.elements
 
     def remove(self, positions: Sequence[int]) -> None:
         """Drop the elements at these storage positions."""
-        self.values = without(self.values, positions)
+        if len(positions) == 1:
+            self.splice(positions[0], 1, [])
+        elif positions:
+            self.values = without(self.elements, positions)
 
 
-@dataclass(slots=True, eq=False)
 class MapValue:
-    """A map as two columns in key order. Operations change it in place: it is always a copy."""
+    """A map as two columns in key order. Operations change it in place: it is always a copy.
 
-    flags: int
-    keys: list[Value]
-    values: list[Value]
+    What came from a bin stays packed while entries are only found, read and put one at a time;
+    taking `keys` or `values` makes the columns of it.
+    """
+
+    __slots__ = ("_keys", "_packed", "_values", "flags")
 
     ordered: ClassVar[bool] = False
     """Storage order is key order; never taken for value order."""
 
+    def __init__(self, flags: int, keys: list[Value], values: list[Value]) -> None:
+        self.flags = flags
+        self._keys = keys
+        self._values = values
+        self._packed: PackedMap | None = None
+
+    @classmethod
+    def stored(cls, data: bytes) -> MapValue:
+        """The map of a bin."""
+        flags, size, body = msgpack.split_stored(data)
+        made = cls(flags, [], [])
+        made._packed = PackedMap(size, body)
+        return made
+
+    @property
+    def keys(self) -> list[Value]:
+        """The keys, to be changed at will together with the values."""
+        self._unpack()
+        return self._keys
+
+    @property
+    def values(self) -> list[Value]:
+        """The values in order of their keys, to be changed at will together with those."""
+        self._unpack()
+        return self._values
+
+    @property
+    def elements(self) -> list[Value]:
+        """The values, not to be changed."""
+        return self.values
+
+    def replace(self, keys: list[Value], values: list[Value]) -> None:
+        """Take other columns."""
+        self._keys, self._values, self._packed = keys, values, None
+
+    def _unpack(self) -> None:
+        if self._packed is not None:
+            self._keys, self._values = self._packed.columns()
+            self._packed = None
+
+    @property
+    def size(self) -> int:
+        """How many entries."""
+        return len(self._keys) if self._packed is None else self._packed.size
+
+    def bound(self, key: Value) -> int:
+        """The position of the first key that is not less."""
+        if self._packed is not None and type(key) in KEY_TYPES:
+            return self._packed.bound(key)
+        return lower_bound(self.keys, key)
+
+    def find(self, key: Value) -> int:
+        """The position of a key, -1 when it is not there."""
+        at = self.bound(key)
+        return at if self._is_at(at, key) else -1
+
+    def _is_at(self, at: int, key: Value) -> bool:
+        if self._packed is not None:
+            return self._packed.is_at(at, key)
+        return at < len(self._keys) and msgpack.compare(self._keys[at], key) == 0
+
+    def value_at(self, at: int) -> Value:
+        """The value of one entry."""
+        if self._packed is not None and not self._packed.is_nested(at):
+            return self._packed.value_at(at)
+        return self.values[at]
+
+    def put(self, key: Value, value: Value) -> None:
+        """Put one entry in its place."""
+        at = self.bound(key)
+        there = int(self._is_at(at, key))
+        if not self._exchange(at, there, [key, value]):
+            self.keys[at : at + there] = [key]
+            self.values[at : at + there] = [value]
+
+    def _exchange(self, at: int, gone: int, entry: list[Value]) -> bool:
+        """Change one entry in the bytes, if that can be done."""
+        packed = None if self._packed is None else self._packed.exchanged(at, gone, entry)
+        if packed is None:
+            return False
+        self._packed = packed
+        return True
+
     def pack(self) -> bytes:
         """The stored bytes."""
-        return msgpack.pack_map(self.flags, self.keys, self.values)
+        if self._packed is not None:
+            return msgpack.join_map(self.flags, self._packed.size, self._packed.body)
+        entries = msgpack.pack_entries(self._keys, self._values)
+        return msgpack.join_map(self.flags, len(self._keys), entries)
 
     def to_value(self) -> Value:
         """The plain Python value, flags key included."""
@@ -81,8 +232,8 @@ class MapValue:
 
     def remove(self, positions: Sequence[int]) -> None:
         """Drop the entries at these storage positions."""
-        self.keys = without(self.keys, positions)
-        self.values = without(self.values, positions)
+        if positions and not (len(positions) == 1 and self._exchange(positions[0], 1, [])):
+            self.replace(without(self.keys, positions), without(self.values, positions))
 
 
 Container: TypeAlias = ListValue | MapValue
@@ -124,12 +275,9 @@ def from_value(value: Value) -> Container | None:
 def from_particle(particle: Particle) -> Container | None:
     """The container stored in a bin, None when the bin holds something else."""
     if particle.type == ParticleType.LIST:
-        items = msgpack.unpack_stored(particle.data)
-        if items and msgpack.is_flags(items[0]):
-            return ListValue(items[0].code, items[1:])
-        return ListValue(0, items)
+        return ListValue.stored(particle.data)
     if particle.type == ParticleType.MAP:
-        return MapValue(*msgpack.unpack_stored_map(particle.data))
+        return MapValue.stored(particle.data)
     return None
 
 

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from aerospike_common.as_msgpack import MAX_DEPTH, ORDERED, PERSIST_INDEX, VALUE_ORDERED, Value
 from asd.bins.cdt import operation
+from asd.bins.cdt.bounds import lower_bound
 from asd.bins.cdt.containers import (
     Container,
     ListValue,
@@ -17,7 +18,6 @@ from asd.bins.cdt.containers import (
     not_applicable,
 )
 from asd.bins.cdt.list_ops import pad
-from asd.bins.cdt.search import find_key, lower_bound
 from asd.bins.cdt.selection import all_by_value, by_rank
 
 INDEX: Final = 0x0
@@ -86,11 +86,11 @@ def find(container: Container, item: Item) -> int:
         not_applicable("context leads into a container of another type")
     by = item.kind & _KINDS
     if by == KEY:
-        return find_key(container.keys, item.value) if type(container) is MapValue else -1
+        return container.find(item.value) if type(container) is MapValue else -1
     if by == VALUE:
         found = all_by_value(container, item.value).positions
         return found[0] if found else -1
-    size = len(container.values)
+    size = container.size
     at = item.value + size if item.value < 0 else item.value
     if not 0 <= at < size:
         return -1
@@ -124,7 +124,7 @@ def create(items: Sequence[Item], op: Value) -> tuple[Container | None, Value]:
     """Run a modify below a context of nothing: the new root, if it makes one, and the result."""
     root = _new_parent(items[0])
     result = _extend([], root, items, op, fresh=True)
-    return (root if root.values else None), result
+    return (root if root.size else None), result
 
 
 def _dig(
@@ -143,7 +143,7 @@ def _dig(
         if at < 0:
             return steps, container, items[depth:]
         steps.append(Step(container, at))
-        container = from_value(container.values[at])
+        container = from_value(container.value_at(at))
     return steps, container, ()
 
 
@@ -184,7 +184,7 @@ def _extend(
         if fresh and target.flags & ORDERED:
             # The one way in which a nested container keeps this flag.
             target.flags |= op[1] & PERSIST_INDEX
-    elif not target.values and not result and not _puts_nothing(op):
+    elif not target.size and not result and not _puts_nothing(op):
         return result
     for (container, at), item in zip(planned, missing, strict=True):
         _make_room(container, at, item)
@@ -211,7 +211,7 @@ def _place(container: Container, item: Item, *, fresh: bool) -> int:
     if type(container) is MapValue:
         check_map_key(item.value)
         return lower_bound(container.keys, item.value)
-    size = len(container.values)
+    size = container.size
     index = 0 if item.value == -1 and not size else int(item.value)
     if container.ordered and (fresh or index >= size):
         return size

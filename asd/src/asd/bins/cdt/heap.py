@@ -20,6 +20,8 @@ def select_ranks(values: Sequence[Value], start: int, count: int) -> list[int]:
     if count == 0:
         return []
     keys = sort_keys(values)
+    if count == 1 and start in (0, len(keys) - 1):
+        return [_extreme(keys, min(keys) if start == 0 else max(keys))]
     lower_half = start <= len(values) - start - count
     order = sorted(range(len(values)), key=keys.__getitem__)
     end = start + count
@@ -30,6 +32,18 @@ def select_ranks(values: Sequence[Value], start: int, count: int) -> list[int]:
         return _heap_select(keys, start, count, lower_half)
     chosen = order[start:end]
     return chosen[::-1] if lower_half else chosen
+
+
+def _extreme(keys: Sequence[Any], extreme: Any) -> int:
+    """The position of the least or greatest key that stands on top of the heap. O(n)."""
+    return min((at for at, key in enumerate(keys) if key == extreme), key=_path)
+
+
+def _path(at: int) -> str:
+    """The way from the heap's root to a place in it, left 0, right 1. Equal keys never pass each
+    other upwards and the left one wins, so the first of them to stand on top is the first by way.
+    """
+    return f"{at + 1:b}"[1:]
 
 
 def _heap_select(keys: Sequence[Any], start: int, count: int, smallest_first: bool) -> list[int]:

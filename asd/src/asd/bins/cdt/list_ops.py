@@ -11,9 +11,10 @@ from aerospike_common import as_msgpack
 from aerospike_common.as_msgpack import Value, compare, order_key
 from aerospike_common.wire.codes import ResultCode
 from asd.bins.cdt import selection as select
+from asd.bins.cdt.bounds import upper_bound
 from asd.bins.cdt.containers import ListValue, bad_argument, not_applicable, refuse
 from asd.bins.cdt.numbers import add, check_number
-from asd.bins.cdt.search import equal_positions, upper_bound
+from asd.bins.cdt.search import equal_positions
 from asd.bins.cdt.selection import Selection, clamp, locate
 from asd.bins.cdt.table import Arg, Op, getter, remover
 
@@ -49,7 +50,7 @@ def set_type(target: ListValue, flags: int) -> None:
     if flags & 0xFFFFFFFF & ~_ORDER_FLAGS:
         not_applicable("unknown list flags")
     if flags & as_msgpack.ORDERED and not target.ordered:
-        target.values = as_msgpack.sort_values(target.values)
+        target.values = as_msgpack.sort_values(target.elements)
     target.flags = flags & _KEPT_FLAGS
 
 
@@ -60,14 +61,14 @@ def clear(target: ListValue) -> None:
 
 def sort(target: ListValue, flags: int = 0) -> None:
     """Sort once; an ordered list can only lose duplicates."""
-    if len(target.values) < 2:
+    if target.size < 2:
         return
     if target.ordered:
-        values = target.values
+        values = target.elements
     elif flags & DESCENDING and flags & DROP_DUPLICATES:
         bad_argument("a descending sort keeps duplicates")
     else:
-        values = as_msgpack.sort_values(target.values, reverse=bool(flags & DESCENDING))
+        values = as_msgpack.sort_values(target.elements, reverse=bool(flags & DESCENDING))
     if flags & DROP_DUPLICATES:
         fresh = [value for before, value in pairwise(values) if compare(before, value)]
         values = [values[0], *fresh]
@@ -76,7 +77,7 @@ def sort(target: ListValue, flags: int = 0) -> None:
 
 def size(target: ListValue) -> int:
     """How many elements."""
-    return len(target.values)
+    return target.size
 
 
 # -- adding ---------------------------------------------------------------------------------------
@@ -84,12 +85,12 @@ def size(target: ListValue) -> int:
 
 def append(target: ListValue, value: Value, order: int = 0, flags: int = 0) -> int:
     """Add at the end, or in its place when ordered."""
-    return _add(target, [value], len(target.values), flags)
+    return _add(target, [value], target.size, flags)
 
 
 def append_items(target: ListValue, items: list[Value], order: int = 0, flags: int = 0) -> int:
     """Add several at the end, or each in its place when ordered."""
-    return _add(target, as_msgpack.list_items(items), len(target.values), flags)
+    return _add(target, as_msgpack.list_items(items), target.size, flags)
 
 
 def insert(target: ListValue, index: int, value: Value, flags: int = 0) -> int:
@@ -102,7 +103,7 @@ def insert_items(target: ListValue, index: int, items: list[Value], flags: int =
     """Add several in front of an index."""
     _need_unordered(target)
     values = as_msgpack.list_items(items)
-    return _insert(target, index, values, flags) if values else len(target.values)
+    return _insert(target, index, values, flags) if values else target.size
 
 
 def _insert(target: ListValue, index: int, items: list[Value], flags: int) -> int:
@@ -113,7 +114,7 @@ def _insert(target: ListValue, index: int, items: list[Value], flags: int) -> in
 
 
 def _from_end(target: ListValue, index: int) -> int:
-    return index + len(target.values) if index < 0 else index
+    return index + target.size if index < 0 else index
 
 
 def _need_unordered(target: ListValue) -> None:
@@ -126,22 +127,22 @@ def _add(target: ListValue, items: list[Value], at: int, flags: int) -> int:
     if at > MAX_INDEX:
         not_applicable("index beyond any list")
     try:
-        if flags & INSERT_BOUNDED and at > len(target.values):
+        if flags & INSERT_BOUNDED and at > target.size:
             raise _Denied(ResultCode.OP_NOT_APPLICABLE)
         if flags & ADD_UNIQUE:
             items = _unique_items(target, items, flags)
     except _Denied as denied:
         if flags & NO_FAIL:
-            return len(target.values)
+            return target.size
         refuse(denied.code, "denied by write flags")
     if not items:
-        return len(target.values)
+        return target.size
     if target.ordered:
         _place(target, items)
     else:
         pad(target, at)
-        target.values[at:at] = items
-    return len(target.values)
+        target.splice(at, 0, items)
+    return target.size
 
 
 def _unique_items(target: ListValue, items: list[Value], flags: int) -> list[Value]:
@@ -151,7 +152,7 @@ def _unique_items(target: ListValue, items: list[Value], flags: int) -> list[Val
         if _holds(target, items[0]):
             raise _Denied(ResultCode.ELEMENT_EXISTS)
         return items
-    present = {order_key(value) for value in target.values}
+    present = {order_key(value) for value in target.elements}
     keys = [order_key(item) for item in items]
     if flags & NO_FAIL and flags & PARTIAL:
         fresh = {key: item for key, item in zip(keys, items, strict=True) if key not in present}
@@ -167,27 +168,38 @@ def _unique_items(target: ListValue, items: list[Value], flags: int) -> list[Val
 
 def _holds(target: ListValue, value: Value) -> bool:
     if target.ordered:
-        at = upper_bound(target.values, value)
-        return at > 0 and compare(target.values[at - 1], value) == 0
-    return bool(equal_positions(target.values, value))
+        at = upper_bound(target.elements, value)
+        return at > 0 and compare(target.elements[at - 1], value) == 0
+    return bool(equal_positions(target.elements, value))
 
 
 def _place(target: ListValue, items: list[Value]) -> None:
     if len(items) == 1:
-        target.values.insert(upper_bound(target.values, items[0]), items[0])
+        target.splice(upper_bound(target.elements, items[0]), 0, items)
     else:
-        target.values = as_msgpack.sort_values(target.values + items)
+        target.values = as_msgpack.sort_values(target.elements + items)
+
+
+def _move(target: ListValue, at: int, value: Value) -> None:
+    """Put `value` in its place instead of the element at a position."""
+    place = upper_bound(target.elements, value)
+    place -= place > at
+    if place == at:
+        target.splice(at, 1, [value])
+    else:
+        target.splice(at, 1, [])
+        target.splice(place, 0, [value])
 
 
 def pad(target: ListValue, index: int) -> None:
     """Extend with nils up to an index. Bounded: error 26 or 13 beyond what a record may hold."""
-    missing = index - len(target.values)
+    missing = index - target.size
     if index >= MAX_INDEX:
         not_applicable("index beyond any list")
     if missing > MAX_PADDING:
         refuse(ResultCode.RECORD_TOO_BIG, "padding larger than any record")
     if missing > 0:
-        target.values.extend([None] * missing)
+        target.splice(target.size, 0, [None] * missing)
 
 
 # -- changing one element -------------------------------------------------------------------------
@@ -199,11 +211,11 @@ def set_(target: ListValue, index: int, value: Value, flags: int = 0) -> None:
     at = _from_end(target, index)
     if at < 0:
         not_applicable("index before the first element")
-    if at >= len(target.values):
+    if at >= target.size:
         _add(target, [value], at, flags)
         return
     if not _denied_as_known(target, value, at, flags):
-        target.values[at] = value
+        target.splice(at, 1, [value])
 
 
 def increment(
@@ -211,7 +223,7 @@ def increment(
 ) -> Value:
     """Add to one element; beyond the end it starts from 0."""
     at = _from_end(target, index)
-    count = len(target.values)
+    count = target.size
     if at < 0 or at >= MAX_INDEX:
         not_applicable("index before the first element or beyond any list")
     if at > count and target.ordered:
@@ -219,15 +231,14 @@ def increment(
     result: Value = 1 if delta is None else delta
     check_number(result)
     if at < count:
-        result = add(target.values[at], result)
+        result = add(target.elements[at], result)
     if at >= count:
         _add(target, [result], at, flags)
     elif not _denied_as_known(target, result, at, flags):
         if target.ordered:
-            del target.values[at]
-            _place(target, [result])
+            _move(target, at, result)
         else:
-            target.values[at] = result
+            target.splice(at, 1, [result])
     return result
 
 
@@ -236,7 +247,7 @@ def _denied_as_known(target: ListValue, value: Value, at: int, flags: int) -> bo
     count itself, and NO_FAIL makes that a no-op; error 24 without."""
     if not flags & ADD_UNIQUE or not _holds(target, value):
         return False
-    if not target.ordered and equal_positions(target.values, value) == [at]:
+    if not target.ordered and equal_positions(target.elements, value) == [at]:
         return False
     if not flags & NO_FAIL:
         refuse(ResultCode.ELEMENT_EXISTS, "the value is there already")
@@ -248,14 +259,17 @@ def _denied_as_known(target: ListValue, value: Value, at: int, flags: int) -> bo
 
 def pop(target: ListValue, index: int) -> Value:
     """Remove one element and answer it."""
-    return target.values.pop(locate(index, len(target.values)))
+    at = locate(index, target.size)
+    popped = target.elements[at]
+    target.splice(at, 1, [])
+    return popped
 
 
 def pop_range(target: ListValue, index: int, count: int | None = None) -> list[Value]:
     """Remove a range and answer its elements."""
-    start, count = clamp(index, count, len(target.values))
-    popped = target.values[start : start + count]
-    del target.values[start : start + count]
+    start, count = clamp(index, count, target.size)
+    popped = target.elements[start : start + count]
+    target.splice(start, count, [])
     return popped
 
 
@@ -272,21 +286,21 @@ def remove_range(target: ListValue, index: int, count: int | None = None) -> int
 
 def trim(target: ListValue, index: int, count: int) -> int:
     """Keep only a range; answers how many elements went."""
-    start, count = clamp(index, count, len(target.values))
-    removed = len(target.values) - count
-    target.values = target.values[start : start + count]
+    start, count = clamp(index, count, target.size)
+    removed = target.size - count
+    target.values = target.elements[start : start + count]
     return removed
 
 
 def get(target: ListValue, index: int) -> Value:
     """One element."""
-    return target.values[locate(index, len(target.values))]
+    return target.elements[locate(index, target.size)]
 
 
 def get_range(target: ListValue, index: int, count: int | None = None) -> list[Value]:
     """A range of elements."""
-    start, count = clamp(index, count, len(target.values))
-    return target.values[start : start + count]
+    start, count = clamp(index, count, target.size)
+    return target.elements[start : start + count]
 
 
 def by_value_interval(target: ListValue, begin: Value, *end: Value) -> Selection:

@@ -13,7 +13,6 @@ from asd.bins.cdt import selection as select
 from asd.bins.cdt.containers import MapValue, check_map_key, not_applicable, refuse
 from asd.bins.cdt.numbers import add as add_numbers
 from asd.bins.cdt.numbers import wrap
-from asd.bins.cdt.search import find_key, lower_bound
 from asd.bins.cdt.selection import Selection
 from asd.bins.cdt.table import Arg, Op, getter, remover
 
@@ -38,12 +37,12 @@ def set_type(target: MapValue, flags: int) -> None:
 
 def clear(target: MapValue) -> None:
     """Drop all entries; the order stays."""
-    target.keys, target.values = [], []
+    target.replace([], [])
 
 
 def size(target: MapValue) -> int:
     """How many entries."""
-    return len(target.keys)
+    return target.size
 
 
 # -- putting --------------------------------------------------------------------------------------
@@ -53,18 +52,18 @@ def put(target: MapValue, key: Value, value: Value, attributes: int = 0, flags: 
     """Put one entry, as the write flags allow."""
     check_map_key(key)
     _put(target, [(key, value)], flags)
-    return len(target.keys)
+    return target.size
 
 
 def put_items(
     target: MapValue, items: dict[Value, Value], attributes: int = 0, flags: int = 0
 ) -> int:
     """Put several entries."""
-    if not target.keys and flags & NO_FAIL and flags & PARTIAL:
+    if not target.size and flags & NO_FAIL and flags & PARTIAL:
         # What cannot be updated in an empty map is all put there: so the protocol has it.
         flags &= ~UPDATE_ONLY
     _put(target, as_msgpack.map_items(items), flags)
-    return len(target.keys)
+    return target.size
 
 
 def add(target: MapValue, key: Value, value: Value, attributes: int = 0) -> int:
@@ -90,24 +89,17 @@ def replace_items(target: MapValue, items: dict[Value, Value]) -> int:
 def _put(target: MapValue, items: Sequence[tuple[Value, Value]], flags: int) -> None:
     if flags & (CREATE_ONLY | UPDATE_ONLY):
         items = _allowed(target, items, flags)
-    if len(items) > 8:
+    if len(items) == 1:
+        target.put(*items[0])
+    elif items:
         _merge(target, items)
-        return
-    for key, value in items:
-        at = lower_bound(target.keys, key)
-        if at < len(target.keys) and target.keys[at] == key:
-            target.values[at] = value
-        else:
-            target.keys.insert(at, key)
-            target.values.insert(at, value)
 
 
 def _merge(target: MapValue, items: Sequence[tuple[Value, Value]]) -> None:
     merged = dict(zip(target.keys, target.values, strict=True))
     merged.update(items)
     ordered = as_msgpack.sort_pairs(list(merged.items()))
-    target.keys = [key for key, _ in ordered]
-    target.values = [value for _, value in ordered]
+    target.replace([key for key, _ in ordered], [value for _, value in ordered])
 
 
 def _allowed(
@@ -116,7 +108,7 @@ def _allowed(
     """The items that the write flags let pass; nothing, or an error, when one of them does not."""
     allowed = []
     for key, value in items:
-        there = find_key(target.keys, key) >= 0
+        there = target.find(key) >= 0
         if there and flags & CREATE_ONLY:
             denied = ResultCode.ELEMENT_EXISTS
         elif not there and flags & UPDATE_ONLY:
@@ -148,12 +140,10 @@ def decrement(target: MapValue, key: Value, delta: Value, attributes: int = 0) -
 
 def _count(target: MapValue, key: Value, delta: Value) -> Value:
     check_map_key(key)
-    at = find_key(target.keys, key)
-    if at >= 0:
-        target.values[at] = add_numbers(target.values[at], delta)
-        return target.values[at]
-    _put(target, [(key, delta)], 0)
-    return delta
+    at = target.find(key)
+    counted = delta if at < 0 else add_numbers(target.value_at(at), delta)
+    target.put(key, counted)
+    return counted
 
 
 # -- intervals ------------------------------------------------------------------------------------

@@ -39,7 +39,6 @@ from asd.bins.cdt.context import (
     Item,
     find,
 )
-from asd.bins.cdt.search import find_key
 from asd.bins.cdt.selection import all_by_value
 
 
@@ -199,13 +198,13 @@ class _Level(NamedTuple):
 
     def into(self, path: Path, at: int) -> _Level | None:
         """The level below a position, None when a scalar is there."""
-        inner = from_value(self.container.values[at])
+        inner = from_value(self.container.elements[at])
         if inner is None:
             return None
         item, filters = path.items[self.depth]
         # What was counted or filtered for has been taken out of the value and stands alone.
         alone = item.kind in _COUNTED or (bool(filters) and item.kind != EXPRESSION)
-        last = alone or (self.last and at == len(self.container.values) - 1)
+        last = alone or (self.last and at == self.container.size - 1)
         return _Level(inner, self.depth + 1, last)
 
 
@@ -223,11 +222,12 @@ def _matches(path: Path, level: _Level) -> Iterator[int]:
 def _positions(path: Path, level: _Level, item: Item) -> Sequence[int]:
     container = level.container
     if item.kind == EXPRESSION:
-        return range(len(container.values))
+        return range(container.size)
     if bool(item.kind & ON_MAP) is not (type(container) is MapValue):
         bad_argument("path leads into a container of another type")
     if item.kind == KEY_LIST:
-        found = {find_key(container.keys, key) for key in msgpack.list_items(item.value)}
+        assert type(container) is MapValue
+        found = {container.find(key) for key in msgpack.list_items(item.value)}
         return sorted(found - {-1})
     if item.kind & 0x0F == VALUE:
         return all_by_value(container, item.value).positions
@@ -250,8 +250,8 @@ def _holds(expression: PathExpression, container: Container, at: int, lenient: b
 
 def _evaluate(expression: PathExpression, container: Container, at: int) -> Value:
     if type(container) is MapValue:
-        return expression.evaluate(container.keys[at], container.values[at], None)
-    return expression.evaluate(None, container.values[at], at)
+        return expression.evaluate(container.keys[at], container.elements[at], None)
+    return expression.evaluate(None, container.elements[at], at)
 
 
 # -- selecting ------------------------------------------------------------------------------------
@@ -319,7 +319,7 @@ def _apply(path: Path, level: _Level) -> None:
         elif _change(path, level, at):
             removed.append(at)
     container.remove(removed)
-    if container.ordered:
+    if type(container) is ListValue and container.ordered:
         container.values = msgpack.sort_values(container.values)
 
 

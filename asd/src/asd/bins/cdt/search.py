@@ -1,11 +1,12 @@
-"""Finding values: bounds, equal values, ranks. Every function works on columns of values."""
+"""Finding values: equal ones, ranks. Every function works on columns of values."""
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Sequence
 from heapq import merge
-from itertools import accumulate
+from itertools import accumulate, repeat
+from operator import gt
 from typing import Any
 
 from aerospike_common.as_msgpack import (
@@ -16,43 +17,24 @@ from aerospike_common.as_msgpack import (
     is_uniform,
     order_key,
 )
+from asd.bins.cdt.bounds import key_for
 from asd.bins.cdt.containers import Container, MapValue
-
-Key = Callable[[Value], Any]
-
-
-def key_for(target: Value) -> Key:
-    """The sort key under which `target` and stored values compare: `order_key`, or the slower
-    wrapper that knows wildcards when `target` holds one."""
-    return compare_key if has_wildcard(target) else order_key
-
-
-def lower_bound(ordered: Sequence[Value], target: Value) -> int:
-    """Position of the first value >= target in an ordered column. O(log n)."""
-    key = key_for(target)
-    return bisect_left(ordered, key(target), key=key)
-
-
-def upper_bound(ordered: Sequence[Value], target: Value) -> int:
-    """Position behind the last value <= target in an ordered column. O(log n)."""
-    key = key_for(target)
-    return bisect_right(ordered, key(target), key=key)
-
-
-def find_key(keys: Sequence[Value], key: Value) -> int:
-    """Position of `key` in an ordered column of keys, -1 when it is not there. O(log n)."""
-    at = lower_bound(keys, key)
-    return at if at < len(keys) and compare(keys[at], key) == 0 else -1
 
 
 def equal_positions(values: Sequence[Value], target: Value) -> list[int]:
     """Positions of all values equal to `target`, ascending. O(n)."""
     kind = type(target)
-    if kind is int or kind is float or kind is str:
-        if target not in values:
-            return []
-        return [at for at, value in enumerate(values) if value == target and type(value) is kind]
-    return [at for at, value in enumerate(values) if compare(value, target) == 0]
+    if kind is not int and kind is not float and kind is not str:
+        return [at for at, value in enumerate(values) if compare(value, target) == 0]
+    found = []
+    at = -1
+    try:
+        while True:
+            at = values.index(target, at + 1)
+            if type(values[at]) is kind:  # to Python 1, 1.0 and true are equal
+                found.append(at)
+    except ValueError:
+        return found
 
 
 def positions_of_any(values: Sequence[Value], targets: Sequence[Value]) -> list[int]:
@@ -138,6 +120,8 @@ def value_order(values: Sequence[Value]) -> list[int]:
 
 def count_below(values: Sequence[Value], target: Value) -> int:
     """How many values are less than `target`. O(n)."""
+    if is_uniform([*values, target]):
+        return sum(map(gt, repeat(target), values))
     key = key_for(target)
     bound = key(target)
     return sum(1 for value in values if key(value) < bound)
@@ -150,16 +134,16 @@ def ranks(container: Container, positions: Sequence[int], distinct: bool = False
     share the rank of the first, unless `distinct` counts them on in the order of `positions`.
     """
     if type(container) is MapValue:
-        places = [0] * len(container.values)
-        for rank, position in enumerate(value_order(container.values)):
+        places = [0] * len(container.elements)
+        for rank, position in enumerate(value_order(container.elements)):
             places[position] = rank
         return [places[position] for position in positions]
     if container.ordered:
         return list(positions)
-    keys = sort_keys(container.values)
+    keys = sort_keys(container.elements)
     if distinct:
         places = [0] * len(keys)
-        for rank, position in enumerate(value_order(container.values)):
+        for rank, position in enumerate(value_order(container.elements)):
             places[position] = rank
         return [places[position] for position in positions]
     if len(positions) == 1:

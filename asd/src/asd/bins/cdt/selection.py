@@ -11,16 +11,13 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from aerospike_common.as_msgpack import WILDCARD, Value, list_items
+from asd.bins.cdt.bounds import key_for, lower_bound, upper_bound
 from asd.bins.cdt.containers import ORDERED, Container, MapValue, bad_argument, not_applicable
 from asd.bins.cdt.heap import select_ranks
 from asd.bins.cdt.search import (
     count_below,
     equal_positions,
-    find_key,
-    key_for,
-    lower_bound,
     positions_of_any,
-    upper_bound,
     value_order,
 )
 
@@ -99,13 +96,13 @@ def locate(index: int, size: int) -> int:
 
 def by_index(container: Container, index: int) -> Selection:
     """One element by index."""
-    at = locate(index, len(container.values))
+    at = locate(index, container.size)
     return Selection(By.INDEX, (at,), at, single=True)
 
 
 def by_index_range(container: Container, index: int, count: int | None = None) -> Selection:
     """The elements from an index on."""
-    start, count = clamp(index, count, len(container.values))
+    start, count = clamp(index, count, container.size)
     return Selection(By.INDEX, range(start, start + count), start)
 
 
@@ -116,19 +113,19 @@ def _rank_range(container: Container, start: int, count: int) -> Sequence[int]:
     if container.ordered:
         return range(start, start + count)
     if type(container) is MapValue:
-        return value_order(container.values)[start : start + count]
-    return select_ranks(container.values, start, count)
+        return value_order(container.elements)[start : start + count]
+    return select_ranks(container.elements, start, count)
 
 
 def by_rank(container: Container, rank: int) -> Selection:
     """One element by rank."""
-    at = locate(rank, len(container.values))
+    at = locate(rank, container.size)
     return Selection(By.RANK, _rank_range(container, at, 1), at, single=True)
 
 
 def by_rank_range(container: Container, rank: int, count: int | None = None) -> Selection:
     """The elements from a rank on."""
-    start, count = clamp(rank, count, len(container.values))
+    start, count = clamp(rank, count, container.size)
     return Selection(By.RANK, _rank_range(container, start, count), start)
 
 
@@ -136,7 +133,7 @@ def by_value_rel_rank_range(
     container: Container, value: Value, rank: int, count: int | None = None
 ) -> Selection:
     """The elements from `rank` ranks after the first one >= `value` on."""
-    size = len(container.values)
+    size = container.size
     start = rank + _rank_of(container, value)
     start, count = cut(start, count, size)
     return Selection(By.RANK, _rank_range(container, start, count), start)
@@ -144,8 +141,8 @@ def by_value_rel_rank_range(
 
 def _rank_of(container: Container, value: Value) -> int:
     if container.ordered:
-        return lower_bound(container.values, value)
-    return count_below(container.values, value)
+        return lower_bound(container.elements, value)
+    return count_below(container.elements, value)
 
 
 # -- by value -------------------------------------------------------------------------------------
@@ -162,7 +159,7 @@ def by_value(container: Container, value: Value) -> Selection:
 
 def all_by_value(container: Container, value: Value) -> Selection:
     """All elements equal to a value."""
-    values = container.values
+    values = container.elements
     if container.ordered:
         start = lower_bound(values, value)
         return Selection(By.VALUE, range(start, upper_bound(values, value)), start)
@@ -173,7 +170,7 @@ def by_value_interval(
     container: Container, begin: Value, end: Value = None, *, bounded: bool
 ) -> Selection:
     """The elements in [begin, end); without `bounded` to the highest, nil begins at the lowest."""
-    values = container.values
+    values = container.elements
     if container.ordered:
         start = lower_bound(values, begin)
         stop = lower_bound(values, end) if bounded else len(values)
@@ -191,7 +188,7 @@ def by_value_interval(
 def by_value_list(container: Container, wanted: Value) -> Selection:
     """All elements equal to one of a list of values. Where storage order is value order, as it is
     in a map of one, they are listed value by wanted value, repeats included."""
-    values = container.values
+    values = container.elements
     items = _list(wanted)
     in_order = container.ordered or (type(container) is MapValue and len(values) == 1)
     if not in_order:
@@ -213,7 +210,7 @@ def _list(wanted: Value) -> list[Value]:
 
 def by_key(container: MapValue, key: Value) -> Selection:
     """The entry of one key."""
-    at = find_key(container.keys, key)
+    at = container.find(key)
     return Selection(By.INDEX, (at,) if at >= 0 else (), at, single=True)
 
 
@@ -223,16 +220,17 @@ def by_key_interval(
     """The entries with keys in [begin, end)."""
     ordered = bool(container.flags & ORDERED)
     # Any key equals a wildcard: an ordered map meets the one in the middle first.
-    found = len(container.keys) // 2 if ordered and begin is WILDCARD else None
+    found = container.size // 2 if ordered and begin is WILDCARD else None
     start = lower_bound(container.keys, begin) if found is None else found
-    stop = lower_bound(container.keys, end) if bounded else len(container.keys)
+    stop = lower_bound(container.keys, end) if bounded else container.size
     return Selection(By.INDEX if ordered else By.KEY, range(start, max(start, stop)), start)
 
 
 def by_key_list(container: MapValue, wanted: Value) -> Selection:
     """The entries of a list of keys; keys that are not there are passed over, in an unordered map
     also keys that come again."""
-    found = [find_key(container.keys, key) for key in _list(wanted)]
+    find = container.find
+    found = [find(key) for key in _list(wanted)]
     listed = [at for at in found if at >= 0]
     if not container.flags & ORDERED:
         listed = list(dict.fromkeys(listed))
@@ -243,5 +241,5 @@ def by_key_rel_index_range(
     container: MapValue, key: Value, index: int, count: int | None = None
 ) -> Selection:
     """The entries from `index` places after the first key >= `key` on."""
-    start, count = cut(index + lower_bound(container.keys, key), count, len(container.keys))
+    start, count = cut(index + lower_bound(container.keys, key), count, container.size)
     return Selection(By.INDEX, range(start, start + count), start)

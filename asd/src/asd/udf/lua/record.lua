@@ -116,25 +116,7 @@ function Record:__newindex(name, value)
 end
 
 -- The names of the bins in storage order: a deleted bin's place is taken by the last one.
-local function layout(state)
-  if state.names == nil then
-    local names, places, payload = {}, {}, state.payload
-    if payload then
-      local offset = 3
-      for index = 1, unpack(">I2", payload) do
-        local size, name_size = unpack(">I4xxxB", payload, offset)
-        names[index] = sub(payload, offset + 8, offset + 7 + name_size)
-        places[names[index]] = index
-        offset = offset + 4 + size
-      end
-    end
-    state.names, state.places = names, places
-  end
-  return state.names, state.places
-end
-
-local function follow(state, name, deleted)
-  local names, places = layout(state)
+local function follow(names, places, name, deleted)
   local place = places[name]
   if not deleted then
     if place == nil then
@@ -148,6 +130,23 @@ local function follow(state, name, deleted)
       names[place], places[last] = last, place
     end
   end
+end
+
+local function layout(state)
+  local names, places, payload, changes = {}, {}, state.payload, state.changes
+  if payload then
+    local offset = 3
+    for index = 1, unpack(">I2", payload) do
+      local size, name_size = unpack(">I4xxxB", payload, offset)
+      names[index] = sub(payload, offset + 8, offset + 7 + name_size)
+      places[names[index]] = index
+      offset = offset + 4 + size
+    end
+  end
+  for index = 1, changes and #changes or 0, 3 do
+    follow(names, places, changes[index], changes[index + 1] == 0)
+  end
+  return names
 end
 
 -- --------------------------------------------------------------- aerospike
@@ -176,9 +175,6 @@ local function commit(state)
     changes[n + 1] = name
     changes[n + 2], changes[n + 3] = to_particle(value)
     n = n + 3
-    if state.names then
-      follow(state, name, value == nil)
-    end
   end
   state.pending = nil
 end
@@ -217,7 +213,6 @@ function methods:remove(record)
   end
   state.exists, state.removed, state.payload = false, true, nil
   state.changes, state.pending, state.cache = {}, nil, {}
-  state.names, state.places = nil, nil
   return 0
 end
 

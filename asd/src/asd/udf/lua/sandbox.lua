@@ -30,6 +30,7 @@ lib.gsub = string.gsub
 
 -- ---------------------------------------------------------------- limits
 
+-- `expired` is false, or the text of the error that says so.
 local deadline, budget, expired = math.maxinteger, math.maxinteger, false
 
 -- "file:line: " of the innermost code that is not ours.
@@ -49,9 +50,11 @@ lib.position = position
 
 local function tick()
   budget = budget - STEP
-  if expired or budget < 0 or host.now_us() >= deadline then
-    expired = true
-    raw_error(position() .. "UDF Execution Timeout", 0)
+  if expired then
+    raw_error(expired, 0)
+  elseif budget < 0 or host.now_us() >= deadline then
+    expired = position() .. "UDF Execution Timeout"
+    raw_error(expired, 0)
   end
 end
 
@@ -63,13 +66,13 @@ function lib.start(deadline_us, instructions)
 end
 
 function lib.expired()
-  return expired
+  return expired ~= false
 end
 
 -- An error that was caught is thrown again once time is up: no loop around `pcall` lives on.
 local function unless_expired(...)
   if expired then
-    raw_error(select(2, ...), 0)
+    raw_error(expired, 0)
   end
   return ...
 end

@@ -1,0 +1,98 @@
+"""Stored lists and maps in their bytes: one element is exchanged without packing all others anew.
+
+Stored bytes are canonical, so packing the elements in front of one gives the very bytes that stand
+there, and their number is where it begins.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Any, Final
+
+from aerospike_common import as_msgpack as msgpack
+from aerospike_common.as_msgpack import Value
+
+_NESTED: Final = frozenset({list, dict})
+
+
+def replaced(body: bytes, elements: Sequence[Value], at: int, gone: int, new: list[Value]) -> bytes:
+    """The bytes of `elements`, which `body` are, with the `gone` from `at` on replaced by `new`."""
+    end = at + gone
+    if 2 * at <= len(elements):
+        start = len(msgpack.pack_elements(elements[:at]))
+        stop = start + len(msgpack.pack_elements(elements[at:end]))
+    else:
+        stop = len(body) - len(msgpack.pack_elements(elements[end:]))
+        start = stop - len(msgpack.pack_elements(elements[at:end]))
+    return b"".join((body[:start], msgpack.pack_elements(new), body[stop:]))
+
+
+class PackedMap:
+    """The entries of a stored map, in key order, as bytes and with strings undecoded, which is the
+    least that finding a key takes."""
+
+    __slots__ = ("_flat", "body", "size")
+
+    def __init__(self, size: int, body: bytes) -> None:
+        self.size = size
+        self.body = body
+        self._flat: list[Any] | None = None
+
+    def _raw(self) -> list[Any]:
+        if self._flat is None:
+            self._flat = msgpack.unpack_elements(2 * self.size, self.body, raw=True)
+        return self._flat
+
+    def columns(self) -> tuple[list[Value], list[Value]]:
+        """All keys and all values."""
+        flat = msgpack.unpack_elements(2 * self.size, self.body)
+        return flat[0::2], flat[1::2]
+
+    def bound(self, key: int | str) -> int:
+        """The position of the first key that is not less. O(n) to decode once, then O(log n)."""
+        flat = self._raw()
+        target = _order(_undecoded(key))
+        return bisect_left(range(self.size), target, key=lambda at: _order(flat[2 * at]))
+
+    def is_at(self, at: int, key: int | str) -> bool:
+        """Whether `key` stands at a position, which may be the one behind the last."""
+        return at < self.size and bool(self._raw()[2 * at] == _undecoded(key))
+
+    def is_nested(self, at: int) -> bool:
+        """Whether a value is a list or map: those are not found here."""
+        return type(self._raw()[2 * at + 1]) in _NESTED
+
+    def value_at(self, at: int) -> Value:
+        """A value that is not nested."""
+        return _decoded(self._raw()[2 * at + 1])
+
+    def exchanged(self, at: int, gone: int, entry: list[Value]) -> PackedMap | None:
+        """The map with an `entry` of key and value in front of a position, or instead of the one
+        there if `gone` is 1; an empty entry removes that. None when where it begins does not show
+        in the bytes."""
+        start = stop = len(self.body)
+        if at < self.size:
+            marker = msgpack.pack(_decoded(self._raw()[2 * at]))
+            start = stop = self.body.find(marker)
+            if self.body.find(marker, start + 1) >= 0 or (gone and self.is_nested(at)):
+                return None
+            if gone:
+                stop = start + len(marker) + len(msgpack.pack(self.value_at(at)))
+        body = self.body[:start] + msgpack.pack_elements(entry) + self.body[stop:]
+        return PackedMap(self.size + len(entry) // 2 - gone, body)
+
+
+def _undecoded(key: int | str) -> int | bytes:
+    return key.encode("utf-8", "surrogateescape") if isinstance(key, str) else key
+
+
+def _decoded(raw: Any) -> Value:
+    return raw.decode("utf-8", "surrogateescape") if type(raw) is bytes else raw
+
+
+def _order(raw: Any) -> tuple[int, Any]:
+    """A tuple that sorts as the undecoded key: integers, strings, blobs."""
+    if type(raw) is int:
+        return 0, raw
+    return (1 if raw[:1] == b"\x03" else 2), raw

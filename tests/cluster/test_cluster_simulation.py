@@ -1,0 +1,253 @@
+"""Many seeds through the whole simulation, the canaries, and every row of every table."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from cluster.exchange import Exchange
+from cluster.fabric_link import FabricLink
+from cluster.heartbeat import Peer
+from cluster.machine import Row
+from cluster.mesh import Target
+from cluster.migrate import Emigration, Settlement
+from cluster.paxos import Paxos
+from cluster.proxy import Proxy
+from cluster.replica_write import Write
+from cluster.simulation import (
+    CANARIES,
+    KINDS,
+    Network,
+    ProcessLoop,
+    Shape,
+    SimulatedCluster,
+    World,
+    draw_plan,
+    simulate,
+)
+from cluster.simulation.__main__ import account, main
+from cluster.smd_sync import SmdSync
+
+BLOCKS = 10
+SEEDS_A_BLOCK = 20
+MINUTES = 0.05
+
+MACHINES = (
+    *(Peer, Target, Paxos, FabricLink, SmdSync),
+    *(Exchange, Emigration, Settlement, Write, Proxy),
+)
+
+
+def nodes_of(seed: int) -> int:
+    return 3 + seed % 3
+
+
+@pytest.mark.parametrize("block", range(BLOCKS))
+def test_seeds(block):
+    for seed in range(block * SEEDS_A_BLOCK, (block + 1) * SEEDS_A_BLOCK):
+        outcome = simulate(seed, nodes_of(seed), MINUTES)
+        assert not outcome.violation, (
+            f"{outcome.violation}; replay with python -m cluster.simulation --seed {seed}"
+            f" --nodes {nodes_of(seed)} --minutes {MINUTES}"
+        )
+        assert outcome.writes or outcome.plan.writes_per_s < 1
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_a_seed_replays_exactly(seed):
+    one, other = simulate(seed, 4, MINUTES), simulate(seed, 4, MINUTES)
+    assert one.digest == other.digest
+    assert one.lines == other.lines
+    assert one.digest != simulate(seed + 1, 4, MINUTES).digest
+
+
+@pytest.mark.parametrize("name", CANARIES)
+def test_canaries_are_caught(name):
+    outcome = CANARIES[name].caught_by(range(30), minutes=1)
+    assert outcome is not None, f"nothing in 30 seeds notices: {CANARIES[name].what}"
+    print(f"{name}: seed {outcome.plan.seed}: {outcome.violation}")
+
+
+def test_every_row_of_every_table_is_taken():
+    rows: Counter[Row] = Counter()
+    for seed in range(400):
+        kinds = () if seed % 2 else ("one-way", "clog", "kill", "flap")
+        rows += simulate(seed, nodes_of(seed), MINUTES, kinds=kinds).rows
+        missing = [str(row) for each in MACHINES for row in each.TABLE if row not in rows]
+        if not missing:
+            return
+    assert missing == []
+
+
+def test_swarms_differ_and_every_kind_is_drawn():
+    plans = [draw_plan(seed) for seed in range(100)]
+    assert {kind for plan in plans for kind in plan.kinds} == set(KINDS)
+    assert len({plan.kinds for plan in plans}) > 50
+    assert {plan.shape.nodes for plan in plans} == set(range(3, 10))
+
+
+def test_five_nodes_run_twenty_times_faster_than_real_time():
+    import time
+
+    cluster = SimulatedCluster(1, Shape(nodes=5))
+    began_s = time.perf_counter()
+    cluster.start_all()
+    cluster.run(30)
+    assert 30 / (time.perf_counter() - began_s) > 20
+    assert cluster.is_converged()
+
+
+def test_the_command_line_gives_an_account(capsys):
+    assert main(["--seed", "5", "--nodes", "3", "--minutes", "0.05"]) == 0
+    said = capsys.readouterr().out
+    assert "seed 5: 3 nodes" in said
+    assert "no violation" in said
+    assert main(["--sweep", "--seed", "5", "--seeds", "2", "--minutes", "0.05"]) == 0
+    assert "2 seeds" in capsys.readouterr().out
+
+
+def test_a_violation_ends_with_status_one(capsys, monkeypatch):
+    from cluster.simulation import __main__ as command
+
+    broken = CANARIES["one-key"].caught_by(range(9))
+    monkeypatch.setattr(command, "simulate", lambda *_, **__: broken)
+    assert main(["--seed", "1"]) == 1
+    assert "has two lists" in capsys.readouterr().out
+    assert "1 violations" in account([broken])
+
+
+# --- the loop and the network themselves -----------------------------------------------------
+
+
+def two_hosts() -> tuple[World, Network, ProcessLoop, ProcessLoop]:
+    world = World(1)
+    network = Network(world)
+    loops = []
+    for address in ("a", "b"):
+        network.add_host(address)
+        loops.append(ProcessLoop(world, network, address))
+    return world, network, loops[0], loops[1]
+
+
+class Collector(asyncio.Protocol):
+    """Notes what happens to it."""
+
+    def __init__(self) -> None:
+        self.events: list[object] = []
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        self.events.append(data)
+
+    def connection_lost(self, exc):
+        self.events.append("lost")
+
+    def pause_writing(self):
+        self.events.append("full")
+
+    def resume_writing(self):
+        self.events.append("empty")
+
+
+def connected() -> tuple[World, Network, Collector, Collector, ProcessLoop]:
+    world, network, one, other = two_hosts()
+    server = Collector()
+    other.run_until_complete(other.create_server(lambda: server, "b", 1))
+    _, client = one.run_until_complete(one.create_connection(Collector, "b", 1))
+    return world, network, client, server, other
+
+
+def test_coroutines_sleep_in_virtual_time():
+    world, _, loop, _ = two_hosts()
+
+    async def sleep():
+        await asyncio.sleep(3600)
+        return loop.time()
+
+    began_s = world.now_s
+    assert loop.run_until_complete(sleep()) == pytest.approx(began_s + 3600)
+
+
+def test_timers_can_be_cancelled_and_come_in_order():
+    world, _, loop, _ = two_hosts()
+    seen = []
+    loop.call_later(2, seen.append, 2)
+    loop.call_later(1, seen.append, 1)
+    loop.call_later(1.5, seen.append, "never").cancel()
+    world.run_until(world.now_s + 5)
+    assert seen == [1, 2]
+
+
+def test_tcp_is_ordered_and_a_cut_holds_it_up():
+    world, network, client, server, _ = connected()
+    client.transport.write(b"one")
+    network.cut("a", "b")
+    client.transport.write(b"two")
+    world.run_until(world.now_s + 10)
+    assert server.events == [b"one"] or server.events == []
+    network.mend("a", "b")
+    client.transport.write(b"three")
+    world.run_until(world.now_s + 10)
+    assert server.events == [b"one", b"two", b"three"]
+
+
+def test_a_full_way_pauses_the_writer():
+    world, network, client, server, _ = connected()
+    network.cut("a", "b")
+    client.transport.write(bytes(100_000))
+    world.run_until(world.now_s + 1)
+    assert client.events == ["full"]
+    network.heal()
+    world.run_until(world.now_s + 5)
+    assert client.events == ["full", "empty"]
+    assert server.events == [bytes(100_000)]
+
+
+def test_a_killed_process_breaks_its_connections_and_a_dark_machine_does_not():
+    world, network, client, _, loop = connected()
+    loop.kill()
+    network.stop_host("b", power=False)
+    client.transport.write(b"into the dark")
+    world.run_until(world.now_s + 60)
+    assert client.events == []
+    network.start_host("b")
+    world.run_until(world.now_s + 60)
+    assert client.events == ["lost"]
+
+
+def test_a_paused_process_finds_everything_when_it_goes_on():
+    world, _, client, server, loop = connected()
+    loop.pause()
+    client.transport.write(b"meanwhile")
+    world.run_until(world.now_s + 60)
+    assert server.events == []
+    loop.resume()
+    world.run_until(world.now_s + 0.001)
+    assert server.events == [b"meanwhile"]
+
+
+def test_nobody_listens():
+    _, _, one, _ = two_hosts()
+    with pytest.raises(ConnectionRefusedError):
+        one.run_until_complete(one.create_connection(Collector, "b", 1))
+
+
+def test_an_unreachable_host_times_out():
+    world, network, one, _ = two_hosts()
+    network.cut("b", "a")
+    began_s = world.now_s
+    with pytest.raises(TimeoutError):
+        one.run_until_complete(one.create_connection(Collector, "b", 1))
+    assert world.now_s - began_s >= 8
+
+
+def test_an_exception_in_a_callback_ends_the_run():
+    world, _, loop, _ = two_hosts()
+    loop.call_soon(lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        world.run_until(world.now_s + 1)
