@@ -15,9 +15,10 @@ import argparse
 import random
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from harness import asd_command, running, table
@@ -35,6 +36,9 @@ BIN: Final = b"b"
 RETURN_VALUE: Final = 7
 
 
+_NO_FIELDS: Final[Mapping[int, bytes]] = MappingProxyType({})
+
+
 class Connection:
     """One client connection; a request is answered before the next is sent."""
 
@@ -50,14 +54,13 @@ class Connection:
         return self._file.read(size)[5]
 
 
-def request(digest: bytes, info1: int, info2: int, *ops: Op) -> bytes:
+def request(
+    digest: bytes, info1: int, info2: int, *ops: Op, fields: Mapping[int, bytes] = _NO_FIELDS
+) -> bytes:
     """The frame of a single-record command on the set `s` of the namespace `test`."""
-    fields: dict[int, bytes] = {
-        FieldType.NAMESPACE: b"test",
-        FieldType.SET: b"s",
-        FieldType.DIGEST: digest,
-    }
-    body = encode_message(info1, info2, fields=fields, ops=ops)
+    record = {FieldType.NAMESPACE.value: b"test", FieldType.SET.value: b"s"}
+    every = {**record, FieldType.DIGEST.value: digest, **fields}
+    body = encode_message(info1, info2, fields=every, ops=ops)
     return (2 << 56 | 3 << 48 | len(body)).to_bytes(8) + body
 
 
@@ -173,15 +176,15 @@ def measure_one(case: Case, connection: Connection, pid: int, repeat: int) -> Me
 
     connection.call(write)
     costs = through(get), through(op)
-    return Measured(*costs, elapsed_us(case.run, repeat))
+    return Measured(*costs, spent_us(case.run, repeat))
 
 
-def elapsed_us(work: Callable[[], object], repeat: int) -> float:
-    """Microseconds of one call, the mean of some."""
-    start = time.perf_counter_ns()
+def spent_us(work: Callable[[], object], repeat: int) -> float:
+    """Microseconds of processor time of one call, the mean of some."""
+    start = time.thread_time_ns()
     for _ in range(repeat):
         work()
-    return (time.perf_counter_ns() - start) / repeat / 1000
+    return (time.thread_time_ns() - start) / repeat / 1000
 
 
 def measure(port: int, pid: int, size: int, rounds: int) -> dict[str, list[Measured]]:

@@ -111,9 +111,15 @@ class Lmdb:
 
     def _begin(self) -> None:
         self._transaction = self._environment.begin(write=True)
-        self.put = self._transaction.put
-        self.get = self._transaction.get
-        self.delete = self._transaction.delete
+
+    def put(self, key: bytes, value: bytes) -> None:
+        self._transaction.put(key, value)
+
+    def get(self, key: bytes) -> object:
+        return self._transaction.get(key)
+
+    def delete(self, key: bytes) -> None:
+        self._transaction.delete(key)
 
     def sync(self) -> None:
         self._transaction.commit()

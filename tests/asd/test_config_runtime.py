@@ -169,7 +169,7 @@ def test_attributes_are_fixed_and_checked(config):
     with pytest.raises(ValueError, match="nsup-period"):
         NamespaceConfig("test", default_ttl=5)
     with pytest.raises(ValueError, match="engines of this server"):
-        StorageConfig("ssd")
+        StorageConfig("flash")
     with pytest.raises(ValueError, match="no name"):
         NamespaceConfig("a:b")
 

@@ -3,19 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 
 import pytest
 
-from cluster.exchange import Exchange
-from cluster.fabric_link import FabricLink
-from cluster.heartbeat import Peer
-from cluster.machine import Row
-from cluster.mesh import Target
-from cluster.migrate import Emigration, Settlement
-from cluster.paxos import Paxos
-from cluster.proxy import Proxy
-from cluster.replica_write import Write
 from cluster.simulation import (
     CANARIES,
     KINDS,
@@ -28,16 +18,10 @@ from cluster.simulation import (
     simulate,
 )
 from cluster.simulation.__main__ import account, main
-from cluster.smd_sync import SmdSync
 
-BLOCKS = 10
+BLOCKS = 8
 SEEDS_A_BLOCK = 20
 MINUTES = 0.05
-
-MACHINES = (
-    *(Peer, Target, Paxos, FabricLink, SmdSync),
-    *(Exchange, Emigration, Settlement, Write, Proxy),
-)
 
 
 def nodes_of(seed: int) -> int:
@@ -65,20 +49,9 @@ def test_a_seed_replays_exactly(seed):
 
 @pytest.mark.parametrize("name", CANARIES)
 def test_canaries_are_caught(name):
-    outcome = CANARIES[name].caught_by(range(30), minutes=1)
-    assert outcome is not None, f"nothing in 30 seeds notices: {CANARIES[name].what}"
+    outcome = CANARIES[name].caught()
+    assert outcome is not None, f"no seed notices: {CANARIES[name].what}"
     print(f"{name}: seed {outcome.plan.seed}: {outcome.violation}")
-
-
-def test_every_row_of_every_table_is_taken():
-    rows: Counter[Row] = Counter()
-    for seed in range(400):
-        kinds = () if seed % 2 else ("one-way", "clog", "kill", "flap")
-        rows += simulate(seed, nodes_of(seed), MINUTES, kinds=kinds).rows
-        missing = [str(row) for each in MACHINES for row in each.TABLE if row not in rows]
-        if not missing:
-            return
-    assert missing == []
 
 
 def test_swarms_differ_and_every_kind_is_drawn():
@@ -111,7 +84,7 @@ def test_the_command_line_gives_an_account(capsys):
 def test_a_violation_ends_with_status_one(capsys, monkeypatch):
     from cluster.simulation import __main__ as command
 
-    broken = CANARIES["one-key"].caught_by(range(9))
+    broken = CANARIES["one-key"].caught()
     monkeypatch.setattr(command, "simulate", lambda *_, **__: broken)
     assert main(["--seed", "1"]) == 1
     assert "has two lists" in capsys.readouterr().out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,16 @@ from storage.memory import MemoryEngine
 from storage.ssd import SsdEngine
 from storage.testing import ModelEngine
 
+
+def documented(path: str) -> Any:
+    """The engine that the documentation shows how to make."""
+    page = Path(__file__).resolve().parents[2] / "docs" / "storage-engines.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    return names["sqlite_engine"](path)
+
+
 ENGINES: dict[str, Callable[[Path], Any]] = {
     "model": lambda _: ModelEngine(),
     "memory": lambda _: MemoryEngine(),
@@ -32,6 +43,7 @@ ENGINES: dict[str, Callable[[Path], Any]] = {
         [str(path / "a")], compression="lz4", block_size=8192, cache_bytes=0
     ),
     "kv": lambda path: KvEngine(str(path / "a")),
+    "kv, on the documentation's own store": lambda path: documented(str(path / "a")),
     "ssd_cold": lambda path: ColdEngine(str(path / "a")),
     "ssd_cold, small chunks": lambda path: ColdEngine(
         str(path / "a"), block_size=8192, chunk_bytes=500

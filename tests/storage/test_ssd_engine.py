@@ -362,3 +362,47 @@ def test_a_compressed_record_that_is_damaged_is_not_served():
     with pytest.raises(DamagedRecord):
         engine.get(digest_of(5))
     assert engine.get(digest_of(6))[5] == b"%5d" % 6 * 200
+
+
+# Encryption
+
+
+def encrypted(disk: FaultyDisk, **options: object) -> SsdEngine:
+    disk.files.setdefault("key", bytearray(b"the secret of this test\n"))
+    disk.files.setdefault("new key", bytearray(b"the secret that comes next"))
+    return make(disk, encryption="aes-256", **{"key_file": "key", **options})
+
+
+@pytest.mark.parametrize("compression", ["none", "zstd"])
+def test_payloads_are_encrypted_at_rest(compression):
+    disk = FaultyDisk()
+    engine = encrypted(disk, compression=compression)
+    fill(engine, 40)
+    assert engine.get(digest_of(7))[5] == b"%5d" % 7 * 60
+    assert b"%5d" % 7 * 3 not in disk.files["a"]
+    for again in (encrypted(crashed(disk)), encrypted(disk) if engine.close() is None else None):
+        assert all(again.get(digest_of(n))[5] == b"%5d" % n * 60 for n in range(40))
+        put(again, 7, b"newer")
+        assert again.get(digest_of(7))[5] == b"newer"
+
+
+def test_without_its_key_a_store_is_not_opened():
+    disk = FaultyDisk()
+    encrypted(disk).close()
+    for options in ({"key_file": "new key"}, {"key_file": ""}):
+        with pytest.raises(StorageError, match="no key file given opens it"):
+            encrypted(disk, **options)
+    with pytest.raises(StorageError, match="cannot be read"):
+        encrypted(disk, key_file="missing")
+    disk.files["short"] = bytearray(b"short")
+    with pytest.raises(StorageError, match="less than 16 bytes"):
+        encrypted(FaultyDisk(disk.files | {"a": bytearray()}), key_file="short")
+
+
+def test_the_key_file_may_be_changed():
+    disk = FaultyDisk()
+    engine = encrypted(disk)
+    fill(engine, 3)
+    engine.close()
+    encrypted(disk, key_file="new key", old_key_file="key").close()
+    assert encrypted(disk, key_file="new key").get(digest_of(1)) is not None

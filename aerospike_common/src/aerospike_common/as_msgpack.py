@@ -314,7 +314,7 @@ def is_sorted(values: list[Value]) -> bool:
     return not any(map(lt, keys[1:], keys))
 
 
-def is_uniform(values: list[Value]) -> bool:
+def is_uniform(values: Sequence[Value]) -> bool:
     """Whether Python's own comparison of `values` is the protocol's: all integers, all doubles, or
     all typed ASCII strings. O(n) in C."""
     kinds = set(map(type, values))

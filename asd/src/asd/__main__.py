@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 import uuid
 
 from asd.cli import CommandLineError, build_config, check_config, parse_arguments
-from asd.config import Config
+from asd.config import Config, ServiceConfig
 from asd.logging_setup import LogSinks, formatter
 from asd.loops import new_event_loop
 from asd.machine import RealMachine
-from asd.node import Node
+from asd.node import SMD_MODULES, Node
 from citrusleaf.cf_clock import SystemClock
+from cluster.smd import MemoryStore, Smd, SmdCorrupt
+from cluster.smd_files import FileStore
+from storage.engine import StorageError
 
 log = logging.getLogger("asd.config")
 
@@ -30,23 +34,42 @@ def main(argv: list[str] | None = None) -> int:
         print(f"asd: {error}", file=sys.stderr)
         return 1
     logs = LogSinks(config.logging)
-    logs.attach(formatter(config.service, "text"))
+    logs.attach(formatter(config.service, options.log_format))
     for notice in config.notices:
         log.warning("%s", notice)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         return runner.run(_serve(config, logs))
 
 
+def _system_metadata(config: ServiceConfig) -> Smd:
+    """The metadata under the work directory; in memory when none was chosen and none is there."""
+    chosen = config.work_directory != ServiceConfig().work_directory
+    if not chosen and not os.path.isdir(config.work_directory):
+        return Smd(MemoryStore(), SMD_MODULES)
+    return Smd(FileStore(os.path.join(config.work_directory, "smd")), SMD_MODULES)
+
+
 async def _serve(config: Config, logs: LogSinks) -> int:
-    node = Node(config, SystemClock(), machine_id=uuid.getnode(), machine=RealMachine(), logs=logs)
+    try:
+        node = Node(
+            config,
+            SystemClock(),
+            machine_id=uuid.getnode(),
+            machine=RealMachine(),
+            logs=logs,
+            smd=_system_metadata(config.service),
+        )
+    except (OSError, SmdCorrupt) as error:
+        print(f"asd: cannot read the system metadata: {error}", file=sys.stderr)
+        return 1
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     try:
         await node.start()
-    except OSError as error:
-        print(f"asd: cannot serve: {error.strerror}", file=sys.stderr)
+    except (OSError, StorageError) as error:
+        print(f"asd: cannot serve: {error}", file=sys.stderr)
         return 1
     host = node.addresses[0] if node.addresses else "0.0.0.0"
     print(f"asd ready {host}:{node.port}", flush=True)

@@ -69,6 +69,7 @@ class Options:
     http_address: str | None = None
     http_port: int | None = None
     log_format: str = "text"
+    work_directory: Path | None = None
     namespaces: tuple[NamespaceConfig, ...] = ()
     edition: Edition = Edition.ENTERPRISE
 
@@ -87,6 +88,7 @@ def parse_arguments(argv: Sequence[str]) -> Options:
         http_address=given.http_address,
         http_port=given.http_port,
         log_format=given.log_format,
+        work_directory=given.work_directory,
         namespaces=tuple(given.namespace),
         edition=Edition(given.edition),
     )
@@ -98,10 +100,14 @@ def build_config(options: Options) -> Config:
     if options.config_file is not None:
         config = _read(options.config_file, options.edition)
     else:
-        service = NetworkServiceConfig(address=(DEFAULT_ADDRESS,))
-        config = evolve(config, network=NetworkConfig(service=service))
+        local = NetworkServiceConfig(address=(DEFAULT_ADDRESS,))
+        config = evolve(config, network=NetworkConfig(service=local))
+    service = config.service
+    if options.work_directory is not None:
+        service = evolve(service, work_directory=str(options.work_directory))
     return evolve(
         config,
+        service=service,
         network=_network(config.network, options),
         namespaces=MappingProxyType(_namespaces(config, options)),
     )
@@ -204,6 +210,13 @@ def _add_ports(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=_port,
         help="port to listen on; 0 = any free one (default 3000)",
+    )
+    parser.add_argument(
+        "--work-directory",
+        metavar="DIR",
+        type=Path,
+        help="keep index definitions, functions and truncations here, so that they outlive a "
+        "restart (default: they do not, unless the file names a work-directory)",
     )
     parser.add_argument(
         "--http-address",

@@ -50,6 +50,9 @@ def make_engine(namespace: NamespaceConfig) -> Engine:
         commit=config.commit_to_device,
         compression=config.compression,
         compression_level=_compression_level(config),
+        encryption=config.encryption,
+        key_file=config.encryption_key_file,
+        old_key_file=config.encryption_old_key_file,
         cache_bytes=config.post_write_cache,
         defrag_lwm_pct=config.defrag_lwm_pct,
         progress=ColdStart(namespace.name).tell,
@@ -64,7 +67,7 @@ def apply_storage(engine: Engine, namespace: NamespaceConfig) -> None:
 
         assert isinstance(engine, SsdEngine)
         engine.set_defrag_lwm_pct(config.defrag_lwm_pct)
-        engine.set_compression(config.compression, _compression_level(config))
+        engine.payloads.set_compression(config.compression, _compression_level(config))
 
 
 def _compression_level(config: StorageConfig) -> int:

@@ -5,6 +5,7 @@ An adapter: the operating system is asked here and nowhere else.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -28,7 +29,7 @@ _SETTINGS: Final[Mapping[str, str]] = MappingProxyType(
 class Readings:
     """What the machine said at one moment; zeros where nothing is known.
 
-    Memory in bytes, shares of the processors in percent since the reading before.
+    Memory in bytes, shares of the processors in percent, of the last second or some more.
     """
 
     memory_total: int = 0
@@ -64,24 +65,36 @@ class RealMachine(Machine):
 
     def __init__(self) -> None:
         self._process = psutil.Process()
+        self._shares = (0.0, 0.0, 0.0)
+        self._measured_s = float("-inf")
         self.kernel_settings = MappingProxyType(_kernel_settings())
-        self.read()  # the first shares of the processors mean nothing
+        self._measure_shares()  # the first ones mean nothing
 
     def read(self) -> Readings:
         """Ask the operating system."""
+        self._measure_shares()
+        user_pct, kernel_pct, process_pct = self._shares
         memory = psutil.virtual_memory()
-        cpu = psutil.cpu_times_percent()
         with self._process.oneshot():
             return Readings(
                 memory_total=memory.total,
                 memory_free=memory.available,
-                cpu_user_pct=cpu.user,
-                cpu_kernel_pct=cpu.system,
-                process_cpu_pct=self._process.cpu_percent(),
+                cpu_user_pct=user_pct,
+                cpu_kernel_pct=kernel_pct,
+                process_cpu_pct=process_pct,
                 process_memory=self._process.memory_info().rss,
                 process_threads=self._process.num_threads(),
                 huge_pages=_huge_pages(),
             )
+
+    def _measure_shares(self) -> None:
+        """Shares of the processors since the last measurement, which is at least a second ago: two
+        who ask one right after the other are to hear the same, not what was in between."""
+        now_s = time.monotonic()
+        if now_s - self._measured_s >= 1:
+            self._measured_s = now_s
+            cpu = psutil.cpu_times_percent()
+            self._shares = cpu.user, cpu.system, self._process.cpu_percent()
 
 
 def _kernel_settings() -> dict[str, str]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from aerospike_common.wire.codes import FieldType, Info2
 from aerospike_common.wire.message import Message, parse_message
 from asd.batch.row_plans import RowPlans
+from asd.many_bin_write import ManyBinWrite
 from asd.namespace import Namespace
 from asd.one_bin_write import HEADS_CAPACITY, OP_SIZE, BinHead, OneBinWrite
 from asd.read_plans import Plan, read_plan
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 CAPACITY = 4096
 """Plans kept; a cache that is full starts afresh."""
+
+DIGEST_SIZE = 20
 
 MAX_FRAME = 4096
 """Bytes of the largest request that has a plan: large ones come in too many sizes."""
@@ -107,9 +110,11 @@ class Plans:
             return None
         if message.info1:
             return read_plan(self._node, namespace, message, rest)
-        if message.info2 == Info2.WRITE and len(message.ops) == 1:
+        if message.info2 != Info2.WRITE or not message.ops:
+            return None
+        if len(message.ops) == 1:
             return self._put_one(namespace, set_name, message.record_ttl, rest)
-        return None
+        return self._put_many(namespace, set_name, message, rest)
 
     def _put_one(self, namespace: Namespace, set_name: bytes, ttl: int, rest: int) -> Plan | None:
         """A write of one plain bin, over a record that has just this bin, or over none.
@@ -150,6 +155,30 @@ class Plans:
             if not latency.pending:
                 measured.append(latency)
             latency.pending += 1
+            return _reply_without_bins(_EMPTY_OK, generation, 0)
+
+        return plan
+
+    def _put_many(
+        self, namespace: Namespace, set_name: bytes, message: Message, rest: int
+    ) -> Plan | None:
+        """A write of several plain bins, over a record that has just these, or over none."""
+        if 0 < namespace.config.max_record_size < 2 * MAX_FRAME:
+            return None
+        ttl, count = message.record_ttl, len(message.ops)
+        writes = ManyBinWrite.of(namespace, set_name, ttl, count, rest - DIGEST_SIZE)
+        if writes is None:
+            return None
+        node, put, now_ms = self._node, writes.put, namespace.clock.epoch_ms
+        counters, latency = namespace.statistics.client, namespace.write_latency
+
+        def plan(data: bytes, digest: int) -> bytes | None:
+            ops = digest + DIGEST_SIZE
+            generation = put(data[digest:ops], now_ms(), data, ops)
+            if not generation:
+                return None
+            counters.write_success += 1
+            node.measure(latency)
             return _reply_without_bins(_EMPTY_OK, generation, 0)
 
         return plan

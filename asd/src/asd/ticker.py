@@ -82,8 +82,8 @@ def _machine(node: Node) -> str:
 
 def _records(namespace: Namespace) -> str:
     figures = namespace.engine.statistics()
-    total = figures["data_total_bytes"]
-    share = f" of {size_text(total)} ({figures['data_used_pct']}%)" if total else ""
+    limit = size_text(figures["data_total_bytes"])
+    share = f" of {limit} ({figures['data_used_pct']}%)" if has_limit(namespace) else ""
     counters = namespace.statistics
     return (
         f"{{{namespace.name}}} {figures['objects']} records, {figures['tombstones']} tombstones;"
@@ -91,6 +91,12 @@ def _records(namespace: Namespace) -> str:
         f" data {size_text(figures['data_used_bytes'])}{share};"
         f" {counters.expired_objects} expired, {counters.evicted_objects} evicted"
     )
+
+
+def has_limit(namespace: Namespace) -> bool:
+    """Is the room for records bounded? Memory is not, unless the configuration says so."""
+    storage = namespace.config.storage_engine
+    return storage.engine != "memory" or bool(storage.data_size)
 
 
 def _work(namespace: Namespace) -> str:

@@ -183,10 +183,13 @@ class Paxos(Machine):
         (S.IDLE, QuantumOver, "_waits_for_a_principal", S.IDLE, "_have_patience"),
         (S.IDLE, QuantumOver, "", S.IDLE, "_be_content"),
         *(
+            (state, PrepareCame, "_is_promised_already", state, "_promise_again")
+            for state in (S.IDLE, S.PROMISED, S.ACCEPTED)
+        ),
+        *(
             row
             for state in PaxosState
             for row in (
-                (state, PrepareCame, "_is_promised_already", state, "_promise_again"),
                 (state, PrepareCame, "_is_no_higher_ballot", state, "_reject_as_stale"),
                 (state, PrepareCame, "_follows_another", state, "_reject_as_stranger"),
                 (state, PrepareCame, "", S.PROMISED, "_promise"),

@@ -10,6 +10,8 @@ import zstandard
 PLAIN: Final = 0
 LZ4: Final = 1
 ZSTD: Final = 2
+ENCRYPTED: Final = 0x10
+"""Added to the others: what is stored was encrypted afterwards."""
 CODING_NAMES: Final = ("none", "lz4", "zstd")
 
 _WORTH_TRYING: Final = 64  # bytes under which no coder gains anything

@@ -33,7 +33,7 @@ BINS = st.tuples(st.sampled_from([b"a", b"b", b""]), st.integers(0, 3)).map(
 
 KINDS = (
     *("get", "exists", "select", "select2", "nothing", "put", "put", "put2"),
-    *("increment", "delete", "key", "ttl", "wait"),
+    *("swap", "three", "mixed", "put2", "increment", "delete", "key", "ttl", "wait"),
 )
 
 
@@ -67,6 +67,12 @@ def build(
             return kit.request(number, info1=Info1.READ, ops=ops, set_name=set_name)
         case "nothing":
             return kit.request(number, info1=Info1.READ, set_name=set_name)
+        case "swap":
+            return kit.put(number, (b"z", INT, integer(3)), bin, set_name=set_name)
+        case "three":
+            return kit.put(number, bin, (b"z", INT, integer(4)), bin, set_name=set_name)
+        case "mixed":
+            return kit.put(number, bin, (b"m", ParticleType.MAP, b"\x80"), set_name=set_name)
         case "increment":
             ops = [Op(OpType.INCR, INT, b"a", integer(2)), Op(OpType.READ, 0, b"a", b"")]
             both = {"info1": Info1.READ, "info2": Info2.WRITE}

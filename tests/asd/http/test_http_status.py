@@ -39,6 +39,13 @@ def test_of_many_sets_the_largest_are_shown(web) -> None:
     assert rows[0]["name"] == "small7"
 
 
+def test_what_is_amiss_is_told(web) -> None:
+    assert not web.json("/status.json")["namespaces"][0]["stop_writes"]
+    web.on_loop(lambda: setattr(web.node.namespaces[b"test"], "stop_writes", True))
+    assert web.json("/status.json")["namespaces"][0]["stop_writes"]
+    assert not web.json("/status.json")["namespaces"][1]["stop_writes"]
+
+
 def test_work_counts_single_records_and_batches(web) -> None:
     def count() -> None:
         statistics = web.node.namespaces[b"test"].statistics

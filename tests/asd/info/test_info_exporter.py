@@ -100,6 +100,16 @@ def test_what_never_expires_and_the_histograms(node) -> None:
     assert node.ask("histogram:namespace=test;type=ttl").startswith("units=seconds:hist-width=")
 
 
+def test_limits_that_are_reached(node) -> None:
+    space = node.namespaces[b"test"]
+    assert "stop_writes=false;hwm_breached=false;" in node.ask("namespace/test")
+    space.stop_writes = space.hwm_breached = True
+    space.evict_void_time = node.clock.epoch_s() + 90
+    figures = node.ask("namespace/test")
+    assert "stop_writes=true;hwm_breached=true;" in figures
+    assert f"evict_ttl=90;evict_void_time={space.evict_void_time};" in figures
+
+
 class CarelessMachine(Machine):
     """A machine that was never set up for a database."""
 

@@ -41,6 +41,7 @@ def test_every_command_is_answered_on_a_line(
     assert reply.count(b"\n") == len(lines)
     for line, answer in zip(body.split(b"\n"), reply.split(b"\n"), strict=True):
         assert answer.startswith(line)
+    assert b"internal error" not in reply, "what is the server's own fault"
 
 
 @given(body=st.binary(max_size=60))
@@ -49,6 +50,7 @@ def test_any_bytes_are_answered(node, body: bytes) -> None:
     reply = respond(node, node.connections[0], body)
     if body:
         assert reply.count(b"\n") == body.count(b"\n")
+    assert b"internal error" not in reply
 
 
 def test_a_request_that_asks_for_too_much_is_answered_in_part(node) -> None:

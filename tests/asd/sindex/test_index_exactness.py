@@ -27,6 +27,7 @@ from citrusleaf.cf_digest import partition_id
 from cluster import PARTITIONS
 
 KEYS = 4
+USED_PARTITIONS = 3
 DEFINITIONS = (
     IndexDefinition("n", b"s", b"n", KeyType.NUMERIC),
     IndexDefinition("everywhere", b"", b"n", KeyType.NUMERIC),
@@ -50,7 +51,7 @@ sets = st.sampled_from([b"s", b"other", b""])
 
 
 def digest(number: int) -> bytes:
-    return bytes((number % 3, 0)) + bytes((number,)) * 18
+    return bytes((number % USED_PARTITIONS, 0)) + bytes((number,)) * 18
 
 
 class Exactness(RuleBasedStateMachine):
@@ -91,9 +92,9 @@ class Exactness(RuleBasedStateMachine):
     def build(self, partitions: int) -> None:
         builder = IndexBuilder(self.namespace, self.threads)
         for index in self.namespace.indexes:
-            while index.built < min(PARTITIONS, partitions):
-                index.entries.load(index.built, builder._rows(index, index.built))
-                index.built += 1
+            for partition in range(index.built, min(USED_PARTITIONS, partitions)):
+                index.entries.load(partition, builder._rows(index, partition))
+            index.built = max(index.built, partitions)
 
     @rule(number=key_numbers, bins=some_bins, set_name=sets, ttl=st.sampled_from([0, 10]))
     def store(self, number: int, bins: Bins, set_name: bytes, ttl: int) -> None:

@@ -135,18 +135,18 @@ class StorageConfig(Section):
         "aes-128",
         "aes-256",
         enterprise=True,
-        refused="this server stores records unencrypted",
+        works=True,
         shown=False,
         help="Cipher at rest.",
     )
     encryption_key_file: str = text(
         enterprise=True,
-        refused="this server stores records unencrypted",
+        works=True,
         help="File with the key for records at rest.",
     )
     encryption_old_key_file: str = text(
         enterprise=True,
-        refused="this server stores records unencrypted",
+        works=True,
         help="File with the key before.",
     )
     evict_used_pct: int = integer(
@@ -198,6 +198,10 @@ class StorageConfig(Section):
             return "compression snappy is not in this server: none, lz4 or zstd"
         if self.compression != "none" and self.engine in ("memory", "kv"):
             return f"the engine {self.engine} does not compress"
+        if self.encryption != "none" and self.engine not in ("device", "ssd"):
+            return f"the engine {self.engine} stores records unencrypted"
+        if self.encryption != "none" and not self.encryption_key_file:
+            return f"encryption {self.encryption} needs an encryption-key-file"
         places = len(self.paths)
         if self.engine == "memory" and (places > 1 or self.device):
             return "the engine memory takes at most one file, and no device"

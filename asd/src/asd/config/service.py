@@ -21,7 +21,7 @@ class ServiceConfig(Section):
         "none", "cpu", "numa", "adq", help="Bind threads to cores or memory nodes."
     )
     batch_index_threads: int = integer(
-        1, 1, 256, dynamic=True, help="Threads that collect batch replies."
+        1, 1, 256, dynamic=True, works=True, help="Threads that collect batch replies."
     )
     batch_max_buffers_per_queue: int = integer(
         255, dynamic=True, help="Reply buffers a batch thread may have outstanding."

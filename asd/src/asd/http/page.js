@@ -96,9 +96,14 @@ function drawHead(status) {
     `up ${age(node.uptime_s)}`,
   ];
   byId("node-facts").textContent = facts.filter(Boolean).join(" · ");
-  show("notices", node.failed_practices, (failed) => failed.length
-    ? h("p", { class: "notice" }, `The machine is not set up as recommended: ${failed.join(", ")}. See “best practices” in the operating manual.`)
-    : []);
+  const notices = [];
+  for (const space of status.namespaces) {
+    if (space.stop_writes) notices.push(["notice bad", `Writes to ${space.name} are refused: memory or room for records is short.`]);
+    if (space.evicting) notices.push(["notice", `Records of ${space.name} are evicted before they expire: a threshold is reached.`]);
+  }
+  const failed = node.failed_practices;
+  if (failed.length) notices.push(["notice", `The machine is not set up as recommended: ${failed.join(", ")}. See “best practices” in the operating manual.`]);
+  show("notices", notices, () => notices.map(([kind, text]) => h("p", { class: kind }, text)));
 }
 
 function drawTiles(status) {

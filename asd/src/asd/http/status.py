@@ -18,6 +18,7 @@ from asd.info.diagnostics import failed_practices
 from asd.info.identity import BUILD
 from asd.info.namespaces import set_figures
 from asd.sindex.definition import Source
+from asd.ticker import has_limit
 from citrusleaf.cf_clock import epoch_ms_to_unix_ms
 
 if TYPE_CHECKING:
@@ -116,11 +117,11 @@ def _namespace(namespace: Namespace) -> dict[str, Any]:
         "set_index_bytes": namespace.indexes.set_index_used_bytes,
         "data_bytes": figures["data_used_bytes"],
         "data_total": figures["data_total_bytes"],
-        "data_limited": bool(namespace.config.storage_engine.data_size),
+        "data_limited": has_limit(namespace),
         "expired": counters.expired_objects,
         "evicted": counters.evicted_objects,
-        "default_ttl": namespace.config.default_ttl,
-        "truncating": bool(namespace.truncation.running),
+        "stop_writes": namespace.stop_writes,
+        "evicting": namespace.hwm_breached,
         "work": [
             {
                 "name": name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
@@ -33,6 +34,8 @@ from asd.info import (
 )
 from asd.info.request import Handler, Request, error_value
 from asd.info.source import InfoConnection, InfoNode
+
+log = logging.getLogger("asd.info")
 
 MAX_REQUEST: Final = 2 << 20
 """Bytes of a request that are looked at: room for the largest module to upload, in base64."""
@@ -116,3 +119,6 @@ def _answer(node: InfoNode, connection: InfoConnection, command: InfoCommand) ->
         return handler(Request(node, connection, command))
     except OperationError as error:
         return error_value(error)
+    except Exception:  # our own bug, or a full disk: it costs one command, not the connection
+        log.exception("the info command '%s' failed inside the server", command.name)
+        return info_error(ResultCode.SERVER_ERROR, "internal error")

@@ -20,8 +20,6 @@ _FIXED: Final[Mapping[str, Any]] = MappingProxyType(
         "ns_cluster_size": 1,
         "effective_replication_factor": 1,
         "clock_skew_stop_writes": False,
-        "stop_writes": False,
-        "hwm_breached": False,
         "truncating": False,
         "pending_quiesce": False,
         "effective_is_quiesced": False,
@@ -54,10 +52,16 @@ def namespace_figures(node: InfoNode, namespace: Namespace) -> list[tuple[str, A
         **namespace.statistics.flat(),
         **namespace.engine.statistics(),
     }
+    now_s, evict_s = namespace.clock.epoch_s(), namespace.evict_void_time
     figures |= {
         "set_index_used_bytes": namespace.indexes.set_index_used_bytes,
         "sindex_used_bytes": namespace.indexes.used_bytes,
-        "current_time": namespace.clock.epoch_s(),
+        "current_time": now_s,
+        "stop_writes": namespace.stop_writes,
+        "hwm_breached": namespace.hwm_breached,
+        "evict_void_time": evict_s,
+        "smd_evict_void_time": evict_s,
+        "evict_ttl": max(0, evict_s - now_s) if evict_s else 0,
         "master_objects": figures["objects"],
         "master_tombstones": figures["tombstones"],
         "non_expirable_objects": node.surveys[to_bytes(namespace.name)].non_expirable,

@@ -11,7 +11,7 @@ from typing import Final
 from google_crc32c import extend
 
 from citrusleaf.cf_hooks import new_mutex
-from storage.coding import PLAIN, Coder, Compression
+from storage.coding import PLAIN
 from storage.device import Device, Disk, SystemDisk
 from storage.engine import DamagedRecord, NotResident, OutOfSpace, Record, StorageError
 from storage.index import ENTRY, ENTRY_SIZE, HASH, META_AT, PARTITION_MASK, TOMBSTONE, PrimaryIndex
@@ -30,6 +30,7 @@ from storage.ssd.layout import (
     unpack_record,
 )
 from storage.ssd.log import DEFRAG_RESERVE, MAX_QUEUE, DeviceLog, WriteBlock
+from storage.ssd.payloads import Payloads
 
 log = logging.getLogger("storage.ssd")
 
@@ -61,6 +62,8 @@ class SsdEngine:
     `names_size`       bytes for each of two copies of the table of set names
     `commit`           puts may be acknowledged only after a `sync`
     `compression`      "none", "lz4" or "zstd", and `compression_level`
+    `encryption`       "none", "aes-128" or "aes-256" for a new store; it stays so
+    `key_file`         whose key wraps the keys of the devices; `old_key_file` had the key before
     `cache_bytes`      of blocks kept in memory after they were written, each device
     `defrag_lwm_pct`   blocks used less than this are emptied
     `read_blocking`    read inline what is not in memory, instead of raising NotResident
@@ -80,6 +83,9 @@ class SsdEngine:
         commit: bool = False,
         compression: str = "none",
         compression_level: int = 0,
+        encryption: str = "none",
+        key_file: str = "",
+        old_key_file: str = "",
         cache_bytes: int = 64 << 20,
         defrag_lwm_pct: int = 50,
         read_blocking: bool = False,
@@ -103,7 +109,14 @@ class SsdEngine:
         self.moved = 0
         self.reserve = DEFRAG_RESERVE
         """Free blocks that puts leave alone."""
-        self.set_compression(compression, compression_level)
+        self.payloads = Payloads(
+            self.disk,
+            compression=compression,
+            level=compression_level,
+            encryption=encryption,
+            key_file=key_file,
+            old_key_file=old_key_file,
+        )
         self._read_blocking = read_blocking
         self._progress = progress
         self._mutex = new_mutex()
@@ -156,11 +169,6 @@ class SsdEngine:
         self.geometry = self.geometry._replace(defrag_lwm_pct=percent)
         for device in self.logs:
             device.set_defrag_lwm_pct(percent)
-
-    def set_compression(self, name: str, level: int) -> None:
-        """Write payloads like this from now on."""
-        self._coder: Coder = Compression(name, level)
-        self._encodes = name != "none"
 
     def make_log(self, device: Device, header: DeviceHeader) -> DeviceLog:
         """The log on a device of this store."""
@@ -220,15 +228,17 @@ class SsdEngine:
         if self._failure is not None:
             raise StorageError(self._failure)
         size = len(payload)
-        coding, stored = self._coder.encode(payload) if self._encodes else (PLAIN, payload)
         stamp = self.stamp + 1
+        logs = self.logs
+        count = len(logs)
+        number = digest[8] % count
+        coding, stored = PLAIN, payload
+        if not self.payloads.plain:
+            coding, stored = self.payloads.encode(number, digest, payload, stamp)
         fields = (generation, set_id, void_time, flags)
         body = (
             _pack_body(len(stored), size, digest, *fields, coding, last_update_time, stamp) + stored
         )
-        logs = self.logs
-        count = len(logs)
-        number = digest[8] % count
         device = logs[number]
         place = (len(body) + 23) & -16
         block = device.head
@@ -407,9 +417,8 @@ class SsdEngine:
             record = self.read_place(device, number, at, place, digest, location)
             if record[CODING_AT] == PLAIN:
                 return record[RECORD_HEADER : RECORD_HEADER + size]
-        coded = unpack_record(record)
         try:
-            return self._coder.decode(coded.coding, coded.stored)
+            return self.payloads.decode(device.header.number, unpack_record(record))
         except ValueError as error:
             raise self.damage(device, number, at, str(error)) from error
 

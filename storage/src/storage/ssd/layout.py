@@ -16,9 +16,9 @@ RECORD_MAGIC: Final = 0x44524C43
 END_MAGIC: Final = 0x444E4C43
 RECORD_MAGIC_BYTES: Final = RECORD_MAGIC.to_bytes(4, "little")
 
-DEVICE: Final = Struct("<8sII16s16sHHIIIQQQ")
-"""magic, crc, version, device id, store id, number, count, block size, names size, reserved,
-opens, first sequence, update."""
+DEVICE: Final = Struct("<8sII16s16sHHIIIQQQ40s")
+"""magic, crc, version, device id, store id, number, devices, block size, names size, bytes of key,
+opens, first sequence, update, wrapped key."""
 HEADER_COPY: Final = 4096
 """The header stands at 0 and again here."""
 NAMES_START: Final = 8192
@@ -60,16 +60,20 @@ class DeviceHeader(NamedTuple):
     devices: int
     block_size: int
     names_size: int
+    key_bytes: int
+    """Of the device's key; 0 = payloads are not encrypted."""
     opens: int
     """How often the store was opened; the high bits of all sequences and stamps made since."""
     first_sequence: int
     """Blocks with a lower sequence hold nothing."""
     update: int
     """Of two copies of the header, the higher is the newer."""
+    wrapped_key: bytes
+    """8 bytes longer than the key, then zeros."""
 
     def pack(self) -> bytes:
         """One sector."""
-        fields = (VERSION, *self[:6], 0, *self[6:])
+        fields = (VERSION, *self)
         body = DEVICE.pack(DEVICE_MAGIC, 0, *fields)[12:]
         return DEVICE.pack(DEVICE_MAGIC, value(body), *fields).ljust(512, b"\0")
 
@@ -81,7 +85,6 @@ class DeviceHeader(NamedTuple):
         magic, crc, version, *fields = DEVICE.unpack_from(data)
         if magic != DEVICE_MAGIC or crc != value(data[12 : DEVICE.size]) or version != VERSION:
             return None
-        del fields[6]
         return cls(*fields)
 
     @property

@@ -49,7 +49,7 @@ class Geometry(NamedTuple):
 def open_store(engine: SsdEngine, progress: Progress | None) -> None:
     """Fill in an engine's logs, index, names and stamp. Raises OSError, StorageError."""
     devices = [engine.disk.open(path, create=True) for path in engine.paths]
-    headers = _headers(engine, devices)
+    headers = engine.payloads.use_keys(_headers(engine, devices))
     first = headers[0]
     engine.geometry = engine.geometry._replace(
         block_size=first.block_size, names_size=first.names_size
@@ -116,7 +116,10 @@ def _make_header(engine: SsdEngine, device: Device, number: int, store_id: bytes
     geometry = engine.geometry
     device_id = engine.disk.unique_id()
     sizes = geometry.block_size, geometry.names_size
-    header = DeviceHeader(device_id, store_id, number, len(engine.paths), *sizes, 0, 0, 0)
+    key_bytes, wrapped = engine.payloads.new_key()
+    header = DeviceHeader(
+        device_id, store_id, number, len(engine.paths), *sizes, key_bytes, 0, 0, 0, wrapped
+    )
     if device.size() < header.data_start:
         device.resize(header.data_start)
     device.pwrite(0, header.pack())

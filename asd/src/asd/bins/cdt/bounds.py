@@ -19,11 +19,21 @@ def key_for(target: Value) -> Key:
 
 def lower_bound(ordered: Sequence[Value], target: Value) -> int:
     """Position of the first value >= target in an ordered column. O(log n)."""
+    if _is_of_ints(ordered, target):
+        return bisect_left(ordered, target)
     key = key_for(target)
     return bisect_left(ordered, key(target), key=key)
 
 
 def upper_bound(ordered: Sequence[Value], target: Value) -> int:
     """Position behind the last value <= target in an ordered column. O(log n)."""
+    if _is_of_ints(ordered, target):
+        return bisect_right(ordered, target)
     key = key_for(target)
     return bisect_right(ordered, key(target), key=key)
+
+
+def _is_of_ints(ordered: Sequence[Value], target: Value) -> bool:
+    """Whether all are integers: what stands between two integers is one, too."""
+    kinds = (type(target), type(ordered[0]), type(ordered[-1])) if ordered else ()
+    return kinds == (int, int, int)

@@ -29,14 +29,30 @@ def select_ranks(values: Sequence[Value], start: int, count: int) -> list[int]:
         end < len(order) and keys[order[end - 1]] == keys[order[end]]
     )
     if splits_equals:
-        return _heap_select(keys, start, count, lower_half)
+        levels = _levels(keys, order if lower_half else order[::-1])
+        return _heap_select(levels, end if lower_half else len(keys) - start, count)
     chosen = order[start:end]
     return chosen[::-1] if lower_half else chosen
 
 
+def _levels(keys: Sequence[Any], order: Sequence[int]) -> list[int]:
+    """For each position a number, in this order ascending, the same for equal keys."""
+    levels = [0] * len(order)
+    level, before = 0, keys[order[0]]
+    for at in order:
+        key = keys[at]
+        if key != before:
+            level, before = level + 1, key
+        levels[at] = level
+    return levels
+
+
 def _extreme(keys: Sequence[Any], extreme: Any) -> int:
     """The position of the least or greatest key that stands on top of the heap. O(n)."""
-    return min((at for at, key in enumerate(keys) if key == extreme), key=_path)
+    found = [-1]
+    for _ in range(keys.count(extreme)):
+        found.append(keys.index(extreme, found[-1] + 1))
+    return min(found[1:], key=_path)
 
 
 def _path(at: int) -> str:
@@ -46,34 +62,32 @@ def _path(at: int) -> str:
     return f"{at + 1:b}"[1:]
 
 
-def _heap_select(keys: Sequence[Any], start: int, count: int, smallest_first: bool) -> list[int]:
-    """Pop a binary heap of positions until the range has been popped; each popped position goes to
-    the place its pop freed at the end of the heap."""
-    heap = list(range(len(keys)))
+def _heap_select(levels: list[int], pops: int, count: int) -> list[int]:
+    """Pop a binary heap of positions, the lowest level first; each popped position goes to the
+    place its pop freed at the end of the heap. The last `count` popped, the latest first."""
+    heap = list(range(len(levels)))
+    level = levels[:]  # of the position at each place of the heap
     size = len(heap)
     for at in range(size // 2 - 1, -1, -1):
-        _sift_down(heap, keys, at, size, smallest_first)
-    pops = start + count if smallest_first else len(keys) - start
+        _sift_down(heap, level, at, size)
     for _ in range(pops):
         size -= 1
         heap[0], heap[size] = heap[size], heap[0]
-        _sift_down(heap, keys, 0, size, smallest_first)
+        level[0], level[size] = level[size], level[0]
+        _sift_down(heap, level, 0, size)
     return heap[size : size + count]
 
 
-def _sift_down(
-    heap: list[int], keys: Sequence[Any], at: int, size: int, smallest_first: bool
-) -> None:
-    moving = heap[at]
-    key = keys[moving]
-    while (child := 2 * at + 1) < size:
-        left = keys[heap[child]]
-        if child + 1 < size:
-            right = keys[heap[child + 1]]
-            if right < left if smallest_first else right > left:
-                child, left = child + 1, right
-        if not (left < key if smallest_first else left > key):
+def _sift_down(heap: list[int], level: list[int], at: int, size: int) -> None:
+    moving, low = heap[at], level[at]
+    child = 2 * at + 1
+    while child < size:
+        least = level[child]
+        if child + 1 < size and level[child + 1] < least:
+            child += 1
+            least = level[child]
+        if least >= low:
             break
-        heap[at] = heap[child]
-        at = child
-    heap[at] = moving
+        heap[at], level[at] = heap[child], least
+        at, child = child, 2 * child + 1
+    heap[at], level[at] = moving, low

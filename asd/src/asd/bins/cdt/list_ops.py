@@ -184,11 +184,11 @@ def _move(target: ListValue, at: int, value: Value) -> None:
     """Put `value` in its place instead of the element at a position."""
     place = upper_bound(target.elements, value)
     place -= place > at
-    if place == at:
-        target.splice(at, 1, [value])
-    else:
-        target.splice(at, 1, [])
-        target.splice(place, 0, [value])
+    first, last = sorted((at, place))
+    passed = target.elements[first : last + 1]
+    del passed[at - first]
+    passed.insert(place - first, value)
+    target.splice(first, last + 1 - first, passed)
 
 
 def pad(target: ListValue, index: int) -> None:

@@ -51,9 +51,11 @@ class PackedMap:
 
     def bound(self, key: int | str) -> int:
         """The position of the first key that is not less. O(n) to decode once, then O(log n)."""
-        flat = self._raw()
-        target = _order(_undecoded(key))
-        return bisect_left(range(self.size), target, key=lambda at: _order(flat[2 * at]))
+        keys = self._raw()[0::2]
+        target = _undecoded(key)
+        if keys and _rank(keys[0]) == _rank(keys[-1]) == _rank(target):
+            return bisect_left(keys, target)
+        return bisect_left(keys, _order(target), key=_order)
 
     def is_at(self, at: int, key: int | str) -> bool:
         """Whether `key` stands at a position, which may be the one behind the last."""
@@ -91,8 +93,14 @@ def _decoded(raw: Any) -> Value:
     return raw.decode("utf-8", "surrogateescape") if type(raw) is bytes else raw
 
 
-def _order(raw: Any) -> tuple[int, Any]:
-    """A tuple that sorts as the undecoded key: integers, strings, blobs."""
+def _rank(raw: Any) -> int:
+    """The order of the types of undecoded keys: integers, strings, blobs. Within each, keys sort
+    as Python sorts them."""
     if type(raw) is int:
-        return 0, raw
-    return (1 if raw[:1] == b"\x03" else 2), raw
+        return 0
+    return 1 if raw[:1] == b"\x03" else 2
+
+
+def _order(raw: Any) -> tuple[int, Any]:
+    """A tuple that sorts as the undecoded key."""
+    return _rank(raw), raw

@@ -110,7 +110,7 @@ def ranks_by_item(values: Sequence[Value], targets: Sequence[Value]) -> list[int
 
 def sort_keys(values: Sequence[Value]) -> Sequence[Any]:
     """A column that sorts as `values`: itself when Python's order is the protocol's."""
-    return values if is_uniform(list(values)) else [order_key(value) for value in values]
+    return values if is_uniform(values) else [order_key(value) for value in values]
 
 
 def value_order(values: Sequence[Value]) -> list[int]:

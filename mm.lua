@@ -1,3 +1,0 @@
-function add(r,b,n)
- return 1
-end

@@ -1,0 +1,112 @@
+"""The command `asd` as a process: ready, answering, stopping, and what outlives a restart."""
+
+from __future__ import annotations
+
+import base64
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """An asd process and its port; ended the hard way if the test did not end it."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "asd", "--service-port", "0", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith("asd ready 127.0.0.1:"), line
+        yield process, int(line.rpartition(":")[2])
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def stop(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> int:
+    process.send_signal(number)
+    return process.wait(5)
+
+
+def info(port: int, command: str) -> str:
+    """The value an info command is answered with."""
+    body = f"{command}\n".encode()
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(b"\x02\x01" + len(body).to_bytes(6, "big") + body)
+        answer = connection.makefile("rb")
+        size = int.from_bytes(answer.read(8)[2:], "big")
+        return answer.read(size).decode().partition("\t")[2].rstrip("\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_says_when_it_is_ready_and_stops_when_told(number: int) -> None:
+    with running() as (process, port):
+        assert info(port, "namespaces") == "test"
+        started = time.monotonic()
+        assert stop(process, number) == 0
+        assert time.monotonic() - started < 3
+
+
+def test_it_stops_although_clients_are_connected() -> None:
+    with running() as (process, port), socket.create_connection(("127.0.0.1", port)):
+        info(port, "build")
+        assert stop(process) == 0
+
+
+def test_a_port_that_is_taken_is_said() -> None:
+    with running() as (_, port):
+        second = subprocess.run(
+            [sys.executable, "-m", "asd", "--service-port", str(port)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert second.returncode == 1
+    assert "cannot serve" in second.stderr
+    assert "asd ready" not in second.stdout
+
+
+def test_indexes_and_functions_outlive_a_restart(tmp_path: Path) -> None:
+    content = base64.b64encode(b"function one(rec) return 1 end").decode()
+    put = f"udf-put:filename=one.lua;content={content};content-len={len(content)};udf-type=LUA"
+    create = "sindex-create:namespace=test;set=demo;indexname=by_age;bin=age;type=numeric"
+    where = ("--work-directory", str(tmp_path))
+    with running(*where) as (process, port):
+        assert info(port, put) == "ok"
+        assert info(port, create) == "ok"
+        assert stop(process) == 0
+    with running(*where) as (_, port):
+        assert "filename=one.lua" in info(port, "udf-list")
+        assert "indexname=by_age" in info(port, "sindex-list:namespace=test")
+
+
+def test_without_a_work_directory_nothing_is_kept_or_written(tmp_path: Path) -> None:
+    create = "sindex-create:namespace=test;indexname=by_age;bin=age;type=numeric"
+    with running() as (process, port):
+        assert info(port, create) == "ok"
+        assert stop(process) == 0
+    with running() as (_, port):
+        assert info(port, "sindex-list:namespace=test") == ""
+
+
+def test_metadata_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    (tmp_path / "smd").write_text("a file where a directory should be")
+    result = subprocess.run(
+        [sys.executable, "-m", "asd", "--service-port", "0", "--work-directory", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert "cannot read the system metadata" in result.stderr

@@ -1,0 +1,463 @@
+"""Every row of every transition table is taken, and what the machines promise holds on the way.
+
+Single machines are walked through random events; paxos and metadata run among each other over a
+network that loses, doubles and reorders; the rest is taken by short simulations.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+
+import pytest
+
+from cluster import exchange as exchange_module
+from cluster import fabric_link, heartbeat, mesh
+from cluster import proxy as proxy_module
+from cluster.exchange import Exchange
+from cluster.fabric_link import FabricConfig, FabricLink, LinkState
+from cluster.heartbeat import HeartbeatConfig, Identity, Peer, Standing
+from cluster.machine import Row, markdown, words
+from cluster.messages import (
+    Accepted,
+    Committed,
+    DuplicateRead,
+    EmigrateBatch,
+    EmigrateDone,
+    EmigrateStart,
+    ExchangeSeen,
+    ExchangeVersions,
+    ImmigrateAck,
+    ImmigrateDone,
+    ImmigrateReady,
+    Prepare,
+    Promise,
+    Pulse,
+    Reject,
+)
+from cluster.migrate import Due as DueToEmigrate
+from cluster.migrate import Emigration, EmigrationState, MigrateConfig, Settlement
+from cluster.outputs import Channel, ClusterChanged, Hangup, Send, SmdAnswer, Write
+from cluster.partitions import Delivered
+from cluster.paxos import Paxos, PaxosConfig
+from cluster.proxy import AnswerCame, Elsewhere, Expired, NoAnswer, Proxy, ProxyState
+from cluster.records import ConflictPolicy, MemoryRecords, Record, from_row
+from cluster.replica_write import Begin, BrokenOff, WriteState
+from cluster.replica_write import Write as ReplicaWrite
+from cluster.simulation import ClusterChecks, simulate
+from cluster.smd import MemoryStore, Smd
+from cluster.smd_sync import SmdSync
+
+MACHINES = (
+    *(Peer, mesh.Target, Paxos, FabricLink, SmdSync),
+    *(Exchange, Emigration, Settlement, ReplicaWrite, Proxy),
+)
+WALKS = 60
+
+
+class Neighbours:
+    """A neighbourhood that a test sets."""
+
+    def __init__(self) -> None:
+        self.heard: dict[int, frozenset[int]] = {}
+        self.shown: dict[int, Standing] = {}
+
+    def graph(self):
+        return self.heard
+
+    def standing(self, node):
+        return self.shown.get(node, Standing())
+
+
+class PaxosNet:
+    """Paxos cores and the messages between them, in a random order."""
+
+    def __init__(self, seed: int, rows: Counter[Row]) -> None:
+        self.random = Random(seed)
+        self.nodes = range(1, 5)
+        self.checks = ClusterChecks()
+        self.now = 0
+        self.loss = self.random.choice((0, 0.1, 0.3))
+        self.patience = self.random.choice((20, 200))
+        self.wires: list[tuple[int, int, object]] = []
+        self.up = {node: set(self.nodes) for node in self.nodes}
+        self.around = {node: Neighbours() for node in self.nodes}
+        config = PaxosConfig(interval_ms=10, patience_intervals=self.patience)
+        self.cores = {
+            node: Paxos(Identity(node, 7), config, self.around[node], lambda r: rows.update([r]))
+            for node in self.nodes
+        }
+        self.see()
+        for node, core in self.cores.items():
+            core.start(self.now)
+            for other in self.up[node] - {node}:
+                core.arrived(other, 7, self.now)
+
+    def see(self) -> None:
+        """Everybody sees who hears whom, and who shows what, at once."""
+        for node in self.nodes:
+            near = self.up[node]
+            self.around[node].heard = {each: frozenset(self.up[each]) for each in near}
+            views = {each: self.cores[each].view for each in near}
+            self.around[node].shown = {
+                each: Standing(view.principal, view.cluster_key)
+                for each, view in views.items()
+                if view is not None
+            }
+
+    def take(self, node: int, outputs) -> None:
+        for output in outputs:
+            if isinstance(output, Send):
+                self.wires.append((node, output.to, output.message))
+            elif isinstance(output, ClusterChanged):
+                self.checks.committed((node, 7), output)
+        self.cores[node]._check()
+
+    def change_links(self) -> None:
+        one, other = self.random.sample(list(self.nodes), 2)
+        if other in self.up[one]:
+            self.up[one].discard(other)
+            self.up[other].discard(one)
+            self.see()
+            for a, b in ((one, other), (other, one)):
+                self.take(a, self.cores[a].departed(b, self.now))
+        else:
+            self.up[one].add(other)
+            self.up[other].add(one)
+            self.see()
+            for a, b in ((one, other), (other, one)):
+                self.take(a, self.cores[a].arrived(b, 7, self.now))
+
+    def step(self, faults: bool) -> None:
+        if faults and self.random.random() < 0.02:
+            self.change_links()
+        if self.wires and self.random.random() < 0.8:
+            index = self.random.randrange(len(self.wires))
+            source, target, message = self.wires[index]
+            if not (faults and self.random.random() < 0.1):  # now and then it comes again
+                self.wires.pop(index)
+            lost = faults and self.random.random() < self.loss
+            if not lost and target in self.up[source]:
+                self.take(target, self.cores[target].receive(source, message, self.now))
+            return
+        self.now += self.random.randrange(1, 15)
+        self.see()
+        for node in self.random.sample(list(self.nodes), 4):
+            if self.cores[node].deadline <= self.now:
+                self.take(node, self.cores[node].tick(self.now))
+
+
+def run_paxos(seed: int, rows: Counter[Row]) -> None:
+    net = PaxosNet(seed, rows)
+    for _ in range(1500):
+        net.step(faults=True)
+    for node in net.nodes:
+        for other in set(net.nodes) - net.up[node]:
+            net.up[node].add(other)
+            net.see()
+            net.take(node, net.cores[node].arrived(other, 7, net.now))
+    if seed % 2:
+        net.take(4, net.cores[4].recluster(net.now))
+    for _ in range(3000):
+        net.step(faults=False)
+    keys = {core.view.cluster_key for core in net.cores.values()}
+    assert len(keys) == 1, f"seed {seed}"
+    assert all(core.view.nodes == (4, 3, 2, 1) for core in net.cores.values())
+    assert all(core.has_integrity for core in net.cores.values())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_paxos_agrees_over_a_bad_network(seed):
+    run_paxos(seed, Counter())
+
+
+def run_smd(seed: int, rows: Counter[Row]) -> None:
+    random = Random(seed)
+    nodes = (1, 2, 3)
+    parts = {
+        node: SmdSync(Smd(MemoryStore(), ["m"]), node, lambda r: rows.update([r])) for node in nodes
+    }
+    wires: list[tuple[int, Send]] = []
+    asked: dict[tuple[int, int], bool | None] = {}
+    now, key = 0, 0
+
+    def take(node, outputs):
+        for output in outputs:
+            if isinstance(output, Send):
+                wires.append((node, output))
+            elif isinstance(output, SmdAnswer):
+                assert asked[node, output.change] is None, "one answer for each change"
+                asked[node, output.change] = output.done
+        parts[node]._check()
+
+    def form(members, principal):
+        nonlocal key
+        key += 1
+        rows_of = tuple((node, 1, 0, False) for node in sorted(members, reverse=True))
+        for node in random.sample(members, len(members)):
+            view = ClusterChanged(key, key, principal, rows_of)
+            take(node, parts[node].cluster_changed(view, now))
+
+    def deliver(loss):
+        index = random.randrange(len(wires))
+        source, sent = wires[index]
+        if random.random() >= loss:
+            wires.pop(index)
+        if random.random() >= loss:
+            came = Delivered(source, sent.message, 0, Channel.META)
+            take(sent.to, parts[sent.to].receive(came, now))
+
+    for _ in range(300):
+        choice = random.random()
+        if choice < 0.05:
+            members = random.sample(nodes, random.randrange(1, 4))
+            form(members, random.choice(members))
+        elif choice < 0.15:
+            node, value = random.choice(nodes), random.choice((None, "v", "w"))
+            number = parts[node]._next_change
+            asked[node, number] = None
+            take(node, parts[node].change("m", f"k{random.randrange(3)}", value, now, 900, now)[1])
+        elif wires and choice < 0.8:
+            deliver(0.2)
+        else:
+            now += 150
+            for node in nodes:
+                if parts[node].deadline <= now:
+                    take(node, parts[node].tick(now))
+    form(list(nodes), 3)
+    for _ in range(2000):
+        if wires:
+            deliver(0)
+        else:
+            now += 150
+            for node in nodes:
+                take(node, parts[node].tick(now))
+    assert all(part.is_settled for part in parts.values())
+    assert len({str(sorted(part.smd.items("m").items())) for part in parts.values()}) == 1
+    assert None not in asked.values()
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_metadata_comes_to_one_content_over_a_bad_network(seed):
+    run_smd(seed, Counter())
+
+
+def walk_link(seed: int, rows: Counter[Row]) -> None:
+    """A fabric connection under random events never loses its place, nor its bounds."""
+    random, now = Random(seed), 0
+    config = FabricConfig(queue_bytes=200)
+    link = FabricLink(1, ("h", 1), b"hello", config, lambda row: rows.update([row]))
+    wants = (fabric_link.Up, fabric_link.Lost, fabric_link.Full, fabric_link.Empty)
+    for _ in range(200):
+        choice = random.random()
+        now += random.choice((0, 40, 400, 1600))
+        if choice < 0.3:
+            link.push(bytes(40), now)
+        elif choice < 0.5:
+            link.fire(fabric_link.Tick(), now)
+        elif choice < 0.55:
+            link.clear()
+            link.fire(fabric_link.Dropped(), now)
+        else:
+            link.fire(random.choice(wants)(), now)
+        assert link.queued_bytes <= config.queue_bytes + 40
+        open_now = link.state in (LinkState.OPEN, LinkState.CLOGGED)
+        assert not any(isinstance(o, Write) for o in link.outputs) or open_now
+        link.outputs.clear()
+        link._check()
+
+
+def walk_target(seed: int, rows: Counter[Row]) -> None:
+    """A mesh under random events keeps its links and its targets together."""
+    random, now = Random(seed), 0
+    net = mesh.Mesh(("me", 1), [("a", 1), ("b", 1)], 10, lambda row: rows.update([row]))
+    for _ in range(300):
+        now += random.choice((5, 20, 60))
+        links = [target.link for target in net._targets.values() if target.link is not None]
+        choice = random.random()
+        if links and choice < 0.5:
+            link = random.choice(links)
+            random.choice((net.up, net.lost))(link, now)
+        elif links and choice < 0.75:
+            net.writable(random.choice(links), random.random() < 0.3)
+        doubtful = [("a", 1)] if seed % 2 or random.random() < 0.5 else []
+        for output in net.tick(now, doubtful):
+            assert not isinstance(output, Hangup) or output.link in links
+        net._check()
+
+
+def walk_peer(seed: int, rows: Counter[Row]) -> None:
+    """A peer under random events arrives and departs by turns."""
+    random, now = Random(seed), 0
+    peer = Peer(HeartbeatConfig(interval_ms=10), Pulse(2, 1, 1), lambda row: rows.update([row]))
+    events = (heartbeat.Heard, heartbeat.HeardBoth, heartbeat.Silence, heartbeat.NewLife)
+    weights = random.choice(((1, 9, 3, 1), (4, 4, 1, 1), (1, 20, 1, 0)))
+    told = []
+    for _ in range(300):
+        now += random.choice((10, 60))
+        peer.fire(random.choices(events, weights)[0](), now)
+        told += peer.outputs
+        peer.outputs.clear()
+    kinds = [type(event).__name__ for event in told]
+    assert kinds == ["NodeArrived", "NodeDeparted"] * (len(kinds) // 2) + kinds[:1] * (
+        len(kinds) % 2
+    )
+
+
+def walk_proposer(seed: int, rows: Counter[Row]) -> None:
+    """A proposer is asked by others, lower and higher, wherever it is in its round."""
+    random = Random(seed)
+    around = Neighbours()
+    around.heard = {node: frozenset({1, 2, 3}) for node in (1, 2, 3)}
+    config = PaxosConfig(interval_ms=10)
+    core = Paxos(Identity(3, 7), config, around, lambda row: rows.update([row]))
+    core.start(0)
+    core.arrived(1, 7, 0)
+    core.arrived(2, 7, 0)
+    core.tick(60)
+    sequence = core._promised[0]
+    answers = [Promise(sequence, 7), Accepted(sequence), Committed(sequence)]
+    for answer in answers[: random.randrange(3)]:
+        for node in (1, 2):
+            core.receive(node, answer, 60)
+    outputs = core.receive(random.choice((1, 2)), Prepare(sequence + 1, (1, 2, 3)), 60)
+    assert [type(output.message) for output in outputs] == [Reject]
+    core._check()
+
+
+def walk_exchange(seed: int, rows: Counter[Row]) -> None:
+    """Whatever comes in whatever order: known is when all have told, over when all have seen."""
+    random = Random(seed)
+    exchange = Exchange(1, lambda row: rows.update([row]))
+    key = 0
+    for _ in range(100):
+        if random.random() < 0.1 or not key:
+            key += 1
+            members = tuple((node, 1, 0, False) for node in (3, 2, 1)[random.randrange(2) :])
+            exchange.begin(ClusterChanged(key, key, members[0][0], members), (), 0)
+        told = random.choice((ExchangeVersions(key, ()), ExchangeSeen(key), exchange_module.Due()))
+        exchange.sender = random.choice(members[:-1])[0]
+        exchange.fire(told, 0)
+        exchange._check()
+        assert not exchange.is_over or exchange.is_known
+
+
+def walk_write(seed: int, rows: Counter[Row]) -> None:
+    """A write is done when all replicas have it, and not before."""
+    random = Random(seed)
+    store = MemoryRecords(ConflictPolicy.GENERATION)
+
+    def change(old: Record | None) -> Record:
+        return Record(b"dd", (old.generation if old is not None else 0) + 1, 1)
+
+    write = ReplicaWrite(1, b"dd", change, store, lambda row: rows.update([row]))
+    write.duplicates = (5, 6)[: random.randrange(3)]
+    write.targets = (7, 8)[: random.randrange(3)]
+    if random.random() < 0.1:
+        write.fire(BrokenOff(), 0)
+    write.fire(Begin(), 0)
+    answered: set[int] = set()
+    while write.outputs and random.random() < 0.9:
+        request = write.outputs.pop(random.randrange(len(write.outputs)))
+        found = None if random.random() < 0.3 else ()
+        if found is not None and isinstance(request.message, DuplicateRead):
+            found = (Record(b"dd", 41, 1),)
+        answered |= {request.to} if found is not None else set()
+        write.answered(request.to, found, 0)
+    if write.state is WriteState.DONE:
+        assert answered == {*write.duplicates, *write.targets}
+        assert store.get(b"dd").generation == (42 if write.duplicates else 1)
+    else:
+        begun = write.state is WriteState.REPLICATING
+        write.fire(BrokenOff(), 0)
+        assert write.state is WriteState.BROKEN
+        assert write.is_unfinished == begun
+
+
+def walk_proxy(seed: int, rows: Counter[Row]) -> None:
+    """A proxy fails in doubt only when it has asked."""
+    random = Random(seed)
+    servers = [None, 4]
+    proxy = Proxy(b"d", b"x", 0, lambda: (random.choice(servers), 1), lambda r: rows.update([r]))
+    answers = (AnswerCame(b"y"), Elsewhere(), NoAnswer(), Expired())
+    for _ in range(20):
+        asking = proxy.state is ProxyState.ASKING
+        event = random.choice((proxy_module.Due(), random.choice(answers)))
+        proxy._server = lambda: (4, 1)
+        proxy.fire(event, 0)
+        if proxy.state is ProxyState.FAILED:
+            assert proxy.in_doubt <= (asking or proxy.in_doubt)
+            break
+    assert (proxy.answer is not None) == (proxy.state is ProxyState.DONE)
+
+
+def walk_emigration(seed: int, rows: Counter[Row]) -> None:
+    """What is acknowledged to the end is all there was, written meanwhile or not."""
+    random = Random(seed)
+    store = MemoryRecords(ConflictPolicy.GENERATION, lambda digest: 0, 1)
+    other = MemoryRecords(ConflictPolicy.GENERATION, lambda digest: 0, 1)
+    for number in range(random.randrange(9)):
+        store.apply(Record(b"%d" % number, 1, 1))
+    emigration = Emigration(
+        *(1, 0, 9, store, MigrateConfig(batch_records=2), {}, lambda row: rows.update([row]))
+    )
+    writes = 4
+    emigration.is_written = lambda partition: writes > 0
+    emigration.begin(0)
+    for _ in range(400):
+        if writes and random.random() < 0.2:
+            writes -= 1
+            store.apply(Record(b"%d" % random.randrange(9), 9 - writes, 1))
+        sent = [output.message for output in emigration.outputs]
+        emigration.outputs.clear()
+        for message in sent if random.random() < 0.8 else ():
+            match message:
+                case EmigrateStart():
+                    emigration.fire(ImmigrateReady(1, 0, 0), 0)
+                case EmigrateBatch(_, _, batch, rows_of):
+                    for row in rows_of:
+                        other.apply(from_row(row))
+                    for _ in range(random.choice((1, 2))):
+                        emigration.fire(ImmigrateAck(1, 0, batch), 0)
+                case EmigrateDone():
+                    emigration.fire(ImmigrateDone(1, 0), 0)
+        emigration.fire(DueToEmigrate(), 0)
+        emigration._check()
+    assert emigration.state is EmigrationState.DONE
+    assert other.records == store.records
+
+
+MACHINE_WALKS = (
+    *(walk_link, walk_target, walk_peer, walk_proposer),
+    *(walk_exchange, walk_write, walk_proxy, walk_emigration),
+)
+
+
+@pytest.mark.parametrize("walk", MACHINE_WALKS)
+def test_random_walks(walk):
+    for seed in range(WALKS):
+        walk(seed, Counter())
+
+
+def test_every_row_of_every_table_is_taken():
+    rows: Counter[Row] = Counter()
+    for seed in range(WALKS):
+        for walk in MACHINE_WALKS:
+            walk(seed, rows)
+    for seed in range(40):
+        run_smd(seed, rows)
+    missing: list[str] = []
+    for seed in range(60):
+        rows += simulate(seed, 3, 0.05).rows if seed % 3 == 0 else Counter()
+        run_paxos(seed, rows)
+        missing = [str(row) for each in MACHINES for row in each.TABLE if row not in rows]
+        if not missing:
+            return
+    pytest.fail("rows never taken:\n" + "\n".join(missing))
+
+
+def test_tables_read_as_text():
+    text = markdown(Proxy.TABLE)
+    assert "| WAITING | Due | knows a server | ASKING | ask |" in text
+    assert words("_is_newer") == "is newer"
+    assert str(Proxy.TABLE[0]) == "proxy: WAITING + Due when knows a server"
