@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from asd.__main__ import main
 from asd.config import LoggingConfig, LogSink, ServiceConfig
 from asd.logging_setup import (
     CONTEXTS,
@@ -138,6 +139,16 @@ def test_a_moved_file_is_opened_anew(loggers: None, tmp_path) -> None:
 def test_a_file_that_cannot_be_opened_is_said_so(loggers: None, tmp_path) -> None:
     with pytest.raises(OSError, match="nosuch"):
         attached(LogSink(str(tmp_path / "nosuch" / "asd.log")))
+
+
+def test_asd_does_not_start_without_its_log(loggers: None, tmp_path, capsys) -> None:
+    config = tmp_path / "asd.conf"
+    config.write_text(
+        f"namespace test {{ storage-engine memory }}\n"
+        f"logging {{ file {tmp_path}/nosuch/asd.log {{ context any info }} }}\n"
+    )
+    assert main(["--config-file", str(config)]) == 1
+    assert f"asd: cannot log to {tmp_path}/nosuch/asd.log: No such file" in capsys.readouterr().err
 
 
 def test_attaching_again_replaces_the_sinks(said) -> None:

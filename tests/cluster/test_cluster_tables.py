@@ -320,7 +320,8 @@ def walk_proposer(seed: int, rows: Counter[Row]) -> None:
     for answer in answers[: random.randrange(3)]:
         for node in (1, 2):
             core.receive(node, answer, 60)
-    outputs = core.receive(random.choice((1, 2)), Prepare(sequence + 1, (1, 2, 3)), 60)
+    ballot = random.choice((0, sequence + 1))
+    outputs = core.receive(random.choice((1, 2)), Prepare(ballot, (1, 2, 3)), 60)
     assert [type(output.message) for output in outputs] == [Reject]
     core._check()
 

@@ -54,6 +54,7 @@ __all__ = [
     "pack",
     "pack_elements",
     "pack_entries",
+    "is_kept",
     "join_list",
     "join_map",
     "unpack",
@@ -98,6 +99,8 @@ _COUNT16: Final = Struct(">BH")
 _COUNT32: Final = Struct(">BI")
 _FLAGS_HEAD: Final = b"\xc7\x00"
 """An extension without payload, as `pack` writes it; nothing else that is stored begins so."""
+_FIXED_SIZES: Final = {bytes((0xD4 + power,)): 2 + (1 << power) for power in range(5)}
+"""The sizes of extensions of fixed size: the flags of a list may have come in one and are kept."""
 _SCALARS: Final = frozenset({type(None), bool, int, float, str})
 
 
@@ -141,8 +144,8 @@ def map_items(pairs: dict[Value, Value]) -> list[tuple[Value, Value]]:
 
 
 def split_stored(data: bytes) -> tuple[int, int, bytes]:
-    """A list or map that `pack` wrote, in parts: flags, number of elements or entries, and their
-    bytes. O(n) to copy."""
+    """A stored list or map in parts: flags, number of elements or entries, and their bytes. O(n)
+    to copy."""
     tag = data[0]
     if tag < 0xA0:
         count, start = tag & 0x0F, 1
@@ -151,9 +154,23 @@ def split_stored(data: bytes) -> tuple[int, int, bytes]:
     else:
         count, start = int.from_bytes(data[1:5]), 5
     if data[start : start + 2] != _FLAGS_HEAD:
-        return 0, count, data[start:]
+        mark = _FIXED_SIZES.get(data[start : start + 1])
+        if mark is None:
+            return 0, count, data[start:]
+        return data[start + 1] & LIST_FLAGS, count - 1, data[start + mark :]
     is_map = tag < 0x90 or tag >= 0xDE
     return data[start + 2], count - 1, data[start + (4 if is_map else 3) :]
+
+
+def is_kept(data: bytes, packed: bytes) -> bool:
+    """Whether `data`, whose canonical form is `packed`, is stored as it came: a list with its flags
+    in an extension of fixed size, and all else canonical."""
+    if packed[0] < 0x90 or packed[0] >= 0xDE:
+        return False
+    _, count, elements = split_stored(packed)
+    head = _head(0x90, 0xDC, count + 1)
+    mark = _FIXED_SIZES.get(data[len(head) : len(head) + 1])
+    return mark is not None and data.startswith(head) and data[len(head) + mark :] == elements
 
 
 def join_list(flags: int, count: int, elements: bytes) -> bytes:

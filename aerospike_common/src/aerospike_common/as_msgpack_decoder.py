@@ -85,7 +85,7 @@ def unpack_sound_part(data: bytes) -> tuple[list[Value], bytes]:
 
 def is_flags(value: Value) -> bool:
     """Whether `value` is the element that carries a container's flags."""
-    return type(value) is ExtType and value.code >= 0 and not value.data
+    return type(value) is ExtType and value.code >= 0
 
 
 # -- the two decoders ----------------------------------------------------------------
@@ -224,7 +224,7 @@ class Decoder:
 
     def _sized(self, tag: int, depth: int) -> Value:
         if tag <= 0xD8:
-            return self._fixed_extension(1 << (tag - 0xD4))
+            return self._extension(1 << (tag - 0xD4))
         if tag <= 0xDB:
             return self._text(self._uint(1 << (tag - 0xD9)))
         count = self._uint(4 if tag & 1 else 2)
@@ -251,14 +251,6 @@ class Decoder:
             return INF if payload[0] else WILDCARD
         # Only the low bits are flags; ExtType holds no code above 127.
         return ExtType(code & 0x7F, b"")
-
-    def _fixed_extension(self, size: int) -> Value:
-        """The special values, and what is not flags but kept as an element that says nothing."""
-        code = self._data[self._at]
-        if code < 0x80:
-            self._at += 1
-            return ExtType(code, self._take(size))
-        return self._extension(size)
 
     def _room(self, count: int, depth: int) -> None:
         if count > len(self._data) - self._at:

@@ -34,7 +34,11 @@ def main(argv: list[str] | None = None) -> int:
         print(f"asd: {error}", file=sys.stderr)
         return 1
     logs = LogSinks(config.logging)
-    logs.attach(formatter(config.service, options.log_format))
+    try:
+        logs.attach(formatter(config.service, options.log_format))
+    except OSError as error:
+        print(f"asd: cannot log to {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
     for notice in config.notices:
         log.warning("%s", notice)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:

@@ -23,6 +23,7 @@ class Connections:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._open: set[Connection] = set()
+        self._turned_away = 0
 
     def __len__(self) -> int:
         return len(self._open)
@@ -34,7 +35,9 @@ class Connections:
         """Take a connection in; False when `proto-fd-max` are open already."""
         limit = self._node.config.service.proto_fd_max
         if len(self._open) >= limit:
-            log.warning("%s turned away: proto-fd-max %d reached", connection.peer, limit)
+            if not self._turned_away:
+                log.warning("%s turned away: proto-fd-max %d reached", connection.peer, limit)
+            self._turned_away += 1
             return False
         self._open.add(connection)
         self._node.statistics.client_connections_opened += 1
@@ -50,6 +53,7 @@ class Connections:
         """Close connections idle for `proto-fd-idle-ms` (0: never). Ends by cancellation."""
         while True:
             await asyncio.sleep(REAP_INTERVAL_S)
+            self._say_turned_away()
             idle_ms = self._node.config.service.proto_fd_idle_ms
             if not idle_ms:
                 continue
@@ -58,6 +62,12 @@ class Connections:
                 log.debug("%s closed: idle for %d ms", connection.peer, idle_ms)
                 self._node.statistics.reaped_fds += 1
                 connection.close()
+
+    def _say_turned_away(self) -> None:
+        """The first one has been told of at once: a thousand lines would say no more."""
+        if self._turned_away > 1:
+            log.warning("%d more turned away", self._turned_away - 1)
+        self._turned_away = 0
 
     async def close(self, grace_s: float) -> None:
         """Close all, giving what is being sent `grace_s` seconds to leave."""

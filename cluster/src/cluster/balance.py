@@ -185,10 +185,15 @@ def _next_copy(row: Row, chosen: list[int], rack_of: dict[int, int], copies: dic
     """The node for the next copy: least used rack first, then room in its share, then the row."""
     used = Counter(rack_of[node] for node in chosen)
     for level in range(len(chosen) + 1):
-        allowed = [node for node in row if used[rack_of[node]] <= level and node not in chosen]
-        if allowed:
-            fit = next((node for node in allowed if copies[node] > 0), None)
-            return fit if fit is not None else max(allowed, key=copies.__getitem__)
+        fallback: int | None = None
+        for node in row:
+            if used[rack_of[node]] <= level and node not in chosen:
+                if copies[node] > 0:
+                    return node
+                if fallback is None or copies[node] > copies[fallback]:
+                    fallback = node
+        if fallback is not None:
+            return fallback
     raise AssertionError("fewer nodes than copies")
 
 

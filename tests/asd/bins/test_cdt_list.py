@@ -399,3 +399,24 @@ def test_evaluate_leaves_its_value_alone() -> None:
     assert cdt.evaluate(value, [16], modify=False, compiler=NONE) == (value, 2)
     assert cdt.evaluate(None, [1, 5], modify=True, compiler=NONE) == ([5], 1)
     assert cdt.evaluate(None, [16], modify=False, compiler=NONE) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("wire", "stored"),
+    [
+        ("91d40501", "91d40501"),
+        ("93d6010000000005 06", "93d6010000000005 06"),
+        ("dc0002d4010105", "92c7000105"),  # a long header is not kept
+        ("93d4010105cd0006", "93c700010506"),  # nor is a long integer
+        ("92c701010505", "92c7000105"),
+        ("9105", "9105"),
+    ],
+)
+def test_written_lists_keep_flags_of_fixed_size(wire: str, stored: str) -> None:
+    kept = cdt.check_write(ParticleType.LIST, bytes.fromhex(wire))
+    assert kept == bytes.fromhex(stored)
+    written = Particle(ParticleType.LIST, kept)
+    assert read(written, 16) == len(read(written, 24, 7, 0))
+    cleared = cdt.modify(written, mp.pack([11]), NONE)[0]
+    assert cleared is not None
+    assert cleared.data == (b"\x90" if wire == "9105" else bytes.fromhex("91c70001"))

@@ -244,7 +244,12 @@ class NamespaceConfig(Section):
     )
     auto_revive: bool = flag(enterprise=True, help="Bring dead partitions back at start.")
     background_query_max_rps: int = integer(
-        10000, 1, 1_000_000, dynamic=True, help="Records a second a background query may handle."
+        10000,
+        1,
+        1_000_000,
+        dynamic=True,
+        works=True,
+        help="Records a second a background query may handle.",
     )
     conflict_resolution_policy: str = choice(
         "generation",
@@ -302,13 +307,19 @@ class NamespaceConfig(Section):
         100,
         10_000_000,
         dynamic=True,
+        works=True,
         help="Resolution of the histogram eviction works with.",
     )
     evict_indexes_memory_pct: int = integer(
-        0, 0, 100, dynamic=True, help="Index memory from which records are evicted; 0 = never."
+        0,
+        0,
+        100,
+        dynamic=True,
+        works=True,
+        help="Index memory from which records are evicted; 0 = never.",
     )
     evict_tenths_pct: int = integer(
-        5, dynamic=True, help="Tenths of a percent of records to evict in a round."
+        5, dynamic=True, works=True, help="Tenths of a percent of records to evict in a round."
     )
     force_long_queries: bool = flag(dynamic=True, help="Run short queries like long ones.")
     ignore_migrate_fill_delay: bool = flag(
@@ -316,7 +327,7 @@ class NamespaceConfig(Section):
     )
     index_stage_size: int = size(_GIB, 128 * _MIB, 16 * _GIB, help="Memory the index grows by.")
     indexes_memory_budget: int = size(
-        0, 0, U64_MAX, dynamic=True, help="Memory for all indexes; 0 = no limit."
+        0, 0, U64_MAX, dynamic=True, works=True, help="Memory for all indexes; 0 = no limit."
     )
     inline_short_queries: bool = flag(dynamic=True, help="Run short queries on the service thread.")
     max_record_size: int = size(
@@ -371,7 +382,12 @@ class NamespaceConfig(Section):
     )
     single_query_threads: int = integer(4, 1, 128, dynamic=True, help="Most threads of one query.")
     stop_writes_sys_memory_pct: int = integer(
-        90, 0, 100, dynamic=True, help="Memory use of the machine from which writes are refused."
+        90,
+        0,
+        100,
+        dynamic=True,
+        works=True,
+        help="Memory use of the machine from which writes are refused.",
     )
     strong_consistency: bool = flag(
         enterprise=True,

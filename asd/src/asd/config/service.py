@@ -27,7 +27,7 @@ class ServiceConfig(Section):
         255, dynamic=True, help="Reply buffers a batch thread may have outstanding."
     )
     batch_max_requests: int = integer(
-        0, dynamic=True, help="Most keys in one batch request; 0 = no limit."
+        0, dynamic=True, works=True, help="Most keys in one batch request; 0 = no limit."
     )
     batch_max_unused_buffers: int = integer(256, dynamic=True, help="Idle batch buffers to keep.")
     cgroup_mem_tracking: bool = flag(
@@ -37,7 +37,7 @@ class ServiceConfig(Section):
         "", 63, dynamic=True, works=True, help="Name that all nodes of a cluster share."
     )
     debug_allocations: bool = flag(help="Keep allocation sites for leak hunting.")
-    disable_udf_execution: bool = flag(help="Refuse to run user-defined functions.")
+    disable_udf_execution: bool = flag(works=True, help="Refuse to run user-defined functions.")
     enable_benchmarks_fabric: bool = flag(
         dynamic=True, help="Histograms of messages between nodes."
     )
@@ -91,10 +91,10 @@ class ServiceConfig(Section):
     )
     quarantine_allocations: int = integer(0, 0, 100_000_000, help="Freed blocks to hold back.")
     query_max_done: int = integer(
-        100, 0, 10000, dynamic=True, help="Finished query jobs to remember."
+        100, 0, 10000, dynamic=True, works=True, help="Finished query jobs to remember."
     )
     query_threads_limit: int = integer(
-        128, 1, 1024, dynamic=True, help="Most threads that run queries."
+        128, 1, 1024, dynamic=True, works=True, help="Most threads that run queries."
     )
     run_as_daemon: bool = flag(True, help=f"Detach from the terminal. {_ONE_PROCESS.capitalize()}.")
     secrets_address_port: tuple[str, ...] = texts(
@@ -123,16 +123,21 @@ class ServiceConfig(Section):
         60, dynamic=True, enterprise=True, help="Time between looks at certificate files."
     )
     transaction_max_ms: int = integer(
-        1000, dynamic=True, help="Time limit of requests that bring none."
+        1000, dynamic=True, works=True, help="Time limit of requests that bring none."
     )
     transaction_queues: int = integer(
-        1, 1, 128, help="Queues between the loop and the transaction threads.", shown=False
+        1,
+        1,
+        128,
+        works=True,
+        help="Queues between the loop and the transaction threads.",
+        shown=False,
     )
     transaction_retry_ms: int = integer(
         1002, dynamic=True, help="First wait before a replica write is repeated."
     )
     transaction_threads_per_queue: int = integer(
-        1, 1, 256, help="Threads that serve one transaction queue.", shown=False
+        1, 1, 256, works=True, help="Threads that serve one transaction queue.", shown=False
     )
     user: str = text(help="Operating-system user to run as.", shown=False)
     vault_ca: str = text(
@@ -144,4 +149,6 @@ class ServiceConfig(Section):
         enterprise=True, refused=_NO_VAULT, help="File with the vault's token."
     )
     vault_url: str = text(enterprise=True, refused=_NO_VAULT, help="Address of the vault.")
-    work_directory: str = text("/opt/aerospike", help="Directory for what outlives a restart.")
+    work_directory: str = text(
+        "/opt/aerospike", works=True, help="Directory for what outlives a restart."
+    )

@@ -37,6 +37,8 @@ def _create(request: Request) -> str:
     found = request.node.namespaces.get(to_bytes(namespace))
     if found is not None:
         request.node.indexes.create(found, definition)
+    else:
+        request.node.indexes.create_elsewhere(namespace, definition)
     return "ok"
 
 
@@ -140,9 +142,13 @@ def _delete(request: Request) -> str:
     except OperationError as error:
         return complaint + error_value(error)
     found = request.node.namespaces.get(to_bytes(name))
-    if found is not None and not complaint:
+    if complaint:
+        return complaint + "ok"
+    if found is not None:
         request.node.indexes.delete(found, _index_name(request))
-    return complaint + "ok"
+    else:
+        request.node.indexes.delete_elsewhere(name, _index_name(request))
+    return "ok"
 
 
 def _exists(request: Request) -> str:

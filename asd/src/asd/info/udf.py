@@ -73,9 +73,9 @@ def _list(request: Request) -> str:
 
 
 def _remove(request: Request) -> str:
-    """Removing what is not there succeeds."""
-    name = _file_name(request)
-    if name is None:
+    """Removing what is not there succeeds, also where the name could be none of a module."""
+    name = request.parameters.get("filename", "")
+    if not name or len(name) > MAX_FILE_NAME:
         return "error=invalid_filename"
     request.node.udf.remove(name)
     return "ok"

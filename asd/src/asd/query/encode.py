@@ -65,11 +65,11 @@ class Encoder:
         template = _HEADER.pack(HEADER_SIZE, self._info1, 0, 0, n_fields, 0) + fields
         size = len(template)
         out = bytearray(template * (len(joined) // ENTRY_SIZE))
-        # Little-endian in the index, big-endian on the wire.
+        # Little-endian in the index, big-endian on the wire; what is 0 is there already.
         for byte in range(2):
-            out[9 - byte :: size] = joined[_GENERATION + byte :: ENTRY_SIZE]
+            _lay(out, 9 - byte, size, joined[_GENERATION + byte :: ENTRY_SIZE])
         for byte in range(4):
-            out[13 - byte :: size] = joined[_VOID_TIME + byte :: ENTRY_SIZE]
+            _lay(out, 13 - byte, size, joined[_VOID_TIME + byte :: ENTRY_SIZE])
         digest = HEADER_SIZE + len(self._namespace)
         for byte in range(_DIGEST_SIZE):
             out[digest + byte :: size] = joined[byte::ENTRY_SIZE]
@@ -103,6 +103,11 @@ class Encoder:
 
     def _set_field(self, set_id: int) -> bytes:
         return encode_field(FieldType.SET, self._sets[set_id]) if set_id else b""
+
+
+def _lay(out: bytearray, start: int, step: int, column: bytes) -> None:
+    if any(column):
+        out[start::step] = column
 
 
 def interleave(heads: bytearray, size: int, bodies: Sequence[bytes]) -> bytes:

@@ -54,40 +54,44 @@ class Reader:
 
     def select(self, batch: Batch) -> Batch:
         """Those of the entries that may be served."""
-        if not batch.entries:
-            return batch
+        return self._select(batch)[0]
+
+    def _select(self, batch: Batch) -> tuple[Batch, bytes]:
+        """Those of the entries that may be served, and all of them end to end."""
+        joined = b"".join(batch.entries)
+        if not joined:
+            return batch, joined
         set_id = None
         if self._set_name:
             set_id = self._namespace.find_set(self._set_name)
             if set_id is None:
-                return batch.first(0)
-        wanted = served(
-            b"".join(batch.entries),
-            self._namespace.clock.epoch_s(),
-            set_id,
-            self._namespace.truncation,
-        )
-        return batch if wanted is None else batch.select(wanted)
+                return batch.first(0), b""
+        now_s = self._namespace.clock.epoch_s()
+        wanted = served(joined, now_s, set_id, self._namespace.truncation)
+        if wanted is not None:
+            batch = batch.select(wanted)
+            joined = b"".join(batch.entries)
+        return batch, joined
 
     async def answer(self, batch: Batch) -> bytes:
         """The messages of a batch's records, one behind the other."""
-        batch = self.select(batch)
-        if not batch.entries:
+        batch, joined = self._select(batch)
+        if not joined:
             return b""
         engine = self._namespace.engine
         if self._plain and isinstance(engine, MemoryEngine):
-            return self._answer_all(engine, batch)
+            return self._answer_all(engine, batch, joined)
         answers = [answer async for row in self.rows(batch) if (answer := self._answer_one(row))]
         return b"".join(answers)
 
     # --------------------------------------------------------- records as they are
 
-    def _answer_all(self, engine: MemoryEngine, batch: Batch) -> bytes:
+    def _answer_all(self, engine: MemoryEngine, batch: Batch, joined: bytes) -> bytes:
         if self._left is not None:
             batch = batch.first(self._left)
+            joined = joined[: ENTRY_SIZE * self._left]
             self._left -= len(batch.entries)
         self._job.succeeded += len(batch.entries)
-        joined = b"".join(batch.entries)
         sets = column(joined, "set_id")
         sizes = column(joined, "size")
         alike = sets.count(sets[0]) == len(sets) and not any(joined[_FLAGS::ENTRY_SIZE])
@@ -95,7 +99,7 @@ class Reader:
             return b"".join(map(self._encoder.whole_row, _rows(engine, batch)))
         heads, size = self._encoder.heads(joined, sets[0], batch.bvals)
         if self._encoder.no_bins:
-            return bytes(heads)
+            return heads
         locations = column(joined, "location")
         if max(sizes) >= _MANY_OPS:
             heads[20::size] = payload_byte(engine, locations, 0)

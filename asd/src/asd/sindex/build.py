@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Final
+from itertools import compress
+from struct import Struct
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from asd.record import find_bin
 from asd.sindex.definition import KeyType, Source
@@ -25,7 +27,12 @@ log = logging.getLogger("asd.sindex")
 SLICE_S: Final = 0.002
 """How long building may hold the loop."""
 
-_VALUE_AT: Final = 10  # in a payload, of the first bin, behind a name of no bytes
+_TYPE_AT: Final = 7  # in a payload, of the first bin
+_VALUE_AT: Final = 10  # likewise, behind a name of no bytes
+_integer = Struct(">q").unpack_from
+
+_Row: TypeAlias = tuple[int, bytes, int]
+"""(index value, digest and what may follow it, slot): sorted, they are in the order of entries."""
 
 
 class IndexBuilder:
@@ -65,8 +72,8 @@ class IndexBuilder:
             name = index.definition.name or "set index"
             log.info("{%s} %s built: %d", self._namespace.name, name, len(index.entries))
 
-    def _rows(self, index: SecondaryIndex, partition: int) -> list[tuple[int, bytes, int]]:
-        """(index value, digest, slot) of a partition, in order. Raises NotResident."""
+    def _rows(self, index: SecondaryIndex, partition: int) -> list[_Row]:
+        """The entries of a partition, in order. Raises NotResident."""
         namespace = self._namespace
         primary = namespace.engine.index
         slots = partition_slots(primary, partition)
@@ -84,7 +91,7 @@ class IndexBuilder:
         if not entries:
             return []
         if index.definition.source is Source.SET:
-            rows = [(0, entry[:20], slot) for entry, slot in zip(entries, slots, strict=True)]
+            rows = [(0, entry, slot) for entry, slot in zip(entries, slots, strict=True)]
         elif isinstance(namespace.engine, MemoryEngine) and index.keys.direct:
             rows = _direct_rows(index, namespace.engine, entries, slots)
         else:
@@ -94,7 +101,7 @@ class IndexBuilder:
 
     def _any_rows(
         self, index: SecondaryIndex, entries: Iterable[bytes], slots: Iterable[int]
-    ) -> list[tuple[int, bytes, int]]:
+    ) -> list[_Row]:
         namespace = self._namespace
         rows = []
         for entry, slot in zip(entries, slots, strict=True):
@@ -109,26 +116,30 @@ class IndexBuilder:
 
 def _direct_rows(
     index: SecondaryIndex, engine: MemoryEngine, entries: Sequence[bytes], slots: Sequence[int]
-) -> list[tuple[int, bytes, int]]:
+) -> list[_Row]:
     """The rows of an index of bins as they are."""
     joined = b"".join(entries)
     bin_name = index.definition.bin_name
     wanted = index.definition.key_type.particle_type
-    # Most records have the bin first: type, flags, length of the name, name.
-    first = bytes((wanted, 0, len(bin_name))) + bin_name
-    start = _VALUE_AT + len(bin_name)
-    is_numeric = index.definition.key_type is KeyType.NUMERIC
-    rows = []
     found = payloads(engine, column(joined, "location"), column(joined, "size"))
-    for entry, slot, payload in zip(entries, slots, found, strict=True):
-        if is_numeric and payload.startswith(first, 7):
-            bval = int.from_bytes(payload[start : start + 8], "big", signed=True)
-            rows.append((bval, entry[:20], slot))
-            continue
-        if not payload:  # a tombstone
-            continue
-        particle = find_bin(payload, bin_name)
+    rows: list[_Row] = []
+    if index.definition.key_type is KeyType.NUMERIC:
+        # Most records have the bin first: type, flags, length of the name, name.
+        first = bytes((wanted, 0, len(bin_name))) + bin_name
+        start = _VALUE_AT + len(bin_name)
+        is_first = [payload.startswith(first, _TYPE_AT) for payload in found]
+        rows = [
+            (_integer(payload, start)[0], entry, slot)
+            for payload, entry, slot, plain in zip(found, entries, slots, is_first, strict=True)
+            if plain
+        ]
+        if len(rows) == len(found):
+            return rows
+        others = [not plain for plain in is_first]
+        found = list(compress(found, others))
+        entries, slots = list(compress(entries, others)), list(compress(slots, others))
+    for payload, entry, slot in zip(found, entries, slots, strict=True):
+        particle = find_bin(payload, bin_name) if payload else None  # none of a tombstone
         if particle is not None and particle.type == wanted:
-            digest = entry[:20]
-            rows += [(bval, digest, slot) for bval in bvals(particle)]
+            rows += [(bval, entry, slot) for bval in bvals(particle)]
     return rows

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import exp
 from typing import Final, NamedTuple
@@ -108,23 +108,21 @@ class IndexEntries:
         bvals.insert(at, new)
         slots.insert(at, slot)
 
-    def load(self, partition: int, entries: Iterable[tuple[int, bytes, int]]) -> None:
+    def load(self, partition: int, entries: Sequence[tuple[int, bytes, int]]) -> None:
         """Replace a partition by (index value, digest, slot) in order. O(n)."""
-        bvals, slots = array("q"), array("I")
-        ordered = list(entries)
-        bvals.extend([entry[0] for entry in ordered])
-        slots.extend([entry[2] for entry in ordered])
+        bvals = array("q", [entry[0] for entry in entries])
+        slots = array("I", [entry[2] for entry in entries])
         old = self._partitions[partition]
-        self._count += len(ordered) - (len(old.bvals) if old else 0)
-        self._partitions[partition] = _Partition(bvals, slots) if ordered else None
+        self._count += len(bvals) - (len(old.bvals) if old else 0)
+        self._partitions[partition] = _Partition(bvals, slots) if bvals else None
 
     def discard_slots(self, partition: int, gone: set[int]) -> None:
         """Take out all entries of some records. O(n)."""
         part = self._partitions[partition]
         if part is None:
             return
-        kept = [(b, s) for b, s in zip(part.bvals, part.slots, strict=True) if s not in gone]
-        self.load(partition, ((bval, b"", slot) for bval, slot in kept))
+        kept = [(b, b"", s) for b, s in zip(part.bvals, part.slots, strict=True) if s not in gone]
+        self.load(partition, kept)
 
     def find(
         self,

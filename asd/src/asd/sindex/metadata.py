@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
+from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.sindex.definition import IndexDefinition
 from citrusleaf.cf_clock import Clock
@@ -49,6 +50,26 @@ class IndexMetadata:
         self._set(namespace, definition.name, definition.to_text())
         if old_name:
             self._set(namespace, old_name, None)
+
+    def create_elsewhere(self, namespace: str, definition: IndexDefinition) -> None:
+        """Note an index of a namespace that this node does not have: others may.
+
+        Raises OperationError when another index of that namespace has the name.
+        """
+        key = f"{namespace}|{definition.name}"
+        text = definition.to_text()
+        noted = self._metadata.get(MODULE, key)
+        if noted is not None and noted.value not in (None, text):
+            raise OperationError(
+                ResultCode.SINDEX_EXISTS, "'indexname' already exists with different definition"
+            )
+        self._metadata.set(MODULE, key, text, self._clock.epoch_ms())
+
+    def delete_elsewhere(self, namespace: str, name: str) -> None:
+        """Forget what `create_elsewhere` noted."""
+        key = f"{namespace}|{name}"
+        if self._metadata.get(MODULE, key) is not None:
+            self._metadata.set(MODULE, key, None, self._clock.epoch_ms())
 
     def delete(self, namespace: Namespace, name: str) -> None:
         """Drop an index, if there is one of this name."""

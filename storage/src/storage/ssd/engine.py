@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from struct import Struct
@@ -273,16 +274,25 @@ class SsdEngine:
         What is not in memory is read inline; a damaged record is counted and left out. Otherwise as
         `MemoryEngine.scan`.
         """
-        for digest in self.index.digests(partition, after):
+        arena = self.index.arena
+        starts = [slot << 6 for slot in self.index.tables[partition] if slot]
+        entries = sorted([(arena[start : start + ENTRY_SIZE], start) for start in starts])
+        if after is not None:
+            del entries[: bisect_right(entries, after, key=_digest_of)]
+        for entry, start in entries:
             try:
-                record = self.get(digest)
+                # Most entries are as they were a moment ago: no need to look them up again.
+                if self.index.arena[start : start + ENTRY_SIZE] == entry:
+                    record = self._record(entry)
+                else:
+                    record = self.get(entry[:20])
             except NotResident as missing:
                 missing.load()
-                record = self.get(digest)
+                record = self.get(entry[:20])
             except DamagedRecord:
                 continue
             if record is not None:
-                yield digest, record
+                yield entry[:20], record
 
     # The whole store
 
@@ -337,6 +347,14 @@ class SsdEngine:
         }
 
     # Parts
+
+    def _record(self, entry: bytes) -> Record | None:
+        """What `get` gives for an index entry."""
+        digest, generation, set_id, void_time, flags, updated, location, size = _entry(entry)
+        if flags & TOMBSTONE:
+            return None
+        payload = self._payload(digest, location, size)
+        return generation, void_time, updated, set_id, flags, payload
 
     def _enter(
         self,
@@ -496,3 +514,7 @@ class SsdEngine:
             device._check()
             for number, total in enumerate(device.used):
                 assert used.get((index, number), 0) == total
+
+
+def _digest_of(found: tuple[bytes, int]) -> bytes:
+    return found[0][:20]

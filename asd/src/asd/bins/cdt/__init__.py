@@ -89,7 +89,8 @@ def check_write(kind: int, data: bytes) -> bytes:
         value = msgpack.unpack(data)
         if type(value) is not (list if kind == ParticleType.LIST else dict):
             refuse(ResultCode.SERVER_ERROR, "particle type and value differ")
-        return msgpack.pack(msgpack.normalise_for_storage(value))
+        packed = msgpack.pack(msgpack.normalise_for_storage(value))
+        return data if data != packed and msgpack.is_kept(data, packed) else packed
     except MessageError as error:
         refuse(ResultCode.SERVER_ERROR, str(error))
 

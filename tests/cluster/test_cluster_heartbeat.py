@@ -1,0 +1,113 @@
+"""Heartbeat: what it ignores, and what it tells of clocks, doubles and lives."""
+
+from __future__ import annotations
+
+import pytest
+
+from cluster.heartbeat import Heartbeat, HeartbeatConfig, Identity
+from cluster.messages import Hello, Pulse, codec
+from cluster.outputs import Datagram, DuplicateNode, GraphChanged, NodeArrived, NodeDeparted
+from cluster.wire import WireError, frame
+
+CODEC = codec()
+CONFIG = HeartbeatConfig(interval_ms=100, timeout_intervals=5, multicast=True)
+
+
+def beat(**changes) -> Heartbeat:
+    core = Heartbeat(Identity(1, 50, "blue"), HeartbeatConfig(100, 5, multicast=True), CODEC)
+    core.start(1000)
+    return core
+
+
+def pulse(sequence: int, **changes) -> bytes:
+    fields = {"node": 2, "incarnation": 60, "cluster_name": "blue", "heard": (1,), **changes}
+    return CODEC.encode(Pulse(sequence=sequence, **fields))
+
+
+def test_a_peer_arrives_and_departs():
+    core = beat()
+    told = core.datagram(pulse(1), 1000, 0)
+    assert told == [NodeArrived(2, 60, ("", 0)), GraphChanged()]
+    assert core.graph() == {1: frozenset({2, 1}) - {1}, 2: frozenset({1})}
+    core.tick(1000, 0)
+    for now in range(1100, 1500, 100):
+        assert [type(o) for o in core.tick(now, 0)] == [Datagram]
+    told = core.tick(1500, 0)
+    assert told[:2] == [NodeDeparted(2, 60), GraphChanged()]
+    assert core.adjacent == []
+
+
+def test_pulses_say_whom_we_hear():
+    core = beat()
+    core.stand(9, 77)
+    core.datagram(pulse(1), 1000, 0)
+    (sent,) = core.tick(1000, 4321)
+    shown = CODEC.decode(sent.data)
+    assert (shown.heard, shown.principal, shown.cluster_key) == ((2,), 9, 77)
+    assert shown.wall_ms == 4321
+
+
+@pytest.mark.parametrize(
+    "late",
+    [pulse(1), pulse(0), pulse(9, incarnation=59), pulse(9, cluster_name="red"), b"noise"],
+    ids=["double", "overtaken", "old life", "another cluster", "noise"],
+)
+def test_what_is_ignored(late):
+    core = beat()
+    core.datagram(pulse(1), 1000, 0)
+    assert core.datagram(late, 1010, 0) == []
+    assert core.ignored == 1
+
+
+def test_a_new_life_departs_and_arrives():
+    core = beat()
+    core.datagram(pulse(1), 1000, 0)
+    told = core.datagram(pulse(0, incarnation=61), 1010, 0)
+    assert told[:2] == [NodeDeparted(2, 60), NodeArrived(2, 61, ("", 0))]
+
+
+def test_a_node_whose_clock_went_back_is_let_in_after_the_old_life_fell_silent():
+    core = beat()
+    core.datagram(pulse(1), 1000, 0)
+    for now in range(1000, 1700, 100):
+        core.tick(now, 0)
+    told = core.datagram(pulse(0, incarnation=40), 1700, 0)
+    assert told[0] == NodeArrived(2, 40, ("", 0))
+
+
+def test_another_node_with_our_id_is_told():
+    core = beat()
+    assert core.datagram(pulse(1, node=1, incarnation=50), 1000, 0) == []
+    assert core.datagram(pulse(1, node=1, incarnation=51), 1000, 0) == [DuplicateNode(51)]
+
+
+def test_clock_skew_is_the_widest_distance():
+    core = beat()
+    core.datagram(pulse(1, wall_ms=900), 1000, 1000)
+    core.datagram(pulse(1, node=3, wall_ms=1400), 1000, 1000)
+    assert core.clock_skew_ms() == 500
+
+
+def test_its_own_sleep_is_not_the_others_silence():
+    core = beat()
+    core.datagram(pulse(1), 1000, 0)
+    core.tick(1000, 0)
+    assert [type(o) for o in core.tick(9000, 0)] == [Datagram]
+    assert core.adjacent == [2]
+    told = core.tick(9100, 0)
+    assert told[0] == NodeDeparted(2, 60)
+
+
+def test_a_mesh_peer_of_another_cluster_is_hung_up_on():
+    core = Heartbeat(Identity(1, 50, "blue"), HeartbeatConfig(seeds=(("h", 1),)), CODEC)
+    core.accepted(2, 0)
+    with pytest.raises(WireError, match="red"):
+        core.received(2, frame(CODEC.encode(Hello(2, 60, "red"))), 0, 0)
+
+
+def test_a_seed_that_leads_back_to_us_is_dialed_no_more():
+    core = Heartbeat(Identity(1, 50), HeartbeatConfig(seeds=(("localhost", 1),)), CODEC)
+    core.tick(1000, 0)
+    core.accepted(2, 1000)
+    core.received(2, frame(CODEC.encode(Hello(1, 50, "", ("localhost", 1)))), 1000, 0)
+    assert core.mesh.hosts == ()
