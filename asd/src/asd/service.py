@@ -12,7 +12,6 @@ from aerospike_common.wire.frame import MAX_BODY, frame, inflate
 from aerospike_common.wire.message import reply_frame
 from asd import info, tsvc
 from asd.plans import head_size
-from storage.engine import NotResident, OutOfSpace
 
 if TYPE_CHECKING:
     from asd.node import Node
@@ -21,9 +20,6 @@ log = logging.getLogger("asd.service")
 
 MESSAGE: Final = b"\x02\x03"
 """Protocol version 2, type 3: the first two bytes of nearly every frame."""
-
-_NOT_NOW: Final = (NotResident, OutOfSpace)
-"""What a plan may raise: the general way then waits, or says what is wrong."""
 
 MAX_UNSENT: Final = 64
 """Replies gathered before they are handed to the socket."""
@@ -119,7 +115,7 @@ class Connection(asyncio.Protocol):
         if found is not None and found[1] == len(data):
             try:
                 reply = found[0](data, self._head_size)
-            except _NOT_NOW:
+            except Exception:  # the general way waits for the record, or says what is wrong
                 reply = None
             if reply is not None:
                 self._transport.write(reply)
@@ -145,7 +141,7 @@ class Connection(asyncio.Protocol):
                 if frame_size <= size - offset:
                     try:
                         reply = plan(data, digest)
-                    except _NOT_NOW:
+                    except Exception:  # as above
                         reply = None
             if reply is None:
                 frame_size = self._whole_frame(data, offset)

@@ -99,7 +99,7 @@ class Reader:
             return b"".join(map(self._encoder.whole_row, _rows(engine, batch)))
         heads, size = self._encoder.heads(joined, sets[0], batch.bvals)
         if self._encoder.no_bins:
-            return heads
+            return bytes(heads)
         locations = column(joined, "location")
         if max(sizes) >= _MANY_OPS:
             heads[20::size] = payload_byte(engine, locations, 0)
