@@ -85,7 +85,9 @@ def spaces() -> Iterator[Any]:
 def truncate(space: Space) -> TruncationMetadata:
     """What the node has for truncation."""
     smd = Smd(MemoryStore(), ["truncate"])
-    return TruncationMetadata(smd, {b"test": space.namespace}, space.clock, space.changed)
+    metadata = TruncationMetadata(smd, {b"test": space.namespace}, space.clock, space.changed)
+    metadata.start()
+    return metadata
 
 
 async def work(space: Space) -> None:
@@ -234,3 +236,13 @@ def test_a_set_has_limits_of_its_own(spaces: Any, limit: str, value: int) -> Non
     space.put(10, set_name=b"other")
     space.namespace.remove(digests[0])
     space.put(9)
+
+
+def test_a_threshold_from_before_a_restart_holds(spaces: Any) -> None:
+    space = spaces()
+    old = space.put(1)
+    space.clock.advance(10)
+    smd = Smd(MemoryStore(), ["truncate"])
+    smd.set("truncate", "test|s", str(space.clock.epoch_ms()), 0)
+    TruncationMetadata(smd, {b"test": space.namespace}, space.clock, space.changed).start()
+    assert not space.has(old)

@@ -39,7 +39,8 @@ from cluster.migrate import Due as DueToEmigrate
 from cluster.migrate import Emigration, EmigrationState, MigrateConfig, Settlement
 from cluster.outputs import Channel, ClusterChanged, Hangup, Send, SmdAnswer, Write
 from cluster.partitions import Delivered
-from cluster.paxos import Paxos, PaxosConfig
+from cluster.paxos import Paxos
+from cluster.paxos_events import PaxosConfig
 from cluster.proxy import AnswerCame, Elsewhere, Expired, NoAnswer, Proxy, ProxyState
 from cluster.records import ConflictPolicy, MemoryRecords, Record, from_row
 from cluster.replica_write import Begin, BrokenOff, WriteState
@@ -171,70 +172,82 @@ def test_paxos_agrees_over_a_bad_network(seed):
     run_paxos(seed, Counter())
 
 
-def run_smd(seed: int, rows: Counter[Row]) -> None:
-    random = Random(seed)
-    nodes = (1, 2, 3)
-    parts = {
-        node: SmdSync(Smd(MemoryStore(), ["m"]), node, lambda r: rows.update([r])) for node in nodes
-    }
-    wires: list[tuple[int, Send]] = []
-    asked: dict[tuple[int, int], bool | None] = {}
-    now, key = 0, 0
+class SmdNet:
+    """Metadata services and the messages between them, in a random order."""
 
-    def take(node, outputs):
+    def __init__(self, seed: int, rows: Counter[Row]) -> None:
+        self.random = Random(seed)
+        self.nodes = (1, 2, 3)
+        self.now = self.key = 0
+        self.wires: list[tuple[int, Send]] = []
+        self.asked: dict[tuple[int, int], bool | None] = {}
+        self.parts = {
+            node: SmdSync(Smd(MemoryStore(), ["m"]), node, lambda r: rows.update([r]))
+            for node in self.nodes
+        }
+
+    def take(self, node: int, outputs) -> None:
         for output in outputs:
             if isinstance(output, Send):
-                wires.append((node, output))
+                self.wires.append((node, output))
             elif isinstance(output, SmdAnswer):
-                assert asked[node, output.change] is None, "one answer for each change"
-                asked[node, output.change] = output.done
-        parts[node]._check()
+                assert self.asked[node, output.change] is None, "one answer for each change"
+                self.asked[node, output.change] = output.done
+        self.parts[node]._check()
 
-    def form(members, principal):
-        nonlocal key
-        key += 1
-        rows_of = tuple((node, 1, 0, False) for node in sorted(members, reverse=True))
-        for node in random.sample(members, len(members)):
-            view = ClusterChanged(key, key, principal, rows_of)
-            take(node, parts[node].cluster_changed(view, now))
+    def form(self, members, principal: int) -> None:
+        self.key += 1
+        rows = tuple((node, 1, 0, False) for node in sorted(members, reverse=True))
+        for node in self.random.sample(members, len(members)):
+            view = ClusterChanged(self.key, self.key, principal, rows)
+            self.take(node, self.parts[node].cluster_changed(view, self.now))
 
-    def deliver(loss):
-        index = random.randrange(len(wires))
-        source, sent = wires[index]
-        if random.random() >= loss:
-            wires.pop(index)
-        if random.random() >= loss:
+    def change(self) -> None:
+        node, value = self.random.choice(self.nodes), self.random.choice((None, "v", "w"))
+        part = self.parts[node]
+        self.asked[node, part._next_change] = None
+        key = f"k{self.random.randrange(3)}"
+        self.take(node, part.change("m", key, value, self.now, 900, self.now)[1])
+
+    def deliver(self, loss: float) -> None:
+        index = self.random.randrange(len(self.wires))
+        source, sent = self.wires[index]
+        if self.random.random() >= loss:  # else it comes again
+            self.wires.pop(index)
+        if self.random.random() >= loss:
             came = Delivered(source, sent.message, 0, Channel.META)
-            take(sent.to, parts[sent.to].receive(came, now))
+            self.take(sent.to, self.parts[sent.to].receive(came, self.now))
 
+    def pass_time(self) -> None:
+        self.now += 150
+        for node in self.nodes:
+            if self.parts[node].deadline <= self.now:
+                self.take(node, self.parts[node].tick(self.now))
+
+
+def run_smd(seed: int, rows: Counter[Row]) -> None:
+    net = SmdNet(seed, rows)
     for _ in range(300):
-        choice = random.random()
+        choice = net.random.random()
         if choice < 0.05:
-            members = random.sample(nodes, random.randrange(1, 4))
-            form(members, random.choice(members))
+            members = net.random.sample(net.nodes, net.random.randrange(1, 4))
+            net.form(members, net.random.choice(members))
         elif choice < 0.15:
-            node, value = random.choice(nodes), random.choice((None, "v", "w"))
-            number = parts[node]._next_change
-            asked[node, number] = None
-            take(node, parts[node].change("m", f"k{random.randrange(3)}", value, now, 900, now)[1])
-        elif wires and choice < 0.8:
-            deliver(0.2)
+            net.change()
+        elif net.wires and choice < 0.8:
+            net.deliver(0.2)
         else:
-            now += 150
-            for node in nodes:
-                if parts[node].deadline <= now:
-                    take(node, parts[node].tick(now))
-    form(list(nodes), 3)
+            net.pass_time()
+    net.form(list(net.nodes), 3)
     for _ in range(2000):
-        if wires:
-            deliver(0)
+        if net.wires:
+            net.deliver(0)
         else:
-            now += 150
-            for node in nodes:
-                take(node, parts[node].tick(now))
-    assert all(part.is_settled for part in parts.values())
-    assert len({str(sorted(part.smd.items("m").items())) for part in parts.values()}) == 1
-    assert None not in asked.values()
+            net.pass_time()
+    assert all(part.is_settled for part in net.parts.values())
+    contents = {str(sorted(part.smd.items("m").items())) for part in net.parts.values()}
+    assert len(contents) == 1
+    assert None not in net.asked.values()
 
 
 @pytest.mark.parametrize("seed", range(15))

@@ -352,6 +352,29 @@ def test_what_was_written_while_it_was_loaded_is_not_overlooked():
     assert engine.get(digest_of(1))[5] == b"newer"
 
 
+def test_what_was_loaded_is_not_taken_for_what_stands_there_later():
+    disk = FaultyDisk()
+    engine = make(disk)
+    fill(engine, 40)
+    engine = settled(disk, engine)
+    disk.slow.add("a")
+    loads = []
+    for n in range(40):
+        with pytest.raises(NotResident) as missing:
+            engine.get(digest_of(n))
+        loads.append(missing.value.load)
+    for load in loads:
+        load()
+    disk.slow.clear()
+    for round_ in range(6):
+        for n in range(40):
+            put(engine, n, b"%5d" % round_ * 60)
+        engine.sync()
+    engine.logs[0].memory.clear()
+    assert all(engine.get(digest_of(n))[5] == b"%5d" % 5 * 60 for n in range(40))
+    assert engine.statistics()["damaged_records"] == 0
+
+
 def test_a_compressed_record_that_is_damaged_is_not_served():
     disk = FaultyDisk()
     engine = make(disk, compression="zstd")

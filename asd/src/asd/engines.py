@@ -37,6 +37,7 @@ def make_engine(namespace: NamespaceConfig) -> Engine:
         return ColdEngine(
             config.file[0],
             size=config.filesize or None,
+            block_size=_WRITE_BLOCK,
             commit=config.commit_to_device,
             level=config.compression_level or 9,
             progress=ColdStart(namespace.name).tell,

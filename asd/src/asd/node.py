@@ -116,6 +116,7 @@ class Node:
         """Open the namespaces, then the port. Raises OSError when the port cannot be had."""
         for namespace in self.namespaces.values():
             namespace.engine.open()
+        self.truncations.start()
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: Connection(self), self.addresses, self.port, backlog=1024

@@ -16,13 +16,14 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from aerospike_common.wire.codes import FieldType, Info2
+from aerospike_common.wire.codes import FieldType, Info1, Info2, OpType
 from aerospike_common.wire.message import Message, parse_message
+from asd import collection_plans
 from asd.batch.row_plans import RowPlans
 from asd.many_bin_write import ManyBinWrite
 from asd.namespace import Namespace
 from asd.one_bin_write import HEADS_CAPACITY, OP_SIZE, BinHead, OneBinWrite
-from asd.read_plans import Plan, read_plan
+from asd.read_plans import Plan, filtered_plan, read_plan
 
 if TYPE_CHECKING:
     from asd.node import Node
@@ -100,7 +101,8 @@ class Plans:
             self.table[head] = plan, size
 
     def _make(self, message: Message, rest: int) -> Plan | None:
-        if list(message.fields) != _FIELDS or message.info3 or message.info4 or message.generation:
+        fields = list(message.fields)
+        if fields[:3] != _FIELDS or message.info3 or message.info4 or message.generation:
             return None
         namespace = self._node.namespaces.get(message.fields[FieldType.NAMESPACE])
         if namespace is None or not namespace.partition_map.owns_everything:
@@ -108,11 +110,29 @@ class Plans:
         set_name = message.fields[FieldType.SET]
         if namespace.find_set(set_name) is None or namespace.truncation.running:
             return None
+        if fields[3:] == [FieldType.FILTER]:
+            return filtered_plan(self._node, namespace, message, rest)
+        if fields[3:]:
+            return None
+        return self._make_unfiltered(namespace, set_name, message, rest)
+
+    def _make_unfiltered(
+        self, namespace: Namespace, set_name: bytes, message: Message, rest: int
+    ) -> Plan | None:
+        """`rest` is the size of all from the digest on."""
+        ops, info2 = message.ops, message.info2 & ~Info2.RESPOND_ALL_OPS
+        lone = ops[0].type if len(ops) == 1 else 0
+        if lone == OpType.CDT_READ and message.info1 == Info1.READ and not info2:
+            if message.record_ttl or namespace.config.read_touch_ttl_pct_of(set_name):
+                return None
+            return collection_plans.read_plan(self._node, namespace, message, rest)
+        if lone == OpType.CDT_MODIFY and info2 == Info2.WRITE and not message.info1:
+            return collection_plans.modify_plan(self._node, namespace, message, rest)
         if message.info1:
             return read_plan(self._node, namespace, message, rest)
-        if message.info2 != Info2.WRITE or not message.ops:
+        if message.info2 != Info2.WRITE or not ops:
             return None
-        if len(message.ops) == 1:
+        if lone:
             return self._put_one(namespace, set_name, message.record_ttl, rest)
         return self._put_many(namespace, set_name, message, rest)
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from aerospike_common.wire.codes import FieldType, Info1, OpType, ResultCode
-from aerospike_common.wire.message import Message, reply_frame
+from aerospike_common.wire.message import Message, Op, reply_frame
 from asd.namespace import Namespace
+from asd.record_view import RecordView
 from asd.transactions.operate import is_bin_name
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ Plan: TypeAlias = Callable[[bytes, int], bytes | None]
 
 None: the general way must be taken.
 """
+
+_FILTER_AT: Final = 25
+"""Behind the digest and the header of the filter's field."""
 
 SELECTIONS: Final = 1024
 """Lists of bins that one plan for reading some bins knows."""
@@ -54,9 +58,44 @@ def read_plan(node: Node, namespace: Namespace, message: Message, rest: int) -> 
         return _get_all(node, namespace, set_name)
     if message.info1 == _EXISTS and not message.ops:
         return _answering(node, namespace, set_name, lambda data, ops, payload: _NO_OPS)
-    if message.info1 == Info1.READ and message.ops:
+    if message.info1 == Info1.READ and message.ops and _only_reads(message.ops):
         return _answering(node, namespace, set_name, Selection(len(message.ops), rest - 20).answer)
     return None
+
+
+def filtered_plan(node: Node, namespace: Namespace, message: Message, rest: int) -> Plan | None:
+    """The plan for reads of whole records through a filter, which is all behind the digest."""
+    if message.info1 != _GET_ALL or message.info2 or message.record_ttl or message.ops:
+        return None
+    set_name = message.fields[FieldType.SET]
+    if namespace.config.read_touch_ttl_pct_of(set_name):
+        return None
+    get, now_s, now_ms = namespace.engine.get, namespace.clock.epoch_s, namespace.clock.epoch_ms
+    counters, latency = namespace.statistics.client, namespace.read_latency
+    compiled, set_id = node.expressions.filter, namespace.intern_set(set_name)
+
+    def plan(data: bytes, digest: int) -> bytes | None:
+        key = data[digest : digest + 20]
+        record = get(key)
+        if record is None or record[4] or record[3] != set_id or 0 < record[1] < now_s():
+            return None
+        expression = compiled(data[digest + _FILTER_AT : digest + rest])
+        if not expression.matches(RecordView(key, record, set_name, now_ms())):
+            return None
+        counters.read_success += 1
+        node.measure(latency)
+        return framed(record[0], record[1], record[5])
+
+    return plan
+
+
+def _only_reads(ops: list[Op]) -> bool:
+    return all(op.type == OpType.READ for op in ops)
+
+
+def framed(generation: int, void_time: int, ops: bytes) -> bytes:
+    """A successful reply; `ops` begins with their number."""
+    return _with_bins(_START, 20 + len(ops), _HEADER_OK, generation, void_time) + ops
 
 
 def _get_all(node: Node, namespace: Namespace, set_name: bytes) -> Plan:
@@ -106,7 +145,7 @@ def _answering(node: Node, namespace: Namespace, set_name: bytes, answer: Answer
             return None
         counters.read_success += 1
         node.measure(latency)
-        return _with_bins(_START, 20 + len(ops), _HEADER_OK, generation, void_time) + ops
+        return framed(generation, void_time, ops)
 
     return plan
 

@@ -79,6 +79,20 @@ def find_bin(payload: bytes, name: bytes) -> Particle | None:
     return None
 
 
+def replace_bin(payload: bytes, name: bytes, value: Particle) -> bytes:
+    """The payload with one bin changed in its place, or added at the end. Without a stored key."""
+    op = encode_op(OpType.READ, name, value)
+    count = _U16.unpack_from(payload)[0]
+    offset = 2
+    for _ in range(count):
+        size, _, _, _, name_size = _OP.unpack_from(payload, offset)
+        end = offset + 4 + size
+        if payload[offset + 8 : offset + 8 + name_size] == name:
+            return payload[:offset] + op + payload[end:]
+        offset = end
+    return _U16.pack(count + 1) + payload[2:] + op
+
+
 def bin_layout(payload: bytes) -> Iterator[tuple[bytes, int, int]]:
     """(name, particle type, value size) of each bin, without copying the values."""
     offset = 2

@@ -142,7 +142,10 @@ class TruncationMetadata:
         self._namespaces = namespaces
         self._clock = clock
         self._changed = changed
-        metadata.listen(MODULE, self._apply)
+
+    def start(self) -> None:
+        """Take up what is in the metadata, once the records and their sets are known."""
+        self._metadata.listen(MODULE, self._apply)
 
     def truncate(self, namespace: str, set_name: str | None, before_ms: int) -> None:
         """Let the set's, or all, records last written before a time be gone."""

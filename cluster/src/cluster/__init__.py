@@ -19,7 +19,8 @@ from cluster.outputs import Channel, ClusterChanged, NodeArrived, NodeDeparted, 
 from cluster.partition_map import BITMAP_BYTES, PARTITIONS, PartitionMap
 from cluster.partition_version import PartitionVersion
 from cluster.partitions import Partitions, PartitionsConfig
-from cluster.paxos import Paxos, PaxosConfig
+from cluster.paxos import Paxos
+from cluster.paxos_events import PaxosConfig
 from cluster.proxy import Proxy
 from cluster.records import ConflictPolicy, Record, RecordStore
 from cluster.replica_write import Write

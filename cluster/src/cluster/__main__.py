@@ -22,7 +22,7 @@ from cluster.group import multicast_group
 from cluster.heartbeat import HeartbeatConfig, Identity
 from cluster.node import Node, NodeConfig
 from cluster.outputs import ClusterChanged, NodeArrived, NodeDeparted, Output
-from cluster.paxos import PaxosConfig
+from cluster.paxos_events import PaxosConfig
 from cluster.runtime import NodeRuntime
 from cluster.wire import Endpoint
 

@@ -34,7 +34,8 @@ from cluster.outputs import (
     Send,
     Write,
 )
-from cluster.paxos import CAME, Paxos, PaxosConfig
+from cluster.paxos import Paxos
+from cluster.paxos_events import CAME, PaxosConfig
 from cluster.wire import Message
 
 REFUSED_MS = 200

@@ -17,7 +17,7 @@ import attrs
 import msgpack
 from attrs import frozen
 
-MAX_FRAME_BYTES = 8 << 20
+MAX_FRAME_BYTES = 64 << 20
 """A longer frame is no frame of ours: the stream is given up."""
 
 LENGTH = struct.Struct(">I")

@@ -33,6 +33,7 @@ BINS = st.tuples(st.sampled_from([b"a", b"b", b""]), st.integers(0, 3)).map(
 
 KINDS = (
     *("get", "exists", "select", "select2", "nothing", "put", "put", "put2"),
+    *("append", "append", "size", "bad list", "sizes all", "filter", "bad filter"),
     *("swap", "three", "mixed", "put2", "increment", "delete", "key", "ttl", "wait"),
 )
 
@@ -67,6 +68,12 @@ def build(
             return kit.request(number, info1=Info1.READ, ops=ops, set_name=set_name)
         case "nothing":
             return kit.request(number, info1=Info1.READ, set_name=set_name)
+        case "append" | "size" | "bad list" | "sizes all":
+            return list_request(kit, kind, number, set_name)
+        case "filter" | "bad filter":
+            good = b"\x93\x01\x93\x51\x02\xa1a\x07"  # bin("a", int) == 7
+            fields = {43: good if kind == "filter" else good[:-1]}
+            return kit.get(number, set_name=set_name, fields=fields)
         case "swap":
             return kit.put(number, (b"z", INT, integer(3)), bin, set_name=set_name)
         case "three":
@@ -83,6 +90,19 @@ def build(
             return kit.put(number, bin, set_name=set_name, fields={2: b"\x03user"})
         case _:
             return kit.put(number, bin, set_name=set_name, record_ttl=5)
+
+
+def list_request(kit: Any, kind: str, number: int, set_name: bytes) -> bytes:
+    append, size, unknown = b"\x92\x01\x05", b"\x91\x10", b"\x91\x7e"
+    if kind == "append":
+        ops = [Op(OpType.CDT_MODIFY, ParticleType.BLOB, b"l", append)]
+        return kit.request(number, info2=Info2.WRITE, ops=ops, set_name=set_name)
+    if kind == "bad list":
+        ops = [Op(OpType.CDT_MODIFY, ParticleType.BLOB, b"l", unknown)]
+        return kit.request(number, info2=Info2.WRITE, ops=ops, set_name=set_name)
+    info2 = Info2.RESPOND_ALL_OPS if kind == "sizes all" else 0
+    ops = [Op(OpType.CDT_READ, ParticleType.BLOB, b"l" if kind == "size" else b"none", size)]
+    return kit.request(number, info1=Info1.READ, info2=info2, ops=ops, set_name=set_name)
 
 
 class NoPlans(Plans):

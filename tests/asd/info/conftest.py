@@ -74,6 +74,7 @@ class FakeNode:
         smd = Smd(MemoryStore(), ["sindex", "truncate"])
         self.indexes = IndexMetadata(smd, self.namespaces, self.clock, lambda: None)
         self.truncations = TruncationMetadata(smd, self.namespaces, self.clock, lambda: None)
+        self.truncations.start()
 
     @property
     def community(self) -> bool:

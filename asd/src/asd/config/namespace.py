@@ -198,6 +198,8 @@ class StorageConfig(Section):
             return "compression snappy is not in this server: none, lz4 or zstd"
         if self.compression != "none" and self.engine in ("memory", "kv"):
             return f"the engine {self.engine} does not compress"
+        if self.commit_to_device and self.engine == "memory":
+            return "the engine memory cannot commit-to-device"
         if self.encryption != "none" and self.engine not in ("device", "ssd"):
             return f"the engine {self.engine} stores records unencrypted"
         if self.encryption != "none" and not self.encryption_key_file:

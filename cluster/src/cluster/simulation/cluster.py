@@ -16,7 +16,7 @@ from cluster.machine import Row
 from cluster.messages import MemberRow
 from cluster.node import Node, NodeConfig, Parts, Service
 from cluster.outputs import ClusterChanged, NodeArrived, NodeDeparted, Output
-from cluster.paxos import PaxosConfig
+from cluster.paxos_events import PaxosConfig
 from cluster.runtime import Group, GroupProtocol, NodeRuntime
 from cluster.simulation.checks import ClusterChecks, DeliveryChecks, Violation
 from cluster.simulation.history import History

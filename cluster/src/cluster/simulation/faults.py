@@ -47,7 +47,7 @@ def _kill_all(cluster: SimulatedCluster, chance: Chance) -> str:
     for name in victims:
         cluster.crash(name, power=True)
         down_s = 1.0 if together else chance.between(0.1, 6)
-        cluster.later(down_s, lambda name=name: cluster.restart(name))  # type: ignore[misc] # bound
+        cluster.later(down_s, lambda name=name: cluster.restart(name))  # type: ignore[misc] # a default argument binds the loop's value
     return f"kill all {len(victims)}"
 
 
@@ -103,7 +103,7 @@ def _swizzle(cluster: SimulatedCluster, chance: Chance) -> str:
         start_s, lasts_s = chance.between(0, 3), chance.between(1, 8)
         cluster.later(
             start_s,
-            lambda ways=ways, lasts_s=lasts_s: cluster.clog_for(lasts_s, ways, delay_s),  # type: ignore[misc] # bound
+            lambda ways=ways, lasts_s=lasts_s: cluster.clog_for(lasts_s, ways, delay_s),  # type: ignore[misc] # a default argument binds the loop's value
         )
     return f"swizzle {' '.join(group)}"
 

@@ -106,7 +106,7 @@ def _skip(engine: SsdEngine, device: DeviceLog, block: int, at: int) -> None:
 def _leave(engine: SsdEngine, device: DeviceLog, block: int, at: int) -> None:
     """A record that lives in the block cannot be read: its place stays taken."""
     device.emptying = None
-    engine.damage(device, block, at, "what lives here cannot be read; the block stays")
+    engine.reader.damage(device, block, at, "what lives here cannot be read; the block stays")
 
 
 def _move(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from struct import Struct
 from typing import Final
 
@@ -21,25 +19,20 @@ from storage.ssd.layout import (
     BODY,
     CHECK,
     CODING_AT,
-    DIGEST_AT,
     NAMES_START,
     RECORD_HEADER,
     RECORD_MAGIC,
     DeviceHeader,
-    is_record,
     pack_names,
     unpack_record,
 )
 from storage.ssd.log import DEFRAG_RESERVE, MAX_QUEUE, DeviceLog, WriteBlock
 from storage.ssd.payloads import Payloads
-
-log = logging.getLogger("storage.ssd")
+from storage.ssd.reader import Reader
 
 UNITS_AT: Final = 44
 POSITION_MASK: Final = (1 << UNITS_AT) - 1
 """A location is 44 bits of position in the store and, above, the place's length, both / 16."""
-MAX_LOADED: Final = 1024
-"""Records loaded for callers that have not asked again yet."""
 
 _TAIL: Final = Struct("<HHIB3xQQI12x")  # an index entry behind its digest
 
@@ -101,8 +94,6 @@ class SsdEngine:
         self.logs: list[DeviceLog] = []
         self.started_warm = False
         """The last `open` mapped the index of a clean shutdown."""
-        self.damaged = 0
-        """Places found since `open` that do not hold what they should."""
         self.stamp = 0
         """Of the last record written; each gets a higher one than all before it."""
         self.debt = 0
@@ -118,12 +109,11 @@ class SsdEngine:
             key_file=key_file,
             old_key_file=old_key_file,
         )
-        self._read_blocking = read_blocking
+        self.reader = Reader(self.paths, read_blocking)
         self._progress = progress
         self._mutex = new_mutex()
         self._names_dirty = False
         self.names_update = 0
-        self._loaded: dict[int, bytes] = {}
         self._failure: str | None = None
 
     @property
@@ -139,9 +129,8 @@ class SsdEngine:
         Raises OSError, StorageError for devices that are not this store's.
         """
         self._failure = None
-        self.damaged = 0
         self.debt = 0
-        self._loaded = {}
+        self.reader.forget()
         try:
             recovery.open_store(self, self._progress)
         except BaseException:
@@ -310,7 +299,6 @@ class SsdEngine:
             for device in self.logs:
                 device.forget_everything()
         self.index.clear()
-        self._loaded.clear()
         self.debt = 0
 
     def sync(self) -> None:
@@ -343,7 +331,7 @@ class SsdEngine:
             "write_q": sum(device.write_queue for device in logs),
             "defrag_q": sum(len(device.sparse_blocks()) for device in logs),
             "defrag_writes": self.moved,
-            "damaged_records": self.damaged,
+            "damaged_records": self.reader.damaged,
         }
 
     # Parts
@@ -432,51 +420,13 @@ class SsdEngine:
                 return data[at + RECORD_HEADER : at + RECORD_HEADER + size]
             record = data[at : at + place]
         else:
-            record = self.read_place(device, number, at, place, digest, location)
+            record = self.reader.read(device, number, at, place, digest, location)
             if record[CODING_AT] == PLAIN:
                 return record[RECORD_HEADER : RECORD_HEADER + size]
         try:
             return self.payloads.decode(device.header.number, unpack_record(record))
         except ValueError as error:
-            raise self.damage(device, number, at, str(error)) from error
-
-    def read_place(
-        self, device: DeviceLog, number: int, at: int, place: int, digest: bytes, location: int
-    ) -> bytes:
-        """The bytes of a record on the device, checked. Raises NotResident, DamagedRecord."""
-        start = device.position(number) + at
-        record = self._loaded.pop(location, None) if self._loaded else None
-        try:
-            if record is None:
-                record = device.device.pread_nowait(start, place)
-            if record is None:
-                if not self._read_blocking:
-                    raise NotResident(partial(self._load, device, start, place, location))
-                record = device.device.pread(start, place)
-        except OSError as error:
-            raise self.damage(device, number, at, str(error)) from error
-        if record[DIGEST_AT : DIGEST_AT + 20] != digest or not is_record(
-            record, 0, device.seeds[number]
-        ):
-            raise self.damage(device, number, at, "not the record that should be there")
-        return record
-
-    def damage(self, device: DeviceLog, number: int, at: int, what: str) -> DamagedRecord:
-        """Count and report what is wrong with a place."""
-        self.damaged += 1
-        path = self.paths[self.logs.index(device)]
-        message = f"{path}, block {number}, position {at}: {what}"
-        log.error("%s", message)
-        return DamagedRecord(message)
-
-    def _load(self, device: DeviceLog, start: int, place: int, location: int) -> None:
-        try:
-            data = device.device.pread(start, place)
-        except OSError:
-            data = b""  # asked again, `get` finds that it is not the record, and says so
-        if len(self._loaded) >= MAX_LOADED:
-            self._loaded.clear()
-        self._loaded[location] = data
+            raise self.reader.damage(device, number, at, str(error)) from error
 
     def _sync(self) -> None:
         freed = [len(device.quarantine) for device in self.logs]

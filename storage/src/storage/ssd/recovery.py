@@ -208,7 +208,7 @@ def _scan_block(
     seed = device.seeds[block] = header.seed(sequence, block)
     contents = walk(data, seed)
     for begin, end in contents.holes:
-        engine.damage(device, block, begin, f"{end - begin} bytes are no records")
+        engine.reader.damage(device, block, begin, f"{end - begin} bytes are no records")
     position = (block * len(engine.logs) + number) * header.block_size
     builder.add(index_entries(data, contents.places, position))
 
@@ -246,7 +246,7 @@ def _account_blocks(engine: SsdEngine) -> None:
     used = [device.used for device in logs]
     mask = (1 << 44) - 1
     for first, last in engine.index.slices(_SLICE):
-        for location in engine.index.column("location", first, last):
+        for location in filter(None, engine.index.column("location", first, last)):
             number, owner = divmod((location & mask) // units, count)
             used[owner][number] += location >> 44 << 4
     for device in logs:
