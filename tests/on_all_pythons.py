@@ -1,7 +1,7 @@
 """Run the tests on every supported Python that is installed here, with uvloop and without it.
 
-Each Python gets an environment of its own (`.venv-3.12`, ...). A Python that is not here is named and
-passed over.
+Each Python gets an environment of its own (`.venv-3.12`, ...). A Python that is not here is named
+and passed over.
 """
 
 from __future__ import annotations
@@ -35,15 +35,19 @@ def find_python(uv: str, version: str) -> str | None:
 
 
 def run(uv: str, version: str, python: str, *, with_uvloop: bool) -> bool:
-    environment = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(ROOT / f".venv-{version}")}
+    folder = f".venv-{version}"
+    environment = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(ROOT / folder)}
     environment.pop("VIRTUAL_ENV", None)
-    subprocess.run([uv, "sync", "--quiet", "--python", python], env=environment, cwd=ROOT, check=True)
+
+    def call(*command: str, check: bool = True) -> int:
+        return subprocess.run(command, env=environment, cwd=ROOT, check=check).returncode
+
+    call(uv, "sync", "--quiet", "--python", python)
     if not with_uvloop:
-        subprocess.run([uv, "pip", "uninstall", "--quiet", "uvloop", "--python",
-                        f".venv-{version}/bin/python"], env=environment, cwd=ROOT, check=True)  # fmt: skip
-    tests = [f".venv-{version}/bin/python", "-m", "pytest", "-q", "-n", "auto", *sys.argv[1:]]
+        call(uv, "pip", "uninstall", "--quiet", "uvloop", "--python", f"{folder}/bin/python")
     print(f"== Python {version}, {'uvloop' if with_uvloop else 'asyncio'}", flush=True)
-    return subprocess.run(tests, env=environment, cwd=ROOT, check=False).returncode == 0
+    pytest = (f"{folder}/bin/python", "-m", "pytest", "-q", "-n", "auto", *sys.argv[1:])
+    return call(*pytest, check=False) == 0
 
 
 def main() -> int:
@@ -54,9 +58,11 @@ def main() -> int:
         if python is None:
             print(f"== Python {version} is not installed here: passed over", flush=True)
             continue
-        for with_uvloop in (True, False):
-            if not run(uv, version, python, with_uvloop=with_uvloop):
-                failed.append(f"{version} {'uvloop' if with_uvloop else 'asyncio'}")
+        failed += [
+            f"{version} {'uvloop' if with_uvloop else 'asyncio'}"
+            for with_uvloop in (True, False)
+            if not run(uv, version, python, with_uvloop=with_uvloop)
+        ]
     print("failed: " + ", ".join(failed) if failed else "all passed")
     return 1 if failed else 0
 

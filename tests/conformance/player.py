@@ -1,6 +1,6 @@
 """Plays recorded exchanges with the real server against ours, and says what differs.
 
-A recording is one scenario a line: `{"id", "kind", "trids", "steps": [{"send", "recv", "cmp", ...}]}`.
+A recording is one scenario a line: `{"id", "kind", "trids", "steps": [{"send", "recv", ...}]}`.
 `README.md` beside this file has the format.
 """
 
@@ -192,7 +192,7 @@ def _count(step: dict[str, Any], expected: bytes, got: bytes) -> bool:
 
 def _udf(step: dict[str, Any], expected: bytes, got: bytes) -> bool:
     def plain(data: bytes) -> bytes:
-        # The text's length, and with it all sizes, depend on the directory; what is left is compared.
+        # The text's length, and with it all sizes, depend on the directory: they are left out.
         void_time = bytes(4) if data[18:22] == bytes(4) else b"\xff" * 4
         body = LUA_PATH.sub(rb"\1", data[30:])
         return data[8:18] + void_time + data[22:30] + (body if body == data[30:] else body[8:])

@@ -34,19 +34,19 @@ ENGINES: dict[str, Callable[[Path], Any]] = {
     "memory": lambda _: MemoryEngine(),
     "memory, small blocks": lambda _: MemoryEngine(block_size=4096),
     "memory, mapped": lambda path: MappedMemoryEngine(str(path / "a"), block_size=4096),
-    "ssd": lambda path: SsdEngine([str(path / "a")]),
+    "ssd": lambda path: SsdEngine([str(path / "a")], read_blocking=True),
     "ssd, two devices, small blocks": lambda path: SsdEngine(
-        [str(path / "a"), str(path / "b")], block_size=8192, cache_bytes=0
+        [str(path / "a"), str(path / "b")], block_size=8192, cache_bytes=0, read_blocking=True
     ),
-    "ssd, zstd": lambda path: SsdEngine([str(path / "a")], compression="zstd"),
+    "ssd, zstd": lambda path: SsdEngine([str(path / "a")], compression="zstd", read_blocking=True),
     "ssd, lz4, small blocks": lambda path: SsdEngine(
-        [str(path / "a")], compression="lz4", block_size=8192, cache_bytes=0
+        [str(path / "a")], compression="lz4", block_size=8192, cache_bytes=0, read_blocking=True
     ),
     "kv": lambda path: KvEngine(str(path / "a")),
     "kv, on the documentation's own store": lambda path: documented(str(path / "a")),
-    "ssd_cold": lambda path: ColdEngine(str(path / "a")),
+    "ssd_cold": lambda path: ColdEngine(str(path / "a"), read_blocking=True),
     "ssd_cold, small chunks": lambda path: ColdEngine(
-        str(path / "a"), block_size=8192, chunk_bytes=500
+        str(path / "a"), block_size=8192, chunk_bytes=500, read_blocking=True
     ),
 }
 LASTING = [name for name in ENGINES if name not in ("model", "memory", "memory, small blocks")]
@@ -293,11 +293,16 @@ FULL: dict[str, Callable[[Path], Any]] = {
     "memory": lambda _: MemoryEngine(20_000, block_size=4096),
     "memory, mapped": lambda path: MappedMemoryEngine(str(path / "a"), 20_000, block_size=4096),
     "ssd": lambda path: SsdEngine(
-        [str(path / "a")], size=100_000, names_size=4096, block_size=4096
+        [str(path / "a")], size=100_000, names_size=4096, block_size=4096, read_blocking=True
     ),
     "kv": lambda path: KvEngine(str(path / "a"), size=200_000),
     "ssd_cold": lambda path: ColdEngine(
-        str(path / "a"), size=100_000, names_size=4096, block_size=4096, chunk_bytes=1000
+        str(path / "a"),
+        size=100_000,
+        names_size=4096,
+        block_size=4096,
+        chunk_bytes=1000,
+        read_blocking=True,
     ),
 }
 

@@ -65,7 +65,9 @@ class EnginesSideBySide(RuleBasedStateMachine):
                 ["a", "b"], self.disk, block_size=4096, names_size=4096, cache_bytes=4096
             )
         if name == "cold":
-            return ColdEngine(str(self.folder / "cold"), block_size=8192, chunk_bytes=700)
+            return ColdEngine(
+                str(self.folder / "cold"), block_size=8192, chunk_bytes=700, read_blocking=True
+            )
         return KvEngine(str(self.folder / "kv"))
 
     def teardown(self) -> None:

@@ -63,7 +63,7 @@ def test_damage_is_named_and_nothing_else_is_lost(path, capsys):
     assert "BAD: block 3 has a damaged header" in said
     assert "BAD: block 1" not in said
     Path(f"{path}.index").unlink()
-    engine = SsdEngine([str(path)])
+    engine = SsdEngine([str(path)], read_blocking=True)
     engine.open()
     lost = [n for n in range(COUNT) if engine.get(digest_of(n)) is None]
     assert len(lost) == said.count("BAD: slot")

@@ -24,6 +24,7 @@ DISTRIBUTIONS = {
     "asd": "citrusleaf-asd",
     "attr": "attrs",
     "Crypto": "pycryptodome",
+    "google_crc32c": "google-crc32c",
     "re2": "google-re2",
 }
 """Import name -> distribution, where they differ."""

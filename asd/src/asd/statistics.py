@@ -9,7 +9,7 @@ from asd.query_statistics import QueryStatistics
 
 @define
 class OriginStatistics:
-    """What became of the transactions of one origin: clients, the rows of their batches, or jobs in the background."""
+    """What became of the transactions of one origin: clients, their batches, background jobs."""
 
     tsvc_error: int = 0
     tsvc_timeout: int = 0

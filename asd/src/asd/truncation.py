@@ -120,6 +120,8 @@ class Truncator:
         joined = b"".join(entries_at(index, slots))
         sets, times = column(joined, "set_id"), column(joined, "last_update_time")
         before = {set_id: self._namespace.truncation.hidden_before(set_id) for set_id in set(sets)}
+        if max(times) < min(before.values()):
+            return slots
         return [
             slot
             for slot, set_id, time in zip(slots, sets, times, strict=True)

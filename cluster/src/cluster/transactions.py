@@ -7,6 +7,7 @@ transaction a record in flight, resolves duplicates, replicates, and answers onc
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -90,6 +91,7 @@ class Transactions(Service):
         self._proxies: dict[int, Proxy] = {}
         self.next_number = 1
         self._broken: list[Output] = []
+        self._retries: deque[tuple[int, Write, int]] = deque()
         partitions.is_written = self._is_written
         partitions.break_off = self._break_off
 
@@ -147,7 +149,11 @@ class Transactions(Service):
             return self._proxy_answered(machine, reply, now)
         assert isinstance(machine, Write)
         records: tuple[Record, ...] | None = None
-        if isinstance(reply, DuplicateIs | ReplicaWritten) and reply.current:
+        if isinstance(reply, DuplicateIs | ReplicaWritten):
+            if not reply.current:  # it, or we, will soon be in another cluster
+                self._retries.append((now + RETRY_MS, machine, node))
+                self._wake(now)
+                return []
             records = records_of(reply.records) if isinstance(reply, DuplicateIs) else ()
         machine.answered(node, records, now)
         return self._advance(machine, now)
@@ -167,13 +173,17 @@ class Transactions(Service):
             else:
                 proxy.fire(ProxyDue(), now)
             outputs += self._drain_proxy(number, proxy)
+        while self._retries and self._retries[0][0] <= now:
+            _, write, node = self._retries.popleft()
+            write.answered(node, None, now)
+            outputs += self._advance(write, now)
         self._wake(now)
         return outputs
 
     # --- by proxy ------------------------------------------------------------------------------
 
     def _wake(self, now: int) -> None:
-        if self._proxies:
+        if self._proxies or self._retries:
             self.deadline = min(self.deadline, now + RETRY_MS)
 
     def _proxy_answered(self, proxy: Proxy, reply: Message | None, now: int) -> list[Output]:
@@ -255,6 +265,7 @@ class Transactions(Service):
             if job.came is None:
                 self._broken.append(self._outcome(job, None, job.write.is_unfinished))
         self._jobs.clear()
+        self._retries.clear()
 
     def _check(self) -> None:
         self._hash._check()

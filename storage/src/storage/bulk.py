@@ -25,6 +25,7 @@ from storage.index import (
 )
 from storage.memory import _DEFRAG_RATE, MemoryEngine, _place_size
 
+_FLAGS_AT: Final = 28
 _FEW: Final = 4  # one in so many of a partition's entries is removed by itself
 
 
@@ -94,15 +95,18 @@ def settle(engine: MemoryEngine) -> bool:
 
 def _account(index: PrimaryIndex, joined: bytes) -> int:
     """Take the entries out of the usage by set; how many are tombstones."""
-    flags, sizes, sets = (column(joined, name) for name in ("flags", "size", "set_id"))
+    sizes, sets = column(joined, "size"), column(joined, "set_id")
+    flags = joined[_FLAGS_AT::ENTRY_SIZE]
     present = set(sets)
     dead = 0
     for set_id in present:
         its_sizes, its_flags = sizes, flags
         if len(present) > 1:
             mine = list(map(set_id.__eq__, sets))
-            its_sizes, its_flags = list(compress(sizes, mine)), list(compress(flags, mine))
-        tombstones = sum(map(TOMBSTONE.__le__, its_flags))
+            its_sizes, its_flags = list(compress(sizes, mine)), bytes(compress(flags, mine))
+        tombstones = 0
+        if max(its_flags) >= TOMBSTONE:
+            tombstones = sum(map(TOMBSTONE.__le__, its_flags))
         usage = index.sets[set_id]
         usage.bytes -= sum(its_sizes)
         usage.objects -= len(its_sizes) - tombstones
@@ -116,8 +120,10 @@ def _account(index: PrimaryIndex, joined: bytes) -> int:
 
 def _forget_slots(index: PrimaryIndex, partition: int, slots: Sequence[int]) -> None:
     """Write the partition's table without the slots, and put them on the list of free ones."""
-    gone = set(slots)
-    kept = [slot for slot in index.tables[partition] if slot and slot not in gone]
+    kept: list[int] = []
+    if len(slots) < index.count(partition):
+        gone = set(slots)
+        kept = [slot for slot in index.tables[partition] if slot and slot not in gone]
     length = 1
     while length < 2 * len(kept):
         length = _NEXT_SIZE[length]
@@ -147,7 +153,7 @@ def _give_up_places(engine: MemoryEngine, joined: bytes) -> None:
         its_starts: Iterable[int] = starts
         if sizes.count(size) < len(sizes):
             its_starts = compress(starts, map(size.__eq__, sizes))
-        for block, count in Counter(start // block_size for start in its_starts).items():
+        for block, count in Counter([start // block_size for start in its_starts]).items():
             places[block] += count * _place_size(size)
     for block, given_up in places.items():
         engine._free(block * block_size, given_up)

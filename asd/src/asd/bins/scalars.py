@@ -74,7 +74,10 @@ _GROWABLE = frozenset(
 
 
 def stored_form(kind: int, data: bytes) -> Particle:
-    """The particle that a WRITE of these bytes stores. Raises PARAMETER, SERVER_ERROR, INVALID_GEOJSON."""
+    """The particle that a WRITE of these bytes stores.
+
+    Raises PARAMETER, for collections SERVER_ERROR, for GeoJSON INVALID_GEOJSON.
+    """
     check = _CHECKS.get(kind)
     if check is None:
         raise OperationError(ResultCode.PARAMETER, f"unknown particle type {kind}")

@@ -20,7 +20,7 @@ from asd.config.errors import (
     UnknownContextError,
     UnknownNamespaceError,
 )
-from asd.config.namespace import ENGINES, GeoConfig, NamespaceConfig, SetConfig, StorageConfig
+from asd.config.namespace import GeoConfig, NamespaceConfig, SetConfig
 from asd.config.network import (
     AdminConfig,
     FabricConfig,
@@ -32,6 +32,7 @@ from asd.config.network import (
 from asd.config.parameters import Parameter, Section, Status
 from asd.config.reader import read_config
 from asd.config.service import ServiceConfig
+from asd.config.storage import ENGINES, StorageConfig
 
 __all__ = [
     "Config",

@@ -12,14 +12,11 @@ from asd.config.errors import ConfigFileError, Problem
 from asd.config.grammar import Directive, Parser
 from asd.config.kinds import Texts
 from asd.config.namespace import (
-    ENGINES,
     MAX_SET_NAME,
     GeoConfig,
     NamespaceConfig,
     SetConfig,
-    StorageConfig,
     check_name,
-    no_such_engine,
 )
 from asd.config.network import (
     NO_TLS,
@@ -33,6 +30,7 @@ from asd.config.network import (
 from asd.config.obsolete import OBSOLETE
 from asd.config.parameters import Parameter, Section, Status
 from asd.config.service import ServiceConfig
+from asd.config.storage import ENGINES, StorageConfig, no_such_engine
 
 S = TypeVar("S", bound=Section)
 Block = Callable[[Directive], None]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from asd.config.config import ModLuaConfig
-from asd.config.namespace import ENGINES, GeoConfig, NamespaceConfig, SetConfig, StorageConfig
+from asd.config.namespace import GeoConfig, NamespaceConfig, SetConfig
 from asd.config.network import (
     AdminConfig,
     FabricConfig,
@@ -21,6 +21,7 @@ from asd.config.obsolete import OBSOLETE
 from asd.config.parameters import Parameter, Section, Status
 from asd.config.reader import REFUSED_CONTEXTS
 from asd.config.service import ServiceConfig
+from asd.config.storage import ENGINES, StorageConfig
 
 SECTIONS: Final[tuple[tuple[str, type[Section]], ...]] = (
     ("service { }", ServiceConfig),

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from asd.config import StorageConfig, get_config
-from asd.config.namespace import MEMORY_STRIPES
+from asd.config.storage import MEMORY_STRIPES
 from asd.info.names import NAMESPACE_COUNTERS, NAMESPACE_STATE, PLACE, STRIPE
 from asd.info.request import Handler, Request, pairs, shown, to_bytes, to_text
 from asd.info.source import InfoNode

@@ -28,7 +28,7 @@ LEAST_DEBT: Final = 16 << 10
 """Bytes of debt before a step is taken: reads are few and long."""
 WINDOW: Final = 32 << 10
 """Bytes read at a time, more for a longer record."""
-PREFETCH_BLOCKS: Final = 4
+PREFETCH_BLOCKS: Final = 2
 """Sparse blocks that a sync reads, so that a step finds them in the page cache."""
 
 
@@ -49,15 +49,26 @@ def step(engine: SsdEngine) -> None:
 
 def prefetch(device: DeviceLog) -> None:
     """Bring the next sparse blocks into the page cache. Runs on the thread that syncs."""
-    for number in device.sparse_blocks()[:PREFETCH_BLOCKS]:
+    numbers = device.sparse_blocks()[:PREFETCH_BLOCKS]
+    if device.emptying is not None:
+        numbers.insert(0, device.emptying)
+    kept = {}
+    for number in numbers:
         if number not in device.memory:
-            device.device.pread(device.position(number), device.header.block_size)
+            start, seed = device.position(number), device.seeds[number]
+            try:
+                data = device.device.pread(start, device.header.block_size)
+            except OSError:
+                continue  # found out, and reported, when the block's turn comes
+            if device.device.pread_nowait(start, len(data)) is None:
+                kept[number] = seed, data
+    device.prefetched = kept
 
 
 def _step(engine: SsdEngine, number: int, device: DeviceLog, block: int) -> int:
     """The bytes gone through; 0 when nothing can be done that does not block."""
     begin = device.cursor
-    window = _window(device, block, begin, WINDOW)
+    window = _window(engine, device, block, begin, WINDOW)
     if window is None:
         return 0
     seed = device.seeds[block]
@@ -67,7 +78,7 @@ def _step(engine: SsdEngine, number: int, device: DeviceLog, block: int) -> int:
         if at + place > len(window):
             if at:
                 break  # the next window begins with it
-            longer = _window(device, block, begin, place)
+            longer = _window(engine, device, block, begin, place)
             if longer is None:
                 return 0
             window = longer
@@ -83,17 +94,29 @@ def _step(engine: SsdEngine, number: int, device: DeviceLog, block: int) -> int:
     return at
 
 
-def _window(device: DeviceLog, block: int, begin: int, size: int) -> bytes | None:
+def _window(
+    engine: SsdEngine, device: DeviceLog, block: int, begin: int, size: int
+) -> bytes | None:
     size = min(size, device.header.block_size - begin)
     kept = device.memory.get(block)
     if kept is not None:
         return kept.data[begin : begin + size]
-    return device.device.pread_nowait(device.position(block) + begin, size)
+    seed, data = device.prefetched.get(block, (None, b""))
+    if seed == device.seeds[block]:
+        return data[begin : begin + size]
+    start = device.position(block) + begin
+    try:
+        if engine.reader.blocking:
+            return device.device.pread(start, size)
+        return device.device.pread_nowait(start, size)
+    except OSError:
+        _leave(engine, device, block, begin)
+        return None
 
 
 def _skip(engine: SsdEngine, device: DeviceLog, block: int, at: int) -> None:
     """Go on behind what is no record: damage, or what a crash left unwritten."""
-    rest = _window(device, block, at, device.header.block_size)
+    rest = _window(engine, device, block, at, device.header.block_size)
     if rest is None:
         return
     following = walk(rest, device.seeds[block], 0).places

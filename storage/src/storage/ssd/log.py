@@ -72,6 +72,7 @@ class DeviceLog:
         "head",
         "header",
         "memory",
+        "prefetched",
         "quarantine",
         "room_end",
         "seeds",
@@ -116,6 +117,8 @@ class DeviceLog:
         """Blocks without live records, whose records' successors may not be on the medium yet."""
         self.memory: dict[int, WriteBlock] = {}
         """Blocks whose bytes are in memory, by number."""
+        self.prefetched: dict[int, tuple[int, bytes]] = {}
+        """(seed, bytes) of blocks about to be emptied, where the page cache cannot be asked."""
         self.head: WriteBlock | None = None
         self._queue: deque[WriteBlock] = deque()
         self._kept: deque[WriteBlock] = deque()

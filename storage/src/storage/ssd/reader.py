@@ -22,7 +22,7 @@ class Reader:
 
     def __init__(self, paths: Sequence[str], blocking: bool) -> None:
         self._paths = paths
-        self._blocking = blocking
+        self.blocking = blocking
         self._loaded: dict[tuple[int, int], bytes] = {}
         self.damaged = 0
         """Places found that do not hold what they should."""
@@ -38,7 +38,7 @@ class Reader:
             if record is None:
                 record = device.device.pread_nowait(start, place)
             if record is None:
-                if not self._blocking:
+                if not self.blocking:
                     load = partial(self._load, device, start, place, (location, seed))
                     raise NotResident(load)
                 record = device.device.pread(start, place)

@@ -1,0 +1,165 @@
+"""The `storage-engine` context: in what a namespace keeps its records."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import Attribute, define, field, setters
+
+from asd.config.kinds import U64_MAX
+from asd.config.parameters import Section, choice, flag, integer, size, text, texts
+
+MEMORY_STRIPES: Final = 8
+"""Stripes `get-config` reports of a memory store; tools count on them."""
+
+ENGINES: Final = ("memory", "device", "ssd", "kv", "ssd_cold")
+"""The storage engines of this server; `ssd` is another word for `device`."""
+
+_PLACES: Final = ("device", "file")
+_MIB: Final = 1 << 20
+_GIB: Final = 1 << 30
+
+
+@define(on_setattr=setters.frozen)
+class StorageConfig(Section):
+    """`storage-engine ENGINE { }`."""
+
+    engine: str = field(default="memory")
+    device: tuple[str, ...] = texts(
+        works=True, shown=False, help="Block devices to use; may be repeated."
+    )
+    file: tuple[str, ...] = texts(works=True, shown=False, help="Files to use; may be repeated.")
+    commit_to_device: bool = flag(
+        enterprise=True,
+        works=True,
+        help="Acknowledge a write only when it is on the medium.",
+    )
+    compression: str = choice(
+        "none",
+        "lz4",
+        "snappy",
+        "zstd",
+        dynamic=True,
+        works=True,
+        enterprise=True,
+        help="Compress records at rest.",
+    )
+    compression_acceleration: int = integer(
+        0, 0, 65537, dynamic=True, works=True, enterprise=True, help="Speed over size, lz4."
+    )
+    compression_level: int = integer(
+        0, 0, 9, dynamic=True, works=True, enterprise=True, help="Size over speed, zstd."
+    )
+    data_size: int = size(
+        0, 0, 256 << 40, works=True, help="Memory for records; 0 = as much as there is."
+    )
+    defrag_lwm_pct: int = integer(
+        50, 1, 99, dynamic=True, works=True, help="Blocks filled less than this are rewritten."
+    )
+    defrag_queue_min: int = integer(
+        0, dynamic=True, help="Blocks that wait before defragmentation begins."
+    )
+    defrag_sleep: int = integer(1000, dynamic=True, help="Microseconds between blocks.")
+    defrag_startup_minimum: int = integer(0, 0, 99, help="Free space to make before serving.")
+    direct_files: bool = flag(help="Bypass the page cache for files.")
+    disable_odsync: bool = flag(help="Do not sync with every write.")
+    enable_benchmarks_storage: bool = flag(
+        dynamic=True, help="Histograms of the engine's own work."
+    )
+    encryption: str = choice(
+        "none",
+        "aes-128",
+        "aes-256",
+        enterprise=True,
+        works=True,
+        shown=False,
+        help="Cipher at rest.",
+    )
+    encryption_key_file: str = text(
+        enterprise=True,
+        works=True,
+        help="File with the key for records at rest.",
+    )
+    encryption_old_key_file: str = text(
+        enterprise=True,
+        works=True,
+        help="File with the key before.",
+    )
+    evict_used_pct: int = integer(
+        0, 0, 100, dynamic=True, help="Data use from which records are evicted; 0 = never."
+    )
+    filesize: int = size(
+        0, 0, 2 << 40, works=True, help="Size of each file; 0 = as the disk allows."
+    )
+    flush_max_ms: int = integer(
+        1000, 0, 1000, dynamic=True, help="Longest time a partly filled block waits."
+    )
+    flush_size: int = size(
+        _MIB, 4096, 8 * _MIB, dynamic=True, shown=False, help="Bytes written at a time."
+    )
+    max_write_cache: int = size(
+        64 * _MIB, 0, U64_MAX, dynamic=True, help="Blocks waiting to be written."
+    )
+    stop_writes_avail_pct: int = integer(
+        5, 0, 100, dynamic=True, help="Free space under which writes are refused."
+    )
+    stop_writes_used_pct: int = integer(
+        70, 0, 100, dynamic=True, help="Data use from which writes are refused."
+    )
+    post_write_cache: int = size(
+        64 * _MIB,
+        0,
+        64 * _GIB,
+        works=True,
+        shown=False,
+        help="Blocks kept in memory after they were written, of each file.",
+    )
+    tomb_raider_sleep: int = integer(
+        1000, dynamic=True, enterprise=True, help="Microseconds between blocks read for tombstones."
+    )
+
+    @engine.validator
+    def _known(self, _: Attribute[str], value: str) -> None:
+        if value not in ENGINES:
+            raise ValueError(no_such_engine(value))
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The devices and files, in that order."""
+        return self.device + self.file
+
+    def conflict(self) -> str:
+        """Each engine needs its number of places; no engine has snappy."""
+        if self.compression == "snappy":
+            return "compression snappy is not in this server: none, lz4 or zstd"
+        if self.compression != "none" and self.engine in ("memory", "kv"):
+            return f"the engine {self.engine} does not compress"
+        if self.commit_to_device and self.engine == "memory":
+            return "the engine memory cannot commit-to-device"
+        if self.encryption != "none" and self.engine not in ("device", "ssd"):
+            return f"the engine {self.engine} stores records unencrypted"
+        if self.encryption != "none" and not self.encryption_key_file:
+            return f"encryption {self.encryption} needs an encryption-key-file"
+        places = len(self.paths)
+        if self.engine == "memory" and (places > 1 or self.device):
+            return "the engine memory takes at most one file, and no device"
+        if self.engine in ("kv", "ssd_cold") and (places != 1 or self.device):
+            return f"the engine {self.engine} needs one file"
+        if self.engine in ("device", "ssd") and not places:
+            return f"the engine {self.engine} needs at least one file or device"
+        return ""
+
+    def rows(self, prefix: str = "") -> list[tuple[str, str]]:
+        """(name, text): the engine, its stripes or places, its parameters."""
+        if self.engine == "memory":
+            places = [(f"{prefix}.stripe[{i}]", f"stripe-{i}") for i in range(MEMORY_STRIPES)]
+        else:
+            places = [(f"{prefix}.device[{i}]", path) for i, path in enumerate(self.device)]
+            places += [(f"{prefix}.file[{i}]", path) for i, path in enumerate(self.file)]
+        own = [row for row in super().rows(prefix + ".") if row[0].split(".")[-1] not in _PLACES]
+        return [(prefix, self.engine), *places, *own]
+
+
+def no_such_engine(engine: str) -> str:
+    """What to say about an engine that this server has not."""
+    return f"no storage engine '{engine}'; the engines of this server: {', '.join(ENGINES)}"
