@@ -4,7 +4,7 @@
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PYTHON ?= python3
 
-.PHONY: run test check members pythons bench clean
+.PHONY: run test check members pythons bench simulate crash-test clean
 
 run: $(UV)
 	$(UV) run asd
@@ -28,6 +28,13 @@ pythons: $(UV)
 
 bench: $(UV)
 	$(UV) run python bench/run.py
+
+# Long proofs: thousands of simulated clusters; thousands of crash states and real kills.
+simulate: $(UV)
+	$(UV) run python -m cluster.simulation --sweep --seeds 5000 --minutes 5 --jobs 2
+
+crash-test: $(UV)
+	$(UV) run python -m storage.testing.crash --states 20000
 
 .uv/bin/uv:
 	$(PYTHON) -m venv .uv

@@ -162,7 +162,9 @@ CANARIES: Mapping[str, Canary] = MappingProxyType(
             "halves", data=DataParts(records=TakesTheOlder), what="older versions win"
         ),
         "undead": _canary("halves", data=DataParts(records=ForgetsDeletions), what="resurrection"),
-        "stubborn": _canary("halves", data=DataParts(smd=MergesNothing), what="metadata differs"),
+        "stubborn": _canary(
+            "halves", data=DataParts(smd=MergesNothing), what="metadata differs", first=2
+        ),
         "vouches": _canary(
             "kill one-way", data=DataParts(transactions=DoesNotResolve), what="word"
         ),

@@ -185,6 +185,12 @@ class SimulatedCluster:
             self.network.stop_host(machine.address, power)
             self.note(name, "is killed" if power else "loses power")
 
+    def close(self) -> None:
+        """End every process; nothing more happens in this world."""
+        for machine in self.machines.values():
+            if machine.loop is not None and machine.loop.alive:
+                machine.loop.kill()
+
     def restart(self, name: str) -> None:
         """Start the process again, unless it runs."""
         machine = self.machines[name]

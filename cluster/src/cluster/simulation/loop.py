@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import heapq
+import weakref
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -167,6 +168,7 @@ class ProcessLoop(AbstractEventLoop):
         self.held: list[Handle] = []
         self.failure: BaseException | None = None
         self._rate = rate
+        self._tasks: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
 
     # --- the process ---------------------------------------------------------------------------
 
@@ -184,6 +186,10 @@ class ProcessLoop(AbstractEventLoop):
     def kill(self) -> None:
         """End it: nothing of it runs any more."""
         self.alive = False
+        for task in list(self._tasks):
+            coroutine = task.get_coro()
+            if not task.done() and asyncio.iscoroutine(coroutine):
+                coroutine.close()
 
     # --- asyncio -------------------------------------------------------------------------------
 
@@ -238,7 +244,9 @@ class ProcessLoop(AbstractEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.Task[T]:
         """A task of this loop."""
-        return asyncio.Task(coro, loop=self, name=name, context=context)
+        task = asyncio.Task(coro, loop=self, name=name, context=context)
+        self._tasks.add(task)
+        return task
 
     def run_until_complete(self, future: Any) -> Any:
         """Run the whole world until this process's future is done; its result."""

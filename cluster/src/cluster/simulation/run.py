@@ -137,6 +137,7 @@ class Run:
         except Exception as error:  # whatever a node raises is what the run is to find
             outcome.violation = f"{type(error).__name__}: {error}"
             cluster.note("", f"VIOLATION {outcome.violation}")
+        cluster.close()
         outcome.simulated_s = cluster.world.now_s - began_s
         outcome.digest = cluster.history.digest
         outcome.faults = cluster.faults
