@@ -34,6 +34,7 @@ simulate: $(UV)
 	$(UV) run python -m cluster.simulation --sweep --seeds 5000 --minutes 5 --jobs 2
 
 crash-test: $(UV)
+	KILLS=100 $(UV) run pytest -q tests/storage/test_engine_kills.py
 	$(UV) run python -m storage.testing.crash --states 20000
 
 .uv/bin/uv:

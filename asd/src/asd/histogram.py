@@ -31,6 +31,7 @@ class Histogram:
         "counts",
         "name",
         "pending",
+        "since_ms",
         "total_ns",
     )
 
@@ -38,12 +39,15 @@ class Histogram:
     total_ns: int
     """The durations of all counted, summed up."""
     pending: int
+    since_ms: int
+    """Last-update-time (ms since 2010) that a plan's first pending write took; see `asd.plans`."""
     _last_counts: list[int]
     _last_ns: int | None
     _slice: tuple[float, Sequence[float]] | None
 
     def __init__(self, name: str, unit_ns: int = NS_PER_MS) -> None:
         self.name = name
+        self.since_ms = 0
         self.unit_ns = unit_ns
 
     @property

@@ -165,7 +165,8 @@ class Plans:
             key = data[digest:op]
             start = head.start
             payload = start + data[value : digest + rest]
-            now = now_ms()
+            # All writes of one event happen at one time: the clock is read for the first.
+            now = latency.since_ms if latency.pending else now_ms()
             generation = overwrite(key, now, set_id, start, payload)
             if not generation:
                 generation = put(key, now, head, payload)
@@ -174,6 +175,7 @@ class Plans:
             counters.write_success += 1
             if not latency.pending:
                 measured.append(latency)
+                latency.since_ms = now
             latency.pending += 1
             return _reply_without_bins(_EMPTY_OK, generation, 0)
 

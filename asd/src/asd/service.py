@@ -131,6 +131,7 @@ class Connection(asyncio.Protocol):
         plans = self._plans
         head_size = self._head_size
         replies: list[bytes] = []
+        max_unsent = MAX_UNSENT
         offset, size = 0, len(data)
         while offset < size:
             digest = offset + head_size
@@ -151,9 +152,9 @@ class Connection(asyncio.Protocol):
                 head_size = self._head_size
             offset += frame_size
             replies.append(reply)
-            if reply == b"" and self._job is not None:
+            if not reply and self._job is not None:
                 break
-            if len(replies) >= MAX_UNSENT:
+            if len(replies) >= max_unsent:
                 self._send(replies)
                 replies = []
                 if self._unwritable is not None:

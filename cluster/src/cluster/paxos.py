@@ -178,6 +178,9 @@ class Paxos(Machine):
 
     def receive(self, node: int, message: Message, now: int) -> list[Output]:
         """A message from an adjacent node. What does not fit the state is ignored."""
+        if isinstance(message, Prepare) and self.identity.node in message.nodes:
+            # We had given it up because it did not take us in: now it does.
+            self._excluded.pop(node, None)
         came = CAME.get(type(message))
         if came is not None:
             self.fire(came(node, message), now)
