@@ -118,15 +118,15 @@ def page(text: str) -> str:
 
 def _cells(before: BalanceTable, after: BalanceTable, left: int) -> Iterator[str]:
     """One square for each partition, coloured by its master; full where the master is new."""
+    squares: dict[tuple[str, float], list[str]] = {}
     for partition, row in enumerate(after.rows):
         x, y = left + partition % SIDE * CELL, 40 + partition // SIDE * CELL
         moved = before.master(partition) != row[0]
-        colour = COLOURS[IDS.index(row[0])]
         shade = 1 if moved or before is after else 0.25
-        yield (
-            f'<rect x="{x}" y="{y}" width="{CELL - 1}" height="{CELL - 1}" fill="{colour}"'
-            f' fill-opacity="{shade}"/>'
-        )
+        square = f"M{x} {y}h{CELL - 1}v{CELL - 1}h{1 - CELL}z"
+        squares.setdefault((COLOURS[IDS.index(row[0])], shade), []).append(square)
+    for (colour, shade), paths in squares.items():
+        yield f'<path fill="{colour}" fill-opacity="{shade}" d="{"".join(paths)}"/>'
 
 
 def masters_picture() -> str:

@@ -11,8 +11,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from aerospike_common.wire.codes import FieldType, Info1, Info2, OpType, ParticleType
+from aerospike_common.wire.message import Message, Op, encode_message, parse_message
+from citrusleaf.cf_digest import key_digest
 
 
 @contextmanager
@@ -110,3 +115,56 @@ def test_metadata_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     )
     assert result.returncode == 1
     assert "cannot read the system metadata" in result.stderr
+
+
+def ask(port: int, info1: int = 0, info2: int = 0, key: int = 1, **more: Any) -> Message:
+    """The reply to one command on a record of the set `people`."""
+    fields = {
+        FieldType.NAMESPACE: b"test",
+        FieldType.SET: b"people",
+        FieldType.DIGEST: key_digest("people", key),
+    }
+    body = encode_message(info1, info2, fields=fields, **more)
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(b"\x02\x03" + len(body).to_bytes(6, "big") + body)
+        answer = connection.makefile("rb")
+        return parse_message(answer.read(int.from_bytes(answer.read(8)[2:], "big")))
+
+
+def put(port: int, key: int) -> None:
+    ops = [Op(OpType.WRITE, ParticleType.STRING, b"name", b"ada")]
+    assert ask(port, info2=Info2.WRITE, key=key, ops=ops).result_code == 0
+
+
+def get(port: int, key: int) -> Message:
+    return ask(port, info1=Info1.READ | Info1.GET_ALL, key=key)
+
+
+@pytest.mark.parametrize("engine", ["ssd", "kv", "ssd_cold", "memory"])
+def test_records_in_a_file_outlive_a_restart(engine: str, tmp_path: Path) -> None:
+    space = ("--namespace", f"test:{engine}:{tmp_path / 'records'}")
+    with running(*space) as (process, port):
+        for key in (1, 2, 3):
+            put(port, key)
+        deleted = ask(port, info2=Info2.WRITE | Info2.DELETE | Info2.DURABLE_DELETE, key=2)
+        assert deleted.result_code == 0
+        assert stop(process) == 0
+    with running(*space) as (_, port):
+        assert get(port, 1).ops == [Op(OpType.READ, ParticleType.STRING, b"name", b"ada")]
+        assert get(port, 2).result_code == 2
+        assert "objects=2:" in info(port, "sets/test/people")
+
+
+@pytest.mark.parametrize("engine", ["ssd", "kv", "ssd_cold"])
+def test_what_was_flushed_outlives_a_kill(engine: str, tmp_path: Path) -> None:
+    space = ("--namespace", f"test:{engine}:{tmp_path / 'records'}")
+    with running(*space) as (process, port):
+        for key in (1, 2):
+            put(port, key)
+        ask(port, info2=Info2.WRITE | Info2.DELETE | Info2.DURABLE_DELETE, key=2)
+        time.sleep(2.5)  # flush-max-ms is a second
+        process.kill()
+        process.wait(5)
+    with running(*space) as (_, port):
+        assert get(port, 1).result_code == 0
+        assert get(port, 2).result_code == 2

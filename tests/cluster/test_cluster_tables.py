@@ -19,6 +19,7 @@ from cluster.fabric_link import FabricConfig, FabricLink, LinkState
 from cluster.heartbeat import HeartbeatConfig, Identity, Peer, Standing
 from cluster.machine import Row, markdown, words
 from cluster.messages import (
+    Accept,
     Accepted,
     Committed,
     DuplicateRead,
@@ -339,6 +340,21 @@ def walk_proposer(seed: int, rows: Counter[Row]) -> None:
     core._check()
 
 
+def walk_participant(seed: int, rows: Counter[Row]) -> None:
+    """A node that takes part in its principal's round turns others away."""
+    around = Neighbours()
+    around.heard = {node: frozenset({1, 2, 3}) for node in (1, 2, 3)}
+    core = Paxos(Identity(1, 7), PaxosConfig(), around, lambda row: rows.update([row]))
+    core.start(0)
+    assert isinstance(core.receive(3, Prepare(5, (1, 2, 3)), 0)[0].message, Promise)
+    if seed % 2:
+        members = tuple((node, 7, 0, False) for node in (3, 2, 1))
+        assert isinstance(core.receive(3, Accept(5, 99, members), 0)[0].message, Accepted)
+    (refusal,) = core.receive(2, Prepare(6, (1, 2)), 0)
+    assert refusal.message == Reject(6, 5, 3)
+    core._check()
+
+
 def walk_exchange(seed: int, rows: Counter[Row]) -> None:
     """Whatever comes in whatever order: known is when all have told, over when all have seen."""
     random = Random(seed)
@@ -442,7 +458,8 @@ def walk_emigration(seed: int, rows: Counter[Row]) -> None:
 
 
 MACHINE_WALKS = (
-    *(walk_link, walk_target, walk_peer, walk_proposer),
+    *(walk_link, walk_target, walk_peer),
+    *(walk_proposer, walk_participant),
     *(walk_exchange, walk_write, walk_proxy, walk_emigration),
 )
 

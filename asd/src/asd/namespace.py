@@ -16,7 +16,7 @@ from asd.truncation import Truncation
 from citrusleaf.cf_clock import Clock
 from cluster import PartitionMap
 from storage import bulk
-from storage.engine import Engine, OutOfSpace, Record
+from storage.engine import TOMBSTONE, Engine, OutOfSpace, Record
 from storage.memory import MemoryEngine
 
 TTL_NEVER = 0xFFFFFFFF
@@ -66,7 +66,19 @@ class Namespace:
         self.pi_query_latency = Histogram(f"{{{config.name}}}-pi-query")
         self.si_query_latency = Histogram(f"{{{config.name}}}-si-query")
 
+    def open(self) -> None:
+        """Open the engine and take up what it kept. Blocks. Raises OSError, StorageError."""
+        self.engine.open()
+        self._take_up_sets()
+
     # ------------------------------------------------------------------ sets
+
+    def _take_up_sets(self) -> None:
+        """Know the sets whose names the engine keeps, under the numbers it keeps them."""
+        names = self.engine.set_names
+        self.set_names = [b""] + [names.get(i, b"") for i in range(1, max(names, default=0) + 1)]
+        self._set_ids = {name: number for number, name in names.items()}
+        self._set_ids[b""] = 0
 
     def find_set(self, name: bytes) -> int | None:
         """The set's number in the index, or None while nothing was ever written to it."""
@@ -78,7 +90,9 @@ class Namespace:
         if number is None:
             if len(self.set_names) > MAX_SETS:
                 raise OperationError(ResultCode.PARAMETER, f"more than {MAX_SETS} sets")
-            number = self._set_ids[name] = len(self.set_names)
+            number = len(self.set_names)
+            self.engine.name_set(number, name)
+            self._set_ids[name] = number
             self.set_names.append(name)
         return number
 
@@ -119,6 +133,19 @@ class Namespace:
         if self.indexes.in_use:
             new = (generation, void_time, now_ms, set_id, flags, payload)
             self._index_change(digest, old, new)
+
+    def entomb(self, digest: bytes, record: Record) -> None:
+        """Delete a record so that no older copy comes back at a restart.
+
+        Memory has no older copies: there, nothing needs to be left.
+        """
+        if isinstance(self.engine, MemoryEngine):
+            self.remove(digest)
+            return
+        if self.indexes.in_use:
+            self._index_change(digest, record, None)
+        generation, now_ms = record[0] % 65535 + 1, self.clock.epoch_ms()
+        self.engine.put(digest, generation, 0, now_ms, record[3], TOMBSTONE, b"")
 
     def limits_writes(self, set_name: bytes) -> bool:
         """Must every write of the set be looked at before it is done? A plan then does none."""
@@ -174,10 +201,11 @@ class Namespace:
         """As new: no records, no sets, no indexes, no counts."""
         self.indexes.forget()
         self.engine.clear()
+        if isinstance(self.engine, MemoryEngine):  # others keep the names as long as the files
+            self.engine.set_names.clear()
+        self._take_up_sets()
         self.statistics = NamespaceStatistics()
         self.truncation.clear()
-        self.set_names = [b""]
-        self._set_ids = {b"": 0}
         for histogram in self.histograms():
             histogram.clear()
 

@@ -9,7 +9,7 @@ from itertools import chain
 from asd.bins.expressions import ExpressionCache
 from asd.config import Config, NamespaceConfig
 from asd.connections import Connections
-from asd.engines import make_engine
+from asd.engines import apply_storage, make_engine
 from asd.group_commit import GroupCommit
 from asd.histogram import NS_PER_MS, NS_PER_US, Histogram
 from asd.http import HttpPort
@@ -28,6 +28,7 @@ from asd.ticker import Ticker
 from asd.transaction_threads import TransactionThreads
 from asd.truncation import TruncationMetadata, Truncator
 from asd.udf import UdfModules
+from asd.upkeep import flush, needs_upkeep, raid_tombs
 from citrusleaf.cf_clock import Clock
 from cluster.smd import MemoryStore, Smd
 
@@ -115,7 +116,7 @@ class Node:
     async def start(self) -> None:
         """Open the namespaces, then the port. Raises OSError when the port cannot be had."""
         for namespace in self.namespaces.values():
-            namespace.engine.open()
+            namespace.open()
         self.truncations.start()
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
@@ -130,6 +131,9 @@ class Node:
             for space in spaces
         ]
         self._tasks += [loop.create_task(Truncator(space).run()) for space in spaces]
+        for space in filter(needs_upkeep, spaces):
+            self._tasks.append(loop.create_task(flush(space)))
+            self._tasks.append(loop.create_task(raid_tombs(space, self.transaction_threads)))
         self._tasks += [loop.create_task(survey.run()) for survey in self.surveys.values()]
         self._tasks.append(loop.create_task(Ticker(self).run()))
         self._tasks.append(loop.create_task(self.connections.reap()))
@@ -167,6 +171,7 @@ class Node:
         for namespace in self.namespaces.values():
             indexed = {name for name, own in namespace.config.sets.items() if own.enable_index}
             namespace.indexes.keep_set_indexes(indexed)
+            apply_storage(namespace.engine, namespace.config)
         self.plans.clear()
 
     # ---------------------------------------------------------- histograms

@@ -9,10 +9,7 @@ from asd.transactions.write import check_generation
 
 
 def delete(transaction: Transaction) -> Reply:
-    """Remove the record. Raises OperationError; refusals of a delete echo no metadata.
-
-    One node in memory has no older copy that could come back: a durable delete needs no tombstone.
-    """
+    """Remove the record. Raises OperationError; refusals of a delete echo no metadata."""
     message, namespace = transaction.message, transaction.namespace
     if namespace.community and message.info2 & Info2.DURABLE_DELETE:
         raise OperationError(ResultCode.ENTERPRISE_ONLY, "durable delete")
@@ -26,5 +23,8 @@ def delete(transaction: Transaction) -> Reply:
         transaction.check_key(record)
     except OperationError as error:
         raise OperationError(error.code, str(error)) from error
-    namespace.remove(transaction.digest)
+    if message.info2 & Info2.DURABLE_DELETE:
+        namespace.entomb(transaction.digest, record)
+    else:
+        namespace.remove(transaction.digest)
     return Reply(ResultCode.OK)

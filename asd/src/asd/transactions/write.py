@@ -196,9 +196,12 @@ def _delete_empty(transaction: Transaction, record: Record | None, answers: list
     if record is None:
         raise OperationError(ResultCode.NOT_FOUND, "the ops create no bin")
     namespace = transaction.namespace
-    if namespace.community and transaction.message.info2 & Info2.DURABLE_DELETE:
-        raise OperationError(ResultCode.ENTERPRISE_ONLY, "durable delete")
-    namespace.remove(transaction.digest)
+    if transaction.message.info2 & Info2.DURABLE_DELETE:
+        if namespace.community:
+            raise OperationError(ResultCode.ENTERPRISE_ONLY, "durable delete")
+        namespace.entomb(transaction.digest, record)
+    else:
+        namespace.remove(transaction.digest)
     namespace.statistics.deleted_last_bin += 1
     return Reply(ResultCode.OK, 0, 0, len(answers), b"".join(answers))
 
