@@ -27,6 +27,9 @@ def _player() -> Any:
 
 player = _player()
 
+KNOWN = {"info-1-00291": "the recorded server had an admin port, this one has none"}
+"""Scenarios that differ, and why; docs/compatibility.md has the whole list."""
+
 AREAS = sorted(path.name.partition(".")[0] for path in player.RECORDINGS.glob("*.jsonl.gz"))
 
 
@@ -39,9 +42,18 @@ def server() -> Iterator[Server]:
 @pytest.mark.parametrize("area", AREAS)
 def test_the_recorded_answers(server: Server, area: str) -> None:
     connection = player.Player(server.address)
-    problems = [found for s in player.scenarios(area) if (found := connection.play(s))]
+    scenarios = [s for s in player.scenarios(area) if s["id"] not in KNOWN]
+    problems = [found for s in scenarios if (found := connection.play(s))]
     connection.close()
     assert not problems, f"{len(problems)} differ:\n" + "\n".join(problems[:20])
+
+
+def test_what_is_known_to_differ_does(server: Server) -> None:
+    connection = player.Player(server.address)
+    found = [s for area in AREAS for s in player.scenarios(area) if s["id"] in KNOWN]
+    assert found
+    assert all(connection.play(scenario) for scenario in found)
+    connection.close()
 
 
 def test_a_difference_is_seen(server: Server) -> None:
@@ -51,4 +63,6 @@ def test_a_difference_is_seen(server: Server) -> None:
     reply = bytearray.fromhex(last["recv"])
     reply[-1] ^= 1
     last["recv"] = reply.hex()
-    assert player.Player(server.address).play(scenario)
+    connection = player.Player(server.address)
+    assert connection.play(scenario)
+    connection.close()
