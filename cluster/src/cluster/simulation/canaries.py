@@ -101,7 +101,7 @@ class MergesNothing(Smd):
         return key not in self._modules[module]
 
 
-class DoesNotResolve(Transactions):
+class VouchesForUnfinished(Transactions):
     """Breaks writes off and says nothing: its copy still vouches for the others."""
 
     def _break_off(self) -> None:
@@ -166,7 +166,10 @@ CANARIES: Mapping[str, Canary] = MappingProxyType(
             "halves", data=DataParts(smd=MergesNothing), what="metadata differs", first=2
         ),
         "vouches": _canary(
-            "kill one-way", data=DataParts(transactions=DoesNotResolve), what="word"
+            "kill one-way",
+            data=DataParts(transactions=VouchesForUnfinished),
+            what="an unfinished write is vouched for",
+            first=14,
         ),
     }
 )
