@@ -6,11 +6,12 @@ threads of its process run.
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from subprocess import DEVNULL, PIPE, Popen
+from subprocess import DEVNULL, PIPE, Popen, run
 from typing import Any
 
 import aerospike
@@ -187,15 +188,27 @@ def wait_for(client: Client, job: int) -> None:
         time.sleep(0.02)
 
 
-def test_aggregations(client: Client, key: Key) -> None:
-    fill(client, key, 30)
-    query = client.query(*key[:2])
-    query.apply("accounts", "total", ["n"])
-    assert query.results() == [sum(range(30))]
+AGGREGATE = """
+import json, sys, aerospike
+host, port, own, set_name = sys.argv[1:]
+client = aerospike.client({"hosts": [(host, int(port))], "lua": {"user_path": own}}).connect()
+for function, arguments in (("total", ["n"]), ("by_group", [])):
+    query = client.query("test", set_name)
+    query.apply("accounts", function, arguments)
+    print(json.dumps(query.results()))
+"""
 
-    query = client.query(*key[:2])
-    query.apply("accounts", "by_group", [])
-    assert query.results() == [{"g0": 10, "g1": 10, "g2": 10}]
+
+def test_aggregations(address: tuple[str, int], client: Client, key: Key, tmp_path: Path) -> None:
+    fill(client, key, 30)
+    # In a process of its own: the client takes the directory of its modules from the first
+    # connection that the process made, which may be another test's.
+    (tmp_path / "accounts.lua").write_text(MODULE)
+    command = [sys.executable, "-c", AGGREGATE, address[0], str(address[1]), str(tmp_path), key[1]]
+    done = run(command, capture_output=True, text=True, check=True)
+    total, groups = (json.loads(line) for line in done.stdout.splitlines())
+    assert total == [sum(range(30))]
+    assert groups == [{"g0": 10, "g1": 10, "g2": 10}]
 
 
 def test_a_failing_aggregation(client: Client, key: Key) -> None:

@@ -254,10 +254,14 @@ class NamespaceConfig(Section):
         help="Allow deletes without tombstone under strong consistency.",
     )
     tomb_raider_eligible_age: int = seconds(
-        86400, dynamic=True, enterprise=True, help="Age from which tombstones may go."
+        86400, dynamic=True, enterprise=True, works=True, help="Age from which tombstones may go."
     )
     tomb_raider_period: int = seconds(
-        86400, dynamic=True, enterprise=True, help="Time between removals of tombstones."
+        86400,
+        dynamic=True,
+        enterprise=True,
+        works=True,
+        help="Time between removals of tombstones.",
     )
     tomb_raider_unmark_threads: int = integer(
         1, 1, 128, help="Threads that look for needed tombstones."

@@ -92,7 +92,7 @@ class StorageConfig(Section):
         0, 0, 2 << 40, works=True, help="Size of each file; 0 = as the disk allows."
     )
     flush_max_ms: int = integer(
-        1000, 0, 1000, dynamic=True, help="Longest time a partly filled block waits."
+        1000, 0, 1000, works=True, dynamic=True, help="Longest time a partly filled block waits."
     )
     flush_size: int = size(
         _MIB, 4096, 8 * _MIB, dynamic=True, shown=False, help="Bytes written at a time."
