@@ -75,7 +75,7 @@ class NoExpressions:
 
     def compile(self, wire: bytes) -> cdt.PathExpression:
         """Never called."""
-        raise NotImplementedError
+        raise AssertionError("an operation without path expressions asked to compile one")
 
 
 class Case(NamedTuple):

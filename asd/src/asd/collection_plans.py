@@ -17,19 +17,18 @@ from asd.bins import cdt
 from asd.bins.expressions import RecordPaths
 from asd.bins.particle import NULL
 from asd.namespace import Namespace
-from asd.one_bin_write import OneBinWrite
+from asd.one_bin_write import OP_SIZE, OneBinWrite
 from asd.read_plans import Plan, framed
 from asd.record import encode_op, find_bin, replace_bin
 from asd.record_view import RecordView
 from asd.transactions.operate import is_bin_name
+from citrusleaf.cf_digest import DIGEST_SIZE
 from storage.engine import Record
 
 if TYPE_CHECKING:
     from asd.node import Node
 
 _op_head: Final = struct.Struct(">IBBBB").unpack_from
-_DIGEST_SIZE: Final = 20
-_OP_SIZE: Final = 8
 _ROOM: Final = 512
 """Bytes by which the rules of record sizes may count more than the payload has."""
 
@@ -54,14 +53,14 @@ class _Collections:
 
     def parse(self, data: bytes, digest: int) -> _Request | None:
         """The request's parts; None when its op is not of the plan's kind."""
-        op = digest + _DIGEST_SIZE
+        op = digest + DIGEST_SIZE
         size, op_type, _, flags, name_size = _op_head(data, op)
-        name = data[op + _OP_SIZE : op + _OP_SIZE + name_size]
+        name = data[op + OP_SIZE : op + OP_SIZE + name_size]
         if op_type != self.op_type or flags or not is_bin_name(name):
             return None
-        if size + 4 + _DIGEST_SIZE != self.rest:
+        if size + 4 + DIGEST_SIZE != self.rest:
             return None
-        argument = data[op + _OP_SIZE + name_size : digest + self.rest]
+        argument = data[op + OP_SIZE + name_size : digest + self.rest]
         return _Request(data[digest:op], name, argument)
 
     def paths(self, digest: bytes, record: Record) -> RecordPaths:

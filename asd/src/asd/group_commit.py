@@ -22,7 +22,10 @@ class GroupCommit:
         self._task: asyncio.Task[None] | None = None
 
     async def wait(self) -> None:
-        """Return when all that was put before this call is on the medium. Raises OSError."""
+        """Return when all that was put before this call is on the medium.
+
+        Raises what the sync raised.
+        """
         if self._next is None:
             self._next = asyncio.get_running_loop().create_future()
         waited = self._next
@@ -35,7 +38,7 @@ class GroupCommit:
             waiting, self._next = self._next, None
             try:
                 await self._threads.run(self._sync)
-            except OSError as error:
+            except Exception as error:  # whatever it was, those who wait must hear of it
                 waiting.set_exception(error)
             else:
                 waiting.set_result(None)

@@ -24,14 +24,13 @@ from asd.many_bin_write import ManyBinWrite
 from asd.namespace import Namespace
 from asd.one_bin_write import HEADS_CAPACITY, OP_SIZE, BinHead, OneBinWrite
 from asd.read_plans import Plan, filtered_plan, read_plan
+from citrusleaf.cf_digest import DIGEST_SIZE
 
 if TYPE_CHECKING:
     from asd.node import Node
 
 CAPACITY = 4096
 """Plans kept; a cache that is full starts afresh."""
-
-DIGEST_SIZE = 20
 
 MAX_FRAME = 4096
 """Bytes of the largest request that has a plan: large ones come in too many sizes."""

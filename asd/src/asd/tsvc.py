@@ -17,8 +17,8 @@ from asd.transactions.read import read
 from asd.transactions.transaction import Refused, Reply, Transaction
 from asd.transactions.write import write
 from asd.udf import udf
-from citrusleaf.cf_digest import partition_id
-from storage.engine import NotResident
+from citrusleaf.cf_digest import DIGEST_SIZE, partition_id
+from storage.engine import NotResident, StorageError
 
 if TYPE_CHECKING:
     from asd.namespace import Namespace
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from asd.service import Connection
 
 log = logging.getLogger("asd.tsvc")
-
-DIGEST_SIZE = 20
 
 _IN_TRANSACTION = Info4.MRT_VERIFY_READ | Info4.MRT_ROLL_FORWARD | Info4.MRT_ROLL_BACK
 
@@ -91,7 +89,7 @@ async def _when_synced(namespace: Namespace, connection: Connection, reply: byte
     """Answer a write once the medium has it."""
     try:
         await namespace.group_commit.wait()
-    except OSError as error:
+    except (OSError, StorageError) as error:
         log.critical("{%s} cannot sync: %s", namespace.name, error)
         reply = reply_frame(ResultCode.SERVER_ERROR)
     await connection.send(reply)

@@ -13,7 +13,7 @@ from aerospike_common.wire.codes import ParticleType
 from aerospike_common.wire.message import parse_message
 from asd.group_commit import GroupCommit
 from asd.transaction_threads import TransactionThreads
-from storage.engine import NotResident
+from storage.engine import NotResident, StorageError
 from storage.memory import MemoryEngine
 
 BIN = (b"a", ParticleType.INTEGER, struct.pack(">q", 5))
@@ -46,12 +46,13 @@ class SlowMedium(MemoryEngine):
         self.syncs = 0
         self.go = threading.Semaphore(0)
         self.broken = False
+        self.fault: Exception = OSError("the medium is gone")
 
     def sync(self) -> None:
         self.go.acquire()
         self.syncs += 1
         if self.broken:
-            raise OSError("the medium is gone")
+            raise self.fault
 
 
 def use(node: Any, engine: Any) -> None:
@@ -152,11 +153,14 @@ def test_a_write_does_not_trust_a_sync_that_began_before_it(kit: Any) -> None:
     asyncio.run(play())
 
 
-def test_a_medium_that_cannot_sync_is_said(kit: Any, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("fault", [OSError("gone"), StorageError("damaged")])
+def test_a_medium_that_cannot_sync_is_said(
+    kit: Any, caplog: pytest.LogCaptureFixture, fault: Exception
+) -> None:
     async def play() -> None:
         node = kit.make_node()
         engine = SlowMedium()
-        engine.broken = True
+        engine.broken, engine.fault = True, fault
         use(node, engine)
         wire = kit.Wire(node)
         wire.send(kit.put(1, BIN))
