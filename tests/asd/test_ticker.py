@@ -92,8 +92,8 @@ def test_its_lines_tell_how_the_node_is(node, clock, caplog) -> None:
     node.statistics.client_connections_opened = 9
     ticker = Ticker(node)
     asyncio.run(run_for(ticker, clock, 1))
-    space.read_latency.add(NS_PER_MS // 2, 990)
-    space.read_latency.add(3 * NS_PER_MS, 10)
+    space.read_latency.add_many(NS_PER_MS // 2, 990)
+    space.read_latency.add_many(3 * NS_PER_MS, 10)
     asyncio.run(run_for(ticker, clock, 9))  # begins its first slice anew
     space.read_latency.tick(clock.monotonic_ns() + 1)
     caplog.clear()
@@ -113,9 +113,9 @@ def test_latencies_are_summed_up(node, clock, caplog) -> None:
     caplog.set_level(logging.INFO, "asd")
     histogram = node.namespaces[b"test"].write_latency
     histogram.tick(0)
-    histogram.add(NS_PER_MS // 2, 985)
-    histogram.add(3 * NS_PER_MS, 14)
-    histogram.add(200 * NS_PER_MS, 1)
+    histogram.add_many(NS_PER_MS // 2, 985)
+    histogram.add_many(3 * NS_PER_MS, 14)
+    histogram.add_many(200 * NS_PER_MS, 1)
     histogram.tick(10 * 1_000_000_000)
     Ticker(node).say()
     assert (

@@ -72,6 +72,13 @@ class IndexBesideDict(RuleBasedStateMachine):
             expected = self.model.pop(digest, None)
             assert removed == (None if expected is None else Entry(digest, *expected))
 
+    @rule(some=st.lists(digests, min_size=1))
+    def look_up(self, some):
+        for digest in some:
+            offset = self.index.recent.get(digest) or self.index.look_up(digest)
+            assert offset == self.index.find(digest) * ENTRY_SIZE
+            assert bool(offset) == (digest in self.model)
+
     @rule()
     def clear(self):
         self.index.clear()
@@ -112,6 +119,15 @@ class IndexBesideDict(RuleBasedStateMachine):
 
 TestIndexBesideDict = IndexBesideDict.TestCase
 TestIndexBesideDict.settings = settings(max_examples=40, stateful_step_count=50, deadline=None)
+
+
+def test_the_digests_remembered_are_bounded(monkeypatch):
+    monkeypatch.setattr("storage.index.RECENT_CAPACITY", 16)
+    index = PrimaryIndex()
+    for digest in fill(index, 100):
+        assert index.look_up(digest) == index.find(digest) * ENTRY_SIZE
+        assert len(index.recent) <= 16
+    index._check()
 
 
 def fill(index: PrimaryIndex, count: int) -> list[bytes]:

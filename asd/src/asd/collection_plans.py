@@ -74,7 +74,7 @@ def read_plan(node: Node, namespace: Namespace, message: Message, rest: int) -> 
     """One operation that reads."""
     kind = _Collections(node, namespace, message, rest)
     get, now_s = namespace.engine.get, namespace.clock.epoch_s
-    counters, latency = namespace.statistics.client, namespace.read_latency
+    counters = namespace.statistics.client
 
     def plan(data: bytes, digest: int) -> bytes | None:
         request = kind.parse(data, digest)
@@ -89,7 +89,6 @@ def read_plan(node: Node, namespace: Namespace, message: Message, rest: int) -> 
         except OperationError:
             return None
         counters.read_success += 1
-        node.measure(latency)
         if result is None and not kind.respond_all:
             return framed(record[0], record[1], b"\0\0")
         op = encode_op(kind.op_type, request.name, result or NULL)
@@ -106,7 +105,7 @@ def modify_plan(node: Node, namespace: Namespace, message: Message, rest: int) -
         return None
     kind = _Collections(node, namespace, message, rest)
     get, put, now_ms = namespace.engine.get, namespace.engine.put, namespace.clock.epoch_ms
-    counters, latency = namespace.statistics.client, namespace.write_latency
+    counters = namespace.statistics.client
     longest = (namespace.config.max_record_size or 1 << 30) - _ROOM
 
     def plan(data: bytes, digest: int) -> bytes | None:
@@ -131,7 +130,6 @@ def modify_plan(node: Node, namespace: Namespace, message: Message, rest: int) -
         generation = generation % 65535 + 1
         put(request.digest, generation, 0, now_ms(), set_id, 0, payload)
         counters.write_success += 1
-        node.measure(latency)
         if result is None and not kind.respond_all:
             return framed(generation, 0, b"\0\0")
         op = encode_op(OpType.CDT_MODIFY, request.name, result or NULL)

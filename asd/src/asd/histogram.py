@@ -40,7 +40,8 @@ class Histogram:
     """The durations of all counted, summed up."""
     pending: int
     since_ms: int
-    """Last-update-time (ms since 2010) that a plan's first pending write took; see `asd.plans`."""
+    """Last-update-time (ms since 2010) that the first of the pending writes took, for the others to
+    share; 0 when none has. See `asd.plans`."""
     _last_counts: list[int]
     _last_ns: int | None
     _slice: tuple[float, Sequence[float]] | None
@@ -62,19 +63,23 @@ class Histogram:
         self._fine_bits = _FINE_BITS if unit_ns == NS_PER_MS else 0
         self.clear()
 
-    def add(self, duration_ns: int, count: int = 1) -> None:
-        """Count `count` transactions that took `duration_ns`. O(1)."""
+    def add(self, duration_ns: int) -> None:
+        """Count a transaction that took `duration_ns`. O(1)."""
+        part = (duration_ns << self._fine_bits) // self._unit_ns
+        self.counts[part.bit_length()] += 1
+        self.total_ns += duration_ns
+        self.since_ms = 0
+
+    def add_many(self, duration_ns: int, count: int) -> None:
+        """Count `count` transactions that took `duration_ns` each. O(1)."""
         part = (duration_ns << self._fine_bits) // self._unit_ns
         self.counts[part.bit_length()] += count
         self.total_ns += duration_ns * count
 
     def settle(self, duration_ns: int) -> None:
         """Count all pending transactions as having taken `duration_ns`."""
-        pending = self.pending
-        part = (duration_ns << self._fine_bits) // self._unit_ns
-        self.counts[part.bit_length()] += pending
-        self.total_ns += duration_ns * pending
-        self.pending = 0
+        self.add_many(duration_ns, self.pending)
+        self.pending = self.since_ms = 0
 
     def tick(self, now_ns: int) -> None:
         """End a slice: what came since the previous tick becomes the answer of `slice`."""

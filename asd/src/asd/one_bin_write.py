@@ -9,7 +9,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from functools import partial
-from typing import Final, NamedTuple, Self, TypeAlias
+from typing import Final, Self, TypeAlias
+
+from attrs import frozen
 
 from aerospike_common.wire.codes import OpType, ParticleType
 from asd.namespace import TTL_KEEP, Namespace
@@ -41,7 +43,8 @@ def _never_overwrites(*_: object) -> int:
     return 0
 
 
-class BinHead(NamedTuple):
+@frozen
+class BinHead:
     """The unchanging part of the write of one plain bin: header and name of its op."""
 
     start: bytes

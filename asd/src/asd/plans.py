@@ -14,12 +14,13 @@ those clears the cache.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from aerospike_common.wire.codes import FieldType, Info1, Info2, OpType
 from aerospike_common.wire.message import Message, parse_message
 from asd import collection_plans
 from asd.batch.row_plans import RowPlans
+from asd.histogram import Histogram
 from asd.many_bin_write import ManyBinWrite
 from asd.namespace import Namespace
 from asd.one_bin_write import HEADS_CAPACITY, OP_SIZE, BinHead, OneBinWrite
@@ -35,6 +36,9 @@ CAPACITY = 4096
 MAX_FRAME = 4096
 """Bytes of the largest request that has a plan: large ones come in too many sizes."""
 
+
+Planned: TypeAlias = tuple[Plan, int, Histogram]
+"""A plan, the size of the frames it answers, and where the time it takes is counted."""
 
 _FIELDS: Final = [FieldType.NAMESPACE, FieldType.SET, FieldType.DIGEST]
 
@@ -66,8 +70,8 @@ class Plans:
         self._node = node
         self.rows = RowPlans(node)
         """The plans for rows of batches."""
-        self.table: dict[bytes, tuple[Plan, int]] = {}
-        """Head of a request to its plan and the size of its frame."""
+        self.table: dict[bytes, Planned] = {}
+        """Plans by the head of a request."""
         self._unplanned: set[bytes] = set()
         """Heads known to have no plan."""
 
@@ -97,7 +101,10 @@ class Plans:
         if plan is None:
             self._unplanned.add(head)
         else:
-            self.table[head] = plan, size
+            namespace = self._node.namespaces[message.fields[FieldType.NAMESPACE]]
+            reads = bool(message.info1)
+            latency = namespace.read_latency if reads else namespace.write_latency
+            self.table[head] = plan, size, latency
 
     def _make(self, message: Message, rest: int) -> Plan | None:
         fields = list(message.fields)
@@ -147,7 +154,6 @@ class Plans:
         now_ms = namespace.clock.epoch_ms
         counters = namespace.statistics.client
         latency = namespace.write_latency
-        measured = self._node.measured
         heads: dict[bytes, BinHead] = {}
 
         def plan(data: bytes, digest: int) -> bytes | None:
@@ -165,17 +171,14 @@ class Plans:
             start = head.start
             payload = start + data[value : digest + rest]
             # All writes of one event happen at one time: the clock is read for the first.
-            now = latency.since_ms if latency.pending else now_ms()
+            now = latency.since_ms or now_ms()
             generation = overwrite(key, now, set_id, start, payload)
             if not generation:
                 generation = put(key, now, head, payload)
                 if not generation:
                     return None
             counters.write_success += 1
-            if not latency.pending:
-                measured.append(latency)
-                latency.since_ms = now
-            latency.pending += 1
+            latency.since_ms = now
             return _reply_without_bins(_EMPTY_OK, generation, 0)
 
         return plan
@@ -190,8 +193,8 @@ class Plans:
         writes = ManyBinWrite.of(namespace, set_name, ttl, count, rest - DIGEST_SIZE)
         if writes is None:
             return None
-        node, put, now_ms = self._node, writes.put, namespace.clock.epoch_ms
-        counters, latency = namespace.statistics.client, namespace.write_latency
+        put, now_ms = writes.put, namespace.clock.epoch_ms
+        counters = namespace.statistics.client
 
         def plan(data: bytes, digest: int) -> bytes | None:
             ops = digest + DIGEST_SIZE
@@ -199,7 +202,6 @@ class Plans:
             if not generation:
                 return None
             counters.write_success += 1
-            node.measure(latency)
             return _reply_without_bins(_EMPTY_OK, generation, 0)
 
         return plan

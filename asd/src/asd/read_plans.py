@@ -71,7 +71,7 @@ def filtered_plan(node: Node, namespace: Namespace, message: Message, rest: int)
     if namespace.config.read_touch_ttl_pct_of(set_name):
         return None
     get, now_s, now_ms = namespace.engine.get, namespace.clock.epoch_s, namespace.clock.epoch_ms
-    counters, latency = namespace.statistics.client, namespace.read_latency
+    counters = namespace.statistics.client
     compiled, set_id = node.expressions.filter, namespace.intern_set(set_name)
 
     def plan(data: bytes, digest: int) -> bytes | None:
@@ -83,7 +83,6 @@ def filtered_plan(node: Node, namespace: Namespace, message: Message, rest: int)
         if not expression.matches(RecordView(key, record, set_name, now_ms())):
             return None
         counters.read_success += 1
-        node.measure(latency)
         return framed(record[0], record[1], record[5])
 
     return plan
@@ -101,8 +100,7 @@ def framed(generation: int, void_time: int, ops: bytes) -> bytes:
 def _get_all(node: Node, namespace: Namespace, set_name: bytes) -> Plan:
     """A read of the whole record: a header and the stored bytes."""
     get, now_s = namespace.engine.get, namespace.clock.epoch_s
-    counters, latency = namespace.statistics.client, namespace.read_latency
-    measured = node.measured
+    counters = namespace.statistics.client
     any_set, set_id = not set_name, namespace.intern_set(set_name)
 
     def plan(data: bytes, digest: int) -> bytes | None:
@@ -117,9 +115,6 @@ def _get_all(node: Node, namespace: Namespace, set_name: bytes) -> Plan:
             counters.read_success += 1
             size = 20 + len(payload)
             reply = _with_bins(_START, size, _HEADER_OK, generation, void_time) + payload
-        if not latency.pending:
-            measured.append(latency)
-        latency.pending += 1
         return reply
 
     return plan
@@ -128,14 +123,13 @@ def _get_all(node: Node, namespace: Namespace, set_name: bytes) -> Plan:
 def _answering(node: Node, namespace: Namespace, set_name: bytes, answer: Answer) -> Plan:
     """A read that answers with less than the whole record."""
     get, now_s = namespace.engine.get, namespace.clock.epoch_s
-    counters, latency = namespace.statistics.client, namespace.read_latency
+    counters = namespace.statistics.client
     any_set, set_id = not set_name, namespace.intern_set(set_name)
 
     def plan(data: bytes, digest: int) -> bytes | None:
         record = get(data[digest : digest + 20])
         if record is None:
             counters.read_not_found += 1
-            node.measure(latency)
             return _NOT_FOUND
         generation, void_time, _, record_set, flags, payload = record
         if flags or (record_set != set_id and not any_set) or 0 < void_time < now_s():
@@ -144,7 +138,6 @@ def _answering(node: Node, namespace: Namespace, set_name: bytes, answer: Answer
         if ops is None:
             return None
         counters.read_success += 1
-        node.measure(latency)
         return framed(generation, void_time, ops)
 
     return plan

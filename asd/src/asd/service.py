@@ -44,9 +44,11 @@ class Connection(asyncio.Protocol):
         "_missing",
         "_node",
         "_now_ns",
+        "_plan_of",
         "_plans",
         "_transport",
         "_unwritable",
+        "_write",
         "last_used_ns",
         "local_host",
         "peer",
@@ -56,6 +58,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, node: Node) -> None:
         self._node = node
         self._plans = node.plans.table
+        self._plan_of = node.plans.table.get
         self._now_ns = node.clock.monotonic_ns
         self._chunks: list[bytes] = []
         self._head_size = 0
@@ -73,6 +76,7 @@ class Connection(asyncio.Protocol):
         """A client has connected; one too many is turned away."""
         # uvloop's transports are not subclasses of asyncio's.
         self._transport = cast(asyncio.Transport, transport)
+        self._write = self._transport.write
         peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         self.peer = f"{peer[0]}:{peer[1]}" if peer else "?"
         self.local_host = local[0] if local else "?"
@@ -111,16 +115,19 @@ class Connection(asyncio.Protocol):
             data = b"".join(self._chunks)
             self._chunks.clear()
         # Most of the time what comes is one request, of a kind that has come before.
-        found = self._plans.get(data[: self._head_size])
-        if found is not None and found[1] == len(data):
-            try:
-                reply = found[0](data, self._head_size)
-            except Exception:  # the general way waits for the record, or says what is wrong
-                reply = None
-            if reply is not None:
-                self._transport.write(reply)
-                self._node.settle(started)
-                return
+        head_size = self._head_size
+        found = self._plan_of(data[:head_size])
+        if found is not None:
+            plan, frame_size, latency = found
+            if frame_size == len(data):
+                try:
+                    reply = plan(data, head_size)
+                except Exception:  # the general way waits for the record, or says what is wrong
+                    reply = None
+                if reply is not None:
+                    self._write(reply)
+                    latency.add(self._now_ns() - started)
+                    return
         self._answer(data)
         self._node.settle(started)
 
@@ -128,22 +135,26 @@ class Connection(asyncio.Protocol):
 
     def _answer(self, data: bytes) -> None:
         """Answer the whole frames in `data` in order; keep what is left."""
-        plans = self._plans
+        plan_of, measured = self._plan_of, self._node.measured
         head_size = self._head_size
         replies: list[bytes] = []
         max_unsent = MAX_UNSENT
         offset, size = 0, len(data)
         while offset < size:
             digest = offset + head_size
-            found = plans.get(data[offset:digest])
+            found = plan_of(data[offset:digest])
             reply = None
             if found is not None:
-                plan, frame_size = found
+                plan, frame_size, latency = found
                 if frame_size <= size - offset:
                     try:
                         reply = plan(data, digest)
                     except Exception:  # as above
                         reply = None
+                    if reply is not None:
+                        if not latency.pending:
+                            measured.append(latency)
+                        latency.pending += 1
             if reply is None:
                 frame_size = self._whole_frame(data, offset)
                 if not frame_size:
@@ -194,9 +205,9 @@ class Connection(asyncio.Protocol):
     def _send(self, replies: list[bytes]) -> None:
         if len(replies) == 1:
             if replies[0]:
-                self._transport.write(replies[0])
+                self._write(replies[0])
         elif replies:
-            self._transport.write(b"".join(replies))
+            self._write(b"".join(replies))
 
     def _keep(self, rest: bytes) -> None:
         """Hold on to a frame that has not come whole, or that cannot be answered yet."""
@@ -270,7 +281,7 @@ class Connection(asyncio.Protocol):
 
     async def send(self, data: bytes) -> None:
         """Write part of a stream, waiting while the client is behind."""
-        self._transport.write(data)
+        self._write(data)
         if self._unwritable is not None:
             await self._unwritable.wait()
 

@@ -136,6 +136,7 @@ def _forget_slots(index: PrimaryIndex, partition: int, slots: Sequence[int]) -> 
         table[at] = slot
     index.tables[partition], index.sizes[partition] = table, length
     index._counts[partition] = len(kept)
+    index.recent.clear()
     free = index._free
     for slot in slots:
         start = slot << 6

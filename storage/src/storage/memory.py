@@ -16,13 +16,11 @@ from storage import area
 from storage.blocks import WriteBlocks
 from storage.engine import OutOfSpace, Record
 from storage.index import (
-    ENTRY,
     ENTRY_SIZE,
-    HASH,
+    FIELDS,
     META,
     META_AT,
     META_END,
-    PARTITION_MASK,
     PLACE,
     PLACE_AT,
     TOMBSTONE,
@@ -40,9 +38,9 @@ _KEEP_FREE: Final = 2  # free blocks whose pages stay, so that steady overwritin
 _Fields: TypeAlias = tuple[int, int, int, int, int]
 """(generation, set_id, void_time, flags, last_update_time), the order of the index."""
 
-_hash = HASH.unpack
-_entry = ENTRY.unpack_from
+_fields_at = FIELDS.unpack_from
 _pack_meta = META.pack
+_pack_meta_into = META.pack_into
 
 
 def _place_size(size: int) -> int:
@@ -109,25 +107,16 @@ class MemoryEngine:
     def get(self, digest: bytes) -> Record | None:
         """The record, or None when absent or deleted. O(1)."""
         index = self.index
-        prefix, home = _hash(digest)
-        prefix &= PARTITION_MASK
-        table = index.tables[prefix]
-        length = index.sizes[prefix]
-        arena = index.arena
-        at = home % length
-        while slot := table[at]:
-            found, generation, set_id, void_time, flags, last_update_time, start, size = _entry(
-                arena, slot << 6
-            )
-            if found == digest:
-                if flags & TOMBSTONE:
-                    return None
-                payload = self._data[start : start + size]
-                return generation, void_time, last_update_time, set_id, flags, payload
-            at += 1
-            if at == length:
-                at = 0
-        return None
+        offset = index.recent.get(digest) or index.look_up(digest)
+        if not offset:
+            return None
+        generation, set_id, void_time, flags, last_update_time, start, size = _fields_at(
+            index.arena, offset
+        )
+        if flags & TOMBSTONE:
+            return None
+        payload = self._data[start : start + size]
+        return generation, void_time, last_update_time, set_id, flags, payload
 
     def put(
         self,
@@ -147,28 +136,20 @@ class MemoryEngine:
         # Packed first: what is out of range must be refused before anything changes.
         meta = _pack_meta(generation, set_id, void_time, flags, last_update_time)
         index = self.index
-        prefix, home = _hash(digest)
-        prefix &= PARTITION_MASK
-        table = index.tables[prefix]
-        length = index.sizes[prefix]
+        offset = index.recent.get(digest) or index.look_up(digest)
+        if not offset:
+            fields = (generation, set_id, void_time, flags, last_update_time)
+            self._insert(digest, fields, payload)
+            return
         arena = index.arena
-        at = home % length
-        while slot := table[at]:
-            offset = slot << 6
-            found, _, old_set, _, old_flags, _, start, size = _entry(arena, offset)
-            if found == digest:
-                if size == len(payload) and old_set == set_id and old_flags == flags:
-                    # Nothing to account for: most updates, at half the cost.
-                    arena[offset + META_AT : offset + META_END] = meta
-                    self._data[start : start + size] = payload
-                    return
-                fields = (generation, set_id, void_time, flags, last_update_time)
-                self._replace(slot, start, size, fields, payload)
-                return
-            at += 1
-            if at == length:
-                at = 0
-        self._insert(digest, (generation, set_id, void_time, flags, last_update_time), payload)
+        _, old_set, _, old_flags, _, start, size = _fields_at(arena, offset)
+        if size == len(payload) and old_set == set_id and old_flags == flags:
+            # Nothing to account for: most updates, at half the cost.
+            arena[offset + META_AT : offset + META_END] = meta
+            self._data[start : start + size] = payload
+            return
+        fields = (generation, set_id, void_time, flags, last_update_time)
+        self._replace(offset // ENTRY_SIZE, start, size, fields, payload)
 
     def overwrite(
         self, digest: bytes, last_update_time: int, set_id: int, start: bytes, payload: bytes
@@ -178,30 +159,20 @@ class MemoryEngine:
         See `storage.engine.Overwrites`.
         """
         index = self.index
-        prefix, home = _hash(digest)
-        prefix &= PARTITION_MASK
-        table = index.tables[prefix]
-        length = index.sizes[prefix]
+        offset = index.recent.get(digest) or index.look_up(digest)
+        if not offset:
+            return 0
         arena = index.arena
-        at = home % length
-        while slot := table[at]:
-            offset = slot << 6
-            found, generation, old_set, void_time, flags, _, place, size = _entry(arena, offset)
-            if found == digest:
-                if old_set != set_id or void_time or flags or size != len(payload):
-                    return 0
-                data = self._data
-                if data[place : place + len(start)] != start:
-                    return 0
-                generation = int(generation) % 65535 + 1
-                meta = _pack_meta(generation, set_id, 0, 0, last_update_time)
-                arena[offset + META_AT : offset + META_END] = meta
-                data[place : place + size] = payload
-                return generation
-            at += 1
-            if at == length:
-                at = 0
-        return 0
+        generation, old_set, void_time, flags, _, place, size = _fields_at(arena, offset)
+        if old_set != set_id or void_time or flags or size != len(payload):
+            return 0
+        data = self._data
+        if data[place : place + len(start)] != start:
+            return 0
+        generation = int(generation) % 65535 + 1
+        _pack_meta_into(arena, offset + META_AT, generation, set_id, 0, 0, last_update_time)
+        data[place : place + size] = payload
+        return generation
 
     def remove(self, digest: bytes) -> bool:
         """Forget the record or tombstone; True if there was a record. O(1)."""

@@ -207,3 +207,17 @@ def test_reading_some_bins_has_a_plan(kit: Any) -> None:
     assert len(replies) == 1
     assert len(wire.node.plans.table) == 1
     assert [op.name for op in wire.call(request).ops] == [b"b"]
+
+
+def test_writes_of_one_event_happen_at_the_time_of_that_event(kit: Any) -> None:
+    clock = VirtualClock()
+    wire = kit.Wire(kit.make_node(clock))
+    engine = wire.node.namespaces[b"test"].engine
+    number = (b"a", INT, integer(7))
+    for _ in range(3):
+        wire.send(kit.put(1, number) * 2)
+    clock.advance(60)
+    # The general way answers the first, and a plan that has not seen this event the second.
+    wire.send(kit.put(2, number, info2=Info2.CREATE_ONLY) + kit.put(1, number))
+    for written in (1, 2):
+        assert engine.get(kit.digest(written))[2] == clock.epoch_ms()

@@ -100,7 +100,8 @@ def test_a_client_that_does_not_read_is_not_answered_further(kit: Any) -> None:
             super().write(data)
             wire.connection.pause_writing()
 
-    full = wire.connection._transport = Full()
+    full = Full()
+    wire.connection.connection_made(full)
     wire.connection.data_received(kit.get(1) * (3 * MAX_UNSENT))
     assert len(replies(full.written)) == MAX_UNSENT
     assert not full.reading

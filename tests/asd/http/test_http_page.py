@@ -61,7 +61,7 @@ def test_the_page_shows_the_node(web, tmp_path: Path) -> None:
     for number in range(1234):
         web.put(number, b"<b>bold</b>")
     histogram = web.node.namespaces[b"test"].read_latency
-    web.on_loop(lambda: histogram.add(300_000, 42))
+    web.on_loop(lambda: histogram.add_many(300_000, 42))
     dom = browse(web, tmp_path, "--dump-dom")
     assert re.search(r'id="live"[^>]*>live<', dom)
     assert web.node.node_id in text_of(dom, "node-id")

@@ -162,10 +162,10 @@ def test_counters_that_begin_anew_are_no_negative_rate() -> None:
 def test_recent_counts_forget_what_is_older() -> None:
     counted = Counted()
     histogram = counted.space.read_latency
-    histogram.add(NS_PER_MS, 5)
+    histogram.add_many(NS_PER_MS, 5)
     assert sum(counted.history.recent(histogram)) == 5
     counted.second()
-    histogram.add(NS_PER_MS, 2)
+    histogram.add_many(NS_PER_MS, 2)
     assert sum(counted.history.recent(histogram)) == 2
     for _ in range(RECENT):
         counted.second()

@@ -74,7 +74,7 @@ def test_indexes_lead_to_their_statistics(node) -> None:
 def test_latencies_have_the_shape_it_reads(node) -> None:
     for histogram in node.histograms():
         histogram.tick(0)
-        histogram.add(1_500_000, 3)
+        histogram.add_many(1_500_000, 3)
         histogram.tick(1_000_000_000)
     for row in node.ask("latencies:").split(";"):
         assert LATENCY.fullmatch(row), row

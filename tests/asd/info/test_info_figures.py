@@ -218,8 +218,8 @@ def test_latencies_before_the_first_slice(ask) -> None:
 def test_latencies_of_a_slice(node) -> None:
     histogram = node.namespaces[b"test"].read_latency
     histogram.tick(0)
-    histogram.add(500_000, 3)  # under a millisecond
-    histogram.add(3_000_000, 1)  # over 2^1, not over 2^2
+    histogram.add_many(500_000, 3)  # under a millisecond
+    histogram.add_many(3_000_000, 1)  # over 2^1, not over 2^2
     histogram.tick(2_000_000_000)
     row = node.ask("latencies:hist={test}-read")
     assert row == "{test}-read:msec,2.0,25.00,25.00," + ",".join(["0.00"] * 15)
