@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from aerospike_common.wire.codes import FieldType, Info1, OpType, ResultCode
 from aerospike_common.wire.message import Message, Op, reply_frame
+from asd.bins.expressions import Expression
 from asd.namespace import Namespace
 from asd.record_view import RecordView
 from asd.transactions.operate import is_bin_name
+from citrusleaf.cf_digest import DIGEST_SIZE
 
 if TYPE_CHECKING:
     from asd.node import Node
@@ -21,8 +23,8 @@ Plan: TypeAlias = Callable[[bytes, int], bytes | None]
 None: the general way must be taken.
 """
 
-_FILTER_AT: Final = 25
-"""Behind the digest and the header of the filter's field."""
+FILTERS: Final = 8
+"""Filters that one plan knows: each may be as long as a request, and there are many plans."""
 
 SELECTIONS: Final = 1024
 """Lists of bins that one plan for reading some bins knows."""
@@ -73,17 +75,35 @@ def filtered_plan(node: Node, namespace: Namespace, message: Message, rest: int)
     get, now_s, now_ms = namespace.engine.get, namespace.clock.epoch_s, namespace.clock.epoch_ms
     counters = namespace.statistics.client
     compiled, set_id = node.expressions.filter, namespace.intern_set(set_name)
+    view = RecordView(b"", None, set_name, 0)
+    known: dict[bytes, Expression] = {}
+    header = (rest - DIGEST_SIZE - 4).to_bytes(4) + bytes((FieldType.FILTER,))
 
     def plan(data: bytes, digest: int) -> bytes | None:
-        key = data[digest : digest + 20]
+        key = data[digest : digest + DIGEST_SIZE]
         record = get(key)
-        if record is None or record[4] or record[3] != set_id or 0 < record[1] < now_s():
+        if record is None:
             return None
-        expression = compiled(data[digest + _FILTER_AT : digest + rest])
-        if not expression.matches(RecordView(key, record, set_name, now_ms())):
+        generation, void_time, _, record_set, flags, payload = record
+        if flags or record_set != set_id or 0 < void_time < now_s():
             return None
-        counters.read_success += 1
-        return framed(record[0], record[1], record[5])
+        field = data[digest + DIGEST_SIZE : digest + rest]
+        expression = known.get(field)
+        if expression is None:
+            if not field.startswith(header):
+                return None
+            if len(known) >= FILTERS:
+                known.clear()
+            expression = known[field] = compiled(field[len(header) :])
+        view.digest, view.record, view.now_ms = key, record, now_ms()
+        if expression.run(view, [None] * expression.slots) is True:
+            counters.read_success += 1
+            size = 20 + len(payload)
+            reply = _with_bins(_START, size, _HEADER_OK, generation, void_time) + payload
+        else:
+            counters.read_filtered_out += 1
+            reply = reply_frame(ResultCode.FILTERED_OUT, generation, void_time)
+        return reply
 
     return plan
 

@@ -66,8 +66,14 @@ def record(bins: dict[bytes, Particle] | None = None, **fields: Any) -> Any:
         "is_tombstone": False,
         "in_memory": True,
     }
+
+    def bin_data(name: bytes, kind: int) -> bytes | None:
+        value = bins.get(name)
+        return value.data if value is not None and value.type == kind else None
+
     return SimpleNamespace(
         **(view | fields),
+        bin_data=bin_data,
         has_key=key is not None,
         key=lambda: key,
         bin=bins.get,

@@ -28,6 +28,13 @@ BINS: dict[bytes, Particle] = {
     **{name.encode(): Particle(3, value) for name, value in STRS.items()},
     **{name.encode(): Particle(17, bytes([value])) for name, value in BOOLS.items()},
 }
+
+
+def bin_data(name: bytes, kind: int) -> bytes | None:
+    value = BINS.get(name)
+    return value.data if value is not None and value.type == kind else None
+
+
 RECORD: Any = SimpleNamespace(
     digest=bytes(range(20)),
     set_name=b"demo",
@@ -40,6 +47,7 @@ RECORD: Any = SimpleNamespace(
     key=lambda: None,
     record_size=lambda: 160,
     bin=BINS.get,
+    bin_data=bin_data,
 )
 
 # -- the interpreter ------------------------------------------------------------------------------

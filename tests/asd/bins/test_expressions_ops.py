@@ -32,7 +32,14 @@ BINS = {
     b"l": Particle(LIST, wire([5, 1, 3])),
     b"h": Particle(HLL, bytes([0, 4, 0]) + bytes(20)),
 }
-RECORD: Any = SimpleNamespace(bin=BINS.get)
+
+
+def bin_data(name: bytes, kind: int) -> bytes | None:
+    value = BINS.get(name)
+    return value.data if value is not None and value.type == kind else None
+
+
+RECORD: Any = SimpleNamespace(bin=BINS.get, bin_data=bin_data)
 
 
 # -- the cache ----------------------------------------------------------------------------------

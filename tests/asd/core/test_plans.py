@@ -41,9 +41,7 @@ KINDS = (
 @st.composite
 def steps(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     """One request, as (kind, arguments)."""
-    kind = draw(
-        st.sampled_from(["get", "get", "put", "put", "put2", "delete", "key", "ttl", "wait"])
-    )
+    kind = draw(st.sampled_from(KINDS))
     return kind, {"number": draw(RECORDS), "set_name": draw(SETS), "bin": draw(BINS)}
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from aerospike_common import as_msgpack
 from aerospike_common.as_msgpack import Value
 from asd.bins.cdt.containers import ORDERED, Container, ListValue, MapValue, dict_of, not_applicable
+from asd.bins.cdt.ranks import RankRange
 from asd.bins.cdt.search import ranks, ranks_by_item, value_order
 from asd.bins.cdt.selection import By, Selection
 
@@ -122,7 +123,9 @@ def _none(container: Container, chosen: Selection, kind: ReturnType) -> Value:
 
 
 def _count(container: Container, chosen: Selection, kind: ReturnType) -> Value:
-    return len(set(chosen.positions))
+    # What goes by lists may have found an element more than once.
+    positions = chosen.positions
+    return len(set(positions) if chosen.by in _LISTS else positions)
 
 
 def _exists(container: Container, chosen: Selection, kind: ReturnType) -> Value:
@@ -137,10 +140,14 @@ def _keys(container: Container, chosen: Selection, kind: ReturnType) -> Value:
 
 
 def _values(container: Container, chosen: Selection, kind: ReturnType) -> Value:
+    positions = chosen.positions
+    if type(positions) is RankRange:
+        found = positions.elements()
+        return found[0] if chosen.single else found
     if chosen.single:
-        return container.value_at(chosen.positions[0]) if chosen.positions else None
+        return container.value_at(positions[0]) if positions else None
     elements = container.elements
-    return [elements[at] for at in chosen.positions]
+    return [elements[at] for at in positions]
 
 
 def _map(container: Container, chosen: Selection, kind: ReturnType) -> Value:

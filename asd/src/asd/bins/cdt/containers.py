@@ -165,7 +165,8 @@ class MapValue:
     @property
     def elements(self) -> list[Value]:
         """The values, not to be changed."""
-        return self.values
+        numbers = None if self._packed is None else self._packed.numbers()
+        return self.values if numbers is None else numbers
 
     def replace(self, keys: list[Value], values: list[Value]) -> None:
         """Take other columns."""

@@ -49,6 +49,15 @@ class PackedMap:
         flat = msgpack.unpack_elements(2 * self.size, self.body)
         return flat[0::2], flat[1::2]
 
+    def numbers(self) -> list[Value] | None:
+        """All values if they are numbers or booleans, which need no decoding; None otherwise."""
+        values = self._raw()[1::2]
+        try:
+            sum(values)  # the quickest way to see
+        except TypeError:
+            return None
+        return values
+
     def bound(self, key: int | str) -> int:
         """The position of the first key that is not less. O(n) to decode once, then O(log n)."""
         keys = self._raw()[0::2]

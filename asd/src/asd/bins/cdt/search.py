@@ -10,6 +10,7 @@ from operator import gt
 from typing import Any
 
 from aerospike_common.as_msgpack import (
+    STRING,
     Value,
     compare,
     compare_key,
@@ -110,7 +111,20 @@ def ranks_by_item(values: Sequence[Value], targets: Sequence[Value]) -> list[int
 
 def sort_keys(values: Sequence[Value]) -> Sequence[Any]:
     """A column that sorts as `values`: itself when Python's order is the protocol's."""
-    return values if is_uniform(values) else [order_key(value) for value in values]
+    if is_uniform(values) or _is_sound_text(values):
+        return values
+    return [order_key(value) for value in values]
+
+
+def _is_sound_text(values: Sequence[Value]) -> bool:
+    """Whether all are typed strings without escaped bytes: code points order as their UTF-8."""
+    if set(map(type, values)) != {str} or not min(values) >= STRING or not max(values) < "\x18":
+        return False
+    try:
+        "".join(values).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def value_order(values: Sequence[Value]) -> list[int]:

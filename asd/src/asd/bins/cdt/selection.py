@@ -12,14 +12,16 @@ from typing import Final, NamedTuple
 
 from aerospike_common.as_msgpack import WILDCARD, Value, list_items
 from asd.bins.cdt.bounds import key_for, lower_bound, upper_bound
-from asd.bins.cdt.containers import ORDERED, Container, MapValue, bad_argument, not_applicable
-from asd.bins.cdt.heap import select_ranks
-from asd.bins.cdt.search import (
-    count_below,
-    equal_positions,
-    positions_of_any,
-    value_order,
+from asd.bins.cdt.containers import (
+    ORDERED,
+    Container,
+    ListValue,
+    MapValue,
+    bad_argument,
+    not_applicable,
 )
+from asd.bins.cdt.ranks import RankRange
+from asd.bins.cdt.search import count_below, equal_positions, positions_of_any
 
 _DEFAULT_COUNT: Final = 0xFFFFFFFF
 
@@ -112,9 +114,7 @@ def by_index_range(container: Container, index: int, count: int | None = None) -
 def _rank_range(container: Container, start: int, count: int) -> Sequence[int]:
     if container.ordered:
         return range(start, start + count)
-    if type(container) is MapValue:
-        return value_order(container.elements)[start : start + count]
-    return select_ranks(container.elements, start, count)
+    return RankRange(container.elements, start, count, in_heap=type(container) is ListValue)
 
 
 def by_rank(container: Container, rank: int) -> Selection:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from asd.bins.expressions.record import RecordView
@@ -47,6 +47,8 @@ def binary(function: Callable[[Any, Any], Any]) -> Callable[[Code, Code], Run]:
     """A builder that applies `function` to two known operands."""
 
     def build(left: Code, right: Code) -> Run:
+        if right.is_known:
+            return _with_constant(function, left.run, right.constant)
         get_left, get_right = left.run, right.run
 
         def run(record: RecordView, frame: Frame) -> Any:
@@ -61,10 +63,26 @@ def binary(function: Callable[[Any, Any], Any]) -> Callable[[Code, Code], Run]:
     return build
 
 
-def reduced(function: Callable[[list[Any]], Any]) -> Callable[..., Run]:
-    """A builder that applies `function` to the list of all known operands."""
+def _with_constant(function: Callable[[Any, Any], Any], get: Run, constant: Any) -> Run:
+    """The common case: something of the record and a literal."""
+
+    def run(record: RecordView, frame: Frame) -> Any:
+        value = get(record, frame)
+        return value if value is UNKNOWN else function(value, constant)
+
+    return run
+
+
+def reduced(
+    function: Callable[[Sequence[Any]], Any], pair: Callable[[Any, Any], Any] | None = None
+) -> Callable[..., Run]:
+    """A builder that applies `function` to the sequence of all known operands; `pair`, if given,
+    does the same for two."""
+    build_pair = binary(pair or (lambda left, right: function((left, right))))
 
     def build(*operands: Code) -> Run:
+        if len(operands) == 2:
+            return build_pair(*operands)
         getters = [operand.run for operand in operands]
 
         def run(record: RecordView, frame: Frame) -> Any:
@@ -82,10 +100,12 @@ def reduced(function: Callable[[list[Any]], Any]) -> Callable[..., Run]:
 
 
 def by_type(
-    integers: Callable[[list[Any]], Any], floats: Callable[[list[Any]], Any]
+    integers: Callable[[Sequence[Any]], Any],
+    floats: Callable[[Sequence[Any]], Any],
+    pair: Callable[[Any, Any], Any] | None = None,
 ) -> Callable[..., Run]:
-    """A builder for operands that are all integers or all floats."""
-    build_integers, build_floats = reduced(integers), reduced(floats)
+    """A builder for operands that are all integers or all floats; `pair` is for two integers."""
+    build_integers, build_floats = reduced(integers, pair), reduced(floats)
 
     def build(*operands: Code) -> Run:
         chosen = build_integers if operands[0].type is ExpType.INT else build_floats
@@ -97,41 +117,46 @@ def by_type(
 # -- numbers ------------------------------------------------------------------------------------
 
 
-def _add_floats(values: list[float]) -> float:
+def _add_two(left: int, right: int) -> int:
+    total = left + right
+    return total if INT_MIN <= total <= INT_MAX else wrap(total)
+
+
+def _add_floats(values: Sequence[float]) -> float:
     total = values[0]
     for value in values[1:]:
         total += value
     return total
 
 
-def _sub_integers(values: list[int]) -> int:
+def _sub_integers(values: Sequence[int]) -> int:
     if len(values) == 1:
         return wrap(-values[0])
     return wrap(2 * values[0] - sum(values))
 
 
-def _sub_floats(values: list[float]) -> float:
+def _sub_floats(values: Sequence[float]) -> float:
     first, *rest = values if len(values) > 1 else [0.0, values[0]]
     for value in rest:
         first -= value
     return first
 
 
-def _mul_integers(values: list[int]) -> int:
+def _mul_integers(values: Sequence[int]) -> int:
     product = 1
     for value in values:
         product = wrap(product * value)
     return product
 
 
-def _mul_floats(values: list[float]) -> float:
+def _mul_floats(values: Sequence[float]) -> float:
     product = values[0]
     for value in values[1:]:
         product *= value
     return product
 
 
-def _div_integers(values: list[int]) -> Any:
+def _div_integers(values: Sequence[int]) -> Any:
     dividend, *divisors = values if len(values) > 1 else [1, values[0]]
     divisor = _mul_integers(divisors)
     if divisor == 0:
@@ -149,7 +174,7 @@ def divide_floats(dividend: float, divisor: float) -> float:
     return math.copysign(math.inf, dividend) * math.copysign(1.0, divisor)
 
 
-def _div_floats(values: list[float]) -> float:
+def _div_floats(values: Sequence[float]) -> float:
     dividend, *divisors = values if len(values) > 1 else [1.0, values[0]]
     return divide_floats(dividend, _mul_floats(divisors))
 
@@ -202,7 +227,7 @@ def _to_int(value: float) -> int:
     return INT_MIN  # out of range, infinite, not a number: the x86 conversion's answer
 
 
-def _min_floats(values: list[float]) -> float:
+def _min_floats(values: Sequence[float]) -> float:
     least = values[0]
     for value in values[1:]:
         if value < least:
@@ -210,7 +235,7 @@ def _min_floats(values: list[float]) -> float:
     return least
 
 
-def _max_floats(values: list[float]) -> float:
+def _max_floats(values: Sequence[float]) -> float:
     greatest = values[0]
     for value in values[1:]:
         if value > greatest:
@@ -218,7 +243,7 @@ def _max_floats(values: list[float]) -> float:
     return greatest
 
 
-add = by_type(lambda values: wrap(sum(values)), _add_floats)
+add = by_type(lambda values: wrap(sum(values)), _add_floats, _add_two)
 sub = by_type(_sub_integers, _sub_floats)
 mul = by_type(_mul_integers, _mul_floats)
 div = by_type(_div_integers, _div_floats)
@@ -237,21 +262,21 @@ absolute = unary(lambda value: wrap(abs(value)) if type(value) is int else abs(v
 # -- bits ---------------------------------------------------------------------------------------
 
 
-def _and_all(values: list[int]) -> int:
+def _and_all(values: Sequence[int]) -> int:
     result = -1
     for value in values:
         result &= value
     return result
 
 
-def _or_all(values: list[int]) -> int:
+def _or_all(values: Sequence[int]) -> int:
     result = 0
     for value in values:
         result |= value
     return result
 
 
-def _xor_all(values: list[int]) -> int:
+def _xor_all(values: Sequence[int]) -> int:
     result = 0
     for value in values:
         result ^= value

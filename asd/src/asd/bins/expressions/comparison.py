@@ -17,7 +17,6 @@ from asd.bins.expressions import regex
 from asd.bins.expressions.arithmetic import binary
 from asd.bins.expressions.record import RecordView
 from asd.bins.expressions.values import (
-    COMPUTED,
     UNKNOWN,
     Code,
     ExpType,
@@ -51,21 +50,9 @@ def _comparison(test: Test, nil_result: bool) -> Callable[[Code, Code], Run]:
             return build_collections(left, right)
         if left.type is ExpType.NIL:
             return build_nil(left, right)
-        if right.constant is not COMPUTED and right.constant is not UNKNOWN:
-            return _with_constant(test, left.run, right.constant)
         return build_scalars(left, right)
 
     return build
-
-
-def _with_constant(test: Test, left: Run, constant: Any) -> Run:
-    """The common case: something of the record against a literal."""
-
-    def run(record: RecordView, frame: Frame) -> Any:
-        value = left(record, frame)
-        return value if value is UNKNOWN else test(value, constant)
-
-    return run
 
 
 eq: Final = _comparison(operator.eq, True)

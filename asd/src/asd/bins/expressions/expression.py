@@ -15,9 +15,10 @@ class Expression:
 
     `result_type`    what `evaluate` gives when it is not UNKNOWN.
     `metadata_only`  whether neither the key nor any bin is looked at.
+    `run`, `slots`   what `evaluate` calls: with a record and a frame of so many variables.
     """
 
-    __slots__ = ("_metadata_run", "_run", "_slots", "_tree", "metadata_only", "result_type")
+    __slots__ = ("_metadata_run", "_tree", "metadata_only", "result_type", "run", "slots")
 
     def __init__(self, tree: Any, *, in_path: bool = False, depth: int = 0) -> None:
         """Build from a decoded wire form; `OperationError` when it is malformed or ill-typed.
@@ -28,21 +29,21 @@ class Expression:
         code = compiler.compile(tree)
         self.result_type: Final = code.type
         self.metadata_only: Final = not compiler.uses_bins
-        self._run: Final = code.run
-        self._slots = compiler.slots
+        self.run: Final = code.run
+        self.slots = compiler.slots
         # What the metadata alone may decide is built when first asked for.
         self._tree = tree if compiler.uses_metadata and compiler.uses_bins else None
         self._metadata_run: Run | None = code.run if self.metadata_only else None
 
     def evaluate(self, record: RecordView) -> Value:
         """The value on this record, or UNKNOWN. Never raises."""
-        return self._run(record, [None] * self._slots)
+        return self.run(record, [None] * self.slots)
 
     def evaluate_element(
         self, record: RecordView, key: Any, value: Any, index: int | None
     ) -> Value:
         """The value for one element, as `evaluate`; built with `in_path` only."""
-        return self._run(record, [key, value, index, *[None] * (self._slots - LOOP_SLOTS)])
+        return self.run(record, [key, value, index, *[None] * (self.slots - LOOP_SLOTS)])
 
     def matches(self, record: RecordView) -> bool:
         """Whether, as a filter, it lets the record through; unknown does not.
@@ -50,7 +51,7 @@ class Expression:
         Evaluating never contradicts what the metadata alone decided, so a record whose bins are
         at hand is evaluated once, whole. What a durable delete left behind never matches.
         """
-        return self._run(record, [None] * self._slots) is True and not record.is_tombstone
+        return self.run(record, [None] * self.slots) is True and not record.is_tombstone
 
     def matches_metadata(self, record: RecordView) -> bool | None:
         """The filter's decision from the metadata alone, None when that takes the bins."""
@@ -60,7 +61,7 @@ class Expression:
                 return None
             compiler = Compiler(metadata_only=True)
             run = self._metadata_run = compiler.compile(self._tree).run
-        decision = run(record, [None] * self._slots)
+        decision = run(record, [None] * self.slots)
         return None if decision is UNKNOWN and not self.metadata_only else decision is True
 
 

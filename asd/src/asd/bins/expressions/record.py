@@ -67,6 +67,10 @@ class RecordView(Protocol):
         """The bin's value, None when there is no such bin."""
         ...
 
+    def bin_data(self, name: bytes, kind: int) -> bytes | None:
+        """The bytes of the bin's value if it is of this particle type, None otherwise."""
+        ...
+
 
 FIXED_SIZE: Final = 40
 VOID_TIME_SIZE: Final = 4

@@ -9,6 +9,7 @@ from asd.bins.expressions.record import EPOCH_2010_S, RecordView
 from asd.bins.expressions.values import (
     COMPUTED,
     FORMS,
+    NUMBERS,
     UNKNOWN,
     Code,
     ExpType,
@@ -119,15 +120,25 @@ def compile_bin(compiler: Compiler, arguments: list[Any]) -> Code:
         raise compiler.error("bin takes a type and a name")
     type_ = compiler.wire_type(arguments[0])
     name = _bin_name(compiler, arguments[1])
+    return Code(type_, _bin_reader(type_, name))
+
+
+def _bin_reader(type_: ExpType, name: bytes) -> Run:
     particle_type, decode, _ = FORMS[type_]
+    read_number = NUMBERS.get(type_)
+    if read_number is None:
 
-    def run(record: RecordView, frame: Frame) -> Any:
-        particle = record.bin(name)
-        if particle is None or particle[0] != particle_type:
-            return UNKNOWN
-        return decode(particle[1])
+        def run(record: RecordView, frame: Frame) -> Any:
+            data = record.bin_data(name, particle_type)
+            return UNKNOWN if data is None else decode(data)
 
-    return Code(type_, run)
+        return run
+
+    def run_number(record: RecordView, frame: Frame) -> Any:
+        data = record.bin_data(name, particle_type)
+        return UNKNOWN if data is None else read_number(data)[0]
+
+    return run_number
 
 
 def compile_bin_type(compiler: Compiler, arguments: list[Any]) -> Code:

@@ -85,6 +85,11 @@ class Code(NamedTuple):
     run: Run
     constant: Any = COMPUTED
 
+    @property
+    def is_known(self) -> bool:
+        """Whether it is a literal with a value."""
+        return self.constant is not COMPUTED and self.constant is not UNKNOWN
+
 
 def literal(type_: ExpType, value: Value) -> Code:
     """The code of a constant."""
@@ -137,6 +142,11 @@ FORMS: Final[Mapping[ExpType, _Form]] = MappingProxyType(
         ExpType.MAP: _Form(ParticleType.MAP, as_msgpack.unpack_stored, _pack),
     }
 )
+
+NUMBERS: Final[Mapping[ExpType, Callable[[bytes], tuple[Any, ...]]]] = MappingProxyType(
+    {ExpType.INT: _read_int, ExpType.FLOAT: _read_float}
+)
+"""For the types that a structure decodes: the quick way, its fields."""
 
 
 def to_particle(type_: ExpType, value: Value) -> Particle:
