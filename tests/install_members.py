@@ -1,10 +1,12 @@
-"""Install each package alone with plain pip into an empty environment and import all its modules.
+"""Install each package alone with plain pip into an empty environment, import all its modules, and
+run the Python examples of its README.
 
 Shared environments hide a dependency that a package forgot to name; empty ones do not.
 """
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -22,6 +24,9 @@ MEMBERS = {
     "asd": ["citrusleaf", "aerospike_common", "storage", "cluster", "asd"],
 }
 
+# What the example of a package's README needs besides.
+EXAMPLE_NEEDS = {"asd": ["aerospike"]}
+
 IMPORT_ALL = """
 import importlib, pkgutil, sys
 package = importlib.import_module(sys.argv[1])
@@ -33,6 +38,12 @@ print(f"{sys.argv[1]}: {len(names)} modules import")
 """
 
 
+def examples(member: str) -> list[str]:
+    """The Python blocks of a package's README."""
+    readme = (ROOT / member / "README.md").read_text("utf-8")
+    return re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+
+
 def main() -> int:
     for member, folders in MEMBERS.items():
         with tempfile.TemporaryDirectory() as directory:
@@ -40,7 +51,14 @@ def main() -> int:
             python = str(Path(directory) / "bin" / "python")
             install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
             subprocess.run([*install, *(str(ROOT / folder) for folder in folders)], check=True)
-            subprocess.run([python, "-c", IMPORT_ALL, member], check=True, cwd=directory)
+            subprocess.run([python, "-I", "-c", IMPORT_ALL, member], check=True, cwd=directory)
+            if member in EXAMPLE_NEEDS:
+                subprocess.run([*install, *EXAMPLE_NEEDS[member]], check=True)
+            for example in examples(member):
+                subprocess.run(
+                    [python, "-I", "-W", "error", "-c", example], check=True, cwd=directory
+                )
+            print(f"{member}: {len(examples(member))} examples of the README run")
     return 0
 
 

@@ -8,8 +8,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,25 +16,6 @@ import pytest
 from aerospike_common.wire.codes import FieldType, Info1, Info2, OpType, ParticleType
 from aerospike_common.wire.message import Message, Op, encode_message, parse_message
 from citrusleaf.cf_digest import key_digest
-
-
-@contextmanager
-def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """An asd process and its port; ended the hard way if the test did not end it."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "asd", "--service-port", "0", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line.startswith("asd ready 127.0.0.1:"), line
-        yield process, int(line.rpartition(":")[2])
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def stop(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> int:
@@ -55,7 +34,7 @@ def info(port: int, command: str) -> str:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_says_when_it_is_ready_and_stops_when_told(number: int) -> None:
+def test_it_says_when_it_is_ready_and_stops_when_told(number: int, running: Any) -> None:
     with running() as (process, port):
         assert info(port, "namespaces") == "test"
         started = time.monotonic()
@@ -63,13 +42,13 @@ def test_it_says_when_it_is_ready_and_stops_when_told(number: int) -> None:
         assert time.monotonic() - started < 3
 
 
-def test_it_stops_although_clients_are_connected() -> None:
+def test_it_stops_although_clients_are_connected(running: Any) -> None:
     with running() as (process, port), socket.create_connection(("127.0.0.1", port)):
         info(port, "build")
         assert stop(process) == 0
 
 
-def test_a_port_that_is_taken_is_said() -> None:
+def test_a_port_that_is_taken_is_said(running: Any) -> None:
     with running() as (_, port):
         second = subprocess.run(
             [sys.executable, "-m", "asd", "--service-port", str(port)],
@@ -82,7 +61,7 @@ def test_a_port_that_is_taken_is_said() -> None:
     assert "asd ready" not in second.stdout
 
 
-def test_indexes_and_functions_outlive_a_restart(tmp_path: Path) -> None:
+def test_indexes_and_functions_outlive_a_restart(tmp_path: Path, running: Any) -> None:
     content = base64.b64encode(b"function one(rec) return 1 end").decode()
     put = f"udf-put:filename=one.lua;content={content};content-len={len(content)};udf-type=LUA"
     create = "sindex-create:namespace=test;set=demo;indexname=by_age;bin=age;type=numeric"
@@ -96,7 +75,7 @@ def test_indexes_and_functions_outlive_a_restart(tmp_path: Path) -> None:
         assert "indexname=by_age" in info(port, "sindex-list:namespace=test")
 
 
-def test_without_a_work_directory_nothing_is_kept_or_written(tmp_path: Path) -> None:
+def test_without_a_work_directory_nothing_is_kept_or_written(tmp_path: Path, running: Any) -> None:
     create = "sindex-create:namespace=test;indexname=by_age;bin=age;type=numeric"
     with running() as (process, port):
         assert info(port, create) == "ok"
@@ -141,7 +120,7 @@ def get(port: int, key: int) -> Message:
 
 
 @pytest.mark.parametrize("engine", ["ssd", "kv", "ssd_cold", "memory"])
-def test_records_in_a_file_outlive_a_restart(engine: str, tmp_path: Path) -> None:
+def test_records_in_a_file_outlive_a_restart(engine: str, tmp_path: Path, running: Any) -> None:
     space = ("--namespace", f"test:{engine}:{tmp_path / 'records'}")
     with running(*space) as (process, port):
         for key in (1, 2, 3):
@@ -156,7 +135,7 @@ def test_records_in_a_file_outlive_a_restart(engine: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("engine", ["ssd", "kv", "ssd_cold"])
-def test_what_was_flushed_outlives_a_kill(engine: str, tmp_path: Path) -> None:
+def test_what_was_flushed_outlives_a_kill(engine: str, tmp_path: Path, running: Any) -> None:
     space = ("--namespace", f"test:{engine}:{tmp_path / 'records'}")
     with running(*space) as (process, port):
         for key in (1, 2):

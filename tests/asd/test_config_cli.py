@@ -95,7 +95,7 @@ def test_check_config(tmp_path, capsys):
     path.write_text("service {\n  service-threads 9\n}\nnamespace x { }\n")
     assert check_config(path, Edition.ENTERPRISE) == 0
     output = capsys.readouterr().out.splitlines()
-    assert output[0] == f"{path}:2: 'service-threads' is known but has no effect in this server"
+    assert output[0].startswith(f"{path}:2: 'service-threads' is accepted for compatibility,")
     assert output[1] == "OK: namespaces x (memory); clients on any, port 3000"
     path.write_text("namespace x {\n")
     assert check_config(path, Edition.ENTERPRISE) == 1

@@ -116,7 +116,8 @@ def test_a_value_given_as_the_default_is_a_value():
 def test_what_has_no_effect_is_told():
     config = read_config("service {\n  service-threads 8\n}\n" + in_namespace(""), "a.conf")
     assert [str(notice) for notice in config.notices] == [
-        "a.conf:2: 'service-threads' is known but has no effect in this server"
+        "a.conf:2: 'service-threads' is accepted for compatibility, without effect:"
+        " nothing in this server depends on it"
     ]
 
 

@@ -24,7 +24,7 @@ def attributes_read() -> set[str]:
     for path in package.rglob("*.py"):
         configuration = package / "config" in path.parents
         # within the configuration, only the accessors read: they call a set's section `own`
-        owner = "own" if configuration else "(?:config|service|network|storage_engine)"
+        owner = "own" if configuration else "(?:config|service|network|storage|storage_engine)"
         found.update(re.findall(rf"(?=\b{owner}\.(\w+))", path.read_text("utf-8")))
     return found
 

@@ -186,6 +186,25 @@ def test_a_tombstone_stays_while_an_older_copy_could_come_back():
     engine._check()
 
 
+def test_a_raid_goes_on_block_by_block_while_the_store_is_used():
+    disk = FaultyDisk()
+    engine = make(disk)
+    fill(engine, 60)
+    put(engine, 1, b"", TOMBSTONE)
+    put(engine, 999, b"", TOMBSTONE)
+    found = TombRaid(engine, 500)
+    parts = 0
+    for part in found.parts():
+        part()
+        put(engine, 100 + parts, b"meanwhile" * 30)
+        engine.sync()
+        parts += 1
+    assert parts > 6
+    assert found.finish() == 1
+    assert make(crashed(disk)).get(digest_of(1)) is None
+    engine._check()
+
+
 # Devices that are not what they should be
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 
 from asd.config import NamespaceConfig, StorageConfig
+from citrusleaf.cf_clock import Clock, SystemClock
+from storage.device import Disk
 from storage.engine import Engine
 from storage.memory import MemoryEngine
 
@@ -13,8 +15,14 @@ log = logging.getLogger("asd.engines")
 _WRITE_BLOCK = 8 << 20
 
 
-def make_engine(namespace: NamespaceConfig) -> Engine:
-    """The engine, not yet open."""
+def make_engine(
+    namespace: NamespaceConfig, clock: Clock | None = None, disk: Disk | None = None
+) -> Engine:
+    """The engine, not yet open.
+
+    `clock` measures its pauses and `disk` has its files; by default those of the system. The
+    engine kv opens its file itself.
+    """
     # Engines are imported when they are wanted: their libraries cost a start tens of milliseconds.
     config = namespace.storage_engine
     if config.engine == "memory" and not config.file:
@@ -23,19 +31,26 @@ def make_engine(namespace: NamespaceConfig) -> Engine:
         from storage.mapped import MappedMemoryEngine
 
         return MappedMemoryEngine(
-            config.file[0], config.data_size or None, defrag_lwm_pct=config.defrag_lwm_pct
+            config.file[0],
+            config.data_size or None,
+            defrag_lwm_pct=config.defrag_lwm_pct,
+            disk=disk,
         )
     if config.engine == "kv":
         from storage.kv import KvEngine
 
         return KvEngine(
-            config.file[0], size=config.filesize or None, commit=config.commit_to_device
+            config.file[0],
+            size=config.filesize or None,
+            commit=config.commit_to_device,
+            disk=disk,
         )
     if config.engine == "ssd_cold":
         from storage.cold import ColdEngine
 
         return ColdEngine(
             config.file[0],
+            disk,
             size=config.filesize or None,
             block_size=_WRITE_BLOCK,
             commit=config.commit_to_device,
@@ -43,9 +58,11 @@ def make_engine(namespace: NamespaceConfig) -> Engine:
             progress=ColdStart(namespace.name).tell,
         )
     from storage.ssd import SsdEngine
+    from storage.ssd.tuning import Tuning
 
-    return SsdEngine(
+    engine = SsdEngine(
         [*config.device, *config.file],
+        disk,
         size=config.filesize or None,
         block_size=_WRITE_BLOCK,
         commit=config.commit_to_device,
@@ -57,11 +74,14 @@ def make_engine(namespace: NamespaceConfig) -> Engine:
         cache_bytes=config.post_write_cache,
         defrag_lwm_pct=config.defrag_lwm_pct,
         progress=ColdStart(namespace.name).tell,
+        tuning=Tuning(clock=clock or SystemClock()),
     )
+    apply_storage(engine, namespace)
+    return engine
 
 
 def apply_storage(engine: Engine, namespace: NamespaceConfig) -> None:
-    """Let a running engine take up the dynamic parameters."""
+    """Let an engine take up the dynamic parameters."""
     config = namespace.storage_engine
     if config.engine in ("device", "ssd"):
         from storage.ssd import SsdEngine
@@ -69,6 +89,11 @@ def apply_storage(engine: Engine, namespace: NamespaceConfig) -> None:
         assert isinstance(engine, SsdEngine)
         engine.set_defrag_lwm_pct(config.defrag_lwm_pct)
         engine.payloads.set_compression(config.compression, _compression_level(config))
+        tuning = engine.tuning
+        tuning.flush_size = config.flush_size
+        tuning.max_write_cache = config.max_write_cache
+        tuning.defrag_queue_min = config.defrag_queue_min
+        tuning.defrag_sleep_us = config.defrag_sleep
 
 
 def _compression_level(config: StorageConfig) -> int:

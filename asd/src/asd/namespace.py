@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
@@ -16,7 +17,14 @@ from asd.truncation import Truncation
 from citrusleaf.cf_clock import Clock
 from cluster import PartitionMap
 from storage import bulk
-from storage.engine import TOMBSTONE, Engine, OutOfSpace, Record
+from storage.engine import (
+    TOMBSTONE,
+    DeviceOverload,
+    Engine,
+    OutOfSpace,
+    Record,
+    StorageError,
+)
 from storage.memory import MemoryEngine
 
 TTL_NEVER = 0xFFFFFFFF
@@ -25,6 +33,13 @@ TTL_MAX_S = 3600 * 24 * 365 * 10
 
 MAX_SETS = 4095
 """Sets a namespace can hold besides the nameless one."""
+
+
+class Failure(NamedTuple):
+    """Why a medium takes no writes, and what clients are told."""
+
+    code: ResultCode
+    reason: str
 
 
 class Namespace:
@@ -50,7 +65,9 @@ class Namespace:
         self.truncation = Truncation()
         self.indexes = SecondaryIndexes(engine.index)
         self.stop_writes = False
-        """Memory or space is short: nothing may be written."""
+        """Memory or space is short, or the medium failed: nothing may be written."""
+        self.failure: Failure | None = None
+        """How the medium failed; None while flushes succeed."""
         self.hwm_breached = False
         """A threshold of eviction was reached when it was last looked at."""
         self.evict_void_time = 0
@@ -85,13 +102,17 @@ class Namespace:
         return self._set_ids.get(name)
 
     def intern_set(self, name: bytes) -> int:
-        """The set's number, given on first use. Raises PARAMETER when there are too many sets."""
+        """The set's number, given on first use. Raises PARAMETER when there are too many sets,
+        OUT_OF_SPACE when the medium has no room for another name."""
         number = self._set_ids.get(name)
         if number is None:
             if len(self.set_names) > MAX_SETS:
                 raise OperationError(ResultCode.PARAMETER, f"more than {MAX_SETS} sets")
             number = len(self.set_names)
-            self.engine.name_set(number, name)
+            try:
+                self.engine.name_set(number, name)
+            except OutOfSpace as error:
+                raise OperationError(ResultCode.OUT_OF_SPACE, str(error)) from error
             self._set_ids[name] = number
             self.set_names.append(name)
         return number
@@ -99,9 +120,14 @@ class Namespace:
     # --------------------------------------------------------------- records
 
     def load(self, digest: bytes, now_s: int) -> Record | None:
-        """The live record: None when absent, expired or truncated. Raises NotResident when it would
-        block."""
-        record = self.engine.get(digest)
+        """The live record: None when absent, expired or truncated.
+
+        Raises NotResident when it would block, OperationError SERVER_ERROR for a damaged record.
+        """
+        try:
+            record = self.engine.get(digest)
+        except StorageError as error:
+            raise OperationError(ResultCode.SERVER_ERROR, str(error)) from error
         if record is not None and (
             0 < record[1] < now_s
             or (self.truncation.running and self.truncation.hides(record[3], record[2]))
@@ -118,21 +144,31 @@ class Namespace:
         key_stored: bool,
         payload: bytes,
     ) -> None:
-        """Write the whole record. Raises OperationError: OUT_OF_SPACE, or FORBIDDEN for a set that
-        has reached its limit."""
+        """Write the whole record. Raises OperationError: as `_put`, or FORBIDDEN for a set that has
+        reached its limit."""
         set_id = self.intern_set(set_name)
         self._check_limits(set_name, set_id)
         flags = KEY_STORED if key_stored else 0
         # What is written now must not be taken for what a truncation of this moment hides.
         now_ms = max(self.clock.epoch_ms(), self.truncation.hidden_before(set_id))
         old = self.engine.get(digest) if self.indexes.in_use else None
+        new = (generation, void_time, now_ms, set_id, flags, payload)
+        self._put(digest, new)
+        if self.indexes.in_use:
+            self._index_change(digest, old, new)
+
+    def _put(self, digest: bytes, record: Record) -> None:
+        """Hand a record to the engine. Raises OperationError: OUT_OF_SPACE, DEVICE_OVERLOAD, or
+        SERVER_ERROR when the medium has failed; nothing is changed then."""
+        generation, void_time, updated, set_id, flags, payload = record
         try:
-            self.engine.put(digest, generation, void_time, now_ms, set_id, flags, payload)
+            self.engine.put(digest, generation, void_time, updated, set_id, flags, payload)
         except OutOfSpace as error:
             raise OperationError(ResultCode.OUT_OF_SPACE, str(error)) from error
-        if self.indexes.in_use:
-            new = (generation, void_time, now_ms, set_id, flags, payload)
-            self._index_change(digest, old, new)
+        except DeviceOverload as error:
+            raise OperationError(ResultCode.DEVICE_OVERLOAD, str(error)) from error
+        except StorageError as error:
+            raise OperationError(ResultCode.SERVER_ERROR, str(error)) from error
 
     def entomb(self, digest: bytes, record: Record) -> None:
         """Delete a record so that no older copy comes back at a restart.
@@ -142,10 +178,10 @@ class Namespace:
         if isinstance(self.engine, MemoryEngine):
             self.remove(digest)
             return
+        generation, now_ms = record[0] % 65535 + 1, self.clock.epoch_ms()
+        self._put(digest, (generation, 0, now_ms, record[3], TOMBSTONE, b""))
         if self.indexes.in_use:
             self._index_change(digest, record, None)
-        generation, now_ms = record[0] % 65535 + 1, self.clock.epoch_ms()
-        self.engine.put(digest, generation, 0, now_ms, record[3], TOMBSTONE, b"")
 
     def limits_writes(self, set_name: bytes) -> bool:
         """Must every write of the set be looked at before it is done? A plan then does none."""
@@ -155,7 +191,7 @@ class Namespace:
 
     def _check_limits(self, set_name: bytes, set_id: int) -> None:
         if self.stop_writes:
-            raise OperationError(ResultCode.OUT_OF_SPACE, "writes are stopped")
+            raise OperationError(*self.failure or (ResultCode.OUT_OF_SPACE, "writes are stopped"))
         own = self.config.sets.get(set_name)
         if own is None or not (own.stop_writes_count or own.stop_writes_size):
             return
@@ -171,9 +207,9 @@ class Namespace:
         """Give a record another void-time; nothing else changes."""
         generation, _, _, set_id, flags, payload = record
         now_ms = max(self.clock.epoch_ms(), self.truncation.hidden_before(set_id))
-        self.engine.put(digest, generation, void_time, now_ms, set_id, flags, payload)
+        new = (generation, void_time, now_ms, set_id, flags, payload)
+        self._put(digest, new)
         if self.indexes.in_use:
-            new = (generation, void_time, now_ms, set_id, flags, payload)
             self._index_change(digest, record, new)
 
     def remove(self, digest: bytes) -> bool:

@@ -28,9 +28,10 @@ from asd.ticker import Ticker
 from asd.transaction_threads import TransactionThreads
 from asd.truncation import TruncationMetadata, Truncator
 from asd.udf import UdfModules
-from asd.upkeep import flush, needs_upkeep, raid_tombs
+from asd.upkeep import close, flush, needs_upkeep, raid_tombs, write_behind
 from citrusleaf.cf_clock import Clock
 from cluster.smd import MemoryStore, Smd
+from storage.device import Disk
 
 log = logging.getLogger("asd.node")
 
@@ -53,6 +54,7 @@ class Node:
     `smd` keeps the system metadata (`SMD_MODULES`), by default as long as the node lives.
     `logs` are the sinks whose levels `log-set` changes; by default those of the configuration,
     which nothing is written to until they are attached.
+    `disk` has the files of the namespaces, by default the system.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Node:
         machine: Machine | None = None,
         smd: Smd | None = None,
         logs: LogSinks | None = None,
+        disk: Disk | None = None,
     ) -> None:
         self.config = config
         self.clock = clock
@@ -76,7 +79,7 @@ class Node:
             config.service.transaction_queues, config.service.transaction_threads_per_queue
         )
         self.namespaces: dict[bytes, Namespace] = {
-            spec.name.encode(): self._namespace(spec) for spec in config.namespaces.values()
+            spec.name.encode(): self._namespace(spec, disk) for spec in config.namespaces.values()
         }
         self.surveys = {
             name: RecordSurvey(namespace) for name, namespace in self.namespaces.items()
@@ -98,8 +101,8 @@ class Node:
         self._server: asyncio.Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
-    def _namespace(self, config: NamespaceConfig) -> Namespace:
-        engine = make_engine(config)
+    def _namespace(self, config: NamespaceConfig, disk: Disk | None) -> Namespace:
+        engine = make_engine(config, self.clock, disk)
         commit = GroupCommit(engine.sync, self.transaction_threads)
         return Namespace(config, engine, self.clock, commit, community=self.community)
 
@@ -134,6 +137,7 @@ class Node:
         for space in filter(needs_upkeep, spaces):
             self._tasks.append(loop.create_task(flush(space)))
             self._tasks.append(loop.create_task(raid_tombs(space, self.transaction_threads)))
+            self._tasks.append(loop.create_task(write_behind(space, self.transaction_threads)))
         self._tasks += [loop.create_task(survey.run()) for survey in self.surveys.values()]
         self._tasks.append(loop.create_task(Ticker(self).run()))
         self._tasks.append(loop.create_task(self.connections.reap()))
@@ -152,7 +156,7 @@ class Node:
         await self.connections.close(STOP_GRACE_S)
         self.transaction_threads.stop()
         for namespace in self.namespaces.values():
-            namespace.engine.close()
+            close(namespace)
 
     def reset(self) -> None:
         """Empty all namespaces, and count from zero again."""

@@ -18,6 +18,7 @@ from asd.config import Config, Edition, NamespaceConfig, NetworkConfig, NetworkS
 from asd.loops import new_event_loop
 from asd.node import Node
 from citrusleaf.cf_clock import VirtualClock
+from storage.device import Disk
 
 _T = TypeVar("_T")
 
@@ -32,9 +33,11 @@ class Server:
     `port`        0 = any free one; see the property `address`
     `edition`     `enterprise`, or `community` to be refused what the community server refuses
     `config`      all of the above and the rest of a configuration (see `asd.config.read_config`);
-                  the other arguments, but for the clock, are then not looked at
+                  the other arguments, but for clock and disk, are then not looked at
     `clock`       what the server takes for the time: it runs like the system's until you freeze or
                   advance it
+    `disk`        where the files of a configuration are: the system's by default, or one that fails
+                  when you tell it to (`storage.testing.FaultyDisk`)
 
     A client in this process that keeps the interpreter's lock while it waits (see
     `docs/testing-with-asd.md`) waits in vain: the server cannot run meanwhile.
@@ -57,6 +60,7 @@ class Server:
         port: int = 0,
         edition: str = "enterprise",
         clock: VirtualClock | None = None,
+        disk: Disk | None = None,
     ) -> None:
         if isinstance(namespaces, str):
             raise TypeError(f"namespaces is a list of names: [{namespaces!r}]")
@@ -66,6 +70,7 @@ class Server:
             namespaces={name: _in_memory(name) for name in namespaces},
             edition=Edition(edition),
         )
+        self._disk = disk
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop
         self._node: Node
@@ -149,7 +154,7 @@ class Server:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         try:
-            self._node = Node(self._config, self.clock, machine_id=uuid.getnode())
+            self._node = Node(self._config, self.clock, machine_id=uuid.getnode(), disk=self._disk)
             await self._node.start()
         except BaseException as error:
             started.set_exception(error)

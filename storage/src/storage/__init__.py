@@ -14,6 +14,7 @@ does not use: `storage.ssd.SsdEngine`, `storage.kv.KvEngine`, `storage.cold.Cold
 from storage.engine import (
     TOMBSTONE,
     DamagedRecord,
+    DeviceOverload,
     Engine,
     NotResident,
     OutOfSpace,
@@ -29,6 +30,7 @@ __all__ = [
     "TOMBSTONE",
     "NotResident",
     "OutOfSpace",
+    "DeviceOverload",
     "StorageError",
     "DamagedRecord",
     "MemoryEngine",

@@ -29,8 +29,11 @@ def main(arguments: list[str]) -> int:
             bad = inspect_file(
                 device, print, _bar, records=given.records, verify=given.verify, index=index
             )
-        except (Unknown, OSError) as error:
+        except Unknown as error:
             print(f"{given.path}: {error}", file=sys.stderr)
+            return 2
+        except OSError as error:
+            print(f"{given.path}: {error.strerror or error}", file=sys.stderr)
             return 2
     return 1 if bad else 0
 

@@ -20,6 +20,7 @@ __all__ = [
     "TOMBSTONE",
     "NotResident",
     "OutOfSpace",
+    "DeviceOverload",
     "StorageError",
     "DamagedRecord",
 ]
@@ -51,6 +52,10 @@ class NotResident(Exception):
 
 class OutOfSpace(Exception):
     """The medium is full; the store is unchanged."""
+
+
+class DeviceOverload(Exception):
+    """Puts come faster than the medium takes them; the store is unchanged. Try again later."""
 
 
 class StorageError(Exception):
@@ -98,8 +103,9 @@ class Engine(Protocol):
     ) -> None:
         """Store or replace the whole record; never leaves half a record.
 
-        Raises OutOfSpace, StorageError when the medium has failed before, ValueError for a payload
-        longer than the engine can take, struct.error for metadata out of range.
+        Raises OutOfSpace, DeviceOverload, StorageError when the medium has failed before,
+        ValueError for a payload longer than the engine can take, struct.error for metadata out of
+        range.
 
         With TOMBSTONE in `flags` and an empty payload it leaves a tombstone: the record is absent
         to `get`, `scan` and the count of objects, its metadata stays in the index, and no older

@@ -6,6 +6,7 @@ Puts gather in memory and are written by `sync`, all in one transaction. Another
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping
 from typing import Final, Protocol
 
@@ -109,8 +110,10 @@ class LmdbStore:
                         transaction.delete(key)
                     else:
                         transaction.put(key, value)
+        except (lmdb.MapFullError, lmdb.DiskError) as error:
+            raise OSError(errno.ENOSPC, str(error)) from error
         except lmdb.Error as error:
-            raise OSError(str(error)) from error
+            raise OSError(errno.EIO, str(error)) from error
         self._stale = True
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:

@@ -18,7 +18,7 @@ from aerospike_common.wire.message import Message, encode_op
 from asd.batch.rows import FLAGS_AT, REPEAT, REPEAT_SIZE, row_key
 from asd.namespace import Namespace
 from asd.one_bin_write import HEADS_CAPACITY, ONE_BIN, OP_SIZE, BinHead, OneBinWrite
-from storage.engine import NotResident, OutOfSpace
+from storage.engine import DeviceOverload, NotResident, OutOfSpace, StorageError
 
 if TYPE_CHECKING:
     from asd.node import Node
@@ -255,5 +255,5 @@ class PutOneRows:
     def _put(self, digest: bytes, now_ms: int, head: BinHead, payload: bytes) -> int:
         try:
             return self._writes.put(digest, now_ms, head, payload)
-        except (NotResident, OutOfSpace):  # the general way waits, or says what is wrong
-            return 0
+        except (NotResident, OutOfSpace, DeviceOverload, StorageError):
+            return 0  # the general way waits, or says what is wrong

@@ -90,14 +90,14 @@ _NAMESPACE: Final[Mapping[str, str]] = {
 _STORAGE: Final[Mapping[str, str]] = {
     "commit-min-size": _GONE,
     "data-in-memory": "storage-engine memory { file PATH } for records in memory kept in a file",
-    "disable-odirect": "read-page-cache",
+    "disable-odirect": "all files and devices go through the page cache; remove it",
     "enable-osync": "commit-to-device",
     "fsync-max-sec": "flush-max-ms",
     "max-used-pct": "stop-writes-used-pct",
     "min-avail-pct": "stop-writes-avail-pct",
     "post-write-queue": "post-write-cache",
     "scheduler-mode": "set the scheduler in the operating system",
-    "write-block-size": "flush-size",
+    "write-block-size": "flush-size for the bytes of one write (blocks are 8 MiB); remove it",
 }
 
 _SET: Final[Mapping[str, str]] = {

@@ -48,6 +48,10 @@ class Declaration:
     works: bool = False
     refused: str = ""
     shown: bool = True
+    engines: tuple[str, ...] = ()
+    """The storage engines that do what it says; () = all of them."""
+    why_not: str = ""
+    """Why nothing depends on it, where that is worth saying."""
 
 
 @frozen
@@ -88,9 +92,19 @@ class Section:
         rows = []
         for parameter in self.parameters().values():
             value: Value = getattr(self, parameter.attribute)
-            if parameter.declaration.shown or value != parameter.default:
+            if self.shows(parameter) or value != parameter.default:
                 rows.append((prefix + parameter.name, parameter.kind.show(value)))
         return rows
+
+    def shows(self, parameter: Parameter) -> bool:
+        """Is the parameter listed even where it has its default?"""
+        return parameter.declaration.shown
+
+    def without_effect(self, parameter: Parameter) -> str:
+        """Why setting the parameter does nothing here; empty when it does something."""
+        if parameter.status is Status.ACCEPTED:
+            return parameter.declaration.why_not or "nothing in this server depends on it"
+        return ""
 
     def set(self, name: str, text: str, community: bool = False) -> None:
         """Change a dynamic parameter.

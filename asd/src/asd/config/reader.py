@@ -91,7 +91,7 @@ class _Reader:
         return Config(
             namespaces=MappingProxyType(namespaces),
             edition=self.edition,
-            notices=tuple(self.notices),
+            notices=tuple(sorted(self.notices, key=lambda notice: notice.line)),
             **parts,
         )
 
@@ -239,10 +239,23 @@ class _Reader:
         if len(self.problems) > before:
             return None
         try:
-            return kind(**given)
+            section = kind(**given)
         except ValueError as error:
             self._say(directive, str(error))
             return None
+        self._notice(section, directive.block or [])
+        return section
+
+    def _notice(self, section: Section, directives: Sequence[Directive]) -> None:
+        """Tell of what is set and does nothing."""
+        parameters = section.parameters()
+        for directive in directives:
+            parameter = parameters.get(directive.name)
+            if parameter is None or getattr(section, parameter.attribute) == parameter.default:
+                continue
+            if why := section.without_effect(parameter):
+                text = f"'{parameter.name}' is accepted for compatibility, without effect: {why}"
+                self.notices.append(Problem(self.file, directive.line, text))
 
     def _value(self, directive: Directive, parameter: Parameter, given: dict[str, Any]) -> None:
         name, declaration = parameter.name, parameter.declaration
@@ -268,9 +281,6 @@ class _Reader:
             return self._say(directive, f"'{name}' belongs to the enterprise edition")
         if parameter.status is Status.REFUSED:
             return self._say(directive, f"'{name} {text}': {declaration.refused}")
-        if parameter.status is Status.ACCEPTED:
-            message = f"'{name}' is known but has no effect in this server"
-            self.notices.append(Problem(self.file, directive.line, message))
         return None
 
     # -------------------------------------------------------------- problems

@@ -69,9 +69,11 @@ and what to write instead.
   `namespace`, `set` and `file` log sinks.
 - Nothing is ignored in silence. An unknown or obsolete name, a value out of range and a name given
   twice are errors. What a parameter does is in the tables below:
-    - **in effect**: the server does what it says;
+    - **in effect**: the server does what it says; where storage engines are named, with these, and
+      setting it for another one gives a notice;
     - **accepted, no effect**: known to clients and tools, shown by `get-config`, changed by
-      `set-config`, but nothing in this server depends on it; setting it in a file gives a notice;
+      `set-config`, but nothing in this server depends on it; setting it in a file gives a notice
+      ("accepted for compatibility, without effect"), in the log and from `--check-config`;
     - **refused unless it is the default**: ignoring it would break a promise (durability,
       encryption, consistency, where the server listens), so the server does not start with it.
 - **dynamic** parameters can be changed by `set-config` while the server runs. **enterprise** ones
@@ -119,6 +121,10 @@ def _row(parameter: Parameter) -> str:
     here = parameter.status.value
     if parameter.status is Status.REFUSED:
         here += f": {declaration.refused}"
+    elif declaration.why_not:
+        here += f": {declaration.why_not}"
+    elif declaration.engines:
+        here += f" with {', '.join(declaration.engines)}"
     cells = (
         f"`{parameter.name}`{marks}",
         f"`{parameter.kind.show(parameter.default)}`",

@@ -7,7 +7,7 @@ from typing import Final
 from attrs import Attribute, define, field, setters
 
 from asd.config.kinds import U64_MAX
-from asd.config.parameters import Section, choice, flag, integer, size, text, texts
+from asd.config.parameters import Parameter, Section, choice, flag, integer, size, text, texts
 
 MEMORY_STRIPES: Final = 8
 """Stripes `get-config` reports of a memory store; tools count on them."""
@@ -15,6 +15,10 @@ MEMORY_STRIPES: Final = 8
 ENGINES: Final = ("memory", "device", "ssd", "kv", "ssd_cold")
 """The storage engines of this server; `ssd` is another word for `device`."""
 
+_LOG: Final = ("device", "ssd")
+_FILES: Final = ("device", "ssd", "ssd_cold")
+_MEDIA: Final = (*_FILES, "kv")
+_BLOCKS: Final = ("memory", "device", "ssd")
 _PLACES: Final = ("device", "file")
 _MIB: Final = 1 << 20
 _GIB: Final = 1 << 30
@@ -32,6 +36,7 @@ class StorageConfig(Section):
     commit_to_device: bool = flag(
         enterprise=True,
         works=True,
+        engines=_MEDIA,
         help="Acknowledge a write only when it is on the medium.",
     )
     compression: str = choice(
@@ -45,24 +50,65 @@ class StorageConfig(Section):
         help="Compress records at rest.",
     )
     compression_acceleration: int = integer(
-        0, 0, 65537, dynamic=True, works=True, enterprise=True, help="Speed over size, lz4."
+        0,
+        0,
+        65537,
+        dynamic=True,
+        works=True,
+        enterprise=True,
+        engines=_LOG,
+        help="Speed over size, lz4.",
     )
     compression_level: int = integer(
-        0, 0, 9, dynamic=True, works=True, enterprise=True, help="Size over speed, zstd."
+        0,
+        0,
+        9,
+        dynamic=True,
+        works=True,
+        enterprise=True,
+        engines=_FILES,
+        help="Size over speed, zstd.",
     )
     data_size: int = size(
-        0, 0, 256 << 40, works=True, help="Memory for records; 0 = as much as there is."
+        0,
+        0,
+        256 << 40,
+        works=True,
+        engines=("memory",),
+        help="Memory for records; 0 = as much as there is.",
     )
     defrag_lwm_pct: int = integer(
-        50, 1, 99, dynamic=True, works=True, help="Blocks filled less than this are rewritten."
+        50,
+        1,
+        99,
+        dynamic=True,
+        works=True,
+        engines=_BLOCKS,
+        help="Blocks filled less than this are rewritten.",
     )
     defrag_queue_min: int = integer(
-        0, dynamic=True, help="Blocks that wait before defragmentation begins."
+        0,
+        dynamic=True,
+        works=True,
+        engines=_LOG,
+        help="Blocks that may wait before one is rewritten, unless the device is full.",
     )
-    defrag_sleep: int = integer(1000, dynamic=True, help="Microseconds between blocks.")
+    defrag_sleep: int = integer(
+        1000,
+        dynamic=True,
+        works=True,
+        engines=_LOG,
+        help="Microseconds between rewritten blocks of a device, unless it is full.",
+    )
     defrag_startup_minimum: int = integer(0, 0, 99, help="Free space to make before serving.")
-    direct_files: bool = flag(help="Bypass the page cache for files.")
-    disable_odsync: bool = flag(help="Do not sync with every write.")
+    direct_files: bool = flag(
+        help="Bypass the page cache for files.",
+        why_not="all files and devices go through the page cache; reads rely on it",
+    )
+    disable_odsync: bool = flag(
+        help="Do not sync with every write.",
+        why_not="no write syncs by itself; flush-max-ms and commit-to-device say when one does",
+    )
     enable_benchmarks_storage: bool = flag(
         dynamic=True, help="Histograms of the engine's own work."
     )
@@ -86,25 +132,59 @@ class StorageConfig(Section):
         help="File with the key before.",
     )
     evict_used_pct: int = integer(
-        0, 0, 100, dynamic=True, help="Data use from which records are evicted; 0 = never."
+        0,
+        0,
+        100,
+        dynamic=True,
+        works=True,
+        help="Use of data-size, filesize or the devices from which records are evicted; 0 = never.",
     )
     filesize: int = size(
-        0, 0, 2 << 40, works=True, help="Size of each file; 0 = as the disk allows."
+        0, 0, 2 << 40, works=True, engines=_MEDIA, help="Size of each file; 0 = as the disk allows."
     )
     flush_max_ms: int = integer(
-        1000, 0, 1000, works=True, dynamic=True, help="Longest time a partly filled block waits."
+        1000,
+        0,
+        1000,
+        works=True,
+        dynamic=True,
+        help="Longest time a partly filled block waits.",
     )
     flush_size: int = size(
-        _MIB, 4096, 8 * _MIB, dynamic=True, shown=False, help="Bytes written at a time."
+        _MIB,
+        4096,
+        8 * _MIB,
+        dynamic=True,
+        works=True,
+        shown=False,
+        engines=_LOG,
+        help="Bytes written at a time, as soon as they have gathered; a power of 2.",
     )
     max_write_cache: int = size(
-        64 * _MIB, 0, U64_MAX, dynamic=True, help="Blocks waiting to be written."
+        64 * _MIB,
+        0,
+        U64_MAX,
+        dynamic=True,
+        works=True,
+        engines=_LOG,
+        help="Blocks of 8 MiB, at least one, that may wait for each device before writes are"
+        " answered with device overload (18).",
     )
     stop_writes_avail_pct: int = integer(
-        5, 0, 100, dynamic=True, help="Free space under which writes are refused."
+        5,
+        0,
+        100,
+        dynamic=True,
+        works=True,
+        help="Free part of data-size, filesize or the devices under which writes are refused.",
     )
     stop_writes_used_pct: int = integer(
-        70, 0, 100, dynamic=True, help="Data use from which writes are refused."
+        70,
+        0,
+        100,
+        dynamic=True,
+        works=True,
+        help="Use of data-size, filesize or the devices from which writes are refused; 0 = never.",
     )
     post_write_cache: int = size(
         64 * _MIB,
@@ -112,10 +192,16 @@ class StorageConfig(Section):
         64 * _GIB,
         works=True,
         shown=False,
+        engines=_LOG,
         help="Blocks kept in memory after they were written, of each file.",
     )
     tomb_raider_sleep: int = integer(
-        1000, dynamic=True, enterprise=True, help="Microseconds between blocks read for tombstones."
+        1000,
+        dynamic=True,
+        enterprise=True,
+        works=True,
+        engines=_LOG,
+        help="Microseconds between blocks read for tombstones.",
     )
 
     @engine.validator
@@ -128,8 +214,28 @@ class StorageConfig(Section):
         """The devices and files, in that order."""
         return self.device + self.file
 
+    @property
+    def is_limited(self) -> bool:
+        """Is it known how much room for data there is?"""
+        if self.engine == "memory":
+            return self.data_size > 0
+        return self.filesize > 0 or bool(self.device)
+
+    def shows(self, parameter: Parameter) -> bool:
+        """What an engine does not know is listed only where the real server does."""
+        return super().shows(parameter) or self.engine in parameter.declaration.engines
+
+    def without_effect(self, parameter: Parameter) -> str:
+        """As `Section.without_effect`, and what the engine does not know."""
+        engines = parameter.declaration.engines
+        if engines and self.engine not in engines:
+            return f"it is for storage-engine {', '.join(engines)}, not {self.engine}"
+        return super().without_effect(parameter)
+
     def conflict(self) -> str:
         """Each engine needs its number of places; no engine has snappy."""
+        if self.flush_size & self.flush_size - 1:
+            return f"flush-size {self.flush_size} is not a power of 2"
         if self.compression == "snappy":
             return "compression snappy is not in this server: none, lz4 or zstd"
         if self.compression != "none" and self.engine in ("memory", "kv"):

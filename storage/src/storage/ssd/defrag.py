@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from google_crc32c import extend
 
-from storage.engine import OutOfSpace
+from storage.engine import DeviceOverload, OutOfSpace
 from storage.ssd.layout import (
     CHECK,
     DIGEST_AT,
@@ -38,13 +38,27 @@ def step(engine: SsdEngine) -> None:
     waiting = False
     for number, device in enumerate(engine.logs):
         block = device.emptying
-        if block is None:
+        if block is None and _may_begin(engine, device):
             block = device.next_sparse()
         if block is not None:
             waiting = True
             done += _step(engine, number, device, block)
+            if device.emptying is None and engine.tuning.defrag_sleep_us:
+                device.emptied_us = engine.tuning.clock.monotonic_us()
     # What would block is tried again when there is more to be gained by it.
     engine.debt = engine.debt - max(done, engine.least_debt) if waiting else 0
+
+
+def _may_begin(engine: SsdEngine, device: DeviceLog) -> bool:
+    """Is it time for the next sparse block? Always, when there is no other room."""
+    tuning = engine.tuning
+    if device.crowded:
+        return True
+    if tuning.defrag_queue_min and len(device.sparse_blocks()) <= tuning.defrag_queue_min:
+        return False
+    if not tuning.defrag_sleep_us or device.emptied_us is None:
+        return True
+    return tuning.clock.monotonic_us() - device.emptied_us >= tuning.defrag_sleep_us
 
 
 def prefetch(device: DeviceLog) -> None:
@@ -147,7 +161,7 @@ def _move(
         return True
     try:
         target = device.place(place, reserve=0)
-    except OutOfSpace:
+    except (OutOfSpace, DeviceOverload):
         return False
     start = target.end
     body = record[CHECK.size :]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from struct import Struct
 from typing import Final
 
@@ -29,6 +31,7 @@ from storage.ssd.layout import (
 from storage.ssd.log import DEFRAG_RESERVE, MAX_QUEUE, DeviceLog, WriteBlock
 from storage.ssd.payloads import Payloads
 from storage.ssd.reader import Reader
+from storage.ssd.tuning import Tuning
 
 UNITS_AT: Final = 44
 POSITION_MASK: Final = (1 << UNITS_AT) - 1
@@ -62,6 +65,7 @@ class SsdEngine:
     `defrag_lwm_pct`   blocks used less than this are emptied
     `read_blocking`    read inline what is not in memory, instead of raising NotResident
     `progress`         told how a cold start goes on
+    `tuning`           what may be changed while the store runs
 
     `block_size` and `names_size` are those of the first start for ever.
     """
@@ -84,7 +88,9 @@ class SsdEngine:
         defrag_lwm_pct: int = 50,
         read_blocking: bool = False,
         progress: Progress | None = None,
+        tuning: Tuning | None = None,
     ) -> None:
+        self.tuning = tuning or Tuning()
         self.paths = tuple(paths)
         self.disk: Disk = SystemDisk() if disk is None else disk
         self.geometry = recovery.Geometry(block_size, names_size, size, cache_bytes, defrag_lwm_pct)
@@ -170,6 +176,7 @@ class SsdEngine:
             cache_bytes=geometry.cache_bytes,
             defrag_lwm_pct=geometry.defrag_lwm_pct,
             make_free=self.sync,
+            tuning=self.tuning,
         )
 
     # One record
@@ -212,8 +219,9 @@ class SsdEngine:
     ) -> None:
         """Store or replace the whole record. O(1), and a bounded step of defragmentation.
 
-        Raises OutOfSpace, StorageError after the medium failed, ValueError for a payload longer
-        than a block, struct.error for metadata out of range; the store is then unchanged.
+        Raises OutOfSpace, DeviceOverload, StorageError after the medium failed, ValueError for a
+        payload longer than a block, struct.error for metadata out of range; the store is then
+        unchanged.
         """
         if self._failure is not None:
             raise StorageError(self._failure)
@@ -302,10 +310,26 @@ class SsdEngine:
         self.debt = 0
 
     def sync(self) -> None:
-        """Everything put before is on the medium on return. Raises OSError when a device fails."""
+        """Everything put before is on the medium on return.
+
+        Raises OSError when a device fails or has failed before: what a sync that failed has left
+        behind, no later one can vouch for.
+        """
+        self._on_medium(self._sync)
+
+    def write_behind(self) -> None:
+        """Hand sealed blocks and whole flush units to the devices, so that less waits for a sync.
+
+        On any thread. Raises OSError.
+        """
+        self._on_medium(partial(self._write_out, whole_units=True))
+
+    def _on_medium(self, work: Callable[[], None]) -> None:
         with self._mutex:
+            if self._failure is not None:
+                raise OSError(errno.EIO, self._failure)
             try:
-                self._sync()
+                work()
             except OSError as error:
                 self._failure = f"a device failed: {error}"
                 raise
@@ -330,6 +354,8 @@ class SsdEngine:
             "free_wblocks": free,
             "write_q": sum(device.write_queue for device in logs),
             "defrag_q": sum(len(device.sparse_blocks()) for device in logs),
+            "writes": sum(device.writes for device in logs),
+            "defrag_reads": sum(device.defrag_reads for device in logs),
             "defrag_writes": self.moved,
             "damaged_records": self.reader.damaged,
         }
@@ -386,7 +412,7 @@ class SsdEngine:
         try:
             block = device.place(place, self.reserve)
             device.forget_written()
-            if device.write_queue > MAX_QUEUE:
+            if device.write_queue > MAX_QUEUE and self.tuning.max_write_cache is None:
                 with self._mutex:
                     self._write_out()
         except OSError as error:
@@ -438,7 +464,7 @@ class SsdEngine:
         for device in self.logs:
             defrag.prefetch(device)
 
-    def _write_out(self) -> None:
+    def _write_out(self, *, whole_units: bool = False) -> None:
         if self._names_dirty:
             self._names_dirty = False
             self.names_update += 1
@@ -448,7 +474,7 @@ class SsdEngine:
             first.pwrite(start, names)
             first.fdatasync()
         for device in self.logs:
-            device.write_out()
+            device.write_out(whole_units=whole_units)
 
     def _check(self) -> None:
         """Assert every invariant. O(records)."""

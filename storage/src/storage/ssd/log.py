@@ -16,7 +16,7 @@ from typing import Final
 
 from storage import area
 from storage.device import Device
-from storage.engine import OutOfSpace
+from storage.engine import DeviceOverload, OutOfSpace
 from storage.ssd.layout import (
     BLOCK_HEADER,
     END_SIZE,
@@ -26,13 +26,14 @@ from storage.ssd.layout import (
     pack_block_header,
     pack_end,
 )
+from storage.ssd.tuning import Tuning
 
 GROW_BLOCKS: Final = (4, 16)
 """Least and most blocks a device is made longer by; between, a quarter of what it has."""
 DEFRAG_RESERVE: Final = 2
 """Free blocks that only defragmentation may use, so that a full device can be made less full."""
 MAX_QUEUE: Final = 8
-"""Sealed blocks that may wait for a sync before the owner writes them itself."""
+"""Sealed blocks that may wait before the owner writes them itself, unless the tuning says more."""
 
 
 class WriteBlock:
@@ -56,6 +57,7 @@ class DeviceLog:
     """The log on one device. `make_free` is to make quarantined blocks free, by a sync."""
 
     __slots__ = (
+        "_block_end",
         "_cache_blocks",
         "_kept",
         "_make_free",
@@ -64,9 +66,13 @@ class DeviceLog:
         "_sequence",
         "_sparse",
         "_sparse_below",
+        "_tuning",
         "_waiting",
+        "crowded",
         "cursor",
+        "defrag_reads",
         "device",
+        "emptied_us",
         "emptying",
         "free",
         "head",
@@ -78,6 +84,7 @@ class DeviceLog:
         "seeds",
         "used",
         "used_bytes",
+        "writes",
     )
 
     def __init__(
@@ -89,6 +96,7 @@ class DeviceLog:
         cache_bytes: int,
         defrag_lwm_pct: int,
         make_free: Callable[[], None],
+        tuning: Tuning,
     ) -> None:
         self.device = device
         self.header = header
@@ -96,7 +104,14 @@ class DeviceLog:
         self._cache_blocks = cache_bytes // size
         self._max_blocks = None if max_bytes is None else (max_bytes - header.data_start) // size
         self._make_free = make_free
-        self.room_end = size - END_SIZE
+        self._tuning = tuning
+        self._block_end = size - END_SIZE
+        self.room_end = 0
+        """Records that end behind this, in the block being filled, need a call of `place`."""
+        self.writes = 0
+        """Sealed blocks written."""
+        self.defrag_reads = 0
+        """Sparse blocks that defragmentation began with."""
         self._sequence = header.opens << 32
         self.set_defrag_lwm_pct(defrag_lwm_pct)
         self.reset(max(0, device.size() - header.data_start) // size)
@@ -127,6 +142,10 @@ class DeviceLog:
         self.emptying: int | None = None
         """The block that defragmentation is at, and how far it has come in it."""
         self.cursor = 0
+        self.emptied_us: int | None = None
+        """When the last sparse block was done with, on the tuning's clock."""
+        self.crowded = False
+        """No block was free, but for those kept for defragmentation, when the last was taken."""
         self.used_bytes = 0
 
     # Places
@@ -134,15 +153,19 @@ class DeviceLog:
     def place(self, size: int, reserve: int = DEFRAG_RESERVE) -> WriteBlock:
         """A block whose `end` is the beginning of `size` free bytes; advance it when they are set.
 
-        Raises ValueError when no block is so long, OutOfSpace with at most `reserve` blocks free;
-        the log is then unchanged.
+        Raises ValueError when no block is so long, OutOfSpace with at most `reserve` blocks free,
+        DeviceOverload when too many wait to be written; the log is then unchanged.
         """
         head = self.head
-        if head is not None and head.end + size <= self.room_end:
+        if head is not None and head.end + size <= self._block_end:
+            if head.end + size > self.room_end:
+                self._begin_unit(head.end + size)
             return head
-        if size > self.room_end - BLOCK_HEADER:
-            most = (self.room_end - BLOCK_HEADER - RECORD_HEADER) & ~15
+        if size > self._block_end - BLOCK_HEADER:
+            most = (self._block_end - BLOCK_HEADER - RECORD_HEADER) & ~15
             raise ValueError(f"a record of more than {most} bytes does not fit a write block")
+        if head is not None:
+            self._check_queue()
         number = self._take_free(reserve)
         self.seal()
         self._sequence += 1
@@ -152,12 +175,25 @@ class DeviceLog:
         block = WriteBlock(number, self.header.block_size, front, seed)
         self.memory[number] = block
         self.head = block
+        self._begin_unit(block.end + size)
         return block
+
+    def _begin_unit(self, end: int) -> None:
+        """Let records come up to the end of the flush unit that `end` is in; those before it are
+        to be written."""
+        unit = self._tuning.flush_size
+        self.room_end = min(-(-end // unit) * unit, self._block_end)
+        self._tuning.flush_due()
+
+    def _check_queue(self) -> None:
+        most = self._tuning.max_write_cache
+        if most is not None and len(self._queue) >= max(1, most // self.header.block_size):
+            raise DeviceOverload(f"{len(self._queue)} blocks wait to be written")
 
     def has_room(self, size: int) -> bool:
         """Would `place` find so many bytes?"""
         head = self.head
-        if head is not None and head.end + size <= self.room_end:
+        if head is not None and head.end + size <= self._block_end:
             return True
         return len(self.free) > DEFRAG_RESERVE or self._grow() or bool(self.quarantine)
 
@@ -183,6 +219,7 @@ class DeviceLog:
             if not is_head and 0 < self.used[number] < self._sparse_below:
                 self.emptying = number
                 self.cursor = BLOCK_HEADER
+                self.defrag_reads += 1
                 return number
         return None
 
@@ -206,7 +243,8 @@ class DeviceLog:
             self._sparse.append(number)
 
     def _take_free(self, reserve: int) -> int:
-        if len(self.free) <= reserve and not self._grow() and self.quarantine:
+        self.crowded = len(self.free) <= reserve and not self._grow()
+        if self.crowded and self.quarantine:
             self._make_free()
         if len(self.free) <= reserve:
             raise OutOfSpace("the device is full")
@@ -254,16 +292,19 @@ class DeviceLog:
         """Sealed blocks that wait to be written."""
         return len(self._queue)
 
-    def write_out(self) -> None:
-        """Hand everything placed before this call to the device. Raises OSError."""
+    def write_out(self, *, whole_units: bool = False) -> None:
+        """Hand what was placed before this call to the device, of the block being filled only the
+        `whole_units` if so asked. Raises OSError."""
         head = self.head
         for _ in range(len(self._queue)):
             block = self._queue[0]
-            self._write(block)
+            self._write(block, block.end)
             self._queue.popleft()
             self._kept.append(block)
+            self.writes += 1
         if head is not None:
-            self._write(head)
+            end = head.end
+            self._write(head, end - end % self._tuning.flush_size if whole_units else end)
 
     def forget_written(self) -> None:
         """Keep no more written blocks in memory than were asked for. Called by the owner."""
@@ -272,12 +313,16 @@ class DeviceLog:
             if self.memory.get(block.number) is block:
                 del self.memory[block.number]
 
-    def _write(self, block: WriteBlock) -> None:
-        start, end = block.written, block.end
-        if start < end:
-            with memoryview(block.data) as view, view[start:end] as fresh:
-                self.device.pwrite(self.position(block.number) + start, fresh)
-            block.written = end
+    def _write(self, block: WriteBlock, end: int) -> None:
+        """Write up to `end`, in units that end at multiples of the flush size."""
+        unit = self._tuning.flush_size
+        with memoryview(block.data) as view:
+            while block.written < end:
+                start = block.written
+                stop = min(end, (start // unit + 1) * unit)
+                with view[start:stop] as fresh:
+                    self.device.pwrite(self.position(block.number) + start, fresh)
+                block.written = stop
 
     # Header
 

@@ -14,14 +14,15 @@ from storage.engine import StorageError
 from storage.index_builder import BACK, FRONT_SIZE, IndexBuilder
 from storage.index_file import load_index, save_index
 from storage.ssd.layout import (
+    BLOCK_HEADER,
     DIGEST_AT,
     NAMES_START,
     DeviceHeader,
-    block_sequence,
     unpack_names,
     walk,
 )
 from storage.ssd.log import DeviceLog, read_header
+from storage.ssd.salvage import sequence_of
 
 if TYPE_CHECKING:
     from storage.ssd.engine import Progress, SsdEngine
@@ -55,10 +56,7 @@ def open_store(engine: SsdEngine, progress: Progress | None) -> None:
         block_size=first.block_size, names_size=first.names_size
     )
     for device in devices:
-        # What a crash has left of a block behind the last whole one was never synced.
-        whole = (device.size() - first.data_start) // first.block_size
-        if whole >= 0:
-            device.resize(first.data_start + whole * first.block_size)
+        _resize_to_blocks(device, first)
     engine.logs = [engine.make_log(*pair) for pair in zip(devices, headers, strict=True)]
     engine.names_update, engine.set_names = _names(devices[0], first)
     engine.stamp = 0
@@ -125,6 +123,22 @@ def _make_header(engine: SsdEngine, device: Device, number: int, store_id: bytes
     device.pwrite(0, header.pack())
     device.fdatasync()
     return header
+
+
+def _resize_to_blocks(device: Device, header: DeviceHeader) -> None:
+    """Make a device end with a block: of one that was cut off, what is left may hold records."""
+    whole, rest = divmod(device.size() - header.data_start, header.block_size)
+    if whole < 0 or not rest:
+        return
+    begin = header.data_start + whole * header.block_size
+    if any(device.pread(begin, BLOCK_HEADER)):
+        try:
+            device.resize(begin + header.block_size)
+        except OSError as error:  # a raw device, or no room
+            log.error("block %d, which is cut off, is given up: %s", whole, error)
+        else:
+            return
+    device.resize(begin)
 
 
 def _names(device: Device, header: DeviceHeader) -> tuple[int, dict[int, bytes]]:
@@ -202,7 +216,7 @@ def _scan_block(
 ) -> None:
     header = device.header
     data = read_block(device, block)
-    sequence = block_sequence(data, block, header.device_id)
+    sequence = sequence_of(data, block, header)
     if sequence is None or sequence < header.first_sequence:
         return
     seed = device.seeds[block] = header.seed(sequence, block)

@@ -7,14 +7,17 @@ devices and may run on another thread.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
+from functools import partial
 from itertools import compress
 from typing import TYPE_CHECKING
 
 from storage.index import TOMBSTONE
-from storage.ssd.layout import DIGEST_AT, block_sequence, walk
+from storage.ssd.layout import DIGEST_AT, walk
 from storage.ssd.log import DeviceLog
 from storage.ssd.recovery import read_block
+from storage.ssd.salvage import sequence_of
 
 if TYPE_CHECKING:
     from storage.ssd.engine import SsdEngine
@@ -43,16 +46,24 @@ class TombRaid:
                     self._found[entry.digest] = entry.location
 
     def read(self) -> None:
-        """Look for older copies in every block. Raises OSError.
+        """Look for older copies in every block. Raises OSError."""
+        for part in self.parts():
+            part()
 
-        It begins with a sync, so that whatever is older than a tombstone is on the device.
+    def parts(self) -> Iterator[Callable[[], None]]:
+        """What `read` does, a block at a time: the owner takes the parts, any thread runs them.
+
+        The first is a sync, so that whatever is older than a tombstone is on the device.
         """
         if not self._found:
             return
-        self._engine.sync()
+        yield self._engine.sync
         for device in self._engine.logs:
             for block in range(len(device.used)):
-                self._needed |= _copies(device, block, self._found.keys())
+                yield partial(self._look, device, block)
+
+    def _look(self, device: DeviceLog, block: int) -> None:
+        self._needed |= _copies(device, block, self._found.keys())
 
     def finish(self) -> int:
         """Take the tombstones away that nothing needs; how many."""
@@ -70,7 +81,7 @@ def _copies(device: DeviceLog, block: int, digests: AbstractSet[bytes]) -> set[b
     """Which of the digests have a record, not a tombstone, in the block as it is on the device."""
     header = device.header
     data = read_block(device, block)
-    sequence = block_sequence(data, block, header.device_id)
+    sequence = sequence_of(data, block, header)
     if sequence is None or sequence < header.first_sequence:
         return set()
     places = walk(data, header.seed(sequence, block)).places
