@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from asd.__main__ import main
 from asd.config import LoggingConfig, LogSink, ServiceConfig
+from asd.daemon import run
 from asd.logging_setup import (
     CONTEXTS,
     ROOTS,
@@ -147,7 +147,7 @@ def test_asd_does_not_start_without_its_log(loggers: None, tmp_path, capsys) -> 
         f"namespace test {{ storage-engine memory }}\n"
         f"logging {{ file {tmp_path}/nosuch/asd.log {{ context any info }} }}\n"
     )
-    assert main(["--config-file", str(config)]) == 1
+    assert run(["--config-file", str(config)]) == 1
     assert f"asd: cannot log to {tmp_path}/nosuch/asd.log: No such file" in capsys.readouterr().err
 
 

@@ -33,7 +33,7 @@ ADAPTERS = {
     "cluster/src/cluster/simulation/__main__.py": "spreads seeds over processes",
     "cluster/src/cluster/smd_files.py": "metadata in files",
     "storage/src/storage/device.py": "files and devices",
-    "asd/src/asd/__main__.py": "hands the real world to a node",
+    "asd/src/asd/daemon.py": "hands the real world to a node",
     "asd/src/asd/cli.py": "reads the configuration file",
     "asd/src/asd/machine.py": "asks the operating system about the machine",
     "asd/src/asd/server.py": "hosts a node in a thread",

@@ -1,85 +1,23 @@
-"""`asd`: the command. Here the real world (clock, loop, signals, files) is handed to a node."""
+"""`asd`: the command."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import os
-import signal
+import gc
 import sys
-import uuid
 
-from asd.cli import CommandLineError, build_config, check_config, parse_arguments
-from asd.config import Config, ServiceConfig
-from asd.logging_setup import LogSinks, formatter
-from asd.loops import new_event_loop
-from asd.machine import RealMachine
-from asd.node import SMD_MODULES, Node
-from citrusleaf.cf_clock import SystemClock
-from cluster.smd import MemoryStore, Smd, SmdCorrupt
-from cluster.smd_files import FileStore
-from storage.engine import StorageError
-
-log = logging.getLogger("asd.config")
+COLLECT_AFTER = 50_000
+"""Objects made and kept before garbage is looked for: a large list makes many, all of them used."""
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the server until SIGTERM or SIGINT; the exit status."""
-    options = parse_arguments(sys.argv[1:] if argv is None else argv)
-    if options.check_config is not None:
-        return check_config(options.check_config, options.edition)
-    try:
-        config = build_config(options)
-    except CommandLineError as error:
-        print(f"asd: {error}", file=sys.stderr)
-        return 1
-    logs = LogSinks(config.logging)
-    try:
-        logs.attach(formatter(config.service, options.log_format))
-    except OSError as error:
-        print(f"asd: cannot log to {error.filename}: {error.strerror}", file=sys.stderr)
-        return 1
-    for notice in config.notices:
-        log.warning("%s", notice)
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        return runner.run(_serve(config, logs))
+    """Run the server; the exit status."""
+    gc.disable()  # what is imported stays: to look for garbage among it takes a fifth of the start
+    from asd.daemon import run
 
-
-def _system_metadata(config: ServiceConfig) -> Smd:
-    """The metadata under the work directory; in memory when none was chosen and none is there."""
-    chosen = config.work_directory != ServiceConfig().work_directory
-    if not chosen and not os.path.isdir(config.work_directory):
-        return Smd(MemoryStore(), SMD_MODULES)
-    return Smd(FileStore(os.path.join(config.work_directory, "smd")), SMD_MODULES)
-
-
-async def _serve(config: Config, logs: LogSinks) -> int:
-    try:
-        node = Node(
-            config,
-            SystemClock(),
-            machine_id=uuid.getnode(),
-            machine=RealMachine(),
-            logs=logs,
-            smd=_system_metadata(config.service),
-        )
-    except (OSError, SmdCorrupt) as error:
-        print(f"asd: cannot read the system metadata: {error}", file=sys.stderr)
-        return 1
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    try:
-        await node.start()
-    except (OSError, StorageError) as error:
-        print(f"asd: cannot serve: {error}", file=sys.stderr)
-        return 1
-    host = node.addresses[0] if node.addresses else "0.0.0.0"
-    print(f"asd ready {host}:{node.port}", flush=True)
-    await stopping.wait()
-    await node.stop()
-    return 0
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
+    gc.enable()
+    return run(sys.argv[1:] if argv is None else argv)
 
 
 if __name__ == "__main__":
