@@ -74,10 +74,17 @@ def load(port: int, connections: int, in_flight: int, seconds: float, mode: str,
 
 
 @contextmanager
-def running(command: Sequence[str]) -> Iterator[Server]:
-    """A server that prints `... ready [ADDRESS:]PORT`; stopped by SIGTERM at the end."""
+def running(command: Sequence[str], **environment: str) -> Iterator[Server]:
+    """A server that prints `... ready [ADDRESS:]PORT`; stopped by SIGTERM at the end.
+
+    What `environment` names is set for it, over the environment here.
+    """
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, **environment},
     ) as process:
         try:
             assert process.stdout is not None
