@@ -1,16 +1,17 @@
 """The engines beside LMDB, SQLite and RocksDB used directly: the same records, in the same run.
 
-    python bench/storage/engines.py [RECORDS]
+    python bench/storage/engines.py [--records N] [--only STORE...] [--quick]
 
 Records are 100 to 1,000 bytes under 20-byte keys, in random order. `unsynced` stores are synced (or
 flushed) every second, as a server does with flush-max-ms 1000; `synced` ones before a put counts
 as done. Each store runs in a process of its own; times are wall time. For the cold cache its files
-are dropped from the page cache first. RocksDB needs `rocksdict`; a store whose library is not
-installed is left out.
+are dropped from the page cache first. The puts that are compared with one another are besides
+measured by turns. RocksDB needs `rocksdict`; a store whose library is not installed is left out.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import random
@@ -23,6 +24,7 @@ import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -33,6 +35,8 @@ RECORDS = 1_000_000
 SAMPLE = 100_000
 WRITERS = 32
 SYNCED_SECONDS = 3.0
+TURNS = 3
+QUICK_RECORDS = 5_000
 PAYLOADS = 4096
 
 
@@ -49,9 +53,12 @@ class Engine:
         self.get = self.engine.get
         self.sync = self.engine.sync
         self.delete = self.engine.remove
+        put = self.engine.put
 
-    def put(self, key: bytes, value: bytes) -> None:
-        self.engine.put(key, 1, 0, 1 << 38, 1, 0, value)
+        def put_record(key: bytes, value: bytes) -> None:
+            put(key, 1, 0, 1 << 38, 1, 0, value)
+
+        self.put = put_record
 
     def scan(self) -> int:
         return sum(1 for partition in range(4096) for _ in self.engine.scan(partition))
@@ -258,24 +265,36 @@ def disk_bytes(folder: str) -> int:
     return sum(512 * p.stat().st_blocks for p in Path(folder).rglob("*") if p.is_file())
 
 
+def random_keys(source: random.Random, count: int) -> list[bytes]:
+    """20-byte keys."""
+    return [source.randbytes(20) for _ in range(count)]
+
+
+def put_all(store: Any, keys: list[bytes], values: list[bytes]) -> None:
+    """Put a record under each key, syncing every second."""
+    put, timer = store.put, Timer(store.sync)
+    for n, key in enumerate(keys):
+        put(key, values[n % PAYLOADS])
+        if not n & 1023:
+            timer.tick()
+
+
+def measure_puts(name: str, count: int, folder: str) -> dict[str, float]:
+    """The rate of puts alone."""
+    keys, values = random_keys(random.Random(1), count), payloads()
+    store = STORES[name][0](folder)
+    return {"put": rate(count, lambda: put_all(store, keys, values))}
+
+
 def measure(name: str, count: int, folder: str) -> dict[str, float]:
     """All figures of one store."""
     source = random.Random(1)
-    keys = [source.randbytes(20) for _ in range(count)]
-    values = payloads()
+    keys, values = random_keys(source, count), payloads()
     sample = source.sample(keys, min(SAMPLE, count))
     figures: dict[str, float] = {}
     before = resident_bytes()
     store = STORES[name][0](folder)
-
-    def put_all(some: list[bytes], step: int) -> None:
-        put, timer = store.put, Timer(store.sync)
-        for n, key in enumerate(some):
-            put(key, values[n * step % PAYLOADS])
-            if not n & 1023:
-                timer.tick()
-
-    figures["put"] = rate(count, lambda: put_all(keys, 1))
+    figures["put"] = rate(count, lambda: put_all(store, keys, values))
     store.sync()
     figures["get"] = rate(len(sample), lambda: [store.get(key) for key in sample])
     figures["mixed"] = rate(len(sample), lambda: mixed(store, sample, values))
@@ -296,7 +315,7 @@ def measure(name: str, count: int, folder: str) -> dict[str, float]:
     store.sync()
     figures["synced 1"] = synced(store, keys, values, 1)
     figures["synced 32"] = synced(store, keys, values, WRITERS)
-    if name.startswith("ssd") and name != "ssd_cold":
+    if name in ("ssd", "ssd, zstd"):
         figures["cold start"] = cold_start(store)
     return figures
 
@@ -353,16 +372,45 @@ ROWS = (
 )
 
 
-def run(name: str, count: int) -> dict[str, float]:
-    """Measure a store in a process of its own."""
+RATIOS = (
+    ("ssd hot gets, of rocksdict's", "ssd", "get", "rocksdict", "get"),
+    ("ssd scan, of rocksdict's", "ssd", "scan", "rocksdict", "scan"),
+    ("ssd synced puts, 32 writers, of one writer's", "ssd", "synced 32", "ssd", "synced 1"),
+    ("kv puts, of lmdb's", "kv", "put", "lmdb", "put"),
+)
+"""(what, store, figure, other store, its figure)."""
+
+
+def say(what: str) -> None:
+    """Tell how far it has come."""
+    print(what, file=sys.stderr, flush=True)
+
+
+def run(name: str, count: int, what: str) -> dict[str, float]:
+    """Measure `what` of a store in a process of its own."""
+    say(f"{name}: {what}")
+    start = time.perf_counter()
     folder = tempfile.mkdtemp(prefix="bench-storage-")
     try:
-        command = [sys.executable, __file__, str(count), name, folder]
+        command = [sys.executable, __file__, "--records", str(count), "--child", what, name, folder]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-        figures: dict[str, float] = json.loads(done.stdout)
-        return figures
     finally:
         shutil.rmtree(folder)
+    figures: dict[str, float] = json.loads(done.stdout)
+    rates = ", ".join(f"{key} {shown(figure)}" for key, figure in figures.items())
+    say(f"  {time.perf_counter() - start:.0f} s: {rates}")
+    return figures
+
+
+def put_ratio(names: list[str], count: int) -> list[list[str]]:
+    """The puts of `ssd` beside RocksDB's, by turns."""
+    if not {"ssd", "rocksdict"} <= set(names):
+        return []
+    ratios = []
+    for _ in range(TURNS):
+        ours, theirs = (run(name, count, "puts")["put"] for name in ("ssd", "rocksdict"))
+        ratios.append(ours / theirs)
+    return [[f"ssd puts, of rocksdict's, median of {TURNS} turns", f"{median(ratios):.2f}"]]
 
 
 def shown(figure: float | None) -> str:
@@ -372,18 +420,37 @@ def shown(figure: float | None) -> str:
     return f"{figure:,.0f}" if figure >= 100 else f"{figure:.3g}"
 
 
-def main() -> None:
-    """Measure every store that is installed and publish the table."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else RECORDS
-    if len(sys.argv) > 3:
-        print(json.dumps(measure(sys.argv[2], count, sys.argv[3])))
-        return
-    names = [name for name, (_, module) in STORES.items() if find_spec(module)]
-    results = {name: run(name, count) for name in names}
+def report(results: dict[str, dict[str, float]], ratios: list[list[str]]) -> str:
+    """Both tables."""
+    names = list(results)
     rows = [[row, *(shown(results[name].get(key)) for name in names)] for row, key in ROWS]
-    table = harness.table(["", *names], rows)
-    text = f"{count:,} records of 100 to 1,000 bytes.\n\n{table}"
-    harness.publish("storage", "Storage engines", text, write=count == RECORDS)
+    for what, name, key, other, its_key in RATIOS:
+        if name in results and other in results:
+            ratios.append([what, f"{results[name][key] / results[other][its_key]:.2f}"])
+    figures = harness.table(["", *names], rows)
+    return f"{figures}\n\n## Ratios\n\n{harness.table(['', ''], ratios)}"
+
+
+def main() -> None:
+    """Measure every store that is installed and publish the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--records", type=int, default=RECORDS, help="records in each store")
+    parser.add_argument("--only", nargs="+", choices=STORES, help="measure these stores alone")
+    parser.add_argument("--quick", action="store_true", help="only see whether it works")
+    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.child:
+        what, name, folder = given.child
+        kind = measure_puts if what == "puts" else measure
+        print(json.dumps(kind(name, given.records, folder)))
+        return
+    count = QUICK_RECORDS if given.quick else given.records
+    names = [name for name in given.only or STORES if find_spec(STORES[name][1])]
+    results = {name: run(name, count, "everything") for name in names}
+    text = report(results, put_ratio(names, count))
+    whole = count == RECORDS and not given.only
+    body = f"{count:,} records of 100 to 1,000 bytes.\n\n{text}"
+    harness.publish("storage", "Storage engines", body, write=whole)
 
 
 if __name__ == "__main__":

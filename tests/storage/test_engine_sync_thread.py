@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from storage.cold import ColdEngine
+from storage.engine import Overwrites
 from storage.kv import KvEngine
 from storage.ssd import SsdEngine
 
@@ -54,6 +55,11 @@ def test_puts_gets_and_removes_while_a_thread_syncs(name: str, tmp_path: Path) -
             digest = source.choice(digests)
             if n % 10 == 9:
                 assert engine.remove(digest) == (held.pop(digest, None) is not None)
+                continue
+            if n % 2 and digest in held and isinstance(engine, Overwrites):
+                payload = (b"%d " % n * 200)[: len(held[digest])]
+                if engine.overwrite(digest, n, 7, b"", payload):
+                    held[digest] = payload
                 continue
             held[digest] = b"%d " % n * source.randrange(60)
             engine.put(digest, 1, 0, n, 7, 0, held[digest])

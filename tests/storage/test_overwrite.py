@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.engine import TOMBSTONE, Overwrites
+from storage.engine import TOMBSTONE, NotResident, Overwrites
 from storage.memory import MemoryEngine
+from storage.ssd import SsdEngine
+from storage.testing import FaultyDisk
 
 DIGEST = bytes(range(20))
 START = b"\x00\x01head"
@@ -23,17 +27,48 @@ RECORDS = st.tuples(
 )
 
 
+def ssd(disk: FaultyDisk | None = None, **options: Any) -> SsdEngine:
+    """A small ssd store on two devices."""
+    disk = disk or FaultyDisk()
+    sizes = {"block_size": 4096, "names_size": 4096, "cache_bytes": 0}
+    engine = SsdEngine(["a", "b"], disk, **sizes, **options)
+    engine.open()
+    return engine
+
+
+def on_device(engine: SsdEngine) -> None:
+    """Let no record be in memory any more."""
+    for log in engine.logs:
+        log.seal()
+    engine.sync()
+    for log in engine.logs:
+        log.forget_written()
+        assert not log.memory
+
+
+MAKE: dict[str, Callable[[], Any]] = {
+    "memory": MemoryEngine,
+    "ssd": ssd,
+    "ssd on the device": ssd,
+    "ssd compressed": lambda: ssd(compression="lz4"),
+}
+
+
+@pytest.mark.parametrize("name", MAKE)
 @given(st.none() | RECORDS, st.sampled_from([START + b"new", START + b"longest"]))
-def test_it_agrees_with_get_and_put(record: Any, payload: bytes) -> None:
-    engine = MemoryEngine()
+def test_it_agrees_with_get_and_put(name: str, record: Any, payload: bytes) -> None:
+    engine = MAKE[name]()
     if record is not None:
         engine.put(DIGEST, *record)
+    if name == "ssd on the device":
+        on_device(engine)
     before = engine.get(DIGEST)
     fits = (
         before is not None
         and before[1:5] == (0, 500, 1, 0)
         and before[5].startswith(START)
         and len(before[5]) == len(payload)
+        and name != "ssd compressed"  # put compresses
     )
     generation = engine.overwrite(DIGEST, 600, 1, START, payload)
     if not fits:
@@ -43,8 +78,51 @@ def test_it_agrees_with_get_and_put(record: Any, payload: bytes) -> None:
     assert before is not None
     assert generation == before[0] % 65535 + 1
     assert engine.get(DIGEST) == (generation, 0, 600, 1, 0, payload)
+    if isinstance(engine, SsdEngine):
+        engine._check()
     engine.index._check()
 
 
-def test_the_memory_engine_has_it() -> None:
+def test_what_overwrites_by_configuration_has_it() -> None:
     assert isinstance(MemoryEngine(), Overwrites)
+    assert isinstance(ssd(), Overwrites)
+
+
+def test_what_would_have_to_be_waited_for_is_left_to_put() -> None:
+    disk = FaultyDisk()
+    engine = ssd(disk)
+    engine.put(DIGEST, 1, 0, 500, 1, 0, START + b"old")
+    on_device(engine)
+    disk.slow.update(disk.files)
+    assert engine.overwrite(DIGEST, 600, 1, START, START + b"new") == 0
+    with pytest.raises(NotResident):
+        engine.get(DIGEST)
+
+
+def test_what_no_sync_has_begun_to_write_makes_no_garbage() -> None:
+    engine = ssd()
+    engine.put(DIGEST, 1, 0, 500, 1, 0, START + b"old")
+    used = [log.head.end for log in engine.logs if log.head]
+    for number in range(100):
+        assert engine.overwrite(DIGEST, 600, 1, START, START + b"%03d" % number)
+    assert [log.head.end for log in engine.logs if log.head] == used
+    engine.sync()
+    assert engine.overwrite(DIGEST, 700, 1, START, START + b"new") == 102
+    assert [log.head.end for log in engine.logs if log.head] != used
+    engine._check()
+
+
+def test_the_newer_payload_is_there_after_a_crash() -> None:
+    disk = FaultyDisk()
+    engine = ssd(disk)
+    engine.put(DIGEST, 1, 0, 500, 1, 0, START + b"old")
+    for number in range(200):  # some blocks are filled and used again
+        payload = START + b"%03d" % number
+        assert engine.overwrite(DIGEST, 600 + number, 1, START, START + b"old") == 2 * number + 2
+        assert engine.overwrite(DIGEST, 600 + number, 1, START, payload) == 2 * number + 3
+        if number % 30 == 0:
+            engine.sync()
+    engine.sync()
+    engine._check()
+    again = ssd(FaultyDisk({path: bytearray(data) for path, data in disk.files.items()}))
+    assert again.get(DIGEST) == (401, 0, 799, 1, 0, START + b"199")

@@ -419,7 +419,7 @@ class ColdEngine:
             except DamagedRecord:  # counted and reported by the store of chunks
                 continue
             size[number] = len(data)
-            builder.add(_index_entries(data, number))
+            builder.add(b"".join(_index_entries(data, number)))
         builder.finish()
         self.stamp = builder.stamp
         live = array("I", bytes(4 * len(size)))

@@ -18,6 +18,8 @@ from typing import Final, Protocol
 SECTOR: Final = 512
 """Bytes that are written whole or not at all."""
 
+_NOWAIT: Final = getattr(os, "RWF_NOWAIT", 0)
+_HAS_ADVICE: Final = hasattr(os, "posix_fadvise")
 _ALLOCATE_UNSUPPORTED: Final = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 
 
@@ -35,6 +37,9 @@ class Device(Protocol):
 
     def pread_nowait(self, offset: int, size: int) -> bytes | None:
         """All the bytes there, or None when getting them would block."""
+
+    def will_read(self, offset: int, size: int) -> None:
+        """A hint that the bytes there will be wanted soon. Does not wait, promises nothing."""
 
     def pwrite(self, offset: int, data: bytes | memoryview | mmap.mmap) -> None:
         """Write all of it. Visible to reads at once, on the medium after `fdatasync`."""
@@ -77,7 +82,7 @@ class FileDevice:
             path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o640
         )
         self._is_file = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
-        self._nowait = hasattr(os, "RWF_NOWAIT")
+        self._nowait = bool(_NOWAIT)
 
     def size(self) -> int:
         """Bytes of the file; of a raw device, its capacity."""
@@ -118,7 +123,7 @@ class FileDevice:
             return None
         buffer = bytearray(size)
         try:
-            if os.preadv(self._descriptor, [buffer], offset, os.RWF_NOWAIT) == size:
+            if os.preadv(self._descriptor, [buffer], offset, _NOWAIT) == size:
                 return bytes(buffer)
         except BlockingIOError:
             return None
@@ -127,6 +132,11 @@ class FileDevice:
                 raise
             self._nowait = False  # this file system cannot say
         return None
+
+    def will_read(self, offset: int, size: int) -> None:
+        """Let the system begin to read into the page cache."""
+        if _HAS_ADVICE:
+            os.posix_fadvise(self._descriptor, offset, size, os.POSIX_FADV_WILLNEED)
 
     def pwrite(self, offset: int, data: bytes | memoryview | mmap.mmap) -> None:
         """Write all of it."""

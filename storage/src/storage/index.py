@@ -14,7 +14,7 @@ import mmap
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import compress, pairwise
+from itertools import compress
 from struct import Struct
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, Protocol
@@ -34,6 +34,8 @@ META: Final = Struct("<HHIB3xQ")
 """generation, set_id, void_time, flags, last_update_time: the part a new version always changes."""
 META_AT: Final = 20
 META_END: Final = META_AT + META.size
+TAIL: Final = Struct("<HHIB3xQQI12x")
+"""An entry behind its digest."""
 PLACE: Final = Struct("<Q")
 """location."""
 PLACE_AT: Final = 40
@@ -45,9 +47,12 @@ RECENT_CAPACITY: Final = 1 << 15
 
 _FIRST_ARENA = 1024 * ENTRY_SIZE
 _FREE = Struct("<I60x")  # a free slot: the next free one, then zeros; generation 0 tells it
-_TABLE_SIZES: Final = (4, *(base << bits for bits in range(1, 30) for base in (3, 4)))
-"""4, 6, 8, 12, 16, 24...: steps small enough that tables are kept a third to a half full."""
-_NEXT_SIZE: Final = MappingProxyType(dict(pairwise((1, *_TABLE_SIZES))))
+_NEXT_SIZE: Final = MappingProxyType(
+    {1: 4}
+    | {4 << bits: 8 << bits for bits in range(29)}
+    | {6 << bits: 8 << bits for bits in range(29)}  # lengths only files of old have
+)
+"""4, 8, 16...: tables are kept a quarter to a half full, and a record is moved once or twice."""
 _COLUMNS: Final[Mapping[str, tuple[Literal["B", "H", "I", "Q"], int]]] = MappingProxyType(
     {
         "generation": ("H", 20),
@@ -237,16 +242,29 @@ class PrimaryIndex:
         count = self._counts[partition] + 1
         if 2 * count > self.sizes[partition]:
             self._grow_table(partition)
-        slot = self._take_slot()
-        self.arena[slot << 6 : (slot << 6) + ENTRY_SIZE] = entry
+        slot = self.end
+        start = slot << 6
+        if self._free or start + ENTRY_SIZE > len(self.arena):
+            slot = self._take_slot()
+            start = slot << 6
+        else:
+            self.end = slot + 1
+        self.arena[start : start + ENTRY_SIZE] = entry
         table = self.tables[partition]
         length = self.sizes[partition]
         at = home % length
         while table[at]:
-            at = (at + 1) % length
+            at += 1
+            if at == length:
+                at = 0
         table[at] = slot
         self._counts[partition] = count
-        self._account(set_id, flags, size, 1)
+        usage = self.sets.get(set_id)
+        if usage is None or flags & TOMBSTONE:
+            self._account(set_id, flags, size, 1)
+        else:
+            usage.objects += 1
+            usage.bytes += size
         return slot
 
     def update(

@@ -194,11 +194,12 @@ class KvEngine:
         if not self.started_warm:
             self.index.clear()
             builder = IndexBuilder(self.index)
-            builder.add(
+            entries = (
                 digest + value[:META_SIZE] + BACK.pack(0, len(value) - META_SIZE, 0)
                 for digest, value in self._store.items()
                 if len(digest) == DIGEST_SIZE
             )
+            builder.add(b"".join(entries))
             builder.finish()
 
     def close(self) -> None:

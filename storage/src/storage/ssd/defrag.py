@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from google_crc32c import extend
 
 from storage.engine import DeviceOverload, OutOfSpace
+from storage.index import PLACE, PLACE_AT
 from storage.ssd.layout import (
     CHECK,
     DIGEST_AT,
@@ -70,12 +71,16 @@ def prefetch(device: DeviceLog) -> None:
     for number in numbers:
         if number not in device.memory:
             start, seed = device.position(number), device.seeds[number]
+            known = device.prefetched.get(number)
+            if known is not None and known[0] == seed:
+                kept[number] = known
+                continue
             try:
                 data = device.device.pread(start, device.header.block_size)
             except OSError:
                 continue  # found out, and reported, when the block's turn comes
-            if device.device.pread_nowait(start, len(data)) is None:
-                kept[number] = seed, data
+            in_cache = device.device.pread_nowait(start, len(data)) is not None
+            kept[number] = seed, b"" if in_cache else data
     device.prefetched = kept
 
 
@@ -96,7 +101,8 @@ def _step(engine: SsdEngine, number: int, device: DeviceLog, block: int) -> int:
             if longer is None:
                 return 0
             window = longer
-        if not is_record(window, at, seed):
+        # What was never out of memory need not be looked at so closely.
+        if block not in device.memory and not is_record(window, at, seed):
             _skip(engine, device, block, begin + at)
             break
         if not _move(engine, number, device, block, begin + at, window[at : at + place]):
@@ -116,16 +122,19 @@ def _window(
     if kept is not None:
         return kept.data[begin : begin + size]
     seed, data = device.prefetched.get(block, (None, b""))
-    if seed == device.seeds[block]:
+    if data and seed == device.seeds[block]:
         return data[begin : begin + size]
     start = device.position(block) + begin
     try:
         if engine.reader.blocking:
             return device.device.pread(start, size)
-        return device.device.pread_nowait(start, size)
+        window = device.device.pread_nowait(start, size)
     except OSError:
         _leave(engine, device, block, begin)
         return None
+    if window is None:
+        device.prefetched.pop(block, None)  # the page cache has let it go: to be read again
+    return window
 
 
 def _skip(engine: SsdEngine, device: DeviceLog, block: int, at: int) -> None:
@@ -154,7 +163,7 @@ def _move(
     slot = index.find(record[DIGEST_AT : DIGEST_AT + 20])
     if not slot:
         return True
-    location = index.entry(slot).location
+    (location,) = PLACE.unpack_from(index.arena, (slot << 6) + PLACE_AT)
     position = (block * len(engine.logs) + number) * device.header.block_size + at
     place = len(record)
     if location != engine.location(position, place):
@@ -170,7 +179,6 @@ def _move(
     target.data[start : start + place] = check + body
     target.end = start + place
     device.used[target.number] += place
-    device.used_bytes += place
     position = (target.number * len(engine.logs) + number) * device.header.block_size + start
     index.relocate(slot, engine.location(position, place))
     device.release(block, place)

@@ -3,50 +3,44 @@
 from __future__ import annotations
 
 import errno
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from struct import Struct
-from typing import Final
 
 from google_crc32c import extend
 
 from citrusleaf.cf_hooks import new_mutex
 from storage.coding import PLAIN
 from storage.device import Device, Disk, SystemDisk
-from storage.engine import DamagedRecord, NotResident, OutOfSpace, Record, StorageError
-from storage.index import ENTRY, ENTRY_SIZE, HASH, META_AT, PARTITION_MASK, TOMBSTONE, PrimaryIndex
+from storage.engine import OutOfSpace, Record, StorageError
+from storage.index import ENTRY_SIZE, FIELDS, META_AT, TAIL, TOMBSTONE, PrimaryIndex
 from storage.ssd import defrag, recovery
 from storage.ssd.layout import (
     BODY,
     CHECK,
     CODING_AT,
     NAMES_START,
+    POSITION_MASK,
     RECORD_HEADER,
     RECORD_MAGIC,
+    UNITS_AT,
     DeviceHeader,
     pack_names,
     unpack_record,
 )
 from storage.ssd.log import DEFRAG_RESERVE, MAX_QUEUE, DeviceLog, WriteBlock
+from storage.ssd.overwrite import overwrite
 from storage.ssd.payloads import Payloads
 from storage.ssd.reader import Reader
+from storage.ssd.scan import scan
 from storage.ssd.tuning import Tuning
-
-UNITS_AT: Final = 44
-POSITION_MASK: Final = (1 << UNITS_AT) - 1
-"""A location is 44 bits of position in the store and, above, the place's length, both / 16."""
-
-_TAIL: Final = Struct("<HHIB3xQQI12x")  # an index entry behind its digest
 
 Progress = Callable[[int, int, int], None]
 """Called during a cold start with (blocks read, blocks in all, records found)."""
 
-_hash = HASH.unpack
-_entry = ENTRY.unpack_from
-_pack_tail = _TAIL.pack
+_fields_at = FIELDS.unpack_from
+_pack_tail = TAIL.pack
 _pack_body = BODY.pack
-_pack_check = CHECK.pack
+_pack_check = CHECK.pack_into
 
 
 class SsdEngine:
@@ -94,6 +88,7 @@ class SsdEngine:
         self.paths = tuple(paths)
         self.disk: Disk = SystemDisk() if disk is None else disk
         self.geometry = recovery.Geometry(block_size, names_size, size, cache_bytes, defrag_lwm_pct)
+        self._block_units = block_size >> 4  # locations count in units of 16 bytes
         self.acknowledges_sync = commit
         self.set_names: dict[int, bytes] = {}
         self.index = PrimaryIndex()
@@ -101,7 +96,8 @@ class SsdEngine:
         self.started_warm = False
         """The last `open` mapped the index of a clean shutdown."""
         self.stamp = 0
-        """Of the last record written; each gets a higher one than all before it."""
+        """Of the last record written; each gets a higher one than all before it. Whatever else
+        changes what is where raises it too, so that a scan knows when to look again."""
         self.debt = 0
         self.least_debt = min(defrag.LEAST_DEBT, block_size)
         self.moved = 0
@@ -139,6 +135,7 @@ class SsdEngine:
         self.reader.forget()
         try:
             recovery.open_store(self, self._progress)
+            self._block_units = self.geometry.block_size >> 4
         except BaseException:
             self._let_go()
             raise
@@ -187,25 +184,16 @@ class SsdEngine:
         Raises NotResident when its block is neither in memory nor in the page cache, DamagedRecord.
         """
         index = self.index
-        prefix, home = _hash(digest)
-        prefix &= PARTITION_MASK
-        table = index.tables[prefix]
-        length = index.sizes[prefix]
-        arena = index.arena
-        at = home % length
-        while slot := table[at]:
-            found, generation, set_id, void_time, flags, updated, location, size = _entry(
-                arena, slot << 6
-            )
-            if found == digest:
-                if flags & TOMBSTONE:
-                    return None
-                payload = self._payload(digest, location, size)
-                return generation, void_time, updated, set_id, flags, payload
-            at += 1
-            if at == length:
-                at = 0
-        return None
+        offset = index.recent.get(digest) or index.look_up(digest)
+        if not offset:
+            return None
+        generation, set_id, void_time, flags, updated, location, size = _fields_at(
+            index.arena, offset
+        )
+        if flags & TOMBSTONE:
+            return None
+        payload = self._payload(digest, location, size)
+        return generation, void_time, updated, set_id, flags, payload
 
     def put(
         self,
@@ -227,32 +215,35 @@ class SsdEngine:
             raise StorageError(self._failure)
         size = len(payload)
         stamp = self.stamp + 1
-        logs = self.logs
-        count = len(logs)
-        number = digest[8] % count
+        which = digest[8] % len(self.logs)
         coding, stored = PLAIN, payload
         if not self.payloads.plain:
-            coding, stored = self.payloads.encode(number, digest, payload, stamp)
-        fields = (generation, set_id, void_time, flags)
-        body = (
-            _pack_body(len(stored), size, digest, *fields, coding, last_update_time, stamp) + stored
+            coding, stored = self.payloads.encode(which, digest, payload, stamp)
+        stored_size, updated = len(stored), last_update_time
+        head = _pack_body(
+            stored_size, size, digest, generation, set_id, void_time, flags, coding, updated, stamp
         )
-        device = logs[number]
-        place = (len(body) + 23) & -16
-        block = device.head
-        if block is None or block.end + place > device.room_end:
-            block = self._next_block(device, place)
-        at = block.end
-        data = block.data
-        data[at : at + 8] = _pack_check(RECORD_MAGIC, extend(block.seed, body))
-        data[at + 8 : at + 8 + len(body)] = body
-        block.end = at + place
-        device.used[block.number] += place
-        device.used_bytes += place
+        location = self._append(which, head + stored)
         self.stamp = stamp
-        position = (block.number * count + number) * device.header.block_size + at
-        location = position >> 4 | place >> 4 << UNITS_AT
-        self._enter(digest, fields, last_update_time, location, size)
+        index = self.index
+        offset = index.recent.get(digest) or index.look_up(digest)
+        if not offset:
+            index.insert(digest, generation, set_id, void_time, flags, updated, location, size)
+            return
+        arena = index.arena
+        _, old_set, _, old_flags, _, old, old_size = _fields_at(arena, offset)
+        if old_set == set_id and old_flags == flags:
+            arena[offset + META_AT : offset + ENTRY_SIZE] = _pack_tail(
+                generation, set_id, void_time, flags, updated, location, size
+            )
+            if size != old_size:
+                index.sets[set_id].bytes += size - old_size
+        else:
+            slot = offset // ENTRY_SIZE
+            index.update(slot, generation, set_id, void_time, flags, updated, location, size)
+        self._release(old)
+
+    overwrite = overwrite
 
     def remove(self, digest: bytes) -> bool:
         """Forget the record or tombstone; True if there was a record. O(1).
@@ -262,6 +253,7 @@ class SsdEngine:
         entry = self.index.remove(digest)
         if entry is None:
             return False
+        self.stamp += 1
         self._release(entry.location)
         return not entry.flags & TOMBSTONE
 
@@ -271,25 +263,7 @@ class SsdEngine:
         What is not in memory is read inline; a damaged record is counted and left out. Otherwise as
         `MemoryEngine.scan`.
         """
-        arena = self.index.arena
-        starts = [slot << 6 for slot in self.index.tables[partition] if slot]
-        entries = sorted([(arena[start : start + ENTRY_SIZE], start) for start in starts])
-        if after is not None:
-            del entries[: bisect_right(entries, after, key=_digest_of)]
-        for entry, start in entries:
-            try:
-                # Most entries are as they were a moment ago: no need to look them up again.
-                if self.index.arena[start : start + ENTRY_SIZE] == entry:
-                    record = self._record(entry)
-                else:
-                    record = self.get(entry[:20])
-            except NotResident as missing:
-                missing.load()
-                record = self.get(entry[:20])
-            except DamagedRecord:
-                continue
-            if record is not None:
-                yield entry[:20], record
+        return scan(self, partition, after)
 
     # The whole store
 
@@ -307,6 +281,7 @@ class SsdEngine:
             for device in self.logs:
                 device.forget_everything()
         self.index.clear()
+        self.stamp += 1
         self.debt = 0
 
     def sync(self) -> None:
@@ -362,51 +337,22 @@ class SsdEngine:
 
     # Parts
 
-    def _record(self, entry: bytes) -> Record | None:
-        """What `get` gives for an index entry."""
-        digest, generation, set_id, void_time, flags, updated, location, size = _entry(entry)
-        if flags & TOMBSTONE:
-            return None
-        payload = self._payload(digest, location, size)
-        return generation, void_time, updated, set_id, flags, payload
-
-    def _enter(
-        self,
-        digest: bytes,
-        fields: tuple[int, int, int, int],
-        updated: int,
-        location: int,
-        size: int,
-    ) -> None:
-        """Let the index say where the record now is, and give up its old place."""
-        index = self.index
-        prefix, home = _hash(digest)
-        prefix &= PARTITION_MASK
-        table = index.tables[prefix]
-        length = index.sizes[prefix]
-        arena = index.arena
-        at = home % length
-        while slot := table[at]:
-            offset = slot << 6
-            found, _, old_set, _, old_flags, _, old, old_size = _entry(arena, offset)
-            if found == digest:
-                generation, set_id, void_time, flags = fields
-                if old_set == set_id and old_flags == flags:
-                    arena[offset + META_AT : offset + ENTRY_SIZE] = _pack_tail(
-                        *fields, updated, location, size
-                    )
-                    if size != old_size:
-                        index.sets[set_id].bytes += size - old_size
-                else:
-                    index.update(
-                        slot, generation, set_id, void_time, flags, updated, location, size
-                    )
-                self._release(old)
-                return
-            at += 1
-            if at == length:
-                at = 0
-        index.insert(digest, *fields, updated, location, size)
+    def _append(self, which: int, body: bytes) -> int:
+        """Add a record to a device's log; its location. Raises OutOfSpace, StorageError."""
+        device = self.logs[which]
+        place = len(body) + 23 & -16
+        block = device.head
+        if block is None or block.end + place > device.room_end:
+            block = self._next_block(device, place)
+        at = block.end
+        data = block.data
+        _pack_check(data, at, RECORD_MAGIC, extend(block.seed, body))
+        data[at + 8 : at + 8 + len(body)] = body
+        block.end = at + place
+        number = block.number
+        device.used[number] += place
+        units = (number * len(self.logs) + which) * self._block_units + (at >> 4)
+        return units | place << UNITS_AT - 4
 
     def _next_block(self, device: DeviceLog, place: int) -> WriteBlock:
         try:
@@ -421,8 +367,10 @@ class SsdEngine:
         return block
 
     def _release(self, location: int) -> None:
-        device, number, _, place = self.locate(location)
-        device.release(number, place)
+        count = len(self.logs)
+        number = (location & POSITION_MASK) // self._block_units
+        place = location >> UNITS_AT << 4
+        self.logs[number % count].release(number // count, place)
         self.debt += defrag.RATE * place
         if self.debt >= self.least_debt:
             defrag.step(self)
@@ -438,17 +386,27 @@ class SsdEngine:
         return self.logs[index], number, at, location >> UNITS_AT << 4
 
     def _payload(self, digest: bytes, location: int, size: int) -> bytes:
-        device, number, at, place = self.locate(location)
+        number, units = divmod(location & POSITION_MASK, self._block_units)
+        at = units << 4
+        logs = self.logs
+        device = logs[0]
+        if len(logs) > 1:
+            number, which = divmod(number, len(logs))
+            device = logs[which]
         block = device.memory.get(number)
         if block is not None:
             data = block.data
             if data[at + CODING_AT] == PLAIN:
                 return data[at + RECORD_HEADER : at + RECORD_HEADER + size]
-            record = data[at : at + place]
+            record = data[at : at + (location >> UNITS_AT << 4)]
         else:
-            record = self.reader.read(device, number, at, place, digest, location)
+            record = self.reader.read(device, number, at, digest, location)
             if record[CODING_AT] == PLAIN:
                 return record[RECORD_HEADER : RECORD_HEADER + size]
+        return self.decode(device, number, at, record)
+
+    def decode(self, device: DeviceLog, number: int, at: int, record: bytes) -> bytes:
+        """The payload of a record whose CRC is right. Raises DamagedRecord."""
         try:
             return self.payloads.decode(device.header.number, unpack_record(record))
         except ValueError as error:
@@ -490,7 +448,3 @@ class SsdEngine:
             device._check()
             for number, total in enumerate(device.used):
                 assert used.get((index, number), 0) == total
-
-
-def _digest_of(found: tuple[bytes, int]) -> bytes:
-    return found[0][:20]

@@ -42,12 +42,17 @@ STORED_SIZE: Final = Struct("<I")
 """What a body begins with."""
 RECORD_HEADER: Final = 64
 DIGEST_AT: Final = 16
+DIGEST_END: Final = 36
 CODING_AT: Final = 45
 STAMP_AT: Final = 56
-_HEAD: Final = Struct("<III")  # magic, crc, stored bytes
+UNITS_AT: Final = 44
+POSITION_MASK: Final = (1 << UNITS_AT) - 1
+"""A location is 44 bits of position in the store and, above, the place's length, both / 16."""
+HEAD: Final = Struct("<III")
+"""magic, crc, stored bytes: what a record begins with."""
 _ROUND: Final = 15
 
-_head = _HEAD.unpack_from
+_head = HEAD.unpack_from
 _body = BODY.unpack_from
 
 
@@ -191,6 +196,8 @@ class BlockContents(NamedTuple):
 
     places: list[int]
     """Where whole records begin."""
+    headers: list[bytes]
+    """The first 64 bytes of each."""
     holes: list[tuple[int, int]]
     """(from, to): what should be records and is not."""
     sealed: bool
@@ -203,21 +210,25 @@ class BlockContents(NamedTuple):
 def walk(data: bytes, seed: int, start: int = BLOCK_HEADER) -> BlockContents:
     """Find all undamaged records of a block. About 0.5 µs a record."""
     places: list[int] = []
+    headers: list[bytes] = []
     holes: list[tuple[int, int]] = []
+    found, found_header = places.append, headers.append
     at, limit = start, len(data) - RECORD_HEADER
     while True:
         while at <= limit:
-            magic, crc, stored = _head(data, at)
+            header = data[at : at + 64]
+            magic, crc, stored = _head(header)
             end = at + 64 + stored
-            if magic != RECORD_MAGIC or extend(seed, data[at + 8 : end]) != crc:
+            if extend(seed, data[at + 8 : end]) != crc or magic != RECORD_MAGIC:
                 break
-            places.append(at)
-            at = (end + 15) & -16
+            found(at)
+            found_header(header)
+            at = end + 15 & -16
         if _is_end(data, at, seed):
-            return BlockContents(places, holes, True, at)
+            return BlockContents(places, headers, holes, True, at)
         following = _resume(data, at, seed)
         if following is None:
-            return BlockContents(places, holes, False, at)
+            return BlockContents(places, headers, holes, False, at)
         holes.append((at, following))
         at = following
 

@@ -2,8 +2,8 @@
 
 Two threads use a log: the store's owner, and whoever runs `SsdEngine.sync`. The owner alone makes
 places, releases them and takes free blocks; writing out is done by one at a time, holding the
-store's mutex. What both touch are a block's `end` (advanced behind bytes that are complete) and
-deques, whose ends are moved atomically.
+store's mutex. What both touch are a block's `end` (advanced behind bytes that are complete), its
+`claimed` (under the block's own mutex) and deques, whose ends are moved atomically.
 """
 
 from __future__ import annotations
@@ -14,14 +14,19 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from google_crc32c import extend
+
+from citrusleaf.cf_hooks import new_mutex
 from storage import area
 from storage.device import Device
 from storage.engine import DeviceOverload, OutOfSpace
 from storage.ssd.layout import (
     BLOCK_HEADER,
+    CHECK,
     END_SIZE,
     HEADER_COPY,
     RECORD_HEADER,
+    RECORD_MAGIC,
     DeviceHeader,
     pack_block_header,
     pack_end,
@@ -35,22 +40,43 @@ DEFRAG_RESERVE: Final = 2
 MAX_QUEUE: Final = 8
 """Sealed blocks that may wait before the owner writes them itself, unless the tuning says more."""
 
+_pack_check = CHECK.pack_into
+
 
 class WriteBlock:
     """A block in memory: being filled, waiting to be written, or kept because it was just written.
 
-    `end` is behind the last record, `written` behind what the device has.
+    `end` is behind the last record, `written` behind what the device has, `claimed` behind what it
+    has or is about to be given: from there on a record may still give its place to another.
     """
 
-    __slots__ = ("data", "end", "number", "seed", "written")
+    __slots__ = ("_mutex", "claimed", "data", "end", "number", "seed", "written")
 
-    def __init__(self, number: int, size: int, header: bytes, seed: int) -> None:
+    def __init__(self, number: int, data: mmap.mmap, header: bytes, seed: int) -> None:
         self.number = number
         self.seed = seed
-        self.data: mmap.mmap = area.allocate(size)
+        self.data = data
         self.data[: len(header)] = header
         self.end = len(header)
-        self.written = 0
+        self.written = self.claimed = 0
+        self._mutex = new_mutex()
+
+    def rewrite(self, at: int, body: bytes) -> bool:
+        """Put a record in the place of one just as long; False when that one is claimed."""
+        if at < self.claimed:
+            return False
+        with self._mutex:
+            if at < self.claimed:
+                return False
+            data = self.data
+            _pack_check(data, at, RECORD_MAGIC, extend(self.seed, body))
+            data[at + 8 : at + 8 + len(body)] = body
+        return True
+
+    def claim(self, end: int) -> None:
+        """Let nothing before `end` change any more. Called by whoever writes out."""
+        with self._mutex:
+            self.claimed = end
 
 
 class DeviceLog:
@@ -58,12 +84,15 @@ class DeviceLog:
 
     __slots__ = (
         "_block_end",
+        "_block_size",
         "_cache_blocks",
+        "_data_start",
         "_kept",
         "_make_free",
         "_max_blocks",
         "_queue",
         "_sequence",
+        "_spare",
         "_sparse",
         "_sparse_below",
         "_tuning",
@@ -83,7 +112,6 @@ class DeviceLog:
         "room_end",
         "seeds",
         "used",
-        "used_bytes",
         "writes",
     )
 
@@ -100,7 +128,8 @@ class DeviceLog:
     ) -> None:
         self.device = device
         self.header = header
-        size = header.block_size
+        self._data_start = header.data_start
+        size = self._block_size = header.block_size
         self._cache_blocks = cache_bytes // size
         self._max_blocks = None if max_bytes is None else (max_bytes - header.data_start) // size
         self._make_free = make_free
@@ -133,10 +162,12 @@ class DeviceLog:
         self.memory: dict[int, WriteBlock] = {}
         """Blocks whose bytes are in memory, by number."""
         self.prefetched: dict[int, tuple[int, bytes]] = {}
-        """(seed, bytes) of blocks about to be emptied, where the page cache cannot be asked."""
+        """Of blocks read because they are to be emptied soon: seed, and, where the page cache
+        cannot be asked, bytes."""
         self.head: WriteBlock | None = None
         self._queue: deque[WriteBlock] = deque()
         self._kept: deque[WriteBlock] = deque()
+        self._spare: mmap.mmap | None = None
         self._waiting = bytearray(blocks)
         self._sparse: deque[int] = deque()
         self.emptying: int | None = None
@@ -146,7 +177,6 @@ class DeviceLog:
         """When the last sparse block was done with, on the tuning's clock."""
         self.crowded = False
         """No block was free, but for those kept for defragmentation, when the last was taken."""
-        self.used_bytes = 0
 
     # Places
 
@@ -172,7 +202,9 @@ class DeviceLog:
         seed = self.header.seed(self._sequence, number)
         front = pack_block_header(number, self._sequence, self.header.device_id)
         self.seeds[number] = seed
-        block = WriteBlock(number, self.header.block_size, front, seed)
+        data = self._spare or area.allocate(self.header.block_size)
+        self._spare = None
+        block = WriteBlock(number, data, front, seed)
         self.memory[number] = block
         self.head = block
         self._begin_unit(block.end + size)
@@ -200,7 +232,6 @@ class DeviceLog:
     def release(self, number: int, size: int) -> None:
         """Take back a place in a block. O(1)."""
         used = self.used[number] = self.used[number] - size
-        self.used_bytes -= size
         if self.head is not None and number == self.head.number:
             return
         if used == 0:
@@ -233,9 +264,14 @@ class DeviceLog:
             if 0 < used < self._sparse_below:
                 self._wait(number)
 
+    @property
+    def used_bytes(self) -> int:
+        """Bytes of all places not released. O(blocks)."""
+        return sum(self.used)
+
     def position(self, number: int) -> int:
         """Where a block begins on the device."""
-        return self.header.data_start + number * self.header.block_size
+        return self._data_start + number * self._block_size
 
     def _wait(self, number: int) -> None:
         if not self._waiting[number] and number != self.emptying:
@@ -310,11 +346,15 @@ class DeviceLog:
         """Keep no more written blocks in memory than were asked for. Called by the owner."""
         for _ in range(len(self._kept) - self._cache_blocks):
             block = self._kept.popleft()
+            self._spare = block.data  # its pages are there already
             if self.memory.get(block.number) is block:
                 del self.memory[block.number]
 
     def _write(self, block: WriteBlock, end: int) -> None:
         """Write up to `end`, in units that end at multiples of the flush size."""
+        if end <= block.written:
+            return
+        block.claim(end)
         unit = self._tuning.flush_size
         with memoryview(block.data) as view:
             while block.written < end:
@@ -345,7 +385,6 @@ class DeviceLog:
 
     def _check(self) -> None:
         """Assert the invariants of the accounts. O(blocks)."""
-        assert sum(self.used) == self.used_bytes
         blocks = [*self.free, *self.quarantine]
         assert len(set(blocks)) == len(blocks)
         idle = set(blocks)

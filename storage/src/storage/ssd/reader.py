@@ -7,11 +7,22 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
+from google_crc32c import extend
+
 from storage.engine import DamagedRecord, NotResident
-from storage.ssd.layout import DIGEST_AT, is_record
+from storage.ssd.layout import (
+    DIGEST_AT,
+    DIGEST_END,
+    HEAD,
+    RECORD_HEADER,
+    RECORD_MAGIC,
+    UNITS_AT,
+)
 from storage.ssd.log import DeviceLog
 
 log = logging.getLogger("storage.ssd")
+
+_head = HEAD.unpack_from
 
 MAX_LOADED: Final = 1024
 """Records loaded for callers that have not asked again yet."""
@@ -27,11 +38,10 @@ class Reader:
         self.damaged = 0
         """Places found that do not hold what they should."""
 
-    def read(
-        self, device: DeviceLog, number: int, at: int, place: int, digest: bytes, location: int
-    ) -> bytes:
+    def read(self, device: DeviceLog, number: int, at: int, digest: bytes, location: int) -> bytes:
         """The bytes of a record on the device, checked. Raises NotResident, DamagedRecord."""
         start = device.position(number) + at
+        place = location >> UNITS_AT << 4
         seed = device.seeds[number]  # with it, a location means one record for ever
         record = self._loaded.pop((location, seed), None) if self._loaded else None
         try:
@@ -44,9 +54,11 @@ class Reader:
                 record = device.device.pread(start, place)
         except OSError as error:
             raise self.damage(device, number, at, str(error)) from error
-        if record[DIGEST_AT : DIGEST_AT + 20] != digest or not is_record(record, 0, seed):
-            raise self.damage(device, number, at, "not the record that should be there")
-        return record
+        if record[DIGEST_AT:DIGEST_END] == digest:
+            magic, crc, stored = _head(record)
+            if magic == RECORD_MAGIC and extend(seed, record[8 : RECORD_HEADER + stored]) == crc:
+                return record
+        raise self.damage(device, number, at, "not the record that should be there")
 
     def damage(self, device: DeviceLog, number: int, at: int, what: str) -> DamagedRecord:
         """Count and report what is wrong with a place."""

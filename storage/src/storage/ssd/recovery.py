@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 from array import array
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from storage.device import Device
 from storage.engine import StorageError
-from storage.index_builder import BACK, FRONT_SIZE, IndexBuilder
+from storage.index_builder import IndexBuilder
 from storage.index_file import load_index, save_index
 from storage.ssd.layout import (
     BLOCK_HEADER,
-    DIGEST_AT,
     NAMES_START,
+    POSITION_MASK,
+    UNITS_AT,
+    BlockContents,
     DeviceHeader,
     unpack_names,
     walk,
@@ -32,9 +34,11 @@ log = logging.getLogger("storage.ssd")
 _STATE: Final = Struct("<Q")  # stamp
 _LOG_STATE: Final = Struct("<II")  # blocks, free ones
 _IDENTITY: Final = Struct("<16sQI")  # store id, opens, devices
-_NUMBERS: Final = Struct("<8xII40xQ")  # of a record: stored bytes, payload bytes, stamp
+_COPIED: Final = ((0, 2), (1, 3), (2, 4), (3, 5), (4, 6), (7, 7))
+"""Which 8-byte number of an index entry is which of a record's header: the front, and the stamp."""
 _PAGE: Final = 4096
-_SLICE: Final = 1 << 16  # slots accounted for at a time
+READ_AHEAD: Final = 2
+"""Blocks of each device on their way into memory while one is gone through."""
 
 
 class Geometry(NamedTuple):
@@ -183,7 +187,6 @@ def _warm(engine: SsdEngine) -> bool:
         device.reset(len(device.used))
         device.used[:blocks], device.seeds[:blocks] = rows[0], rows[1]
         device.free = deque([*rows[2], *range(blocks, len(device.used))])
-        device.used_bytes = sum(rows[0])
         device.find_sparse()
     engine.index.become(index)
     engine.stamp = stamp
@@ -194,26 +197,34 @@ def _warm(engine: SsdEngine) -> bool:
 
 
 def _cold(engine: SsdEngine, progress: Progress | None) -> None:
-    """Read every block and keep the newest copy of each record."""
+    """Read every block and keep the newest copy of each record.
+
+    The devices are read side by side: each is told some blocks ahead what will be wanted of it.
+    """
     engine.index.clear()
     builder = IndexBuilder(engine.index)
-    total = sum(len(device.used) for device in engine.logs)
-    done = 0
-    for number, device in enumerate(engine.logs):
+    for device in engine.logs:
         device.reset(len(device.used))
-        for block in range(len(device.used)):
-            _scan_block(engine, number, device, block, builder)
-            done += 1
+    counts = [len(device.used) for device in engine.logs]
+    turns = range(max(counts))
+    order = [(n, block) for block in turns for n, count in enumerate(counts) if block < count]
+    ahead = READ_AHEAD * len(engine.logs)
+    for done in range(-ahead, len(order)):
+        if done + ahead < len(order):
+            number, block = order[done + ahead]
+            device = engine.logs[number]
+            device.device.will_read(device.position(block), device.header.block_size)
+        if done >= 0:
+            _scan_block(engine, *order[done], builder)
             if progress is not None:
-                progress(done, total, builder.count)
+                progress(done + 1, len(order), builder.count)
     builder.finish()
     engine.stamp = builder.stamp
-    _account_blocks(engine)
+    _account_blocks(engine, builder.superseded)
 
 
-def _scan_block(
-    engine: SsdEngine, number: int, device: DeviceLog, block: int, builder: IndexBuilder
-) -> None:
+def _scan_block(engine: SsdEngine, number: int, block: int, builder: IndexBuilder) -> None:
+    device = engine.logs[number]
     header = device.header
     data = read_block(device, block)
     sequence = sequence_of(data, block, header)
@@ -224,7 +235,9 @@ def _scan_block(
     for begin, end in contents.holes:
         engine.reader.damage(device, block, begin, f"{end - begin} bytes are no records")
     position = (block * len(engine.logs) + number) * header.block_size
-    builder.add(index_entries(data, contents.places, position))
+    builder.add(index_entries(contents, position))
+    holes = sum(end - begin for begin, end in contents.holes)
+    device.used[block] = contents.end - BLOCK_HEADER - holes
 
 
 def read_block(device: DeviceLog, block: int) -> bytes:
@@ -244,26 +257,39 @@ def read_block(device: DeviceLog, block: int) -> bytes:
     return b"".join(pages)
 
 
-def index_entries(data: bytes, places: list[int], position: int) -> Iterator[bytes]:
-    """What `IndexBuilder.add` takes, of the records at `places` of the block at `position`."""
-    numbers_at, pack_back = _NUMBERS.unpack_from, BACK.pack
-    for start in places:
-        stored, size, stamp = numbers_at(data, start)
-        location = (position + start) >> 4 | ((stored + 79) & -16) << 40
-        front = start + DIGEST_AT
-        yield data[front : front + FRONT_SIZE] + pack_back(location, size, stamp)
+def index_entries(contents: BlockContents, position: int) -> bytearray:
+    """What `IndexBuilder.add` takes, of the records of the block at `position`.
+
+    A record's header is as long as an index entry and much like one: they are made of one another
+    a column of 8-byte numbers at a time.
+    """
+    headers = b"".join(contents.headers)
+    entries = bytearray(len(headers))
+    with (
+        memoryview(headers) as old,
+        memoryview(entries) as new,
+        old.cast("Q") as old_longs,
+        new.cast("Q") as longs,
+        old.cast("I") as old_words,
+        new.cast("I") as words,
+    ):
+        for column, source in _COPIED:
+            longs[column::8] = old_longs[source::8]
+        rows = zip(contents.places, old_words[2::16].tolist(), strict=True)
+        base = position >> 4
+        locations = [base + (at >> 4) + (size + 79 >> 4 << UNITS_AT) for at, size in rows]
+        longs[5::8] = array("Q", locations)
+        words[12::16] = old_words[3::16]
+    return entries
 
 
-def _account_blocks(engine: SsdEngine) -> None:
+def _account_blocks(engine: SsdEngine, superseded: Iterable[int]) -> None:
+    """Take the places of superseded copies out of what the blocks hold."""
     logs = engine.logs
     count, units = len(logs), engine.geometry.block_size >> 4
-    used = [device.used for device in logs]
-    mask = (1 << 44) - 1
-    for first, last in engine.index.slices(_SLICE):
-        for location in filter(None, engine.index.column("location", first, last)):
-            number, owner = divmod((location & mask) // units, count)
-            used[owner][number] += location >> 44 << 4
+    for location in superseded:
+        number, owner = divmod((location & POSITION_MASK) // units, count)
+        logs[owner].used[number] -= location >> UNITS_AT << 4
     for device in logs:
-        device.used_bytes = sum(device.used)
         device.free = deque(number for number, size in enumerate(device.used) if not size)
         device.find_sparse()

@@ -20,7 +20,7 @@ from typing import Final, Protocol
 
 from citrusleaf.cf_random import CfRandom
 from storage.cold import ColdEngine
-from storage.engine import TOMBSTONE, Engine, OutOfSpace
+from storage.engine import TOMBSTONE, Engine, OutOfSpace, Overwrites
 from storage.ssd import SsdEngine
 from storage.ssd.tomb_raider import TombRaid
 from storage.testing.faulty import FaultyDisk, surviving_files
@@ -176,8 +176,12 @@ class Workload:
         size = int(self._chance() ** 3 * 1500)
         value = (b"%x %d " % (digest[8], self._count)) * (1 + size // 8)
         self._call("put", digest, value)
+        if self._chance() < 0.3:  # the same once more, by the short cut for it
+            self._call("put", digest, value[::-1], again=True)
 
-    def _call(self, kind: str, digest: bytes = b"", value: bytes = b"") -> None:
+    def _call(
+        self, kind: str, digest: bytes = b"", value: bytes = b"", *, again: bool = False
+    ) -> None:
         """Do it and write it down; what finds no room has not happened."""
         step = Step(kind, digest, value, len(self.disk.trace))
         if kind == "reopen":
@@ -185,7 +189,10 @@ class Workload:
         self.history.steps.append(step)
         engine = self.engine
         try:
-            if kind == "put":
+            if again and isinstance(engine, Overwrites):
+                if not engine.overwrite(digest, 500, 7, b"", value):
+                    self.history.steps.remove(step)
+            elif kind == "put":
                 engine.put(digest, 1, 0, 500, 7, 0, value)
             elif kind == "delete":
                 engine.put(digest, 1, 0, 500, 7, TOMBSTONE, b"")

@@ -164,6 +164,9 @@ class FaultyDevice:
         data = self.pread(offset, size)
         return data if len(data) == size else None
 
+    def will_read(self, offset: int, size: int) -> None:
+        """Reads wait anyway."""
+
     def pwrite(self, offset: int, data: bytes | memoryview | mmap.mmap) -> None:
         """Write, all or half of it, here or elsewhere."""
         self._begin("pwrite")

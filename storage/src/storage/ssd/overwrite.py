@@ -1,0 +1,74 @@
+"""The most common update of an ssd store in one look-up.
+
+A record that no sync has begun to write gives its place to its successor: what is updated again and
+again between two syncs is written once, and makes no garbage.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from storage.coding import PLAIN
+from storage.engine import DamagedRecord, NotResident
+from storage.index import ENTRY_SIZE, FIELDS, META, META_AT, META_END, TAIL
+from storage.ssd.layout import BODY, CODING_AT, POSITION_MASK, RECORD_HEADER
+
+if TYPE_CHECKING:
+    from storage.ssd.engine import SsdEngine
+
+_fields_at = FIELDS.unpack_from
+_pack_meta = META.pack
+_pack_tail = TAIL.pack
+_pack_body = BODY.pack
+
+
+def overwrite(
+    self: SsdEngine, digest: bytes, last_update_time: int, set_id: int, start: bytes, payload: bytes
+) -> int:
+    """Give a record another payload of the same size, if little else changes. O(1).
+
+    See `storage.engine.Overwrites`. What `put` would refuse, or wait for, is left to it.
+    """
+    index = self.index
+    offset = index.recent.get(digest) or index.look_up(digest)
+    if not offset:
+        return 0
+    arena = index.arena
+    generation, old_set, void_time, flags, _, old, size = _fields_at(arena, offset)
+    if old_set != set_id or void_time or flags or size != len(payload):
+        return 0
+    if self._failure is not None or not self.payloads.plain:
+        return 0
+    number, units = divmod(old & POSITION_MASK, self._block_units)
+    logs = self.logs
+    which = digest[8] % len(logs)
+    block = logs[which].memory.get(number // len(logs))
+    at = units << 4
+    if block is None or block.data[at + CODING_AT] != PLAIN:
+        block = None
+        if not _begins(self, digest, old, size, start):
+            return 0
+    elif block.data[at + RECORD_HEADER : at + RECORD_HEADER + len(start)] != start:
+        return 0
+    generation = int(generation) % 65535 + 1
+    updated, stamp = last_update_time, self.stamp + 1
+    head = _pack_body(size, size, digest, generation, set_id, 0, 0, PLAIN, updated, stamp)
+    if block is not None and block.rewrite(at, head + payload):
+        self.stamp = stamp
+        meta = _pack_meta(generation, set_id, 0, 0, updated)
+        arena[offset + META_AT : offset + META_END] = meta
+        return generation
+    location = self._append(which, head + payload)
+    self.stamp = stamp
+    tail = _pack_tail(generation, set_id, 0, 0, updated, location, size)
+    arena[offset + META_AT : offset + ENTRY_SIZE] = tail
+    self._release(old)
+    return generation
+
+
+def _begins(engine: SsdEngine, digest: bytes, location: int, size: int, start: bytes) -> bool:
+    """Does the payload begin with `start`? False also when it cannot be told at once."""
+    try:
+        return engine._payload(digest, location, size).startswith(start)
+    except (NotResident, DamagedRecord):
+        return False
