@@ -29,9 +29,10 @@ pythons: $(UV)
 bench: $(UV)
 	$(UV) run python bench/run.py
 
-# Long proofs: thousands of simulated clusters; thousands of crash states and real kills.
+# Long proofs: thousands of simulated clusters (an interrupted run goes on where it stopped), and
+# thousands of crash states and real kills.
 simulate: $(UV)
-	$(UV) run python -m cluster.simulation --sweep --seeds 5000 --minutes 5 --jobs 2
+	$(UV) run python -m cluster.simulation --sweep --seeds 5000 --minutes 5 --jobs 2 --record simulate.jsonl
 
 crash-test: $(UV)
 	KILLS=100 $(UV) run pytest -q tests/storage/test_engine_kills.py

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +21,8 @@ from cluster.simulation import (
     draw_plan,
     simulate,
 )
-from cluster.simulation.__main__ import account, main
+from cluster.simulation.__main__ import main
+from cluster.simulation.account import account, result_of, results_of
 
 BLOCKS = 8
 SEEDS_A_BLOCK = 20
@@ -77,8 +82,46 @@ def test_the_command_line_gives_an_account(capsys):
     said = capsys.readouterr().out
     assert "seed 5: 3 nodes" in said
     assert "no violation" in said
-    assert main(["--sweep", "--seed", "5", "--seeds", "2", "--minutes", "0.05"]) == 0
+    assert main(["--sweep", "--first", "5", "--seeds", "2", "--minutes", "0.05"]) == 0
     assert "2 seeds" in capsys.readouterr().out
+
+
+def test_a_sweep_in_pieces_is_one_sweep(capsys, tmp_path):
+    pieces, whole = tmp_path / "pieces.jsonl", tmp_path / "whole.jsonl"
+
+    def run(first: int, seeds: int, record: Path) -> str:
+        wanted = ["--first", str(first), "--seeds", str(seeds), "--record", str(record)]
+        assert main(["--sweep", "--minutes", "0.05", *wanted]) == 0
+        return capsys.readouterr().out.rsplit("\n", 2)[0].partition("seeds, ")[2]
+
+    run(1, 2, pieces)
+    with pieces.open("a") as file:
+        file.write('{"seed": 3, "minu')  # a process that was killed while it wrote
+    run(1, 3, pieces)
+    assert run(1, 3, pieces) == run(1, 3, whole)
+    assert results_of(pieces.read_text()) == results_of(whole.read_text())
+    assert [result.seed for result in results_of(pieces.read_text())] == [1, 2, 3]
+
+
+def test_a_file_of_something_else_is_no_record():
+    with pytest.raises(ValueError, match="not a result"):
+        results_of('{"seed": 1, "colour": "red"}\n')
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_sweep_that_is_asked_to_end_leaves_a_good_file(tmp_path, jobs):
+    record = tmp_path / "sweep.jsonl"
+    command = [sys.executable, "-m", "cluster.simulation", "--sweep", "--seeds", "100000"]
+    command += ["--minutes", "0.05", "--jobs", jobs, "--record", str(record)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        while not (record.exists() and record.read_text().count("\n") >= 3):
+            assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=60)[0]
+    results = results_of(record.read_text())
+    assert process.returncode == 2
+    assert f"{len(results)} seeds, " in said
+    assert len({result.seed for result in results}) == len(results) >= 3
 
 
 def test_a_violation_ends_with_status_one(capsys, monkeypatch):
@@ -88,7 +131,7 @@ def test_a_violation_ends_with_status_one(capsys, monkeypatch):
     monkeypatch.setattr(command, "simulate", lambda *_, **__: broken)
     assert main(["--seed", "1"]) == 1
     assert "has two lists" in capsys.readouterr().out
-    assert "1 violations" in account([broken])
+    assert "1 violations" in account([result_of(broken)])
 
 
 # --- the loop and the network themselves -----------------------------------------------------

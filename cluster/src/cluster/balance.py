@@ -161,36 +161,39 @@ def _with_first(chosen: Sequence[int], row: Row) -> Row:
 def _even_out(members: Sequence[Member], rows: Sequence[Row], factor: int) -> list[Row]:
     """Rows in which no node is master, or keeps copies, of more than its share.
 
-    A partition's master is the first of its row whose share of masters is not yet full; its other
-    replicas are, rack by rack, the first whose share of copies is not, else the least loaded.
+    A partition's master is the first of its row whose share of masters is not yet full; its proles
+    are, rack by rack, the first whose share of proles is not, else the one with the fewest.
     """
     rack_of = {member.node: member.rack for member in members}
     active = [member.node for member in members if not member.quiesced] or [*rack_of]
     masters = _shares(active, len(rows))
-    copies = _shares(active, len(rows) * min(factor, len(active)))
+    kept = min(factor, len(active))
+    # Shares of their own: who had filled up on proles would still have to become master.
+    proles = _shares(active[::-1], len(rows) * (kept - 1))
     evened = []
     for row in rows:
         chosen = [next(node for node in row if masters.get(node))]
         masters[chosen[0]] -= 1
-        copies[chosen[0]] -= 1
-        while len(chosen) < min(factor, len(active)):
-            best = _next_copy(row[: len(active)], chosen, rack_of, copies)
-            copies[best] -= 1
+        while len(chosen) < kept:
+            best = _next_prole(row[: len(active)], chosen, rack_of, proles)
+            proles[best] -= 1
             chosen.append(best)
         evened.append(_with_first(chosen, row))
     return evened
 
 
-def _next_copy(row: Row, chosen: list[int], rack_of: dict[int, int], copies: dict[int, int]) -> int:
-    """The node for the next copy: least used rack first, then room in its share, then the row."""
+def _next_prole(
+    row: Row, chosen: list[int], rack_of: dict[int, int], proles: dict[int, int]
+) -> int:
+    """The next prole: least used rack first, then room in its share, then the row."""
     used = Counter(rack_of[node] for node in chosen)
     for level in range(len(chosen) + 1):
         fallback: int | None = None
         for node in row:
             if used[rack_of[node]] <= level and node not in chosen:
-                if copies[node] > 0:
+                if proles[node] > 0:
                     return node
-                if fallback is None or copies[node] > copies[fallback]:
+                if fallback is None or proles[node] > proles[fallback]:
                     fallback = node
         if fallback is not None:
             return fallback

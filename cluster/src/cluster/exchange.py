@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import auto
 
 from attrs import frozen
 
-from cluster.machine import Machine, Observer, table
+from cluster.machine import Machine, Observer, State, table
 from cluster.messages import ExchangeSeen, ExchangeVersions, VersionRow
 from cluster.outputs import Channel, ClusterChanged, Output, Send
 
 RETRANSMIT_MS = 400
 
 
-class ExchangeState(Enum):
+class ExchangeState(State):
     """Where a node's exchange stands."""
 
     IDLE = auto()
@@ -102,5 +102,6 @@ class Exchange(Machine):
 
     def _check(self) -> None:
         if self._view is not None:
-            assert self.versions.keys() <= set(self._view.nodes)
-            assert self.is_known == (self.versions.keys() == set(self._view.nodes))
+            nodes = set(self._view.nodes)
+            assert self.versions.keys() <= nodes
+            assert self.is_known == (len(self.versions) == len(nodes))

@@ -8,16 +8,20 @@ than the one the heartbeat says is there.
 
 from __future__ import annotations
 
+from itertools import chain
+from typing import Final
+
 from attrs import define, field, frozen
 
 from cluster.fabric_link import (
+    BUSY,
+    TICK,
     Dropped,
     Empty,
     FabricConfig,
     FabricLink,
     Full,
     Lost,
-    Tick,
     Up,
 )
 from cluster.heartbeat import Identity
@@ -25,6 +29,8 @@ from cluster.machine import Observer
 from cluster.messages import FabricHello, Parcel
 from cluster.outputs import Channel, Output
 from cluster.wire import Codec, Endpoint, FrameReader, Message, WireError, frame
+
+CHANNELS: Final = tuple(Channel)
 
 FOREVER = 1 << 62
 """A deadline that never comes."""
@@ -194,7 +200,7 @@ class Fabric:
         again = now + self.config.retransmit_ms
         body = self._codec.encode(message)
         peer.open[transaction] = _Open(body, channel, again, now + timeout_ms)
-        self._wake(now)
+        self.deadline = min(self.deadline, again, now + timeout_ms)
         parcel = Parcel(body, transaction, peer.oldest)
         try:
             return transaction, self._push(node, parcel, channel, now)
@@ -225,7 +231,8 @@ class Fabric:
         peer = self._peers.get(node)
         if peer is None:
             return []
-        link = min(peer.links[channel], key=lambda each: each.queued_bytes)
+        links = peer.links[channel]
+        link = links[0] if len(links) == 1 else min(links, key=lambda each: each.queued_bytes)
         if not link.push(frame(self._codec.encode(parcel)), now):
             raise FabricFull(f"node {node:x}")
         if link.is_busy:
@@ -281,7 +288,7 @@ class Fabric:
         hello = self._hellos.get(link)
         if hello is None:
             me = self.identity
-            if not isinstance(message, FabricHello) or message.channel not in list(Channel):
+            if not isinstance(message, FabricHello) or message.channel >= len(CHANNELS):
                 raise WireError("a connection begins with a greeting")
             if (message.to_node, message.to_incarnation) != (me.node, me.incarnation):
                 raise WireError("the greeting is for another life")
@@ -297,9 +304,10 @@ class Fabric:
         return peer is not None and peer.incarnation == hello.incarnation
 
     def _parcel(self, hello: FabricHello, parcel: Parcel, now: int) -> list[Output]:
-        node, channel = hello.node, Channel(hello.channel)
+        node = hello.node
         if parcel.reply:
             return self._take_reply(node, parcel)
+        channel = CHANNELS[hello.channel]
         if parcel.transaction:
             repeated = self._is_repeated(node, parcel.transaction, parcel.oldest)
             if repeated:
@@ -339,14 +347,20 @@ class Fabric:
             return []
         outputs: list[Output] = []
         busy = False
+        due = FOREVER
         for node, peer in self._peers.items():
-            outputs += self._ask_again(node, peer, now)
-            for link in [link for links in peer.links for link in links if link.is_busy]:
-                link.fire(Tick(), now)
-                outputs += self._drain(link)
-                busy |= link.is_busy
-            busy |= bool(peer.open)
-        self.deadline = now + self.config.tick_ms if busy else FOREVER
+            if peer.open:
+                outputs += self._ask_again(node, peer, now)
+                for request in peer.open.values():
+                    due = min(due, request.next_send, request.expires)
+            for link in chain.from_iterable(peer.links):
+                if link.state in BUSY:
+                    link.fire(TICK, now)
+                    outputs += self._drain(link)
+                    busy |= link.is_busy
+        # What is overdue could not be sent: not again before some time has passed.
+        soon = now + self.config.tick_ms
+        self.deadline = soon if busy else max(due, soon)
         return outputs
 
     def _ask_again(self, node: int, peer: _Peer, now: int) -> list[Output]:
@@ -366,9 +380,12 @@ class Fabric:
 
     def _check(self) -> None:
         for peer in self._peers.values():
-            assert len(peer.open) <= self.config.window
-            assert all(0 < t < peer.next_transaction for t in peer.open)
-            for link in [link for links in peer.links for link in links]:
-                assert self._links[link.link] is link
-                assert not link.outputs
+            if peer.open:
+                assert len(peer.open) <= self.config.window
+                assert min(peer.open) > 0
+                assert max(peer.open) < peer.next_transaction
+        assert len(self._links) == len(self._peers) * sum(self.config.connections)
+        for number, link in self._links.items():
+            assert number == link.link
+            if link.outputs or link.queued_bytes or link._queue:
                 link._check()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from enum import Enum, auto
+from enum import auto
+from typing import Final
 
 from attrs import frozen
 
-from cluster.machine import Machine, Observer, table
+from cluster.machine import Machine, Observer, State, table
 from cluster.outputs import Dial, Hangup, Output, Write
 from cluster.wire import Endpoint
 
@@ -30,7 +31,7 @@ class FabricConfig:
     retransmit_ms: int = 400
 
 
-class LinkState(Enum):
+class LinkState(State):
     """Where a connection stands."""
 
     IDLE = auto()
@@ -73,6 +74,12 @@ class Tick:
 @frozen
 class Dropped:
     """The peer has departed."""
+
+
+BUSY: Final = frozenset({LinkState.DIALING, LinkState.BACKING_OFF})
+"""States in which a link waits for time to pass."""
+
+QUEUED, TICK = Queued(), Tick()
 
 
 class FabricLink(Machine):
@@ -121,13 +128,13 @@ class FabricLink(Machine):
             return False
         self._queue.append(framed)
         self.queued_bytes += len(framed)
-        self.fire(Queued(), now)
+        self.fire(QUEUED, now)
         return True
 
     @property
     def is_busy(self) -> bool:
         """Does the link wait for time to pass?"""
-        return self.state in (LinkState.DIALING, LinkState.BACKING_OFF)
+        return self.state in BUSY
 
     def clear(self) -> None:
         """Forget what is queued."""
@@ -164,6 +171,7 @@ class FabricLink(Machine):
         return not self._queue and now - self._since >= self._config.backoff_ms
 
     def _check(self) -> None:
+        assert not self.outputs
         assert self.queued_bytes == sum(map(len, self._queue))
         assert not (self.state is LinkState.OPEN and self._queue), "an open link sends at once"
         assert not (self.state is LinkState.IDLE and self._queue)

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from enum import Enum, auto
+from enum import auto
 
 from attrs import frozen
 
-from cluster.machine import Machine, Observer, table
+from cluster.machine import Machine, Observer, State, table
 from cluster.mesh import Mesh
 from cluster.messages import Hello, MeshHosts, MeshRequest, Pulse
 from cluster.outputs import (
@@ -61,7 +61,7 @@ class Identity:
     fabric: Endpoint = ("", 0)
 
 
-class PeerState(Enum):
+class PeerState(State):
     """How a peer stands to us."""
 
     SILENT = auto()
@@ -126,6 +126,17 @@ class Peer(Machine):
         self._held_since = 0
         self._arrived = 0
         self._departures: deque[int] = deque(maxlen=config.flaps)
+
+    def goes_on(self, pulse: Pulse) -> bool:
+        """Is this neighbour still there, hearing whom it heard before? Then nothing happens."""
+        known = self.pulse
+        return (
+            self.state is PeerState.ADJACENT
+            and pulse.sequence > known.sequence
+            and pulse.heard == known.heard
+            and pulse.incarnation == known.incarnation
+            and not self.names_strangers
+        )
 
     def _flaps(self, _: object, now: int) -> bool:
         window = self._config.flap_window_intervals * self._config.interval_ms
@@ -255,8 +266,11 @@ class Heartbeat:
         if reader is not None:
             for payload in reader.feed(data):
                 message = self._codec.decode(payload)
-                if message is not None:
-                    outputs += self._receive(link, message, now, wall_ms)
+                if isinstance(message, Pulse):
+                    self._nodes[link] = message.node
+                    outputs += self._pulse(message, now, wall_ms)
+                elif message is not None:
+                    outputs += self._receive(link, message)
         return outputs
 
     def datagram(self, data: bytes, now: int, wall_ms: int) -> list[Output]:
@@ -287,11 +301,8 @@ class Heartbeat:
     def _write(self, link: int, message: Message) -> Write:
         return Write(PLANE, link, frame(self._codec.encode(message)))
 
-    def _receive(self, link: int, message: Message, now: int, wall_ms: int) -> list[Output]:
+    def _receive(self, link: int, message: Message) -> list[Output]:
         match message:
-            case Pulse():
-                self._nodes[link] = message.node
-                return self._pulse(message, now, wall_ms)
             case Hello():
                 if message.cluster_name != self.identity.cluster_name:
                     raise WireError(f"a node of cluster {message.cluster_name!r}")
@@ -324,13 +335,16 @@ class Heartbeat:
         if pulse.cluster_name != me.cluster_name:
             self.ignored += 1
             return []
-        if pulse.node == me.node:
-            return [] if self._is_me(pulse) else [DuplicateNode(pulse.incarnation)]
         peer = self._peers.get(pulse.node)
         if peer is None:
+            if pulse.node == me.node:
+                return [] if self._is_me(pulse) else [DuplicateNode(pulse.incarnation)]
             peer = self._peers[pulse.node] = Peer(self.config, pulse, self._observer)
             if pulse.heartbeat[1] and not self.config.multicast:
                 self.mesh.learn(pulse.heartbeat)
+        elif peer.goes_on(pulse):  # as most do
+            peer.pulse, peer.last_heard, peer.skew_ms = pulse, now, pulse.wall_ms - wall_ms
+            return []
         before = peer.state, peer.pulse.heard
         if not self._is_news(peer, pulse, now):
             self.ignored += 1
@@ -355,7 +369,7 @@ class Heartbeat:
             self.mesh.learn(pulse.heartbeat)
         return True
 
-    def _drain(self, peer: Peer, before: tuple[Enum, tuple[int, ...]]) -> list[Output]:
+    def _drain(self, peer: Peer, before: tuple[State, tuple[int, ...]]) -> list[Output]:
         outputs, peer.outputs = peer.outputs, []
         if outputs or (peer.state is PeerState.ADJACENT and peer.pulse.heard != before[1]):
             outputs.append(GraphChanged())
@@ -375,10 +389,9 @@ class Heartbeat:
 
     def _doubtful_endpoints(self) -> frozenset[Endpoint]:
         """Where pulses go that perhaps do not arrive."""
+        doubtful = (PeerState.SILENT, PeerState.ONE_WAY)
         return frozenset(
-            peer.pulse.heartbeat
-            for peer in self._peers.values()
-            if peer.state in (PeerState.SILENT, PeerState.ONE_WAY)
+            [peer.pulse.heartbeat for peer in self._peers.values() if peer.state in doubtful]
         )
 
     def _send_pulse(self, wall_ms: int) -> list[Output]:
@@ -415,8 +428,9 @@ class Heartbeat:
 
     def _check(self) -> None:
         assert self.identity.node not in self._peers
+        heard = self._heard
         for node, peer in self._peers.items():
             assert peer.pulse.node == node
             assert not peer.outputs, "every event was told"
-            assert (peer.state in LISTED) == (node in self._heard)
+            assert (peer.state in LISTED) == (node in heard)
         self.mesh._check()

@@ -10,20 +10,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import Enum
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 from attrs import field, frozen
+
+
+class State(Enum):
+    """The base of the states of machines. Members are one of a kind, so they are hashed by identity
+    (an `Enum` hashes its name, in Python): a state is looked up at every event."""
+
+    __hash__ = object.__hash__
 
 
 @frozen(eq=False)
 class Row:
     """One transition. `guard` and `action` name methods `(event, now)`; '' is always, nothing."""
 
-    state: Enum
+    state: State
     event: type
     guard: str
-    after: Enum
+    after: State
     action: str
     machine: str = field(default="", kw_only=True)
 
@@ -47,29 +53,32 @@ class Machine:
     """The base of all state machines here; a subclass has a `TABLE` and sets `state`."""
 
     TABLE: ClassVar[tuple[Row, ...]] = ()
-    _compiled: ClassVar[Mapping[tuple[Enum, type], tuple[Compiled, ...]]] = MappingProxyType({})
+    _compiled: ClassVar[Mapping[tuple[State, type], tuple[Compiled, ...]]]
 
-    state: Enum
+    state: State
 
-    def __init__(self, state: Enum, observer: Observer | None = None) -> None:
+    def __init__(self, state: State, observer: Observer | None = None) -> None:
         self.state = state
         self._observer = observer
 
     def __init_subclass__(cls) -> None:
         """Look the named methods up once, so that a row with a wrong name fails at import."""
-        grouped: dict[tuple[Enum, type], list[Compiled]] = {}
+        grouped: dict[tuple[State, type], list[Compiled]] = {}
         for row in cls.TABLE:
             guard = getattr(cls, row.guard) if row.guard else None
             action = getattr(cls, row.action) if row.action else None
             grouped.setdefault((row.state, row.event), []).append((row, guard, action))
-        cls._compiled = MappingProxyType({key: tuple(rows) for key, rows in grouped.items()})
+        cls._compiled = {key: tuple(rows) for key, rows in grouped.items()}
 
     def fire(self, event: Any, now: int) -> bool:
         """Take the first row that fits the state, the event and its guard; whether there was one.
 
         The state changes before the action runs, so an action may fire again.
         """
-        for row, guard, action in self._compiled.get((self.state, type(event)), ()):
+        rows = self._compiled.get((self.state, type(event)))
+        if rows is None:
+            return False
+        for row, guard, action in rows:
             if guard is None or guard(self, event, now):
                 self.state = row.after
                 if self._observer is not None:
@@ -80,7 +89,7 @@ class Machine:
         return False
 
 
-def table(machine: str, *rows: tuple[Enum, type, str, Enum, str]) -> tuple[Row, ...]:
+def table(machine: str, *rows: tuple[State, type, str, State, str]) -> tuple[Row, ...]:
     """Rows for a machine's `TABLE`: state, event, guard, state after, action."""
     return tuple(Row(*row, machine=machine) for row in rows)
 

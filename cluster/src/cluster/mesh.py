@@ -8,11 +8,11 @@ once need no arbitration, and a link that is cut in one direction shows as exact
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from enum import Enum, auto
+from enum import auto
 
 from attrs import frozen
 
-from cluster.machine import Machine, Observer, table
+from cluster.machine import Machine, Observer, State, table
 from cluster.outputs import Dial, Hangup, Output
 from cluster.wire import Endpoint
 
@@ -25,7 +25,7 @@ RECYCLE_INTERVALS = 30
 """Intervals after which a connection is made anew whose node does not hear us, or we not it."""
 
 
-class TargetState(Enum):
+class TargetState(State):
     """Where the connection to an endpoint stands."""
 
     WAITING = auto()
@@ -57,6 +57,9 @@ class Full:
 @frozen
 class Empty:
     """Its buffers have room again."""
+
+
+DUE = Due()
 
 
 class Target(Machine):
@@ -95,6 +98,11 @@ class Target(Machine):
     def _is_stale(self, _: Due, now: int) -> bool:
         since = self._doubted_since
         return since is not None and now - since >= RECYCLE_INTERVALS * self._interval_ms
+
+    @property
+    def is_well(self) -> bool:
+        """Is it open, and in no doubt so far? Then nothing is ever due."""
+        return self.state is TargetState.OPEN and self._doubted_since is None
 
     def doubt(self, doubtful: bool, now: int) -> None:
         """Does the node there get what we send, and is it heard?"""
@@ -187,10 +195,12 @@ class Mesh:
         """Dial what is due; make doubtful connections anew."""
         outputs: list[Output] = []
         for target in self._targets.values():
+            if target.is_well and target.endpoint not in doubtful:
+                continue
             before = target.link
             target.next_link = self._next_link
             target.doubt(target.endpoint in doubtful, now)
-            target.fire(Due(), now)
+            target.fire(DUE, now)
             if target.link is not before:
                 if before is not None:
                     del self._by_link[before]

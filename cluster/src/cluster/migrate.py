@@ -8,11 +8,11 @@ the same copy goes on behind the last batch that was acknowledged.
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum, auto
+from enum import auto
 
 from attrs import frozen
 
-from cluster.machine import Machine, Observer, table
+from cluster.machine import Machine, Observer, State, table
 from cluster.messages import (
     EmigrateBatch,
     EmigrateDone,
@@ -44,7 +44,7 @@ class Due:
     """Some time has gone by without an answer."""
 
 
-class EmigrationState(Enum):
+class EmigrationState(State):
     """Where an emigration stands."""
 
     STARTING = auto()
@@ -172,7 +172,7 @@ class Emigration(Machine):
         assert (self.state is E.SENDING) <= (self._next is not None)
 
 
-class SettlementState(Enum):
+class SettlementState(State):
     """How far the master of a partition is."""
 
     COLLECTING = auto()

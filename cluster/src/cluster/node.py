@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from attrs import field, frozen
 
@@ -36,7 +36,10 @@ from cluster.outputs import (
 )
 from cluster.paxos import Paxos
 from cluster.paxos_events import CAME, PaxosConfig
-from cluster.wire import Message
+from cluster.wire import Codec, Message
+
+NETWORK: Final = frozenset({Write, Dial, Hangup, Datagram})
+"""Outputs that are the network's to carry out, not a part's of the node."""
 
 REFUSED_MS = 200
 """After so long a request that the fabric would not take counts as unanswered."""
@@ -71,6 +74,10 @@ class Service:
         """Assert the invariants."""
 
 
+Batch = tuple[list[Output], Service | None]
+"""Outputs, and the service that they are of."""
+
+
 @frozen
 class NodeConfig:
     """The configurations of a node's parts."""
@@ -92,7 +99,8 @@ class Parts:
 class Node:
     """A node. Every input returns what the network shall do: Dial, Write, Hangup, Datagram.
 
-    `now` is monotonic milliseconds; events go to the listeners as they happen.
+    `now` is monotonic milliseconds; events go to the listeners as they happen. From `start` on,
+    `deadline` says when `tick` is due.
     """
 
     def __init__(
@@ -104,10 +112,13 @@ class Node:
         *,
         parts: Parts | None = None,
         observer: Observer | None = None,
+        codes: Codec | None = None,
     ) -> None:
+        """`codes` may be shared by nodes of one thread."""
         parts = parts if parts is not None else Parts()
-        codes = codec()
+        codes = codes if codes is not None else codec()
         self.identity = identity
+        self.deadline = FOREVER
         self.heartbeat = parts.heartbeat(identity, config.heartbeat, codes, observer)
         self.fabric = parts.fabric(identity, config.fabric, codes, observer)
         self.paxos = parts.paxos(identity, config.paxos, self.heartbeat, observer)
@@ -127,72 +138,83 @@ class Node:
         """The cluster the node is in."""
         return self.paxos.view
 
-    @property
-    def deadline(self) -> int:
-        """When `tick` is due."""
-        deadline = min(self.heartbeat.deadline, self.paxos.deadline, self.fabric.deadline)
-        for service in self.services:
-            deadline = min(deadline, service.deadline)
-        return min(deadline, self._refused[0][0]) if self._refused else deadline
-
     # --- inputs --------------------------------------------------------------------------------
 
     def start(self, now: int) -> list[Output]:
         """Begin."""
-        return self._route([*self.heartbeat.start(now), *self.paxos.start(now)], now)
+        return self._settle([*self.heartbeat.start(now), *self.paxos.start(now)], now)
 
     def accepted(self, plane: str, link: int, now: int) -> list[Output]:
         """A peer has dialed us; the link's number is even."""
         part = self.heartbeat if plane == HEARTBEAT else self.fabric
-        return self._route(part.accepted(link, now), now)
+        return self._settle(part.accepted(link, now), now)
 
     def dialed(self, plane: str, link: int, now: int) -> list[Output]:
         """What `Dial` asked for is there."""
         part = self.heartbeat if plane == HEARTBEAT else self.fabric
-        return self._route(part.dialed(link, now), now)
+        return self._settle(part.dialed(link, now), now)
 
     def lost(self, plane: str, link: int, now: int) -> list[Output]:
         """A link is gone, or could not be dialed."""
         part = self.heartbeat if plane == HEARTBEAT else self.fabric
-        return self._route(part.lost(link, now), now)
+        return self._settle(part.lost(link, now), now)
 
     def writable(self, plane: str, link: int, yes: bool, now: int) -> list[Output]:
         """A link's buffers are full, or have room again."""
         if plane == HEARTBEAT:
             self.heartbeat.writable(link, yes)
             return []
-        return self._route(self.fabric.writable(link, yes, now), now)
+        return self._settle(self.fabric.writable(link, yes, now), now)
 
     def received(self, plane: str, link: int, data: bytes, now: int) -> list[Output]:
         """Bytes on a link. Raises WireError: hang up, and say `lost`."""
-        if plane == HEARTBEAT:
-            outputs = self.heartbeat.received(link, data, now, self._clock.wall_ms())
-        else:
-            outputs = self.fabric.received(link, data, now)
-        return self._route(outputs, now) if outputs else outputs
+        if plane != HEARTBEAT:
+            return self._settle(self.fabric.received(link, data, now), now)
+        outputs = self.heartbeat.received(link, data, now, self._clock.wall_ms())
+        # A pulse without news, as most are, changes no deadline.
+        return self._settle(outputs, now) if outputs else outputs
 
     def datagram(self, data: bytes, now: int) -> list[Output]:
         """A datagram of the multicast group."""
-        return self._route(self.heartbeat.datagram(data, now, self._clock.wall_ms()), now)
+        outputs = self.heartbeat.datagram(data, now, self._clock.wall_ms())
+        return self._settle(outputs, now) if outputs else outputs
 
     def tick(self, now: int) -> list[Output]:
         """Time has reached `deadline`."""
-        outputs = self._route(self.heartbeat.tick(now, self._clock.wall_ms()), now)
+        outputs: list[Output] = []
+        if self.heartbeat.deadline <= now:
+            outputs += self._route(self.heartbeat.tick(now, self._clock.wall_ms()), now)
         if self.paxos.deadline <= now:
             outputs += self._route(self.paxos.tick(now), now)
         if self.fabric.deadline <= now:
             outputs += self._route(self.fabric.tick(now), now)
         for service in self.services:
             if service.deadline <= now:
-                outputs += self.carry_out(service, service.tick(now), now)
+                outputs += self._route(service.tick(now), now, service)
         while self._refused and self._refused[0][0] <= now:
             _, service, tag = self._refused.popleft()
-            outputs += self.carry_out(service, service.answered(tag, None, now), now)
+            outputs += self._route(service.answered(tag, None, now), now, service)
+        self.deadline = self._due()
         return outputs
 
     def carry_out(self, service: Service, outputs: list[Output], now: int) -> list[Output]:
         """Do what a service wants done, from outside its inputs; what the network shall do."""
-        return self._route(outputs, now, service)
+        return self._settle(outputs, now, service)
+
+    def _settle(
+        self, outputs: list[Output], now: int, service: Service | None = None
+    ) -> list[Output]:
+        """Route what an input came to; after it another deadline may be the first."""
+        network = self._route(outputs, now, service)
+        self.deadline = self._due()
+        return network
+
+    def _due(self) -> int:
+        deadline = min(self.heartbeat.deadline, self.paxos.deadline, self.fabric.deadline)
+        for service in self.services:
+            if service.deadline < deadline:
+                deadline = service.deadline
+        return min(deadline, self._refused[0][0]) if self._refused else deadline
 
     # --- routing -------------------------------------------------------------------------------
 
@@ -201,25 +223,30 @@ class Node:
     ) -> list[Output]:
         """Hand each output to the part it is for, and what that causes too, in order."""
         network: list[Output] = []
-        todo = deque((output, service) for output in outputs)
-        while todo:
-            output, source = todo.popleft()
-            if isinstance(output, Write | Dial | Hangup | Datagram):
-                network.append(output)
-            else:
-                todo.extend(self._handle(output, source, now))
+        batches: deque[Batch] = deque([(outputs, service)])
+        while batches:
+            batch, source = batches.popleft()
+            for output in batch:
+                if type(output) in NETWORK:
+                    network.append(output)
+                else:
+                    batches.extend(self._handle(output, source, now))
         return network
 
-    def _handle(
-        self, output: Output, source: Service | None, now: int
-    ) -> list[tuple[Output, Service | None]]:
+    def _handle(self, output: Output, source: Service | None, now: int) -> Iterable[Batch]:
         match output:
-            case Send() | Request() | Reply():
-                return [(each, source) for each in self._send(output, source, now)]
+            case Send():
+                return ((self._send(output, now), source),)
             case Delivered():
-                return self._deliver(output, now)
-            case Replied() | Failed():
-                return self._answered(output, now)
+                return (self._deliver(output, now),)
+            case Request():
+                return ((self._request(output, source, now), source),)
+            case Reply(to, transaction, message, channel):
+                return ((self.fabric.reply(to, transaction, message, channel, now), source),)
+            case Replied():
+                return (self._answered(output, output.message, now),)
+            case Failed():
+                return (self._answered(output, None, now),)
         for listener in self._listeners:
             listener(output)
         match output:
@@ -233,57 +260,49 @@ class Node:
                 caused = self.paxos.graph_changed(now)
             case ClusterChanged():
                 self.heartbeat.stand(output.principal, output.cluster_key)
-                return [
-                    (each, service)
-                    for service in self.services
-                    for each in service.cluster_changed(output, now)
-                ]
+                return [(each.cluster_changed(output, now), each) for each in self.services]
             case _:
                 caused = []
-        return [(each, None) for each in caused]
+        return ((caused, None),)
 
-    def _send(
-        self, output: Send | Request | Reply, source: Service | None, now: int
-    ) -> list[Output]:
-        fabric = self.fabric
-        match output:
-            case Send(to, message, channel):
-                if to == self.identity.node:
-                    return [Delivered(to, message, 0, channel)]
-                try:
-                    return fabric.send(to, message, channel, now)
-                except FabricFull:
-                    return []  # whoever needs it to arrive sends it again
-            case Reply(to, transaction, message, channel):
-                return fabric.reply(to, transaction, message, channel, now)
-            case Request(to, message, channel, timeout_ms, tag):
-                assert source is not None, "requests come from services"
-                try:
-                    number, caused = fabric.request(to, message, channel, timeout_ms, now)
-                except FabricFull:
-                    # Not at once: who is refused asks again, and time must pass between.
-                    self._refused.append((now + REFUSED_MS, source, tag))
-                    return []
-                self._asked[to, number] = (source, tag)
-                return caused
+    def _send(self, output: Send, now: int) -> list[Output]:
+        if output.to == self.identity.node:
+            return [Delivered(output.to, output.message, 0, output.channel)]
+        try:
+            return self.fabric.send(output.to, output.message, output.channel, now)
+        except FabricFull:
+            return []  # whoever needs it to arrive sends it again
 
-    def _deliver(self, came: Delivered, now: int) -> list[tuple[Output, Service | None]]:
-        if type(came.message) in CAME:
-            return [(each, None) for each in self.paxos.receive(came.node, came.message, now)]
-        service = self._handlers.get(type(came.message))
-        if service is None:
+    def _request(self, output: Request, source: Service | None, now: int) -> list[Output]:
+        assert source is not None, "requests come from services"
+        try:
+            number, caused = self.fabric.request(
+                output.to, output.message, output.channel, output.timeout_ms, now
+            )
+        except FabricFull:
+            # Not at once: who is refused asks again, and time must pass between.
+            self._refused.append((now + REFUSED_MS, source, output.tag))
             return []
+        self._asked[output.to, number] = (source, output.tag)
+        return caused
+
+    def _deliver(self, came: Delivered, now: int) -> Batch:
+        kind = type(came.message)
+        if kind in CAME:
+            return self.paxos.receive(came.node, came.message, now), None
+        service = self._handlers.get(kind)
+        if service is None:
+            return [], None
         for listener in self._listeners:
             listener(came)
-        return [(each, service) for each in service.receive(came, now)]
+        return service.receive(came, now), service
 
-    def _answered(self, output: Replied | Failed, now: int) -> list[tuple[Output, Service | None]]:
+    def _answered(self, output: Replied | Failed, reply: Message | None, now: int) -> Batch:
         asked = self._asked.pop((output.node, output.transaction), None)
         if asked is None:
-            return []
+            return [], None
         service, tag = asked
-        message = output.message if isinstance(output, Replied) else None
-        return [(each, service) for each in service.answered(tag, message, now)]
+        return service.answered(tag, reply, now), service
 
     def _check(self) -> None:
         self.heartbeat._check()

@@ -437,12 +437,13 @@ class Paxos(Machine):
         self._outputs.append(self.view)
 
     def _check(self) -> None:
-        me = self.identity
-        if self.view is not None:
-            assert (self.view.sequence, self.view.principal) <= self._promised
-            assert (me.node, me.incarnation) in [row[:2] for row in self.view.members]
-            assert self.view.nodes == tuple(sorted(self.view.nodes, reverse=True))
-            assert self.view.nodes[0] == self.view.principal
+        me, view = self.identity, self.view
+        if view is not None:
+            nodes = view.nodes
+            assert (view.sequence, view.principal) <= self._promised
+            assert (me.node, me.incarnation) in [row[:2] for row in view.members]
+            assert list(nodes) == sorted(nodes, reverse=True)
+            assert nodes[0] == view.principal
         asking = self.state in (S.PREPARING, S.ACCEPTING, S.COMMITTING)
         assert (RetransmitDue in self.timers) == asking
         assert (RoundOver in self.timers) == (self.state is not S.IDLE)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum, auto
+from enum import auto
 
 from attrs import frozen
 
+from cluster.machine import State
 from cluster.messages import (
     Accept,
     Accepted,
@@ -42,7 +43,7 @@ class PaxosConfig:
         return intervals * self.interval_ms
 
 
-class PaxosState(Enum):
+class PaxosState(State):
     """Where a node is in a round."""
 
     IDLE = auto()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum, auto
+from enum import auto
 
 from attrs import frozen
 
-from cluster.machine import Machine, Observer, table
+from cluster.machine import Machine, Observer, State, table
 from cluster.messages import ProxyRequest
 from cluster.outputs import Channel, Output, Request
 
@@ -15,7 +15,7 @@ PROXY_TIMEOUT_MS = 1000
 RETRY_MS = 100
 
 
-class ProxyState(Enum):
+class ProxyState(State):
     """Where a proxied transaction stands."""
 
     WAITING = auto()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum, auto
+from enum import auto
 
 from attrs import frozen
 
-from cluster.machine import Machine, Observer, table
+from cluster.machine import Machine, Observer, State, table
 from cluster.messages import DuplicateRead, ReplicaWrite
 from cluster.outputs import Channel, Output, Request
 from cluster.records import Record, RecordStore, from_row
@@ -17,7 +17,7 @@ TIMEOUT_MS = 1500
 """How long the fabric asks again before we hear that there was no answer."""
 
 
-class WriteState(Enum):
+class WriteState(State):
     """Where a write stands."""
 
     NEW = auto()

@@ -169,11 +169,12 @@ class NodeRuntime:
     def carry_out(self, outputs: list[Output]) -> None:
         """Do what the node wants done, and see when it next wants the time."""
         for output in outputs:
+            if type(output) is Write:
+                link = self._links.get((output.plane, output.link))
+                if link is not None and link.transport is not None:
+                    link.transport.write(output.data)
+                continue
             match output:
-                case Write(plane, number, data):
-                    link = self._links.get((plane, number))
-                    if link is not None and link.transport is not None:
-                        link.transport.write(data)
                 case Dial(plane, number, endpoint):
                     task = self._loop.create_task(self._dial((plane, number), endpoint))
                     self._dials[plane, number] = task
@@ -182,13 +183,13 @@ class NodeRuntime:
                 case Datagram(data) if self._group is not None:
                     transport, group = self._group
                     transport.sendto(data, group)
-        self._set_timer()
+        # A tick too early does no harm, and sets the next.
+        if self._timer is None or self.node.deadline < self._timer_at:
+            self._set_timer()
 
     def _set_timer(self) -> None:
         deadline = self.node.deadline
         if self._timer is not None:
-            if self._timer_at <= deadline:
-                return  # a tick too early does no harm, and sets the next
             self._timer.cancel()
         self._timer_at = deadline
         # half a millisecond later, so that the truncated clock has surely reached the deadline

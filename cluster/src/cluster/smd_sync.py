@@ -8,13 +8,13 @@ Whoever asked asks again, in the next cluster too, until it is answered or has w
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import auto
 from typing import ClassVar
 
 from attrs import define, frozen
 
 from cluster.fabric import FOREVER, Delivered
-from cluster.machine import Machine, Observer, table
+from cluster.machine import Machine, Observer, State, table
 from cluster.messages import (
     ItemRow,
     ModuleRow,
@@ -36,7 +36,7 @@ REMEMBERED = 4096
 """Changes the principal remembers to have made, should it be asked for one again."""
 
 
-class SmdState(Enum):
+class SmdState(State):
     """Where a node is with the metadata of its cluster."""
 
     APART = auto()

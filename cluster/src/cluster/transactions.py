@@ -114,7 +114,7 @@ class Transactions(Service):
             del self._proxies[number]
             return number, self._serve(digest, body, number, None, now)
         proxy.fire(ProxyDue(), now)
-        self._wake(now)
+        self._wake_for(proxy, now)
         return number, self._drain_proxy(number, proxy)
 
     def cluster_changed(self, view: ClusterChanged, now: int) -> list[Output]:
@@ -152,7 +152,7 @@ class Transactions(Service):
         if isinstance(reply, DuplicateIs | ReplicaWritten):
             if not reply.current:  # it, or we, will soon be in another cluster
                 self._retries.append((now + RETRY_MS, machine, node))
-                self._wake(now)
+                self.deadline = min(self.deadline, now + RETRY_MS)
                 return []
             records = records_of(reply.records) if isinstance(reply, DuplicateIs) else ()
         machine.answered(node, records, now)
@@ -177,20 +177,25 @@ class Transactions(Service):
             _, write, node = self._retries.popleft()
             write.answered(node, None, now)
             outputs += self._advance(write, now)
-        self._wake(now)
+        for proxy in self._proxies.values():
+            self._wake_for(proxy, now)
+        if self._retries:
+            self.deadline = min(self.deadline, self._retries[0][0])
         return outputs
 
     # --- by proxy ------------------------------------------------------------------------------
 
-    def _wake(self, now: int) -> None:
-        if self._proxies or self._retries:
-            self.deadline = min(self.deadline, now + RETRY_MS)
+    def _wake_for(self, proxy: Proxy, now: int) -> None:
+        """Look for a server again soon; one that was asked is waited for."""
+        waits = proxy.state is ProxyState.WAITING
+        self.deadline = min(self.deadline, now + RETRY_MS if waits else proxy.expires)
 
     def _proxy_answered(self, proxy: Proxy, reply: Message | None, now: int) -> list[Output]:
         if not isinstance(reply, ProxyReply):
             proxy.fire(ProxyNoAnswer(), now)
         elif reply.elsewhere:
             proxy.fire(Elsewhere(), now)
+            self._wake_for(proxy, now)
         else:
             proxy.fire(AnswerCame(reply.body), now)
         number = next((n for n, each in self._proxies.items() if each is proxy), 0)

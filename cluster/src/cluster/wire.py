@@ -56,6 +56,12 @@ def _text(raw: Any) -> str:
     return raw
 
 
+def _endpoint(raw: Any) -> Endpoint:
+    if type(raw) is not list or len(raw) < 2:
+        raise WireError("not an endpoint")
+    return _text(raw[0]), _int(raw[1])
+
+
 def _maybe_text(raw: Any) -> str | None:
     return None if raw is None else _text(raw)
 
@@ -69,7 +75,10 @@ def _blob(raw: Any) -> bytes:
 def _ints(raw: Any) -> tuple[int, ...]:
     if type(raw) is not list:
         raise WireError("not a list")
-    return tuple([_int(each) for each in raw])
+    for each in raw:
+        if type(each) is not int or not 0 <= each < 1 << 64:
+            raise WireError("not an unsigned 64-bit integer")
+    return tuple(raw)
 
 
 def _rows(kinds: tuple[Callable[[Any], Any], ...], raw: Any) -> tuple[tuple[Any, ...], ...]:
@@ -84,7 +93,10 @@ def _row(kinds: tuple[Callable[[Any], Any], ...], raw: Any) -> tuple[Any, ...]:
     return tuple([kind(each) for kind, each in zip(kinds, raw, strict=False)])
 
 
-KINDS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
+Kind = Callable[[Any], Any]
+"""Checks what came in a field, and brings it into its Python form. Raises WireError."""
+
+KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "int": _int,
         "bool": _bool,
@@ -92,7 +104,7 @@ KINDS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
         "str | None": _maybe_text,
         "bytes": _blob,
         "tuple[int, ...]": _ints,
-        "Endpoint": partial(_row, (_text, _int)),
+        "Endpoint": _endpoint,
         "tuple[Host, ...]": partial(_rows, (_int, _text, _int)),
         "tuple[MemberRow, ...]": partial(_rows, (_int, _int, _int, _bool)),
         "tuple[ItemRow, ...]": partial(_rows, (_text, _int, _int, _maybe_text)),
@@ -107,20 +119,23 @@ KINDS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
 
 
 class Codec:
-    """Encoder and decoder of a set of message classes. Stateless after construction."""
+    """Encoder and decoder of a set of message classes. One thread's."""
 
     def __init__(self, classes: Iterable[type[Message]]) -> None:
         """ValueError when two classes claim one type number."""
         self.classes: dict[int, type[Message]] = {}
+        # Kept: each new one takes a buffer of 256 KiB from the system and gives it back.
+        self._pack = msgpack.Packer().pack
         self._fields: dict[type[Message], tuple[tuple[int, str, Any], ...]] = {}
-        self._kinds: dict[type[Message], dict[int, tuple[str, Callable[[Any], Any]]]] = {}
+        self._kinds: dict[int, tuple[type[Message], dict[int, tuple[str, Kind]]]] = {}
         for cls in classes:
             if cls.TYPE in self.classes:
                 raise ValueError(f"{cls.__name__} and {self.classes[cls.TYPE]} share a number")
             self.classes[cls.TYPE] = cls
             numbered = list(enumerate(attrs.fields(cls), 1))
             self._fields[cls] = tuple((n, field.name, field.default) for n, field in numbered)
-            self._kinds[cls] = {n: (field.name, KINDS[str(field.type)]) for n, field in numbered}
+            kinds = {n: (field.name, KINDS[str(field.type)]) for n, field in numbered}
+            self._kinds[cls.TYPE] = (cls, kinds)
 
     def encode(self, message: Message) -> bytes:
         """The message's bytes, without a frame. O(size)."""
@@ -129,7 +144,7 @@ class Codec:
             value = getattr(message, name)
             if value != default:
                 values[number] = value
-        packed: bytes = msgpack.packb([message.TYPE, message.VERSION, values])
+        packed: bytes = self._pack([message.TYPE, message.VERSION, values])
         return packed
 
     def decode(self, data: bytes) -> Message | None:
@@ -140,10 +155,9 @@ class Codec:
             raise WireError(f"not a message: {error}") from error
         if type(kind) is not int or type(values) is not dict:
             raise WireError("not a message")
-        cls = self.classes.get(kind)
-        if cls is None:
+        if kind not in self._kinds:
             return None
-        kinds = self._kinds[cls]
+        cls, kinds = self._kinds[kind]
         known = {}
         for number, raw in values.items():
             if number in kinds:
@@ -172,6 +186,10 @@ class FrameReader:
 
     def feed(self, data: bytes) -> list[bytes]:
         """The payloads completed by `data`. Raises WireError when a frame is too long. O(size)."""
+        if not self._rest and 4 <= len(data) <= MAX_FRAME_BYTES:
+            (size,) = LENGTH.unpack_from(data)
+            if size + 4 == len(data):
+                return [bytes(data[4:])]  # one frame in one piece, as most come
         data = self._rest + data if self._rest else bytes(data)
         payloads = []
         at, end = 0, len(data)

@@ -13,7 +13,7 @@ from cluster.fabric import Delivered
 from cluster.fabric_link import FabricConfig
 from cluster.heartbeat import HeartbeatConfig, Identity
 from cluster.machine import Row
-from cluster.messages import MemberRow
+from cluster.messages import CLASSES, MemberRow, Parcel
 from cluster.node import Node, NodeConfig, Parts, Service
 from cluster.outputs import ClusterChanged, NodeArrived, NodeDeparted, Output
 from cluster.paxos_events import PaxosConfig
@@ -22,6 +22,7 @@ from cluster.simulation.checks import ClusterChecks, DeliveryChecks, Violation
 from cluster.simulation.history import History
 from cluster.simulation.loop import ProcessLoop, SimulatedClock, World
 from cluster.simulation.network import Conditions, Network
+from cluster.wire import Codec, Message
 
 HEARTBEAT_PORT = 3002
 FABRIC_PORT = 3001
@@ -30,8 +31,34 @@ CHECK_EVERY = 8
 checked at every commit, delivery and drop."""
 GROUP = ("239.1.99.222", 9918)
 
+KNOWN_MESSAGES = 256
+"""Bytes of messages that the codec of a simulation remembers."""
+
 Services = Callable[["Machine"], Sequence[Service]]
 """Makes the services of a node when its process starts; what must last stands in `Machine.disk`."""
+
+
+class SharedCodec(Codec):
+    """The codec of all nodes of a simulation: what many are sent is decoded once.
+
+    That changes nothing: bytes always mean the same message, and messages are frozen.
+    """
+
+    def __init__(self, classes: Iterable[type[Message]]) -> None:
+        super().__init__(classes)
+        self._known: dict[bytes, Message | None] = {}
+
+    def decode(self, data: bytes) -> Message | None:
+        """The message, as `Codec.decode`."""
+        known = self._known
+        message = known.get(data)
+        if message is None:
+            message = super().decode(data)
+            if not isinstance(message, Parcel):  # each is for one node
+                if len(known) >= KNOWN_MESSAGES:
+                    known.clear()
+                known[data] = message
+        return message
 
 
 @define(eq=False)
@@ -94,10 +121,12 @@ class SimulatedCluster:
         self._watch = watch
         self._parts = parts
         self._stress = 0
+        self._codes = SharedCodec(CLASSES)
         self.machines = {machine.name: machine for machine in self._build()}
         self.names = list(self.machines)
         self._by_loop: dict[ProcessLoop, Machine] = {}
         self.world.after_step = self._after_step
+        self.world.check_every = CHECK_EVERY
 
     def _build(self) -> Iterable[Machine]:
         chance, shape = self.world.chance, self.shape
@@ -157,6 +186,7 @@ class SimulatedCluster:
             services,
             parts=self._parts,
             observer=self.count_row,
+            codes=self._codes,
         )
         node.paxos.rack = machine.rack
         node.listen(partial(self._event, machine, (identity.node, identity.incarnation)))
@@ -280,13 +310,13 @@ class SimulatedCluster:
         if self._watch is not None:
             self._watch(machine, event)
         match event:
+            case Delivered(node):
+                sender = (node, self.runtime_of(machine).node.fabric.life(node))
+                self.deliveries.delivered(life, sender, event)
             case ClusterChanged():
                 self.commits.committed(life, event)
                 names = " ".join(self.name_of(row) for row in event.members)
                 self.note(machine.name, f"commits {event.cluster_key:016x}: {names}")
-            case Delivered(node):
-                sender = (node, self.node(machine.name).fabric.life(node))
-                self.deliveries.delivered(life, sender, event)
             case NodeArrived(node):
                 self.note(machine.name, f"sees node {node} arrive")
             case NodeDeparted(node):
@@ -297,8 +327,6 @@ class SimulatedCluster:
         return next(m.name for m in self.machines.values() if m.node_id == row[0])
 
     def _after_step(self, loop: ProcessLoop) -> None:
-        if self.world.steps % CHECK_EVERY:
-            return
         machine = self._by_loop.get(loop)
         if machine is not None and machine.runtime is not None:
             machine.runtime.node._check()

@@ -23,21 +23,47 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 START_S = 1000.0
 """Virtual seconds at which every world begins."""
+DRAWN_BYTES = 4096
+"""Random bytes are taken from the source so many at a time."""
 
 
 class Chance:
-    """Draws from a seed what the world leaves open."""
+    """Draws from a seed what the world leaves open.
+
+    The numbers are those of `CfRandom`, without taking its lock for each: a run draws one for every
+    message on the network.
+    """
 
     def __init__(self, seed: int) -> None:
         self._random = CfRandom(seed)
+        self._buffer = b""
+        self._at = 0
+
+    def _number(self, size: int) -> int:
+        """A number of `size` random bytes."""
+        at = self._at
+        if at + size > len(self._buffer):
+            self._buffer = self._buffer[at:] + self._random.get_bytes(DRAWN_BYTES)
+            at = 0
+        self._at = end = at + size
+        return int.from_bytes(self._buffer[at:end], "little")
 
     def below(self, limit: int) -> int:
-        """A whole number from 0 up to but not including `limit`."""
-        return self._random.below(limit)
+        """A whole number from 0 up to but not including `limit`. `limit` is at least 1."""
+        bits = (limit - 1).bit_length()
+        size = (bits + 7) // 8
+        while True:  # a draw is too high less than half the time
+            number = self._number(size) >> (size * 8 - bits)
+            if number < limit:
+                return number
 
     def unit(self) -> float:
         """A number from 0 up to but not including 1."""
-        return self._random.u32() / 4294967296.0
+        at = self._at
+        if at + 4 > len(self._buffer):
+            return self._number(4) / 4294967296.0
+        self._at = end = at + 4
+        return int.from_bytes(self._buffer[at:end], "little") / 4294967296.0
 
     def between(self, low: float, high: float) -> float:
         """A number in [low, high)."""
@@ -49,32 +75,27 @@ class Chance:
 
     def choose(self, items: list[T] | tuple[T, ...]) -> T:
         """One of the items."""
-        return items[self._random.below(len(items))]
+        return items[self.below(len(items))]
 
     def shuffled(self, items: list[T]) -> list[T]:
         """The items in another order."""
         left, order = list(items), []
         while left:
-            order.append(left.pop(self._random.below(len(left))))
+            order.append(left.pop(self.below(len(left))))
         return order
 
     def some(self, items: list[T]) -> list[T]:
         """At least one of the items, in another order, and not all if there are two."""
-        return self.shuffled(items)[: 1 + self._random.below(max(1, len(items) - 1))]
+        return self.shuffled(items)[: 1 + self.below(max(1, len(items) - 1))]
 
 
 class Handle:
     """A callback to come, as asyncio hands it out: it can be cancelled."""
 
-    __slots__ = ("_cancelled", "args", "callback", "process", "when_s")
+    __slots__ = ("_cancelled", "_when_s")
 
-    def __init__(
-        self, process: ProcessLoop | None, callback: Callable[..., Any], args: Any, when_s: float
-    ) -> None:
-        self.process = process
-        self.callback = callback
-        self.args = args
-        self.when_s = when_s
+    def __init__(self, when_s: float) -> None:
+        self._when_s = when_s
         self._cancelled = False
 
     def cancel(self) -> None:
@@ -87,7 +108,11 @@ class Handle:
 
     def when(self) -> float:
         """World seconds at which it is called."""
-        return self.when_s
+        return self._when_s
+
+
+Entry = tuple[float, int, "ProcessLoop | None", Callable[..., Any], tuple[Any, ...], Handle | None]
+"""When, in which order among those of one time, in which process, what, and how to cancel it."""
 
 
 class World:
@@ -99,57 +124,69 @@ class World:
         self.now_s = START_S
         self.steps = 0
         self.after_step: Callable[[ProcessLoop], None] | None = None
+        """Called after every `check_every` steps, with the process that made the last of them."""
+        self.check_every = 1
         self._serial = 0
-        self._heap: list[tuple[float, int, Handle]] = []
+        self._heap: list[Entry] = []
+
+    def post(
+        self, when_s: float, process: ProcessLoop | None, callback: Callable[..., Any], *args: Any
+    ) -> None:
+        """Call back at a time, in a process (or in none: the world itself). O(log pending)."""
+        self._serial = serial = self._serial + 1
+        when_s = when_s if when_s > self.now_s else self.now_s
+        heapq.heappush(self._heap, (when_s, serial, process, callback, args, None))
 
     def call_at(
         self, when_s: float, process: ProcessLoop | None, callback: Callable[..., Any], *args: Any
     ) -> Handle:
-        """Call back at a time, in a process (or in none: the world itself). O(log pending)."""
-        handle = Handle(process, callback, args, when_s)
-        self._serial += 1
-        heapq.heappush(self._heap, (max(when_s, self.now_s), self._serial, handle))
+        """As `post`, but it can be cancelled."""
+        handle = Handle(when_s)
+        self._serial = serial = self._serial + 1
+        when_s = when_s if when_s > self.now_s else self.now_s
+        heapq.heappush(self._heap, (when_s, serial, process, callback, args, handle))
         return handle
 
-    def call_again(self, handle: Handle) -> None:
+    def call_again(self, entry: Entry) -> None:
         """Call, now, what could not be called when its time came."""
         self._serial += 1
-        heapq.heappush(self._heap, (self.now_s, self._serial, handle))
+        heapq.heappush(self._heap, (self.now_s, self._serial, *entry[2:]))
 
     def run_until(self, when_s: float) -> None:
         """Call everything that comes up to a time, then stand there. What it raises is raised."""
         heap = self._heap
-        while heap and heap[0][0] <= when_s:
-            self.now_s, _, handle = heapq.heappop(heap)
-            if not handle._cancelled:
-                self._call(handle)
+        running: ProcessLoop | None = None
+        try:
+            while heap and heap[0][0] <= when_s:
+                entry = heapq.heappop(heap)
+                self.now_s, _, process, callback, args, handle = entry
+                if handle is not None and handle._cancelled:
+                    continue
+                if process is not None:
+                    if not process.alive:
+                        continue
+                    if process.paused:
+                        process.held.append(entry)
+                        continue
+                if process is not running:
+                    asyncio._set_running_loop(process)
+                    running = process
+                callback(*args)
+                if process is None:
+                    continue
+                if process.failure is not None:
+                    raise process.failure
+                self.steps += 1
+                if self.after_step is not None and not self.steps % self.check_every:
+                    self.after_step(process)
+        finally:
+            asyncio._set_running_loop(None)
         self.now_s = max(self.now_s, when_s)
 
     def run_while(self, condition: Callable[[], bool]) -> None:
         """Call what comes while a condition holds and there is something to call."""
         while self._heap and condition():
             self.run_until(self._heap[0][0])
-
-    def _call(self, handle: Handle) -> None:
-        process = handle.process
-        if process is None:
-            handle.callback(*handle.args)
-            return
-        if not process.alive:
-            return
-        if process.paused:
-            process.held.append(handle)
-            return
-        self.steps += 1
-        asyncio._set_running_loop(process)
-        try:
-            handle.callback(*handle.args)
-        finally:
-            asyncio._set_running_loop(None)
-        if process.failure is not None:
-            raise process.failure
-        if self.after_step is not None:
-            self.after_step(process)
 
 
 class ProcessLoop(AbstractEventLoop):
@@ -165,7 +202,7 @@ class ProcessLoop(AbstractEventLoop):
         self.address = address
         self.alive = True
         self.paused = False
-        self.held: list[Handle] = []
+        self.held: list[Entry] = []
         self.failure: BaseException | None = None
         self._rate = rate
         self._tasks: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
@@ -180,8 +217,8 @@ class ProcessLoop(AbstractEventLoop):
         """Run what came meanwhile, then go on."""
         self.paused = False
         held, self.held = self.held, []
-        for handle in held:
-            self.world.call_again(handle)
+        for entry in held:
+            self.world.call_again(entry)
 
     def kill(self) -> None:
         """End it: nothing of it runs any more."""
@@ -302,6 +339,11 @@ class SimulatedClock(Clock):
     def monotonic_ns(self) -> int:
         """Nanoseconds of the world."""
         return int(self._world.now_s * 1e9)
+
+    def wall_ms(self) -> int:
+        """Unix milliseconds this machine believes in."""
+        now_ns = int((self._world.now_s + self.wall_offset_s) * 1e9)
+        return (1_577_836_800_000_000_000 + now_ns) // 1_000_000
 
     def wall_ns(self) -> int:
         """Unix nanoseconds this machine believes in."""

@@ -66,14 +66,13 @@ class SimulatedTransport(asyncio.Transport):
 
     def deliver(self, data: bytes | None) -> None:
         """Bytes from the other end; None is its end."""
-        if self.closed:
-            if data is not None:
-                self._network.carry(self, self.peer.deliver, None)
-            return
-        if data is None:
+        if data is not None and not self.closed:
+            if self.protocol is not None:
+                self.protocol.data_received(data)
+        elif data is not None:
+            self._network.carry(self, self.peer.deliver, None)
+        elif not self.closed:
             self._end(ConnectionResetError())
-        elif self.protocol is not None:
-            self.protocol.data_received(data)
 
     def hold(self, act: Callable[..., None], data: bytes | None) -> None:
         """The way is not free: keep what is sent until it is."""
@@ -252,8 +251,8 @@ class Network:
 
     def latency_s(self, way: Way) -> float:
         """How long this one takes."""
-        conditions = self.conditions
-        drawn = self.world.chance.between(conditions.latency_low_s, conditions.latency_high_s)
+        low_s, high_s = self.conditions.latency_low_s, self.conditions.latency_high_s
+        drawn = low_s + (high_s - low_s) * self.world.chance.unit()
         return drawn + self.clogs.get(way, 0.0) if self.clogs else drawn
 
     # --- TCP -----------------------------------------------------------------------------------
@@ -263,16 +262,18 @@ class Network:
     ) -> None:
         """Bring a segment to the other end, behind all before it."""
         way = sender.way
-        if sender.stuck or not self.is_open(*way):
+        if sender.stuck or way in self.cuts or not self.hosts[way[1]].up:
             sender.hold(act, data)
             return
         self.segments += 1
         world = self.world
-        sender.free_at_s = max(world.now_s + self.latency_s(way), sender.free_at_s)
+        at_s = world.now_s + self.latency_s(way)
+        if at_s > sender.free_at_s:
+            sender.free_at_s = at_s
         receiver = sender.peer
         # A closed end answers by itself, whether its process runs or not.
         process = None if receiver.closed else receiver.loop
-        world.call_at(sender.free_at_s, process, act, data)
+        world.post(sender.free_at_s, process, act, data)
 
     def listen(
         self, loop: ProcessLoop, factory: Callable[[], Any], address: str, port: int
@@ -367,7 +368,7 @@ class Network:
                 late_s = world.chance.between(0, conditions.udp_jitter_s)
                 at_s = world.now_s + self.latency_s((source, target)) + late_s
                 receive = member.protocol.datagram_received
-                world.call_at(at_s, member.loop, receive, data, (source, 0))
+                world.post(at_s, member.loop, receive, data, (source, 0))
 
 
 def _make(transport: SimulatedTransport, factory: Callable[[], Any]) -> None:
