@@ -4,7 +4,9 @@ import logging
 
 import pytest
 
+from aerospike_common.wire.codes import ResultCode
 from asd.info import respond
+from asd.sindex.indexes import MAX_INDEXES
 from cluster.smd import MemoryStore
 
 
@@ -24,3 +26,16 @@ def test_what_cannot_be_kept_is_refused(
     assert reply == f"{command}\tERROR::internal error\nbuild\t8.1.2.0\n".encode()
     assert "sindex-create" in caplog.text
     assert "No space left" in caplog.text
+
+
+def test_indexes_of_unknown_namespaces_are_bounded(node) -> None:
+    def create(number: int) -> str:
+        return node.ask(
+            f"sindex-create:namespace=other{number % 2};indexname=i{number};bin=a;type=numeric"
+        )
+
+    assert {create(number) for number in range(MAX_INDEXES)} == {"ok"}
+    assert create(MAX_INDEXES).startswith(f"ERROR:{ResultCode.SINDEX_MAX_COUNT}:")
+    assert create(3) == "ok"  # noted already
+    assert node.ask("sindex-delete:namespace=other0;indexname=i0") == "ok"
+    assert create(MAX_INDEXES) == "ok"

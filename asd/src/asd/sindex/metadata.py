@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.sindex.definition import IndexDefinition
+from asd.sindex.indexes import MAX_INDEXES
 from citrusleaf.cf_clock import Clock
 from cluster.smd import Smd, SmdItem
 
@@ -54,7 +55,7 @@ class IndexMetadata:
     def create_elsewhere(self, namespace: str, definition: IndexDefinition) -> None:
         """Note an index of a namespace that this node does not have: others may.
 
-        Raises OperationError when another index of that namespace has the name.
+        Raises OperationError when another index of that namespace has the name, or there are many.
         """
         key = f"{namespace}|{definition.name}"
         text = definition.to_text()
@@ -63,6 +64,10 @@ class IndexMetadata:
             raise OperationError(
                 ResultCode.SINDEX_EXISTS, "'indexname' already exists with different definition"
             )
+        if noted is None and self._count_elsewhere() >= MAX_INDEXES:
+            raise OperationError(
+                ResultCode.SINDEX_MAX_COUNT, f"over {MAX_INDEXES} indexes of unknown namespaces"
+            )
         self._metadata.set(MODULE, key, text, self._clock.epoch_ms())
 
     def delete_elsewhere(self, namespace: str, name: str) -> None:
@@ -70,6 +75,13 @@ class IndexMetadata:
         key = f"{namespace}|{name}"
         if self._metadata.get(MODULE, key) is not None:
             self._metadata.set(MODULE, key, None, self._clock.epoch_ms())
+
+    def _count_elsewhere(self) -> int:
+        known = {namespace.name for namespace in self._namespaces.values()}
+        items = self._metadata.items(MODULE).items()
+        return sum(
+            item.value is not None and key.partition("|")[0] not in known for key, item in items
+        )
 
     def delete(self, namespace: Namespace, name: str) -> None:
         """Drop an index, if there is one of this name."""
