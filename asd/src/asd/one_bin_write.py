@@ -26,7 +26,7 @@ ONE_BIN: Final = b"\x00\x01"
 OP_SIZE: Final = 8
 """Bytes of an op before the bin name; the last of them is the name's length."""
 
-HEADS_CAPACITY: Final = 4096
+HEADS_CAPACITY: Final = 256
 """Op heads that one plan keeps."""
 
 _FIXED_SIZE: Final = (ParticleType.INTEGER, ParticleType.DOUBLE)

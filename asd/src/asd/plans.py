@@ -24,6 +24,7 @@ from asd.histogram import Histogram
 from asd.many_bin_write import ManyBinWrite
 from asd.namespace import Namespace
 from asd.one_bin_write import HEADS_CAPACITY, OP_SIZE, BinHead, OneBinWrite
+from asd.operate_plan import operate_plan
 from asd.read_plans import Plan, filtered_plan, read_plan
 from citrusleaf.cf_digest import DIGEST_SIZE
 
@@ -94,7 +95,7 @@ class Plans:
         digest = message.fields.get(FieldType.DIGEST)
         if body[len(head) - 8 : len(head) + 12] != digest:
             return
-        plan = self._make(message, size - len(head))
+        plan = self._make(message, size - len(head), len(head))
         if len(self.table) + len(self._unplanned) >= CAPACITY:
             self.table.clear()
             self._unplanned.clear()
@@ -102,13 +103,14 @@ class Plans:
             self._unplanned.add(head)
         else:
             namespace = self._node.namespaces[message.fields[FieldType.NAMESPACE]]
-            reads = bool(message.info1)
-            latency = namespace.read_latency if reads else namespace.write_latency
+            writes = message.info2 & Info2.WRITE
+            latency = namespace.write_latency if writes else namespace.read_latency
             self.table[head] = plan, size, latency
 
-    def _make(self, message: Message, rest: int) -> Plan | None:
+    def _make(self, message: Message, rest: int, head_size: int) -> Plan | None:
+        """`rest` is the size of all from the digest on."""
         fields = list(message.fields)
-        if fields[:3] != _FIELDS or message.info3 or message.info4 or message.generation:
+        if fields[:3] != _FIELDS or message.info4 or message.generation:
             return None
         namespace = self._node.namespaces.get(message.fields[FieldType.NAMESPACE])
         if namespace is None or not namespace.partition_map.owns_everything:
@@ -116,33 +118,49 @@ class Plans:
         set_name = message.fields[FieldType.SET]
         if namespace.find_set(set_name) is None or namespace.truncation.running:
             return None
-        if fields[3:] == [FieldType.FILTER]:
+        if fields[3:] == [FieldType.FILTER] and not message.info3:
             return filtered_plan(self._node, namespace, message, rest)
-        if fields[3:]:
+        if fields[3:] or message.info1 & Info1.BATCH or message.info2 & Info2.DELETE:
             return None
-        return self._make_unfiltered(namespace, set_name, message, rest)
+        if message.info2 & Info2.WRITE:
+            otherwise = operate_plan(self._node, namespace, rest, head_size)
+            return otherwise and self._make_write(namespace, set_name, message, rest, otherwise)
+        if message.info3:
+            return None
+        return self._make_read(namespace, set_name, message, rest)
 
-    def _make_unfiltered(
+    def _make_read(
         self, namespace: Namespace, set_name: bytes, message: Message, rest: int
     ) -> Plan | None:
-        """`rest` is the size of all from the digest on."""
-        ops, info2 = message.ops, message.info2 & ~Info2.RESPOND_ALL_OPS
-        lone = ops[0].type if len(ops) == 1 else 0
-        if lone == OpType.CDT_READ and message.info1 == Info1.READ and not info2:
-            if message.record_ttl or namespace.config.read_touch_ttl_pct_of(set_name):
-                return None
-            return collection_plans.read_plan(self._node, namespace, message, rest)
-        if lone == OpType.CDT_MODIFY and info2 == Info2.WRITE and not message.info1:
-            return collection_plans.modify_plan(self._node, namespace, message, rest)
-        if message.info1:
+        ops = message.ops
+        if len(ops) != 1 or ops[0].type != OpType.CDT_READ:
             return read_plan(self._node, namespace, message, rest)
-        if message.info2 != Info2.WRITE or not ops:
+        if message.info1 != Info1.READ or message.info2 & ~Info2.RESPOND_ALL_OPS:
             return None
-        if lone:
-            return self._put_one(namespace, set_name, message.record_ttl, rest)
-        return self._put_many(namespace, set_name, message, rest)
+        if message.record_ttl or namespace.config.read_touch_ttl_pct_of(set_name):
+            return None
+        return collection_plans.read_plan(self._node, namespace, message, rest)
 
-    def _put_one(self, namespace: Namespace, set_name: bytes, ttl: int, rest: int) -> Plan | None:
+    def _make_write(
+        self, namespace: Namespace, set_name: bytes, message: Message, rest: int, otherwise: Plan
+    ) -> Plan:
+        """The closest plan that fits, which leaves to `otherwise` what it does not expect."""
+        ops, ttl = message.ops, message.record_ttl
+        closest = None
+        if message.info1 or message.info3:
+            return otherwise
+        if len(ops) == 1 and ops[0].type == OpType.CDT_MODIFY:
+            if message.info2 & ~Info2.RESPOND_ALL_OPS == Info2.WRITE:
+                closest = collection_plans.modify_plan(self._node, namespace, message, rest)
+        elif message.info2 == Info2.WRITE and len(ops) > 1:
+            closest = self._put_many(namespace, set_name, message, rest, otherwise)
+        elif message.info2 == Info2.WRITE and ops[0].type == OpType.WRITE:
+            closest = self._put_one(namespace, set_name, ttl, rest, otherwise)
+        return closest or otherwise
+
+    def _put_one(
+        self, namespace: Namespace, set_name: bytes, ttl: int, rest: int, otherwise: Plan
+    ) -> Plan | None:
         """A write of one plain bin, over a record that has just this bin, or over none.
 
         `rest` is the size of digest and op together.
@@ -163,7 +181,7 @@ class Plans:
             if head is None:
                 head = BinHead.parse(data[op:value])
                 if head is None or value - digest + head.value_size != rest:
-                    return None
+                    return otherwise(data, digest)
                 if len(heads) >= HEADS_CAPACITY:
                     heads.clear()
                 heads[data[op:value]] = head
@@ -176,7 +194,7 @@ class Plans:
             if not generation:
                 generation = put(key, now, head, payload)
                 if not generation:
-                    return None
+                    return otherwise(data, digest)
             counters.write_success += 1
             latency.since_ms = now
             return _reply_without_bins(_EMPTY_OK, generation, 0)
@@ -184,7 +202,7 @@ class Plans:
         return plan
 
     def _put_many(
-        self, namespace: Namespace, set_name: bytes, message: Message, rest: int
+        self, namespace: Namespace, set_name: bytes, message: Message, rest: int, otherwise: Plan
     ) -> Plan | None:
         """A write of several plain bins, over a record that has just these, or over none."""
         if 0 < namespace.config.max_record_size < 2 * MAX_FRAME:
@@ -200,7 +218,7 @@ class Plans:
             ops = digest + DIGEST_SIZE
             generation = put(data[digest:ops], now_ms(), data, ops)
             if not generation:
-                return None
+                return otherwise(data, digest)
             counters.write_success += 1
             return _reply_without_bins(_EMPTY_OK, generation, 0)
 

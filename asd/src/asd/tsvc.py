@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -13,8 +13,9 @@ from aerospike_common.wire.message import Message, parse_message, reply_frame
 from asd import batch, query
 from asd.statistics import OriginStatistics
 from asd.transactions.delete import delete
+from asd.transactions.outcome import count_delete, count_read, count_udf, guard, run_write
 from asd.transactions.read import read
-from asd.transactions.transaction import Refused, Reply, Transaction
+from asd.transactions.transaction import Reply, Transaction
 from asd.transactions.write import write
 from asd.udf import udf
 from citrusleaf.cf_digest import DIGEST_SIZE, partition_id
@@ -119,72 +120,21 @@ def run(
     transaction = Transaction(namespace, message, digest, node.expressions, origin)
     in_batch = origin is namespace.statistics.batch_sub
     if not message.info2 & Info2.WRITE:
-        reply = _guard(read, transaction)
-        _count_read(origin, reply.code)
+        reply = guard(read, transaction)
+        count_read(origin, reply.code)
         node.measure(namespace.batch_sub_read_latency if in_batch else namespace.read_latency)
         return reply
-    if message.info2 & Info2.DELETE:
-        reply = _guard(delete, transaction)
-        _count_delete(origin, reply.code)
-    elif FieldType.UDF_PACKAGE in message.fields:
-        reply = _guard(partial(udf, node), transaction)
-        _count_udf(origin, reply.code)
+    if FieldType.UDF_PACKAGE in message.fields and not message.info2 & Info2.DELETE:
+        reply = guard(partial(udf, node), transaction)
+        count_udf(origin, reply.code)
         node.measure(namespace.batch_sub_udf_latency if in_batch else namespace.udf_latency)
         return reply
+    if message.info2 & Info2.DELETE:
+        reply = guard(delete, transaction)
+        count_delete(origin, reply.code)
+        if reply.code == ResultCode.GENERATION:
+            namespace.statistics.fail_generation += 1
     else:
-        reply = _guard(write, transaction)
-        _count_write(origin, reply.code)
-    if reply.code == ResultCode.GENERATION:
-        namespace.statistics.fail_generation += 1
+        reply = run_write(transaction, write)
     node.measure(namespace.batch_sub_write_latency if in_batch else namespace.write_latency)
     return reply
-
-
-def _guard(command: Callable[[Transaction], Reply], transaction: Transaction) -> Reply:
-    """Refusals become replies."""
-    try:
-        return command(transaction)
-    except Refused as error:
-        return Reply(error.code, error.generation, error.void_time)
-    except OperationError as error:
-        return Reply(error.code)
-
-
-def _count_read(origin: OriginStatistics, code: int) -> None:
-    if code == ResultCode.OK:
-        origin.read_success += 1
-    elif code == ResultCode.NOT_FOUND:
-        origin.read_not_found += 1
-    elif code == ResultCode.FILTERED_OUT:
-        origin.read_filtered_out += 1
-    else:
-        origin.read_error += 1
-
-
-def _count_write(origin: OriginStatistics, code: int) -> None:
-    if code == ResultCode.OK:
-        origin.write_success += 1
-    elif code == ResultCode.FILTERED_OUT:
-        origin.write_filtered_out += 1
-    else:
-        origin.write_error += 1
-
-
-def _count_udf(origin: OriginStatistics, code: int) -> None:
-    if code == ResultCode.OK:
-        origin.udf_complete += 1
-    elif code == ResultCode.FILTERED_OUT:
-        origin.udf_filtered_out += 1
-    else:
-        origin.udf_error += 1
-
-
-def _count_delete(origin: OriginStatistics, code: int) -> None:
-    if code == ResultCode.OK:
-        origin.delete_success += 1
-    elif code == ResultCode.NOT_FOUND:
-        origin.delete_not_found += 1
-    elif code == ResultCode.FILTERED_OUT:
-        origin.delete_filtered_out += 1
-    else:
-        origin.delete_error += 1

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aerospike_common.wire.codes import Info1, Info2, OpType, ParticleType, ResultCode
+from aerospike_common.wire.codes import Info1, Info2, Info3, OpType, ParticleType, ResultCode
 from aerospike_common.wire.message import Op
 from asd.plans import Plans
 from citrusleaf.cf_clock import VirtualClock
@@ -35,6 +35,7 @@ KINDS = (
     *("get", "exists", "select", "select2", "nothing", "put", "put", "put2"),
     *("append", "append", "size", "bad list", "sizes all", "filter", "bad filter"),
     *("swap", "three", "mixed", "put2", "increment", "delete", "key", "ttl", "wait"),
+    *("touch", "grow", "create", "replace", "update", "no bin", "all ops", "read op", "bad name"),
 )
 
 
@@ -82,12 +83,46 @@ def build(
             ops = [Op(OpType.INCR, INT, b"a", integer(2)), Op(OpType.READ, 0, b"a", b"")]
             both = {"info1": Info1.READ, "info2": Info2.WRITE}
             return kit.request(number, ops=ops, set_name=set_name, **both)
+        case "touch" | "grow" | "create" | "replace" | "update" | "no bin" | "all ops":
+            return other_write(kit, kind, number, set_name, bin)
+        case "read op":
+            ops = [Op(OpType.READ, 0, bin[0], b"")]
+            return kit.request(number, info2=Info2.WRITE, ops=ops, set_name=set_name)
+        case "bad name":
+            ops = [Op(OpType.INCR, INT, b"n" * 16, integer(1))]
+            return kit.request(number, info2=Info2.WRITE, ops=ops, set_name=set_name)
         case "delete":
             return kit.request(number, info2=Info2.WRITE | Info2.DELETE, set_name=set_name)
         case "key":
             return kit.put(number, bin, set_name=set_name, fields={2: b"\x03user"})
         case _:
             return kit.put(number, bin, set_name=set_name, record_ttl=5)
+
+
+def other_write(
+    kit: Any, kind: str, number: int, set_name: bytes, bin: tuple[bytes, int, bytes]
+) -> bytes:
+    name, particle_type, value = bin
+    info2, info3 = Info2.WRITE, 0
+    ops = [Op(OpType.WRITE, particle_type, name, value)]
+    match kind:
+        case "touch":
+            ops = [Op(OpType.TOUCH, 0, b"", b"")]
+        case "grow":
+            ops = [Op(OpType.APPEND, STR, b"b", b"more"), Op(OpType.PREPEND, STR, b"b", b"<")]
+        case "create":
+            info2 |= Info2.CREATE_ONLY
+        case "replace":
+            info3 = Info3.CREATE_OR_REPLACE
+        case "update":
+            info3 = Info3.UPDATE_ONLY
+        case "no bin":
+            ops = [Op(OpType.WRITE, 0, name, b"")]
+        case _:
+            info2 |= Info2.RESPOND_ALL_OPS
+            ops.append(Op(OpType.DELETE_ALL, 0, b"", b""))
+            ops.append(Op(OpType.INCR, INT, b"a", integer(-3)))
+    return kit.request(number, info2=info2, info3=info3, ops=ops, set_name=set_name)
 
 
 def list_request(kit: Any, kind: str, number: int, set_name: bytes) -> bytes:
@@ -129,6 +164,19 @@ def test_both_ways_answer_alike(kit: Any, script: list[tuple[str, dict[str, Any]
         key = kit.digest(number)
         records = [w.node.namespaces[b"test"].engine.get(key) for w in (planned, general)]
         assert records[0] == records[1]
+    counters = [w.node.namespaces[b"test"].statistics for w in (planned, general)]
+    assert as_dict(counters[0]) == as_dict(counters[1])
+    latencies = [w.node.namespaces[b"test"].write_latency.counts for w in (planned, general)]
+    assert sum(latencies[0]) == sum(latencies[1])
+
+
+def as_dict(counters: object) -> dict[str, Any]:
+    names = [name for kind in type(counters).__mro__ for name in getattr(kind, "__slots__", ())]
+    values = {name: getattr(counters, name) for name in names if hasattr(counters, name)}
+    return {
+        name: value if isinstance(value, int | str) else as_dict(value)
+        for name, value in values.items()
+    }
 
 
 def test_a_plan_is_made_and_counts(kit: Any) -> None:
@@ -182,9 +230,9 @@ def test_a_request_without_plan_is_not_looked_into_twice(kit: Any) -> None:
     make = wire.node.plans._make
 
     class Counting(Plans):
-        def _make(self, message: Any, rest: int) -> Any:
+        def _make(self, message: Any, rest: int, head_size: int) -> Any:
             asked.append(message)
-            return make(message, rest)
+            return make(message, rest, head_size)
 
     wire.node.plans = Counting(wire.node)
     touch = kit.request(1, info2=Info2.WRITE, ops=[Op(OpType.TOUCH, 0, b"", b"")], generation=1)

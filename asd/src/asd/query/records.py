@@ -174,7 +174,7 @@ class Reader:
     def _project(self, view: RecordView) -> list[bytes]:
         """What the query's ops answer on a record."""
         request = self._job.request
-        operands = Operands(view, self._expressions)
+        operands = Operands(lambda: view, self._expressions)
         found = [(op, READ_OPS[op.type](operands, op)) for op in request.ops]
         return [
             encode_op(op.type, op.name, value or NULL)

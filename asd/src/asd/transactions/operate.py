@@ -22,16 +22,35 @@ class Operands:
     """What the ops of one command work on.
 
     `bins` are those of the record being written, changed in place op by op; a read has none and
-    looks bins up in the view.
+    looks bins up in the view. Most ops need no more than a bin: `look` is called for the view when
+    one does.
     """
 
-    __slots__ = ("bins", "expressions", "paths", "view")
+    __slots__ = ("_look", "_view", "bins", "expressions")
 
-    def __init__(self, view: RecordView, cache: ExpressionCache, bins: Bins | None = None) -> None:
-        self.view = view
+    def __init__(
+        self, look: Callable[[], RecordView], cache: ExpressionCache, bins: Bins | None = None
+    ) -> None:
+        self._look = look
+        self._view: RecordView | None = None
         self.expressions = cache
-        self.paths = RecordPaths(view, cache.path)
         self.bins: Bins = {} if bins is None else bins
+
+    @property
+    def view(self) -> RecordView:
+        """The record as expressions see it."""
+        if self._view is None:
+            self._view = self._look()
+        return self._view
+
+    @property
+    def paths(self) -> RecordPaths:
+        """What path expressions may ask of the record."""
+        return RecordPaths(self.view, self.expressions.path)
+
+    def bin(self, name: bytes) -> Particle | None:
+        """One bin as it is now, or None when it is missing."""
+        return self.bins.get(name) if self.bins else self.view.bin(name)
 
     def put(self, name: bytes, value: Particle | None) -> None:
         """Set a bin; None deletes it."""
@@ -59,11 +78,11 @@ def check_bin_name(name: bytes) -> None:
 
 
 def _read(operands: Operands, op: Op) -> Particle | None:
-    return operands.view.bin(op.name)
+    return operands.bin(op.name)
 
 
 def _cdt_read(operands: Operands, op: Op) -> Particle | None:
-    return cdt.read(operands.view.bin(op.name), op.value, operands.paths)
+    return cdt.read(operands.bin(op.name), op.value, operands.paths)
 
 
 def _exp_read(operands: Operands, op: Op) -> Particle | None:
@@ -72,11 +91,11 @@ def _exp_read(operands: Operands, op: Op) -> Particle | None:
 
 def _bit_read(operands: Operands, op: Op) -> Particle | None:
     _check_list_argument(op)
-    return bits.read(operands.view.bin(op.name), op.value)
+    return bits.read(operands.bin(op.name), op.value)
 
 
 def _hll_read(operands: Operands, op: Op) -> Particle | None:
-    return hll.read(operands.view.bin(op.name), op.value)
+    return hll.read(operands.bin(op.name), op.value)
 
 
 # ----------------------------------------------------------------- writes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from aerospike_common.wire.codes import Info1, Info2, ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Op
@@ -43,7 +45,7 @@ def _read_ops(transaction: Transaction, record: Record) -> list[bytes]:
     message = transaction.message
     if not message.ops:
         raise OperationError(ResultCode.PARAMETER, "a read of no bins")
-    operands = Operands(transaction.view(record), transaction.expressions)
+    operands = Operands(partial(transaction.view, record), transaction.expressions)
     respond_all = message.info2 & Info2.RESPOND_ALL_OPS
     answers = []
     for op in message.ops:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from aerospike_common.wire.codes import (
     FieldType,
     Info1,
@@ -21,6 +23,9 @@ from asd.transactions.transaction import Refused, Reply, Transaction
 from storage.engine import Record
 
 MAX_OPS = 32768
+SIZE_MARGIN = 80
+"""What a record may take over its payload and the name of its set, by the rules of the real server:
+no record this far under the limit needs to be measured."""
 
 _REPLACE = Info3.CREATE_OR_REPLACE | Info3.REPLACE_ONLY
 _NEEDS_OLD_BINS = frozenset(
@@ -40,8 +45,13 @@ _NEEDS_OLD_BINS = frozenset(
 
 def write(transaction: Transaction) -> Reply:
     """Apply a write. Raises OperationError; the record is then unchanged."""
+    check_ops(transaction.message)
+    return write_checked(transaction)
+
+
+def write_checked(transaction: Transaction) -> Reply:
+    """Apply a write whose ops have passed `check_ops`."""
     message = transaction.message
-    _check_ops(message)
     record = transaction.load()
     _check_existence(message, record)
     if record is None:
@@ -57,7 +67,8 @@ def write(transaction: Transaction) -> Reply:
 # ------------------------------------------------------- checks before the record
 
 
-def _check_ops(message: Message) -> None:
+def check_ops(message: Message) -> None:
+    """Raises OperationError for ops that are wrong whatever the record is."""
     ops = message.ops
     if not ops:
         raise OperationError(ResultCode.PARAMETER, "a write without ops")
@@ -141,16 +152,12 @@ def _apply(transaction: Transaction, record: Record | None, bins: Bins) -> Reply
     answers = _apply_ops(transaction, record, bins)
     if not bins:
         return _delete_empty(transaction, record, answers)
-    _check_size(transaction, void_time, set_name, key, bins)
+    payload = pack_payload(bins, key)
+    limit = namespace.config.max_record_size
+    if len(bins) > MAX_BINS or 0 < limit < len(payload) + SIZE_MARGIN + len(set_name):
+        _check_size(transaction, void_time, set_name, key, bins)
     generation = record[0] % 65535 + 1 if record else 1
-    namespace.store(
-        transaction.digest,
-        generation,
-        void_time,
-        set_name,
-        bool(key),
-        pack_payload(bins, key),
-    )
+    namespace.store(transaction.digest, generation, void_time, set_name, bool(key), payload)
     return Reply(ResultCode.OK, generation, void_time, len(answers), b"".join(answers))
 
 
@@ -168,7 +175,8 @@ def _key_to_store(message: Message, record: Record | None) -> bytes:
 
 def _apply_ops(transaction: Transaction, record: Record | None, bins: Bins) -> list[bytes]:
     message = transaction.message
-    operands = Operands(transaction.view(record, bins), transaction.expressions, bins)
+    look = partial(transaction.view, record, bins)
+    operands = Operands(look, transaction.expressions, bins)
     respond_all = message.info2 & Info2.RESPOND_ALL_OPS
     get_all = message.info1 & Info1.GET_ALL
     answers: list[bytes] = []
