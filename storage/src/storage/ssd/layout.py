@@ -38,6 +38,9 @@ CHECK: Final = Struct("<II")
 BODY: Final = Struct("<II20sHHIBB2xQQ")
 """stored bytes, payload bytes, digest, generation, set id, void-time, flags, coding,
 last-update-time, stamp; the bytes stored follow."""
+PROOF: Final = Struct("<II8x20s9xB")
+"""Of a whole record what tells that it is the right one, and how to read it: magic, crc, digest,
+coding."""
 STORED_SIZE: Final = Struct("<I")
 """What a body begins with."""
 RECORD_HEADER: Final = 64

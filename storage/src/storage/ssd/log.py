@@ -92,7 +92,7 @@ class DeviceLog:
         "_max_blocks",
         "_queue",
         "_sequence",
-        "_spare",
+        "_spares",
         "_sparse",
         "_sparse_below",
         "_tuning",
@@ -167,7 +167,7 @@ class DeviceLog:
         self.head: WriteBlock | None = None
         self._queue: deque[WriteBlock] = deque()
         self._kept: deque[WriteBlock] = deque()
-        self._spare: mmap.mmap | None = None
+        self._spares: deque[mmap.mmap] = deque(maxlen=MAX_QUEUE)  # whose pages are there already
         self._waiting = bytearray(blocks)
         self._sparse: deque[int] = deque()
         self.emptying: int | None = None
@@ -202,13 +202,17 @@ class DeviceLog:
         seed = self.header.seed(self._sequence, number)
         front = pack_block_header(number, self._sequence, self.header.device_id)
         self.seeds[number] = seed
-        data = self._spare or area.allocate(self.header.block_size)
-        self._spare = None
-        block = WriteBlock(number, data, front, seed)
+        block = WriteBlock(number, self._buffer(), front, seed)
         self.memory[number] = block
         self.head = block
         self._begin_unit(block.end + size)
         return block
+
+    def _buffer(self) -> mmap.mmap:
+        try:
+            return self._spares.pop()
+        except IndexError:
+            return area.allocate(self.header.block_size)
 
     def _begin_unit(self, end: int) -> None:
         """Let records come up to the end of the flush unit that `end` is in; those before it are
@@ -332,6 +336,8 @@ class DeviceLog:
         """Hand what was placed before this call to the device, of the block being filled only the
         `whole_units` if so asked. Raises OSError."""
         head = self.head
+        if not self._queue:
+            self._spares.clear()  # little is written
         for _ in range(len(self._queue)):
             block = self._queue[0]
             self._write(block, block.end)
@@ -346,7 +352,7 @@ class DeviceLog:
         """Keep no more written blocks in memory than were asked for. Called by the owner."""
         for _ in range(len(self._kept) - self._cache_blocks):
             block = self._kept.popleft()
-            self._spare = block.data  # its pages are there already
+            self._spares.append(block.data)
             if self.memory.get(block.number) is block:
                 del self.memory[block.number]
 

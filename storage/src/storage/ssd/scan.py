@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from struct import error as struct_error
 from typing import TYPE_CHECKING
 
 from google_crc32c import extend
@@ -12,11 +13,9 @@ from storage.coding import PLAIN
 from storage.engine import DamagedRecord, NotResident, Record
 from storage.index import ENTRY, ENTRY_SIZE, TOMBSTONE
 from storage.ssd.layout import (
-    CHECK,
     CODING_AT,
-    DIGEST_AT,
-    DIGEST_END,
     POSITION_MASK,
+    PROOF,
     RECORD_HEADER,
     RECORD_MAGIC,
 )
@@ -24,7 +23,7 @@ from storage.ssd.layout import (
 if TYPE_CHECKING:
     from storage.ssd.engine import SsdEngine
 
-_check = CHECK.unpack_from
+_proof = PROOF.unpack_from
 
 
 def scan(engine: SsdEngine, partition: int, after: bytes | None) -> Iterator[tuple[bytes, Record]]:
@@ -36,41 +35,43 @@ def scan(engine: SsdEngine, partition: int, after: bytes | None) -> Iterator[tup
     entries = _entries(engine, partition, after)
     logs = engine.logs
     parts = [(log.memory, log.seeds, log.device.pread) for log in logs]
+    memory, seeds, pread = parts[0]
     count, block_units = len(logs), engine.geometry.block_size >> 4
     first_unit = logs[0].header.data_start >> 4
-    which = 0
     stamp = engine.stamp if engine.payloads.plain else None
     for entry in ENTRY.iter_unpack(entries):
         digest, generation, set_id, void_time, flags, updated, location, size = entry
         if engine.stamp == stamp and flags < TOMBSTONE:
-            number, units = divmod(location & POSITION_MASK, block_units)
+            position = location & POSITION_MASK
+            number = position // block_units
             if count > 1:
+                units = position - number * block_units
                 number, which = divmod(number, count)
-            memory, seeds, pread = parts[which]
+                position = number * block_units + units
+                memory, seeds, pread = parts[which]
             block = memory.get(number)
             if block is not None:
-                at = units << 4
+                at = position - number * block_units << 4
                 data = block.data
                 if data[at + CODING_AT] == PLAIN:
                     payload = data[at + RECORD_HEADER : at + RECORD_HEADER + size]
                     yield digest, (generation, void_time, updated, set_id, flags, payload)
                     continue
             else:
-                at = first_unit + number * block_units + units << 4
                 try:
-                    record = pread(at, RECORD_HEADER + size)
-                except OSError:
-                    record = b""  # reported when the engine comes to it
-                if record[DIGEST_AT:DIGEST_END] == digest:
-                    magic, crc = _check(record)
-                    if (
-                        extend(seeds[number], record[8:]) == crc
-                        and magic == RECORD_MAGIC
-                        and record[CODING_AT] == PLAIN
-                    ):
-                        payload = record[RECORD_HEADER:]
-                        yield digest, (generation, void_time, updated, set_id, flags, payload)
-                        continue
+                    record = pread(first_unit + position << 4, RECORD_HEADER + size)
+                    magic, crc, found_digest, coding = _proof(record)
+                except (OSError, struct_error):
+                    coding = -1  # reported when the engine comes to it
+                if (
+                    coding == PLAIN
+                    and found_digest == digest
+                    and magic == RECORD_MAGIC
+                    and extend(seeds[number], record[8:]) == crc
+                ):
+                    payload = record[RECORD_HEADER:]
+                    yield digest, (generation, void_time, updated, set_id, flags, payload)
+                    continue
         found = _look_up(engine, digest)
         if found is not None:
             yield digest, found
