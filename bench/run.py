@@ -15,7 +15,10 @@ import sys
 from harness import BENCH, publish
 
 SERVER = ("startup", "server", "memory")
-"""Benchmarks of a whole server; they write their own page and know `--quick`."""
+"""Benchmarks of a whole server."""
+
+OWN_PAGE = (*SERVER, "storage")
+"""Those that write their own page and know `--quick`."""
 
 HELPERS = ("harness", "run")
 
@@ -23,14 +26,15 @@ HELPERS = ("harness", "run")
 def component_names() -> list[str]:
     """Benchmarks of single components: scripts that print their figures."""
     names = sorted(path.stem for path in BENCH.glob("*.py"))
-    return [name for name in names if name not in (*SERVER, *HELPERS)]
+    return [name for name in names if name not in (*OWN_PAGE, *HELPERS)]
 
 
 def run_one(name: str, quick: bool) -> int:
     """Run a benchmark; its exit status."""
-    command = [sys.executable, str(BENCH / f"{name}.py")]
+    script = "storage/engines.py" if name == "storage" else f"{name}.py"
+    command = [sys.executable, str(BENCH / script)]
     print(f"== {name}", flush=True)
-    if name in SERVER:
+    if name in OWN_PAGE:
         return subprocess.run([*command, *(["--quick"] if quick else [])], check=False).returncode
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
     if done.returncode == 0:
@@ -40,7 +44,7 @@ def run_one(name: str, quick: bool) -> int:
 
 def main() -> int:
     """Run what was asked for; 1 when any of it failed."""
-    everything = [*SERVER, *component_names()]
+    everything = [*OWN_PAGE, *component_names()]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="only see whether they work")
     parser.add_argument("names", nargs="*", choices=[*everything, []], metavar="NAME")
