@@ -400,9 +400,14 @@ class SsdEngine:
                 return data[at + RECORD_HEADER : at + RECORD_HEADER + size]
             record = data[at : at + (location >> UNITS_AT << 4)]
         else:
+            payload = device.recent.get(location)
+            if payload is not None:
+                return payload
             record = self.reader.read(device, number, at, digest, location)
             if record[CODING_AT] == PLAIN:
-                return record[RECORD_HEADER : RECORD_HEADER + size]
+                payload = record[RECORD_HEADER : RECORD_HEADER + size]
+                device.remember(location, payload)
+                return payload
         return self.decode(device, number, at, record)
 
     def decode(self, device: DeviceLog, number: int, at: int, record: bytes) -> bytes:

@@ -40,6 +40,10 @@ DEFRAG_RESERVE: Final = 2
 MAX_QUEUE: Final = 8
 """Sealed blocks that may wait before the owner writes them itself, unless the tuning says more."""
 
+RECENT_CAPACITY: Final = 1 << 13
+RECENT_SIZE: Final = 1 << 10
+"""Payloads that `recent` holds, and bytes of the longest."""
+
 _pack_check = CHECK.pack_into
 
 
@@ -109,6 +113,7 @@ class DeviceLog:
         "memory",
         "prefetched",
         "quarantine",
+        "recent",
         "room_end",
         "seeds",
         "used",
@@ -161,6 +166,10 @@ class DeviceLog:
         """Blocks without live records, whose records' successors may not be on the medium yet."""
         self.memory: dict[int, WriteBlock] = {}
         """Blocks whose bytes are in memory, by number."""
+        self.recent: dict[int, bytes] = {}
+        """Plain payloads read from the device lately, by location: what is read once is read again,
+        and asking the page cache and checking the answer costs five times as much. Forgotten when a
+        block is written over, for then its locations mean other records."""
         self.prefetched: dict[int, tuple[int, bytes]] = {}
         """Of blocks read because they are to be emptied soon: seed, and, where the page cache
         cannot be asked, bytes."""
@@ -290,6 +299,7 @@ class DeviceLog:
             raise OutOfSpace("the device is full")
         number = self.free.popleft()
         self.memory.pop(number, None)
+        self.recent.clear()
         return number
 
     def _grow(self) -> bool:
@@ -309,6 +319,13 @@ class DeviceLog:
         self._waiting.extend(bytes(more))
         self.free.extend(range(now, now + more))
         return True
+
+    def remember(self, location: int, payload: bytes) -> None:
+        """Keep in `recent` what was read and found right."""
+        if len(payload) <= RECENT_SIZE:
+            if len(self.recent) >= RECENT_CAPACITY:
+                self.recent.clear()
+            self.recent[location] = payload
 
     # Writing
 
