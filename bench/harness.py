@@ -12,7 +12,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -146,11 +145,9 @@ def machine_facts() -> list[tuple[str, str]]:
 
 
 def _python() -> str:
-    """Name, version and how it was built: profile-guided optimization makes a fifth."""
-    built = sysconfig.get_config_var("CONFIG_ARGS") or ""
-    optimized = "with" if "--enable-optimizations" in built else "without"
+    """Name, version and whose it is: how it was built makes up to a fifth."""
     name = f"{platform.python_implementation()} {platform.python_version()}"
-    return f"{name}, built {optimized} --enable-optimizations"
+    return f"{name} of {sys.base_prefix}"
 
 
 def _processor() -> str:
