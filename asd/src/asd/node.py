@@ -117,7 +117,7 @@ class Node:
     # --------------------------------------------------------------- life
 
     async def start(self) -> None:
-        """Open the namespaces, then the port. Raises OSError when the port cannot be had."""
+        """Open the namespaces, then the ports. Raises OSError when a port cannot be had."""
         for namespace in self.namespaces.values():
             namespace.open()
         self.truncations.start()
@@ -142,7 +142,11 @@ class Node:
         self._tasks.append(loop.create_task(Ticker(self).run()))
         self._tasks.append(loop.create_task(self.connections.reap()))
         log.info("node %s serves port %d of %s", self.node_id, self.port, self.addresses or "all")
-        await self.http.start()
+        try:
+            await self.http.start()
+        except BaseException:
+            await self.stop()
+            raise
 
     async def stop(self) -> None:
         """Answer what has come, close the port and the namespaces."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import json
 import socket
@@ -67,10 +68,8 @@ class HttpServer:
         self.on_loop(lambda: space.store(digest, 1, 0, set_name, False, b"\0\0"))
 
 
-@pytest.fixture
-def web() -> Iterator[HttpServer]:
-    """A community server with the namespaces test and bar."""
-    port = free_port()
+def make_config(port: int) -> Config:
+    """A community server with the namespaces test and bar, HTTP on `port`."""
     network = NetworkConfig(
         service=NetworkServiceConfig(address=("127.0.0.1",), port=0), http=HttpConfig(port=port)
     )
@@ -78,6 +77,32 @@ def web() -> Iterator[HttpServer]:
         name: NamespaceConfig(name, nsup_period=120, replication_factor=1)
         for name in ("test", "bar")
     }
-    config = Config(network=network, namespaces=namespaces, edition=Edition.COMMUNITY)
-    with Server(config=config) as server:
+    return Config(network=network, namespaces=namespaces, edition=Edition.COMMUNITY)
+
+
+def started() -> tuple[Server, int]:
+    """A running server and its HTTP port: another one when somebody was quicker to take it."""
+    for _ in range(9):
+        port = free_port()
+        try:
+            return Server(config=make_config(port)).start(), port
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+    raise AssertionError("no port is free")
+
+
+@pytest.fixture
+def config_of() -> Any:
+    """`make_config`."""
+    return make_config
+
+
+@pytest.fixture
+def web() -> Iterator[HttpServer]:
+    """A server of `make_config`."""
+    server, port = started()
+    try:
         yield HttpServer(server, port)
+    finally:
+        server.stop()

@@ -1,8 +1,10 @@
 """The port as clients see it: paths, limits, connections that misbehave."""
 
 import socket
+import threading
 import time
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -111,3 +113,13 @@ def test_a_bug_costs_one_page(web, caplog: pytest.LogCaptureFixture) -> None:
 def test_without_a_port_there_is_none() -> None:
     with Server() as server:
         assert server._node.http._server is None
+
+
+def test_a_port_that_is_taken_leaves_nothing_behind(config_of: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        server = Server(config=config_of(taken.getsockname()[1]))
+        with pytest.raises(OSError, match="in use"):
+            server.start()
+    assert server._node._server is not None
+    assert not server._node._server.is_serving()
+    assert not [each for each in threading.enumerate() if each.name == "asd"]
