@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 Fault = Callable[["SimulatedCluster", Chance], str]
 """Makes one thing go wrong, for as long as it draws; returns what, '' when nothing could."""
 
+LONGEST_CLOG_S = 3.0
+"""How late what a clogged link carries may arrive: so long after it the fault may be felt."""
+
 
 def _kill(cluster: SimulatedCluster, chance: Chance) -> str:
     """A process dies (its peers' connections break) and comes back some time later."""
@@ -89,7 +92,7 @@ def _halves(cluster: SimulatedCluster, chance: Chance) -> str:
 def _clog(cluster: SimulatedCluster, chance: Chance) -> str:
     """What goes from one node to another takes very long."""
     source, target = chance.shuffled(cluster.names)[:2]
-    delay_s = chance.choose((0.05, 0.3, 1.0, 3.0))
+    delay_s = chance.choose((0.05, 0.3, 1.0, LONGEST_CLOG_S))
     cluster.clog_for(chance.between(0.5, 10), [(source, target)], delay_s)
     return f"clog {source} -> {target} by {delay_s} s"
 

@@ -12,7 +12,7 @@ from cluster.records import ConflictPolicy
 from cluster.simulation.checks import Violation
 from cluster.simulation.cluster import Shape, SimulatedCluster
 from cluster.simulation.data import DataParts, DataWorld
-from cluster.simulation.faults import KINDS, swarm
+from cluster.simulation.faults import KINDS, LONGEST_CLOG_S, swarm
 from cluster.simulation.loop import Chance
 from cluster.simulation.network import Conditions
 
@@ -183,12 +183,14 @@ class Run:
         """All nodes must share one list within the promised time, and keep it.
 
         What was on its way when the faults ended may still break it up once: it counts from when it
-        holds for longer than a silence takes to be noticed.
+        holds for longer than a silence takes to be noticed, and a clogged link to deliver.
         """
         cluster, shape = self.cluster, self.plan.shape
         interval_s = shape.interval_ms / 1000 / (1 - shape.max_rate_drift)
         limit_s = CONVERGENCE_INTERVALS * interval_s
         hold_s = (shape.timeout_intervals + 5) * interval_s
+        if "clog" in self.plan.kinds:
+            hold_s = max(hold_s, LONGEST_CLOG_S)
         began_s = cluster.world.now_s
         while True:
             left_s = limit_s - (cluster.world.now_s - began_s)
