@@ -57,9 +57,14 @@ def make_engine(
             level=config.compression_level or 9,
             progress=ColdStart(namespace.name).tell,
         )
+    return _ssd(namespace, clock or SystemClock(), disk)
+
+
+def _ssd(namespace: NamespaceConfig, clock: Clock, disk: Disk | None) -> Engine:
     from storage.ssd import SsdEngine
     from storage.ssd.tuning import Tuning
 
+    config = namespace.storage_engine
     engine = SsdEngine(
         [*config.device, *config.file],
         disk,
@@ -74,7 +79,7 @@ def make_engine(
         cache_bytes=config.post_write_cache,
         defrag_lwm_pct=config.defrag_lwm_pct,
         progress=ColdStart(namespace.name).tell,
-        tuning=Tuning(clock=clock or SystemClock()),
+        tuning=Tuning(clock=clock),
     )
     apply_storage(engine, namespace)
     return engine

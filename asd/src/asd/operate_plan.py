@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from aerospike_common.wire.message import Message, parse_message, reply_frame
 from asd.namespace import Namespace
-from asd.transactions.outcome import run_write
+from asd.transactions.outcome import count_write, run_write
 from asd.transactions.transaction import Transaction
 from asd.transactions.write import check_ops, write_checked
 from citrusleaf.cf_digest import DIGEST_SIZE
@@ -51,7 +51,7 @@ def operate_plan(node: Node, namespace: Namespace, rest: int, head_size: int) ->
                     known.clear()
                 known[wire] = message
         transaction = Transaction(namespace, message, data[digest:start], expressions, counters)
-        reply = run_write(transaction, write_checked)
+        reply = run_write(transaction, write_checked, count_write)
         return reply_frame(reply.code, reply.generation, reply.void_time, reply.n_ops, reply.ops)
 
     return plan

@@ -134,7 +134,7 @@ class Plans:
     ) -> Plan | None:
         ops = message.ops
         if len(ops) != 1 or ops[0].type != OpType.CDT_READ:
-            return read_plan(self._node, namespace, message, rest)
+            return read_plan(namespace, message, rest)
         if message.info1 != Info1.READ or message.info2 & ~Info2.RESPOND_ALL_OPS:
             return None
         if message.record_ttl or namespace.config.read_touch_ttl_pct_of(set_name):

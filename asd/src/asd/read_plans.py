@@ -49,7 +49,7 @@ None: the general way must be taken.
 """
 
 
-def read_plan(node: Node, namespace: Namespace, message: Message, rest: int) -> Plan | None:
+def read_plan(namespace: Namespace, message: Message, rest: int) -> Plan | None:
     """The plan for reads like this one, if there is one; `rest` is the size of digest and ops."""
     if message.info2 or message.record_ttl:
         return None
@@ -57,11 +57,11 @@ def read_plan(node: Node, namespace: Namespace, message: Message, rest: int) -> 
     if namespace.config.read_touch_ttl_pct_of(set_name):
         return None
     if message.info1 == _GET_ALL and not message.ops:
-        return _get_all(node, namespace, set_name)
+        return _get_all(namespace, set_name)
     if message.info1 == _EXISTS and not message.ops:
-        return _answering(node, namespace, set_name, lambda data, ops, payload: _NO_OPS)
+        return _answering(namespace, set_name, lambda data, ops, payload: _NO_OPS)
     if message.info1 == Info1.READ and message.ops and _only_reads(message.ops):
-        return _answering(node, namespace, set_name, Selection(len(message.ops), rest - 20).answer)
+        return _answering(namespace, set_name, Selection(len(message.ops), rest - 20).answer)
     return None
 
 
@@ -117,7 +117,7 @@ def framed(generation: int, void_time: int, ops: bytes) -> bytes:
     return _with_bins(_START, 20 + len(ops), _HEADER_OK, generation, void_time) + ops
 
 
-def _get_all(node: Node, namespace: Namespace, set_name: bytes) -> Plan:
+def _get_all(namespace: Namespace, set_name: bytes) -> Plan:
     """A read of the whole record: a header and the stored bytes."""
     get, now_s = namespace.engine.get, namespace.clock.epoch_s
     counters = namespace.statistics.client
@@ -140,7 +140,7 @@ def _get_all(node: Node, namespace: Namespace, set_name: bytes) -> Plan:
     return plan
 
 
-def _answering(node: Node, namespace: Namespace, set_name: bytes, answer: Answer) -> Plan:
+def _answering(namespace: Namespace, set_name: bytes, answer: Answer) -> Plan:
     """A read that answers with less than the whole record."""
     get, now_s = namespace.engine.get, namespace.clock.epoch_s
     counters = namespace.statistics.client

@@ -13,7 +13,14 @@ from aerospike_common.wire.message import Message, parse_message, reply_frame
 from asd import batch, query
 from asd.statistics import OriginStatistics
 from asd.transactions.delete import delete
-from asd.transactions.outcome import count_delete, count_read, count_udf, guard, run_write
+from asd.transactions.outcome import (
+    count_delete,
+    count_read,
+    count_udf,
+    count_write,
+    guard,
+    run_write,
+)
 from asd.transactions.read import read
 from asd.transactions.transaction import Reply, Transaction
 from asd.transactions.write import write
@@ -130,11 +137,8 @@ def run(
         node.measure(namespace.batch_sub_udf_latency if in_batch else namespace.udf_latency)
         return reply
     if message.info2 & Info2.DELETE:
-        reply = guard(delete, transaction)
-        count_delete(origin, reply.code)
-        if reply.code == ResultCode.GENERATION:
-            namespace.statistics.fail_generation += 1
+        reply = run_write(transaction, delete, count_delete)
     else:
-        reply = run_write(transaction, write)
+        reply = run_write(transaction, write, count_write)
     node.measure(namespace.batch_sub_write_latency if in_batch else namespace.write_latency)
     return reply

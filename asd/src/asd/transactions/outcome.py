@@ -10,10 +10,14 @@ from asd.statistics import OriginStatistics
 from asd.transactions.transaction import Refused, Reply, Transaction
 
 
-def run_write(transaction: Transaction, command: Callable[[Transaction], Reply]) -> Reply:
-    """A write by `command`, and its counters; refusals become replies."""
+def run_write(
+    transaction: Transaction,
+    command: Callable[[Transaction], Reply],
+    count: Callable[[OriginStatistics, int], None],
+) -> Reply:
+    """A write or delete by `command`, counted by `count`; refusals become replies."""
     reply = guard(command, transaction)
-    count_write(transaction.origin, reply.code)
+    count(transaction.origin, reply.code)
     if reply.code == ResultCode.GENERATION:
         transaction.namespace.statistics.fail_generation += 1
     return reply
