@@ -106,7 +106,9 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Answer all whole frames; keep the rest."""
-        started = self.last_used_ns = self._now_ns()
+        # Read into a local first: CPython is quicker to call a local than a slot of `self`.
+        now_ns, plan_of, write = self._now_ns, self._plan_of, self._write
+        started = self.last_used_ns = now_ns()
         if self._chunks or self._job is not None:
             self._chunks.append(data)
             self._missing -= len(data)
@@ -116,7 +118,7 @@ class Connection(asyncio.Protocol):
             self._chunks.clear()
         # Most of the time what comes is one request, of a kind that has come before.
         head_size = self._head_size
-        found = self._plan_of(data[:head_size])
+        found = plan_of(data[:head_size])
         if found is not None:
             plan, frame_size, latency = found
             if frame_size == len(data):
@@ -125,8 +127,8 @@ class Connection(asyncio.Protocol):
                 except Exception:  # the general way waits for the record, or says what is wrong
                     reply = None
                 if reply is not None:
-                    self._write(reply)
-                    latency.add(self._now_ns() - started)
+                    write(reply)
+                    latency.add(now_ns() - started)
                     return
         self._answer(data)
         self._node.settle(started)
@@ -135,46 +137,56 @@ class Connection(asyncio.Protocol):
 
     def _answer(self, data: bytes) -> None:
         """Answer the whole frames in `data` in order; keep what is left."""
-        plan_of, measured = self._plan_of, self._node.measured
-        head_size = self._head_size
         replies: list[bytes] = []
-        max_unsent = MAX_UNSENT
         offset, size = 0, len(data)
         while offset < size:
-            digest = offset + head_size
-            found = plan_of(data[offset:digest])
-            reply = None
-            if found is not None:
-                plan, frame_size, latency = found
-                if frame_size <= size - offset:
-                    try:
-                        reply = plan(data, digest)
-                    except Exception:  # as above
-                        reply = None
-                    if reply is not None:
-                        if not latency.pending:
-                            measured.append(latency)
-                        latency.pending += 1
-            if reply is None:
-                frame_size = self._whole_frame(data, offset)
-                if not frame_size:
-                    break
-                reply = self._frame(data, offset, frame_size)
-                head_size = self._head_size
-            offset += frame_size
-            replies.append(reply)
-            if not reply and self._job is not None:
-                break
-            if len(replies) >= max_unsent:
+            offset = self._answer_planned(data, offset, replies)
+            if len(replies) == MAX_UNSENT:
                 self._send(replies)
-                replies = []
+                replies.clear()
                 if self._unwritable is not None:
                     break
+                continue
+            frame_size = self._whole_frame(data, offset)
+            if not frame_size:
+                break
+            reply = self._frame(data, offset, frame_size)
+            offset += frame_size
+            if reply:
+                replies.append(reply)
+            elif self._job is not None:
+                break
         self._send(replies)
-        if self._transport.is_closing():
-            return
-        if offset < size:
+        if offset < size and not self._transport.is_closing():
             self._keep(data[offset:])
+
+    def _answer_planned(self, data: bytes, offset: int, replies: list[bytes]) -> int:
+        """Answer the frames from `offset` on, up to the first that no plan answers; its offset.
+
+        Ends as well when there are MAX_UNSENT `replies`, to which it adds its own.
+        """
+        plan_of, measured = self._plan_of, self._node.measured
+        head_size, size = self._head_size, len(data)
+        for _ in range(MAX_UNSENT - len(replies)):
+            digest = offset + head_size
+            found = plan_of(data[offset:digest])
+            if found is None:
+                break
+            plan, frame_size, latency = found
+            if frame_size > size - offset:
+                break
+            try:
+                reply = plan(data, digest)
+            except Exception:  # as above
+                break
+            if reply is None:
+                break
+            if not latency.pending:
+                measured.append(latency)
+            latency.pending += 1
+            replies.append(reply)
+            offset += frame_size
+        return offset
 
     def _whole_frame(self, data: bytes, offset: int) -> int:
         """The size of the frame at `offset`; 0 when it is not all there, or not to be answered."""
@@ -203,10 +215,7 @@ class Connection(asyncio.Protocol):
         return reply
 
     def _send(self, replies: list[bytes]) -> None:
-        if len(replies) == 1:
-            if replies[0]:
-                self._write(replies[0])
-        elif replies:
+        if replies:
             self._write(b"".join(replies))
 
     def _keep(self, rest: bytes) -> None:
