@@ -18,8 +18,8 @@ class Histogram:
 
     When the unit is a millisecond, `counts` are finer: by 1/1024 of it. Bucket 0 then holds
     durations under 1/1024 ms, bucket i those in [2^(i-1), 2^i) such parts (see `bounds_ms`).
-    `pending` counts transactions that were answered but whose duration is not known yet: the
-    service settles them all at once when the reply bytes are handed to the socket.
+    `pending` counts transactions that were answered but whose duration is not known yet: they are
+    settled all at once when the turn of the loop ends (see `asd.turns`).
     """
 
     __slots__ = (
@@ -68,7 +68,6 @@ class Histogram:
         part = (duration_ns << self._fine_bits) // self._unit_ns
         self.counts[part.bit_length()] += 1
         self.total_ns += duration_ns
-        self.since_ms = 0
 
     def add_many(self, duration_ns: int, count: int) -> None:
         """Count `count` transactions that took `duration_ns` each. O(1)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from itertools import chain
 
 from asd.bins.expressions import ExpressionCache
@@ -27,6 +28,7 @@ from asd.statistics import ServiceStatistics
 from asd.ticker import Ticker
 from asd.transaction_threads import TransactionThreads
 from asd.truncation import TruncationMetadata, Truncator
+from asd.turns import Turns
 from asd.udf import UdfModules
 from asd.upkeep import close, flush, needs_upkeep, raid_tombs, write_behind
 from citrusleaf.cf_clock import Clock
@@ -44,6 +46,10 @@ STOP_GRACE_S = 0.5
 def listening_addresses(configured: tuple[str, ...]) -> list[str] | None:
     """What to bind for the configured addresses; None = all there are."""
     return None if "any" in configured else list(configured)
+
+
+def _call_soon(call: Callable[[], None]) -> None:
+    asyncio.get_running_loop().call_soon(call)
 
 
 class Node:
@@ -85,7 +91,7 @@ class Node:
             name: RecordSurvey(namespace) for name, namespace in self.namespaces.items()
         }
         self.batch_index_latency = Histogram("batch-index")
-        self.measured: list[Histogram] = []
+        self.turns = Turns(clock.monotonic_ns, _call_soon)
         self.plans = Plans(self)
         self.smd = smd or Smd(MemoryStore(), SMD_MODULES)
         self.udf = UdfModules(self.smd, clock)
@@ -188,19 +194,3 @@ class Node:
         """All latency histograms, in the order that `latencies:` lists them."""
         of_namespaces = (namespace.histograms() for namespace in self.namespaces.values())
         return [self.batch_index_latency, *chain.from_iterable(of_namespaces)]
-
-    def measure(self, histogram: Histogram, count: int = 1) -> None:
-        """Transactions were answered; how long they took is known when the replies are sent
-        (`settle`)."""
-        if not histogram.pending:
-            self.measured.append(histogram)
-        histogram.pending += count
-
-    def settle(self, started_ns: int) -> None:
-        """The replies made since `started_ns` are on their way: count how long they took."""
-        measured = self.measured
-        if measured:
-            duration = self.clock.monotonic_ns() - started_ns
-            for histogram in measured:
-                histogram.settle(duration)
-            measured.clear()

@@ -188,7 +188,7 @@ class Plans:
             key = data[digest:op]
             start = head.start
             payload = start + data[value : digest + rest]
-            # All writes of one event happen at one time: the clock is read for the first.
+            # All writes of one turn happen at one time: the clock is read for the first.
             now = latency.since_ms or now_ms()
             generation = overwrite(key, now, set_id, start, payload)
             if not generation:

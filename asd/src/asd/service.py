@@ -43,10 +43,10 @@ class Connection(asyncio.Protocol):
         "_job",
         "_missing",
         "_node",
-        "_now_ns",
         "_plan_of",
         "_plans",
         "_transport",
+        "_turns",
         "_unwritable",
         "_write",
         "last_used_ns",
@@ -59,7 +59,7 @@ class Connection(asyncio.Protocol):
         self._node = node
         self._plans = node.plans.table
         self._plan_of = node.plans.table.get
-        self._now_ns = node.clock.monotonic_ns
+        self._turns = node.turns
         self._chunks: list[bytes] = []
         self._head_size = 0
         self._missing = 0
@@ -80,7 +80,7 @@ class Connection(asyncio.Protocol):
         peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         self.peer = f"{peer[0]}:{peer[1]}" if peer else "?"
         self.local_host = local[0] if local else "?"
-        self.last_used_ns = self._now_ns()
+        self.last_used_ns = self._node.clock.monotonic_ns()
         if not self._node.connections.add(self):
             self._transport.abort()
 
@@ -106,9 +106,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Answer all whole frames; keep the rest."""
-        # Read into a local first: CPython is quicker to call a local than a slot of `self`.
-        now_ns, plan_of, write = self._now_ns, self._plan_of, self._write
-        started = self.last_used_ns = now_ns()
+        turns = self._turns
+        self.last_used_ns = turns.started_ns or turns.begin()
         if self._chunks or self._job is not None:
             self._chunks.append(data)
             self._missing -= len(data)
@@ -117,7 +116,8 @@ class Connection(asyncio.Protocol):
             data = b"".join(self._chunks)
             self._chunks.clear()
         # Most of the time what comes is one request, of a kind that has come before.
-        head_size = self._head_size
+        # Slots are read into locals before they are called: CPython calls those faster.
+        plan_of, head_size = self._plan_of, self._head_size
         found = plan_of(data[:head_size])
         if found is not None:
             plan, frame_size, latency = found
@@ -127,11 +127,13 @@ class Connection(asyncio.Protocol):
                 except Exception:  # the general way waits for the record, or says what is wrong
                     reply = None
                 if reply is not None:
+                    write = self._write
                     write(reply)
-                    latency.add(now_ns() - started)
+                    if not latency.pending:
+                        turns.answered.append(latency)
+                    latency.pending += 1
                     return
         self._answer(data)
-        self._node.settle(started)
 
     # ---------------------------------------------------------------------- frames
 
@@ -165,7 +167,7 @@ class Connection(asyncio.Protocol):
 
         Ends as well when there are MAX_UNSENT `replies`, to which it adds its own.
         """
-        plan_of, measured = self._plan_of, self._node.measured
+        plan_of, answered = self._plan_of, self._turns.answered
         head_size, size = self._head_size, len(data)
         for _ in range(MAX_UNSENT - len(replies)):
             digest = offset + head_size
@@ -182,7 +184,7 @@ class Connection(asyncio.Protocol):
             if reply is None:
                 break
             if not latency.pending:
-                measured.append(latency)
+                answered.append(latency)
             latency.pending += 1
             replies.append(reply)
             offset += frame_size

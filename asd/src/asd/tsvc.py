@@ -85,8 +85,10 @@ async def _when_resident(
     node: Node, connection: Connection, body: bytes, wait: NotResident
 ) -> None:
     """Run a transaction again once the record it needs has been read from the medium."""
+    started_ns = connection.last_used_ns
     await node.transaction_threads.run(wait.load)
-    reply = answer(node, connection, body)
+    with node.turns.since(started_ns):
+        reply = answer(node, connection, body)
     if isinstance(reply, bytes):
         await connection.send(reply)
     else:
@@ -129,16 +131,16 @@ def run(
     if not message.info2 & Info2.WRITE:
         reply = guard(read, transaction)
         count_read(origin, reply.code)
-        node.measure(namespace.batch_sub_read_latency if in_batch else namespace.read_latency)
+        node.turns.count(namespace.batch_sub_read_latency if in_batch else namespace.read_latency)
         return reply
     if FieldType.UDF_PACKAGE in message.fields and not message.info2 & Info2.DELETE:
         reply = guard(partial(udf, node), transaction)
         count_udf(origin, reply.code)
-        node.measure(namespace.batch_sub_udf_latency if in_batch else namespace.udf_latency)
+        node.turns.count(namespace.batch_sub_udf_latency if in_batch else namespace.udf_latency)
         return reply
     if message.info2 & Info2.DELETE:
         reply = run_write(transaction, delete, count_delete)
     else:
         reply = run_write(transaction, write, count_write)
-    node.measure(namespace.batch_sub_write_latency if in_batch else namespace.write_latency)
+    node.turns.count(namespace.batch_sub_write_latency if in_batch else namespace.write_latency)
     return reply

@@ -13,6 +13,7 @@ from aerospike_common.wire.message import Message, Op, encode_message, parse_mes
 from asd.config import Config, Edition, NamespaceConfig
 from asd.node import Node
 from asd.service import Connection
+from asd.turns import Turns
 from citrusleaf.cf_clock import VirtualClock
 
 
@@ -58,6 +59,7 @@ class Wire:
         """What the node writes when these bytes come."""
         self.transport.written = b""
         self.connection.data_received(data)
+        self.node.turns.end()
         return self.transport.written
 
     def call(self, data: bytes) -> Message:
@@ -112,6 +114,7 @@ def make_node(clock: VirtualClock | None = None, **config: Any) -> Node:
     node = Node(
         Config(namespaces=spaces, edition=edition, **config), clock or VirtualClock(), machine_id=1
     )
+    node.turns = Turns(node.clock.monotonic_ns, lambda end: None)  # `Wire` ends them
     for namespace in node.namespaces.values():
         namespace.engine.open()
     return node

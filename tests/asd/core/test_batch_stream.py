@@ -113,7 +113,7 @@ def test_others_are_answered_while_a_batch_runs(kit: Any, wire: Any) -> None:
         assert wire.transport.reading
         assert sum(wire.node.namespaces[b"test"].batch_sub_read_latency.counts) == 1000
         assert sum(wire.node.batch_index_latency.counts) == 1
-        assert wire.node.measured == []
+        assert wire.node.turns.answered == []
 
     play(script())
 

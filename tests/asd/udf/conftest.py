@@ -16,6 +16,7 @@ from asd.config import Config, Edition, NamespaceConfig, ServiceConfig
 from asd.node import Node
 from asd.record import pack_bins, unpack_bins
 from asd.transactions.transaction import Reply
+from asd.turns import Turns
 from citrusleaf.cf_clock import VirtualClock
 
 DIGEST = b"0123456789abcdefghij"
@@ -32,6 +33,7 @@ class Functions:
             service=ServiceConfig(**service),
         )
         self.node = Node(config, self.clock, machine_id=1)
+        self.node.turns = Turns(self.clock.monotonic_ns, lambda end: None)  # no loop turns
         self.namespace = self.node.namespaces[b"test"]
         self.namespace.engine.open()
 

@@ -171,8 +171,8 @@ class Batch:
             while not self.ended:
                 await self._send(connection)
                 await self._others_turn()
-                self.advance()
-                self._node.settle(self._started_ns)
+                with self._node.turns.since(self._started_ns):
+                    self.advance()
             await self._send(connection)
         except TimeoutError:
             log.info("%s does not read the replies to its batch: closed", connection.peer)
@@ -216,7 +216,7 @@ class Batch:
             statistics.batch_index_timeout += 1
         else:
             statistics.batch_index_error += 1
-        self._node.measure(self._node.batch_index_latency)
+        self._node.turns.count(self._node.batch_index_latency)
 
     # --------------------------------------------------------------------- rows
 

@@ -174,7 +174,7 @@ class GetAllRows:
         counters = namespace.statistics.batch_sub
         counters.read_success += len(replies) - missing
         counters.read_not_found += missing
-        self._node.measure(namespace.batch_sub_read_latency, len(replies))
+        self._node.turns.count(namespace.batch_sub_read_latency, len(replies))
         return replies
 
 
@@ -249,7 +249,7 @@ class PutOneRows:
             replies.append(_reply(_HEADER_OK, generation, 0, index) + echo)
             row_at, offset = offset, end
         self._namespace.statistics.batch_sub.write_success += len(replies)
-        self._node.measure(self._namespace.batch_sub_write_latency, len(replies))
+        self._node.turns.count(self._namespace.batch_sub_write_latency, len(replies))
         return replies, offset, row_at
 
     def _put(self, digest: bytes, now_ms: int, head: BinHead, payload: bytes) -> int:
