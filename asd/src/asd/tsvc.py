@@ -29,6 +29,7 @@ from citrusleaf.cf_digest import DIGEST_SIZE, partition_id
 from storage.engine import NotResident, StorageError
 
 if TYPE_CHECKING:
+    from asd.histogram import Histogram
     from asd.namespace import Namespace
     from asd.node import Node
     from asd.service import Connection
@@ -68,7 +69,7 @@ def dispatch(node: Node, connection: Connection, message: Message) -> bytes | Jo
     Raises OperationError for what is wrong before a record is involved.
     """
     if message.info1 & Info1.BATCH:
-        return batch.run(node, connection, message, run)
+        return batch.run(node, connection, message, _run_row)
     namespace = find_namespace(node, message)
     digest = message.fields.get(FieldType.DIGEST)
     if digest is None:
@@ -76,8 +77,10 @@ def dispatch(node: Node, connection: Connection, message: Message) -> bytes | Jo
     origin = namespace.statistics.client
     reply = run(node, namespace, message, digest, origin)
     framed = reply_frame(reply.code, reply.generation, reply.void_time, reply.n_ops, reply.ops)
+    latency = _latency(namespace, message)
     if message.info2 & Info2.WRITE and namespace.engine.acknowledges_sync:
-        return _when_synced(namespace, connection, framed)
+        return _when_synced(node, namespace, connection, framed, latency)
+    node.turns.count(latency)
     return framed
 
 
@@ -95,13 +98,18 @@ async def _when_resident(
         await reply
 
 
-async def _when_synced(namespace: Namespace, connection: Connection, reply: bytes) -> None:
+async def _when_synced(
+    node: Node, namespace: Namespace, connection: Connection, reply: bytes, latency: Histogram
+) -> None:
     """Answer a write once the medium has it."""
+    started_ns = connection.last_used_ns
     try:
         await namespace.group_commit.wait()
     except (OSError, StorageError) as error:
         log.critical("{%s} cannot sync: %s", namespace.name, error)
         reply = reply_frame(ResultCode.SERVER_ERROR)
+    with node.turns.since(started_ns):
+        node.turns.count(latency)
     await connection.send(reply)
 
 
@@ -117,7 +125,10 @@ def find_namespace(node: Node, message: Message) -> Namespace:
 def run(
     node: Node, namespace: Namespace, message: Message, digest: bytes, origin: OriginStatistics
 ) -> Reply:
-    """One single-record transaction, from its checks to its reply and its counters."""
+    """One single-record transaction, from its checks to its reply and its counters.
+
+    How long it takes is counted by the caller.
+    """
     if len(digest) != DIGEST_SIZE:
         raise OperationError(ResultCode.PARAMETER, f"a digest of {len(digest)} bytes")
     if not (message.info1 & Info1.READ or message.info2 & Info2.WRITE):
@@ -127,20 +138,32 @@ def run(
     if FieldType.MRT_ID in message.fields or message.info4 & _IN_TRANSACTION:
         raise OperationError(ResultCode.ENTERPRISE_ONLY, "multi-record transaction")
     transaction = Transaction(namespace, message, digest, node.expressions, origin)
-    in_batch = origin is namespace.statistics.batch_sub
     if not message.info2 & Info2.WRITE:
         reply = guard(read, transaction)
         count_read(origin, reply.code)
-        node.turns.count(namespace.batch_sub_read_latency if in_batch else namespace.read_latency)
         return reply
     if FieldType.UDF_PACKAGE in message.fields and not message.info2 & Info2.DELETE:
         reply = guard(partial(udf, node), transaction)
         count_udf(origin, reply.code)
-        node.turns.count(namespace.batch_sub_udf_latency if in_batch else namespace.udf_latency)
         return reply
     if message.info2 & Info2.DELETE:
-        reply = run_write(transaction, delete, count_delete)
-    else:
-        reply = run_write(transaction, write, count_write)
-    node.turns.count(namespace.batch_sub_write_latency if in_batch else namespace.write_latency)
+        return run_write(transaction, delete, count_delete)
+    return run_write(transaction, write, count_write)
+
+
+def _run_row(
+    node: Node, namespace: Namespace, message: Message, digest: bytes, origin: OriginStatistics
+) -> Reply:
+    """`run` for a row of a batch."""
+    reply = run(node, namespace, message, digest, origin)
+    node.turns.count(_latency(namespace, message, in_batch=True))
     return reply
+
+
+def _latency(namespace: Namespace, message: Message, *, in_batch: bool = False) -> Histogram:
+    """Where it is counted how long a transaction takes."""
+    if not message.info2 & Info2.WRITE:
+        return namespace.batch_sub_read_latency if in_batch else namespace.read_latency
+    if FieldType.UDF_PACKAGE in message.fields and not message.info2 & Info2.DELETE:
+        return namespace.batch_sub_udf_latency if in_batch else namespace.udf_latency
+    return namespace.batch_sub_write_latency if in_batch else namespace.write_latency

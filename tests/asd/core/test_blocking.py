@@ -13,6 +13,7 @@ from aerospike_common.wire.codes import ParticleType
 from aerospike_common.wire.message import parse_message
 from asd.group_commit import GroupCommit
 from asd.transaction_threads import TransactionThreads
+from citrusleaf.cf_clock import VirtualClock
 from storage.engine import NotResident, StorageError
 from storage.memory import MemoryEngine
 
@@ -148,6 +149,33 @@ def test_a_write_does_not_trust_a_sync_that_began_before_it(kit: Any) -> None:
         engine.go.release()
         await settle()
         assert codes(second.transport.written) == [0]
+        node.transaction_threads.stop()
+
+    asyncio.run(play())
+
+
+def test_waiting_for_the_medium_is_part_of_how_long_it_takes(kit: Any) -> None:
+    async def play() -> None:
+        clock = VirtualClock()
+        clock.advance(1)
+        node = kit.make_node(clock)
+        engine = SlowMedium()
+        use(node, engine)
+        wire, namespace = kit.Wire(node), node.namespaces[b"test"]
+        wire.send(kit.put(1, BIN))
+        await settle()
+        assert sum(namespace.write_latency.counts) == 0
+        clock.advance(0.25)
+        engine.go.release()
+        await settle()
+        assert sum(namespace.write_latency.counts) == 1
+        assert namespace.write_latency.total_ns == 250_000_000
+        use(node, ColdEngine())
+        wire.send(kit.get(1))
+        clock.advance(0.125)
+        await settle()
+        assert sum(namespace.read_latency.counts) == 1
+        assert namespace.read_latency.total_ns == 125_000_000
         node.transaction_threads.stop()
 
     asyncio.run(play())
