@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from storage import area
-from storage.index import ENTRY_SIZE, TOMBSTONE, Entry, PrimaryIndex
+from storage.index import ENTRY, ENTRY_SIZE, TOMBSTONE, Entry, PrimaryIndex
 
 
 def make_digest(partition: int, home: int, tail: int) -> bytes:
@@ -52,6 +52,16 @@ class IndexBesideDict(RuleBasedStateMachine):
             slot = self.index.insert(digest, *values)
         assert self.index.find(digest) == slot
         self.model[digest] = values
+
+    @rule(digest=digests, values=metadata)
+    def look_up_or_add(self, digest, values):
+        *fields, location, size = values
+        front = ENTRY.pack(digest, *values)[:40]
+        offset = self.index.look_up_or_add(digest, front, fields[1], fields[3], location, size)
+        assert bool(offset) == (digest in self.model)
+        if offset:
+            assert self.index.recent[digest] == offset == self.index.find(digest) * ENTRY_SIZE
+        self.model.setdefault(digest, values)
 
     @rule(many=st.dictionaries(digests, metadata, min_size=5))
     def write_many(self, many):
@@ -162,6 +172,20 @@ def test_a_partition_may_hold_far_more_than_its_share():
     assert index.digests(7) == sorted(digests)
     assert index.count(7) == 2000
     assert index.digests(8) == []
+
+
+@pytest.mark.parametrize("add", ["insert", "look_up_or_add"])
+def test_a_table_may_be_longer_than_sixteen_bits_count(add):
+    index = PrimaryIndex()
+    digests = [make_digest(7, n * 2654435761 % 2**32, n) for n in range(40_000)]
+    for digest in digests:
+        if add == "insert":
+            index.insert(digest, 1, 0, 0, 0, 0, 0, 0)
+        else:
+            front = ENTRY.pack(digest, 1, 0, 0, 0, 0, 0, 0)[:40]
+            assert index.look_up_or_add(digest, front, 0, 0, 0, 0) == 0
+    assert index.sizes[7] == 1 << 17
+    assert all(map(index.find, digests))
 
 
 def test_removed_slots_are_used_again_before_new_ones():

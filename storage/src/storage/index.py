@@ -34,25 +34,26 @@ META: Final = Struct("<HHIB3xQ")
 """generation, set_id, void_time, flags, last_update_time: the part a new version always changes."""
 META_AT: Final = 20
 META_END: Final = META_AT + META.size
-TAIL: Final = Struct("<HHIB3xQQI12x")
-"""An entry behind its digest."""
 PLACE: Final = Struct("<Q")
 """location."""
 PLACE_AT: Final = 40
+JOINED: Final = Struct("<40sQI12x")
+"""An entry of what stands before its location, location, size."""
 HASH: Final = Struct("<HI14x")
 """The digest's partition (low 12 bits of the first) and its place in the partition's table."""
 PARTITION_MASK: Final = PARTITIONS - 1
 RECENT_CAPACITY: Final = 1 << 13
 """Digests that `recent` holds, at about 180 bytes each; full, it starts afresh, in 0.1 ms."""
 
+_pack_joined = JOINED.pack_into
 _FIRST_ARENA = 1024 * ENTRY_SIZE
 _FREE = Struct("<I60x")  # a free slot: the next free one, then zeros; generation 0 tells it
 _NEXT_SIZE: Final = MappingProxyType(
-    {1: 4}
-    | {4 << bits: 8 << bits for bits in range(29)}
+    {1: 16}
+    | {4 << bits: (16 if bits < 5 else 8) << bits for bits in range(29)}
     | {6 << bits: 8 << bits for bits in range(29)}  # lengths only files of old have
 )
-"""4, 8, 16...: tables are kept a quarter to a half full, and a record is moved once or twice."""
+"""16, 64, 256, 512, 1024...: tables are at most half full, long ones at least a quarter."""
 _COLUMNS: Final[Mapping[str, tuple[Literal["B", "H", "I", "Q"], int]]] = MappingProxyType(
     {
         "generation": ("H", 20),
@@ -278,6 +279,53 @@ class PrimaryIndex:
             usage.bytes += size
         return slot
 
+    def look_up_or_add(
+        self, digest: bytes, front: bytes, set_id: int, flags: int, location: int, size: int
+    ) -> int:
+        """As `look_up`; a digest that has no entry is given one, and 0 returned. O(1).
+
+        `front` is what stands before the location in it, `set_id` and `flags` are parts of that. A
+        look-up and an `insert` would walk the table twice.
+        """
+        prefix, home = HASH.unpack(digest)
+        partition: int = prefix & PARTITION_MASK
+        table: array[int] = self.tables[partition]
+        length = self.sizes[partition]
+        arena = self.arena
+        at: int = home % length
+        while slot := table[at]:
+            offset: int = slot << 6
+            if arena[offset : offset + 20] == digest:
+                recent = self.recent
+                if len(recent) >= RECENT_CAPACITY:
+                    recent.clear()
+                recent[digest] = offset
+                return offset
+            at += 1
+            if at == length:
+                at = 0
+        count = self._counts[partition] + 1
+        if 2 * count > length:
+            table = self._grow_table(partition)
+            at = home & len(table) - 1
+            while table[at]:
+                at = at + 1 & len(table) - 1
+        slot = self.end
+        if self._free or slot + 1 << 6 > len(arena):
+            slot = self._take_slot()
+        else:
+            self.end = slot + 1
+        _pack_joined(self.arena, slot << 6, front, location, size)
+        table[at] = slot
+        self._counts[partition] = count
+        usage = self.sets.get(set_id)
+        if usage is None or flags & TOMBSTONE:
+            self._account(set_id, flags, size, 1)
+        else:
+            usage.objects += 1
+            usage.bytes += size
+        return 0
+
     def update(
         self,
         slot: int,
@@ -398,18 +446,24 @@ class PrimaryIndex:
         self.end = slot + 1
         return slot
 
-    def _grow_table(self, partition: int) -> None:
+    def _grow_table(self, partition: int) -> array[int]:
+        """Replace a partition's table by a longer one, and return that."""
         size = _NEXT_SIZE[self.sizes[partition]]
         table = array("I", bytes(4 * size))
-        arena = self.arena
-        home_of = HASH.unpack_from
+        last = size - 1
+        halves = memoryview(self.arena).cast("H")
+        low, high = halves[1::32], halves[2::32]  # of the digests' places, by slot
         for slot in filter(None, self.tables[partition]):
-            at = home_of(arena, slot << 6)[1] % size
+            at = low[slot]
+            if last > 0xFFFF:
+                at |= high[slot] << 16
+            at &= last
             while table[at]:
-                at = (at + 1) % size
+                at = at + 1 & last
             table[at] = slot
         self.tables[partition] = table
         self.sizes[partition] = size
+        return table
 
     def _unlink(self, partition: int, home: int, slot: int) -> None:
         """Empty the slot's place in the table, shifting back what was pushed along by it."""
@@ -441,41 +495,6 @@ class PrimaryIndex:
 
     def _check(self) -> None:
         """Assert every invariant. O(n)."""
-        seen = bytearray(self.end)
-        for partition, table in enumerate(self.tables):
-            assert self.sizes[partition] == len(table)
-            if len(table) == 1:
-                assert (table[0], self._counts[partition]) == (0, 0)
-                continue
-            slots = [slot for slot in table if slot]
-            assert len(slots) == self._counts[partition] <= len(table) / 2
-            for slot in slots:
-                assert 1 <= slot < self.end
-                assert not seen[slot]
-                seen[slot] = 1
-                entry = self.entry(slot)
-                assert entry.generation
-                assert HASH.unpack(entry.digest)[0] & PARTITION_MASK == partition
-                assert self.find(entry.digest) == slot
-        free = self._free
-        while free:
-            assert not seen[free]
-            seen[free] = 1
-            (free,) = _FREE.unpack_from(self.arena, free << 6)
-        assert sum(seen) == self.end - 1
-        for digest, offset in self.recent.items():
-            assert self.find(digest) << 6 == offset
-        self._check_usage()
+        from storage.index_check import check
 
-    def _check_usage(self) -> None:
-        """Assert that the usage by set is what a count of all entries gives."""
-        entries = [self.entry(slot) for slot in range(1, self.end)]
-        used = [entry for entry in entries if entry.generation]
-        assert len(used) == len(self)
-        assert {entry.set_id for entry in used} == self.sets.keys()
-        for set_id, usage in self.sets.items():
-            mine = [entry for entry in used if entry.set_id == set_id]
-            dead = sum(1 for entry in mine if entry.flags & TOMBSTONE)
-            assert (usage.objects, usage.tombstones) == (len(mine) - dead, dead)
-            assert usage.bytes == sum(entry.size for entry in mine)
-        assert self.tombstones == sum(usage.tombstones for usage in self.sets.values())
+        check(self)

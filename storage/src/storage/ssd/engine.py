@@ -12,12 +12,13 @@ from citrusleaf.cf_hooks import new_mutex
 from storage.coding import PLAIN
 from storage.device import Device, Disk, SystemDisk
 from storage.engine import OutOfSpace, Record, StorageError
-from storage.index import ENTRY_SIZE, FIELDS, META_AT, TAIL, TOMBSTONE, PrimaryIndex
+from storage.index import ENTRY_SIZE, FIELDS, JOINED, TOMBSTONE, PrimaryIndex
 from storage.ssd import defrag, recovery
 from storage.ssd.layout import (
     BODY,
     CHECK,
     CODING_AT,
+    FRONT,
     NAMES_START,
     POSITION_MASK,
     RECORD_HEADER,
@@ -38,7 +39,7 @@ Progress = Callable[[int, int, int], None]
 """Called during a cold start with (blocks read, blocks in all, records found)."""
 
 _fields_at = FIELDS.unpack_from
-_pack_tail = TAIL.pack
+_pack_entry = JOINED.pack_into
 _pack_body = BODY.pack
 _pack_check = CHECK.pack_into
 
@@ -226,16 +227,16 @@ class SsdEngine:
         location = self._append(which, head + stored)
         self.stamp = stamp
         index = self.index
-        offset = index.recent.get(digest) or index.look_up(digest)
+        front = head[FRONT]
+        offset = index.recent.get(digest) or index.look_up_or_add(
+            digest, front, set_id, flags, location, size
+        )
         if not offset:
-            index.insert(digest, generation, set_id, void_time, flags, updated, location, size)
             return
         arena = index.arena
         _, old_set, _, old_flags, _, old, old_size = _fields_at(arena, offset)
         if old_set == set_id and old_flags == flags:
-            arena[offset + META_AT : offset + ENTRY_SIZE] = _pack_tail(
-                generation, set_id, void_time, flags, updated, location, size
-            )
+            _pack_entry(arena, offset, front, location, size)
             if size != old_size:
                 index.sets[set_id].bytes += size - old_size
         else:
@@ -340,19 +341,18 @@ class SsdEngine:
     def _append(self, which: int, body: bytes) -> int:
         """Add a record to a device's log; its location. Raises OutOfSpace, StorageError."""
         device = self.logs[which]
-        place = len(body) + 23 & -16
+        length = len(body)
+        place = length + 23 & -16
         block = device.head
         if block is None or block.end + place > device.room_end:
             block = self._next_block(device, place)
         at = block.end
         data = block.data
         _pack_check(data, at, RECORD_MAGIC, extend(block.seed, body))
-        data[at + 8 : at + 8 + len(body)] = body
+        data[at + 8 : at + 8 + length] = body
         block.end = at + place
-        number = block.number
-        device.used[number] += place
-        units = (number * len(self.logs) + which) * self._block_units + (at >> 4)
-        return units | place << UNITS_AT - 4
+        device.used[block.number] += place
+        return block.first_unit + (at >> 4) + (place << UNITS_AT - 4)
 
     def _next_block(self, device: DeviceLog, place: int) -> WriteBlock:
         try:

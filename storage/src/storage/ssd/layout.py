@@ -38,6 +38,10 @@ CHECK: Final = Struct("<II")
 BODY: Final = Struct("<II20sHHIBB2xQQ")
 """stored bytes, payload bytes, digest, generation, set id, void-time, flags, coding,
 last-update-time, stamp; the bytes stored follow."""
+FRONT: Final = slice(8, 48)
+"""The bytes of a body that are the first 40 of the record's index entry."""
+META: Final = slice(28, 48)
+"""Of these, what stands behind the digest."""
 PROOF: Final = Struct("<II8x20s9xB")
 """Of a whole record what tells that it is the right one, and how to read it: magic, crc, digest,
 coding."""

@@ -52,12 +52,16 @@ class WriteBlock:
 
     `end` is behind the last record, `written` behind what the device has, `claimed` behind what it
     has or is about to be given: from there on a record may still give its place to another.
+    `first_unit` is where it begins in the store, as locations count.
     """
 
-    __slots__ = ("_mutex", "claimed", "data", "end", "number", "seed", "written")
+    __slots__ = ("_mutex", "claimed", "data", "end", "first_unit", "number", "seed", "written")
 
-    def __init__(self, number: int, data: mmap.mmap, header: bytes, seed: int) -> None:
+    def __init__(
+        self, number: int, first_unit: int, data: mmap.mmap, header: bytes, seed: int
+    ) -> None:
         self.number = number
+        self.first_unit = first_unit
         self.seed = seed
         self.data = data
         self.data[: len(header)] = header
@@ -211,7 +215,9 @@ class DeviceLog:
         seed = self.header.seed(self._sequence, number)
         front = pack_block_header(number, self._sequence, self.header.device_id)
         self.seeds[number] = seed
-        block = WriteBlock(number, self._buffer(), front, seed)
+        header = self.header
+        first_unit = (number * header.devices + header.number) * (header.block_size >> 4)
+        block = WriteBlock(number, first_unit, self._buffer(), front, seed)
         self.memory[number] = block
         self.head = block
         self._begin_unit(block.end + size)

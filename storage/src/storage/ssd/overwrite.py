@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 
 from storage.coding import PLAIN
 from storage.engine import DamagedRecord, NotResident
-from storage.index import ENTRY_SIZE, FIELDS, META, META_AT, META_END, TAIL
-from storage.ssd.layout import BODY, CODING_AT, POSITION_MASK, RECORD_HEADER
+from storage.index import FIELDS, JOINED, META_AT, META_END
+from storage.ssd.layout import BODY, CODING_AT, FRONT, META, POSITION_MASK, RECORD_HEADER
 
 if TYPE_CHECKING:
     from storage.ssd.engine import SsdEngine
 
 _fields_at = FIELDS.unpack_from
-_pack_meta = META.pack
-_pack_tail = TAIL.pack
+_pack_entry = JOINED.pack_into
 _pack_body = BODY.pack
 
 
@@ -55,13 +54,11 @@ def overwrite(
     head = _pack_body(size, size, digest, generation, set_id, 0, 0, PLAIN, updated, stamp)
     if block is not None and block.rewrite(at, head + payload):
         self.stamp = stamp
-        meta = _pack_meta(generation, set_id, 0, 0, updated)
-        arena[offset + META_AT : offset + META_END] = meta
+        arena[offset + META_AT : offset + META_END] = head[META]
         return generation
     location = self._append(which, head + payload)
     self.stamp = stamp
-    tail = _pack_tail(generation, set_id, 0, 0, updated, location, size)
-    arena[offset + META_AT : offset + ENTRY_SIZE] = tail
+    _pack_entry(arena, offset, head[FRONT], location, size)
     self._release(old)
     return generation
 

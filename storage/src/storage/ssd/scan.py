@@ -34,10 +34,10 @@ def scan(engine: SsdEngine, partition: int, after: bytes | None) -> Iterator[tup
     """
     entries = _entries(engine, partition, after)
     logs = engine.logs
-    parts = [(log.memory, log.seeds, log.device.pread) for log in logs]
-    memory, seeds, pread = parts[0]
+    parts = [(log.memory, log.seeds, log.device.reader()) for log in logs]
+    memory, seeds, read = parts[0]
     count, block_units = len(logs), engine.geometry.block_size >> 4
-    first_unit = logs[0].header.data_start >> 4
+    start = logs[0].header.data_start
     stamp = engine.stamp if engine.payloads.plain else None
     for entry in ENTRY.iter_unpack(entries):
         digest, generation, set_id, void_time, flags, updated, location, size = entry
@@ -48,7 +48,7 @@ def scan(engine: SsdEngine, partition: int, after: bytes | None) -> Iterator[tup
                 units = position - number * block_units
                 number, which = divmod(number, count)
                 position = number * block_units + units
-                memory, seeds, pread = parts[which]
+                memory, seeds, read = parts[which]
             block = memory.get(number)
             if block is not None:
                 at = position - number * block_units << 4
@@ -59,7 +59,7 @@ def scan(engine: SsdEngine, partition: int, after: bytes | None) -> Iterator[tup
                     continue
             else:
                 try:
-                    record = pread(first_unit + position << 4, RECORD_HEADER + size)
+                    record = read(RECORD_HEADER + size, start + (position << 4))
                     magic, crc, found_digest, coding = _proof(record)
                 except (OSError, struct_error):
                     coding = -1  # reported when the engine comes to it

@@ -157,6 +157,10 @@ class FaultyDevice:
             raise OSError(errno.EIO, "the faulty disk cannot read this")
         return bytes(self._bytes[offset : offset + size])
 
+    def reader(self) -> Callable[[int, int], bytes]:
+        """`pread`, its arguments the other way round."""
+        return lambda size, offset: self.pread(offset, size)
+
     def pread_nowait(self, offset: int, size: int) -> bytes | None:
         """The bytes there, or None when the file is slow."""
         if self._path in self._disk.slow:
