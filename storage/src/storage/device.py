@@ -17,6 +17,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, Protocol
 
+WINDOWS: Final = 1024
+"""Sizes of reads that a file is ready for; full, it starts afresh."""
+
 SECTOR: Final = 512
 """Bytes that are written whole or not at all."""
 
@@ -43,6 +46,9 @@ class Device(Protocol):
 
     def pread_nowait(self, offset: int, size: int) -> bytes | None:
         """All the bytes there, or None when getting them would block."""
+
+    def nowait_reader(self) -> Callable[[int, int], bytes | None]:
+        """A `pread_nowait` for one thread alone, which costs less."""
 
     def will_read(self, offset: int, size: int) -> None:
         """A hint that the bytes there will be wanted soon. Does not wait, promises nothing."""
@@ -80,6 +86,48 @@ class Disk(Protocol):
         """16 bytes no other device has."""
 
 
+class _NowaitReader:
+    """Reads of a file that do not wait.
+
+    They go into a map that is kept: to cut bytes out of it costs less than to make a buffer, and
+    bytes of that, each time.
+    """
+
+    __slots__ = ("_descriptor", "_possible", "_scratch", "_windows")
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._possible = bool(_NOWAIT)
+        self._scratch = mmap.mmap(-1, mmap.PAGESIZE)
+        self._windows: dict[int, list[memoryview]] = {}
+
+    def read(self, offset: int, size: int) -> bytes | None:
+        """All the bytes there, or None."""
+        if not self._possible:
+            return None
+        window = self._windows.get(size) or self._window(size)
+        try:
+            if os.preadv(self._descriptor, window, offset, _NOWAIT) == size:
+                return self._scratch[:size]
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.ENOSYS):
+                raise
+            self._possible = False  # this file system cannot say
+        return None
+
+    def _window(self, size: int) -> list[memoryview]:
+        """The first `size` bytes of the map, as `os.preadv` wants them."""
+        if size > len(self._scratch):
+            self._scratch = mmap.mmap(-1, size)
+            self._windows.clear()
+        elif len(self._windows) >= WINDOWS:
+            self._windows.clear()
+        window = self._windows[size] = [memoryview(self._scratch)[:size]]
+        return window
+
+
 class FileDevice:
     """A file or a raw block device."""
 
@@ -88,7 +136,6 @@ class FileDevice:
             path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o640
         )
         self._is_file = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
-        self._nowait = bool(_NOWAIT)
 
     def size(self) -> int:
         """Bytes of the file; of a raw device, its capacity."""
@@ -128,20 +175,12 @@ class FileDevice:
         return partial(os.pread, self._descriptor)
 
     def pread_nowait(self, offset: int, size: int) -> bytes | None:
-        """From the page cache, or None. About 1 µs and 0.1 µs a KiB."""
-        if not self._nowait:
-            return None
-        buffer = bytearray(size)
-        try:
-            if os.preadv(self._descriptor, [buffer], offset, _NOWAIT) == size:
-                return bytes(buffer)
-        except BlockingIOError:
-            return None
-        except OSError as error:
-            if error.errno not in (errno.EOPNOTSUPP, errno.ENOSYS):
-                raise
-            self._nowait = False  # this file system cannot say
-        return None
+        """From the page cache, or None."""
+        return self.nowait_reader()(offset, size)
+
+    def nowait_reader(self) -> Callable[[int, int], bytes | None]:
+        """From the page cache, or None. About 0.5 µs and 0.1 µs a KiB."""
+        return _NowaitReader(self._descriptor).read
 
     def will_read(self, offset: int, size: int) -> None:
         """Let the system begin to read into the page cache."""

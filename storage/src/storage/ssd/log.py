@@ -92,9 +92,7 @@ class DeviceLog:
 
     __slots__ = (
         "_block_end",
-        "_block_size",
         "_cache_blocks",
-        "_data_start",
         "_kept",
         "_make_free",
         "_max_blocks",
@@ -105,8 +103,10 @@ class DeviceLog:
         "_sparse_below",
         "_tuning",
         "_waiting",
+        "block_size",
         "crowded",
         "cursor",
+        "data_start",
         "defrag_reads",
         "device",
         "emptied_us",
@@ -117,6 +117,7 @@ class DeviceLog:
         "memory",
         "prefetched",
         "quarantine",
+        "read_nowait",
         "recent",
         "room_end",
         "seeds",
@@ -136,9 +137,11 @@ class DeviceLog:
         tuning: Tuning,
     ) -> None:
         self.device = device
+        self.read_nowait = device.nowait_reader()
+        """The device's, for the engine's owner alone."""
         self.header = header
-        self._data_start = header.data_start
-        size = self._block_size = header.block_size
+        self.data_start = header.data_start
+        size = self.block_size = header.block_size
         self._cache_blocks = cache_bytes // size
         self._max_blocks = None if max_bytes is None else (max_bytes - header.data_start) // size
         self._make_free = make_free
@@ -290,7 +293,7 @@ class DeviceLog:
 
     def position(self, number: int) -> int:
         """Where a block begins on the device."""
-        return self._data_start + number * self._block_size
+        return self.data_start + number * self.block_size
 
     def _wait(self, number: int) -> None:
         if not self._waiting[number] and number != self.emptying:

@@ -40,13 +40,13 @@ class Reader:
 
     def read(self, device: DeviceLog, number: int, at: int, digest: bytes, location: int) -> bytes:
         """The bytes of a record on the device, checked. Raises NotResident, DamagedRecord."""
-        start = device.position(number) + at
+        start = device.data_start + number * device.block_size + at
         place = location >> UNITS_AT << 4
         seed = device.seeds[number]  # with it, a location means one record for ever
         record = self._loaded.pop((location, seed), None) if self._loaded else None
         try:
             if record is None:
-                record = device.device.pread_nowait(start, place)
+                record = device.read_nowait(start, place)
             if record is None:
                 if not self.blocking:
                     load = partial(self._load, device, start, place, (location, seed))

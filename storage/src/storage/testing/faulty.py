@@ -161,6 +161,10 @@ class FaultyDevice:
         """`pread`, its arguments the other way round."""
         return lambda size, offset: self.pread(offset, size)
 
+    def nowait_reader(self) -> Callable[[int, int], bytes | None]:
+        """`pread_nowait`."""
+        return self.pread_nowait
+
     def pread_nowait(self, offset: int, size: int) -> bytes | None:
         """The bytes there, or None when the file is slow."""
         if self._path in self._disk.slow:
