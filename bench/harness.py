@@ -77,14 +77,15 @@ def load(port: int, connections: int, in_flight: int, seconds: float, mode: str,
 def running(command: Sequence[str], **environment: str) -> Iterator[Server]:
     """A server that prints `... ready [ADDRESS:]PORT`; stopped by SIGTERM at the end.
 
-    What `environment` names is set for it, over the environment here.
+    What `environment` names is set for it, over the environment here. Without ASD_COMPILED="1" the
+    modules of `asd` are plain, whether there are compiled ones or not.
     """
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env={**os.environ, **environment},
+        env={**os.environ, "ASD_COMPILED": "0", **environment},
     ) as process:
         try:
             assert process.stdout is not None
@@ -104,6 +105,13 @@ def asd_command(*arguments: str, uvloop: bool = True) -> list[str]:
     """The command that starts `asd` on any free port, with this interpreter."""
     start = ["-m", "asd"] if uvloop else ["-c", WITHOUT_UVLOOP]
     return [sys.executable, *start, "--service-port", "0", *arguments]
+
+
+def compile_asd() -> bool:
+    """Compile the request path of `asd`, if that is not done; False, and said why, if it fails."""
+    command = [sys.executable, "-m", "asd", "--compile"]
+    done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
+    return done.returncode == 0
 
 
 def limit_command() -> list[str]:

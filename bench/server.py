@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from shutil import which
 from statistics import median
@@ -24,6 +24,7 @@ from harness import (
     Load,
     Server,
     asd_command,
+    compile_asd,
     has_uvloop,
     limit_command,
     load,
@@ -34,6 +35,8 @@ from harness import (
 
 KEYS = 1000
 LIMIT = "limit (C, canned answers)"
+COMPILED = "asd, compiled"
+"""As the first of the others, after `asd --compile`."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,22 @@ Results = dict[tuple[str, Shape], list[Load]]
 
 
 def commands() -> dict[str, list[str]]:
-    """Name -> command of each server to measure, the limit first."""
+    """Name -> command of each server to measure, the limit first; `COMPILED` if that is possible.
+
+    What cannot be compiled says why on standard error.
+    """
     servers = {LIMIT: limit_command()}
     if has_uvloop():
         servers["asd, uvloop"] = asd_command()
     servers["asd, asyncio"] = asd_command(uvloop=False)
+    if compile_asd():
+        servers[COMPILED] = asd_command()
     return servers
+
+
+def start(name: str, command: list[str]) -> AbstractContextManager[Server]:
+    """The server of that name, running."""
+    return running(command, ASD_COMPILED="1" if name == COMPILED else "0")
 
 
 def measure(servers: dict[str, Server], rounds: int, seconds: float) -> Results:
@@ -161,7 +174,7 @@ def main() -> None:
     rounds, seconds = (1, 0.3) if given.quick else (given.rounds, given.seconds)
     with ExitStack() as stack:
         servers = {
-            name: stack.enter_context(running(command)) for name, command in commands().items()
+            name: stack.enter_context(start(name, command)) for name, command in commands().items()
         }
         results = measure(servers, rounds, seconds)
     body = f"{rounds} rounds of {seconds:g} s a load.\n\n{report(results)}"

@@ -64,6 +64,7 @@ class Options:
 
     config_file: Path | None = None
     check_config: Path | None = None
+    compile: bool = False
     service_address: str | None = None
     service_port: int | None = None
     http_address: str | None = None
@@ -83,6 +84,7 @@ def parse_arguments(argv: Sequence[str]) -> Options:
     return Options(
         config_file=given.config_file,
         check_config=given.check_config,
+        compile=given.compile,
         service_address=given.service_address,
         service_port=given.service_port,
         http_address=given.http_address,
@@ -172,6 +174,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         type=Path,
         help="say whether FILE is a right configuration, and stop: status 0 if it is, 1 if not",
+    )
+    files.add_argument(
+        "--compile",
+        action="store_true",
+        help="compile the request path with Cython and a C compiler, into the user's cache, and "
+        "stop; starts after that are faster servers (ASD_COMPILED=0 in the environment: not)",
     )
     _add_ports(parser)
     parser.add_argument(

@@ -9,6 +9,7 @@ import signal
 import sys
 import uuid
 
+from asd import compiled
 from asd.cli import CommandLineError, build_config, check_config, parse_arguments
 from asd.config import Config, ServiceConfig
 from asd.logging_setup import LogSinks, formatter
@@ -26,6 +27,10 @@ log = logging.getLogger("asd.config")
 def run(arguments: list[str]) -> int:
     """Run the server until SIGTERM or SIGINT; the exit status."""
     options = parse_arguments(arguments)
+    if options.compile:
+        from asd import compilation  # needed by this option alone, and heavy
+
+        return compilation.run()
     if options.check_config is not None:
         return check_config(options.check_config, options.edition)
     try:
@@ -41,6 +46,8 @@ def run(arguments: list[str]) -> int:
         return 1
     for notice in config.notices:
         log.warning("%s", notice)
+    if compiled.in_use():
+        log.info("the request path is compiled")
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         return runner.run(_serve(config, logs))
 

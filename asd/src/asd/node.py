@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from itertools import chain
+from typing import cast
 
 from asd.bins.expressions import ExpressionCache
 from asd.config import Config, NamespaceConfig
@@ -129,7 +130,10 @@ class Node:
         self.truncations.start()
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: Connection(self), self.addresses, self.port, backlog=1024
+            lambda: cast(asyncio.Protocol, Connection(self)),
+            self.addresses,
+            self.port,
+            backlog=1024,
         )
         self.port = self._server.sockets[0].getsockname()[1]
         self.apply_configuration()

@@ -30,8 +30,8 @@ _SECURITY_NOT_SUPPORTED: Final = frame(
 )
 
 
-class Connection(asyncio.Protocol):
-    """One client connection.
+class Connection:
+    """One client connection: an `asyncio.Protocol` by its methods, so that it can be compiled.
 
     Frames are answered in order. While a job (a stream of replies) runs, or while the client does
     not read what it is sent, the bytes that came stay here and reading stops.
@@ -90,6 +90,9 @@ class Connection(asyncio.Protocol):
             self._job.cancel()
         self._chunks.clear()
         self._node.connections.discard(self)
+
+    def eof_received(self) -> None:
+        """The client sends no more: the transport closes."""
 
     def pause_writing(self) -> None:
         """The client reads too slowly: take no more requests from it."""

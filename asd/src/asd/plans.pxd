@@ -1,0 +1,2 @@
+cdef bytes _EMPTY_OK
+cdef object _reply_without_bins
