@@ -35,8 +35,8 @@ from harness import (
 
 KEYS = 1000
 LIMIT = "limit (C, canned answers)"
-COMPILED = "asd, compiled"
-"""As the first of the others, after `asd --compile`."""
+COMPILED = ", compiled"
+"""How the names of servers end that use what `asd --compile` has made."""
 
 
 @dataclass(frozen=True)
@@ -58,22 +58,19 @@ Results = dict[tuple[str, Shape], list[Load]]
 
 
 def commands() -> dict[str, list[str]]:
-    """Name -> command of each server to measure, the limit first; `COMPILED` if that is possible.
+    """Name -> command of each server to measure, the limit first; the compiled ones if possible.
 
     What cannot be compiled says why on standard error.
     """
-    servers = {LIMIT: limit_command()}
-    if has_uvloop():
-        servers["asd, uvloop"] = asd_command()
-    servers["asd, asyncio"] = asd_command(uvloop=False)
-    if compile_asd():
-        servers[COMPILED] = asd_command()
-    return servers
+    plain = {"asd, uvloop": asd_command()} if has_uvloop() else {}
+    plain["asd, asyncio"] = asd_command(uvloop=False)
+    compiled = {name + COMPILED: command for name, command in plain.items()}
+    return {LIMIT: limit_command(), **plain, **(compiled if compile_asd() else {})}
 
 
 def start(name: str, command: list[str]) -> AbstractContextManager[Server]:
     """The server of that name, running."""
-    return running(command, ASD_COMPILED="1" if name == COMPILED else "0")
+    return running(command, ASD_COMPILED="1" if name.endswith(COMPILED) else "0")
 
 
 def measure(servers: dict[str, Server], rounds: int, seconds: float) -> Results:
