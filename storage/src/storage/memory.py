@@ -169,10 +169,10 @@ class MemoryEngine:
         data = self._data
         if data[place : place + len(start)] != start:
             return 0
-        generation = int(generation) % 65535 + 1
-        _pack_meta_into(arena, offset + META_AT, generation, set_id, 0, 0, last_update_time)
+        new_generation: int = generation % 65535 + 1
+        _pack_meta_into(arena, offset + META_AT, new_generation, set_id, 0, 0, last_update_time)
         data[place : place + size] = payload
-        return generation
+        return new_generation
 
     def remove(self, digest: bytes) -> bool:
         """Forget the record or tombstone; True if there was a record. O(1)."""

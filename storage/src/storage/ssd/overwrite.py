@@ -39,9 +39,11 @@ def overwrite(
     if self._failure is not None or not self.payloads.plain:
         return 0
     number, units = divmod(old & POSITION_MASK, self._block_units)
-    logs = self.logs
-    which = digest[8] % len(logs)
-    block = logs[which].memory.get(number // len(logs))
+    logs, which = self.logs, 0
+    if len(logs) > 1:
+        which = digest[8] % len(logs)
+        number //= len(logs)
+    block = logs[which].memory.get(number)
     at = units << 4
     if block is None or block.data[at + CODING_AT] != PLAIN:
         block = None
@@ -49,18 +51,18 @@ def overwrite(
             return 0
     elif block.data[at + RECORD_HEADER : at + RECORD_HEADER + len(start)] != start:
         return 0
-    generation = int(generation) % 65535 + 1
+    new_generation: int = generation % 65535 + 1
     updated, stamp = last_update_time, self.stamp + 1
-    head = _pack_body(size, size, digest, generation, set_id, 0, 0, PLAIN, updated, stamp)
+    head = _pack_body(size, size, digest, new_generation, set_id, 0, 0, PLAIN, updated, stamp)
     if block is not None and block.rewrite(at, head + payload):
         self.stamp = stamp
         arena[offset + META_AT : offset + META_END] = head[META]
-        return generation
+        return new_generation
     location = self._append(which, head + payload)
     self.stamp = stamp
     _pack_entry(arena, offset, head[FRONT], location, size)
     self._release(old)
-    return generation
+    return new_generation
 
 
 def _begins(engine: SsdEngine, digest: bytes, location: int, size: int, start: bytes) -> bool:
