@@ -15,6 +15,7 @@ from asd.engines import apply_storage, make_engine
 from asd.group_commit import GroupCommit
 from asd.histogram import NS_PER_MS, NS_PER_US, Histogram
 from asd.http import HttpPort
+from asd.listening import listen, listening_addresses
 from asd.logging_setup import LogSinks
 from asd.machine import Machine
 from asd.namespace import Namespace
@@ -42,11 +43,6 @@ EXPRESSIONS_KEPT = 1024
 SMD_MODULES = ("sindex", "truncate", "UDF")
 STOP_GRACE_S = 0.5
 """How long replies already made may take to leave before connections are cut."""
-
-
-def listening_addresses(configured: tuple[str, ...]) -> list[str] | None:
-    """What to bind for the configured addresses; None = all there are."""
-    return None if "any" in configured else list(configured)
 
 
 def _call_soon(call: Callable[[], None]) -> None:
@@ -129,11 +125,8 @@ class Node:
             namespace.open()
         self.truncations.start()
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: cast(asyncio.Protocol, Connection(self)),
-            self.addresses,
-            self.port,
-            backlog=1024,
+        self._server = await listen(
+            lambda: cast(asyncio.Protocol, Connection(self)), self.addresses, self.port
         )
         self.port = self._server.sockets[0].getsockname()[1]
         self.apply_configuration()
