@@ -100,3 +100,10 @@ def test_the_same_results_as_the_library(
 )
 def test_patterns_from_life(compare: Any, text: str, pattern: str) -> None:
     assert compare(text, pattern, 1, "<%0>") == 6
+
+
+@pytest.mark.parametrize("text", ["f(x)", "x", ""])
+def test_a_lone_bracket_is_plain_text_to_find_and_a_fault_to_all_others(
+    compare: Any, text: str
+) -> None:
+    assert compare(text, ")", 1, "x") == 2

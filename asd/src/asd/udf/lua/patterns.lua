@@ -329,7 +329,8 @@ local function find_slowly(text, pattern, init, plain, whole)
   if at > #text + 1 then
     return nil
   end
-  if plain then
+  -- To `find`, but not to `match`, a pattern without any of these is plain text, even a lone `)`.
+  if plain or not (whole or raw_find(pattern, "[%^%$%*%+%?%.%(%[%%%-]")) then
     pattern = raw_gsub(pattern, "%W", "%%%0")
   end
   local m, anchored = matcher(text, pattern)
