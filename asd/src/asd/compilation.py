@@ -49,7 +49,7 @@ def build(say: Callable[[str], None]) -> Path:
     """
     sources = compiled.sources()
     folder = compiled.folder_for(sources)
-    if _usable(folder):
+    if compiled.usable(folder):
         return folder
     c_compiler, headers = _find_c_compiler(), _find_headers()
     if find_spec("Cython") is None:
@@ -66,13 +66,6 @@ def build(say: Callable[[str], None]) -> Path:
     finally:
         os.umask(before)
     return folder
-
-
-def _usable(folder: Path) -> bool:
-    try:
-        return compiled.distrust(folder) is None and compiled.complete(folder)
-    except OSError:
-        return False
 
 
 def _find_c_compiler() -> list[str]:
@@ -143,5 +136,5 @@ class _Work:
         try:
             self._twins.rename(folder)
         except OSError:
-            if not _usable(folder):  # else somebody else was as quick
+            if not compiled.usable(folder):  # else somebody else was as quick
                 raise

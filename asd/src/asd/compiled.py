@@ -62,8 +62,9 @@ def sources() -> dict[str, bytes]:
     found = {}
     for module in MODULES:
         package, _, name = module.partition(".")
+        home = _home(package)
         for suffix in ("py", "pxd"):
-            path = _home(package) / f"{name}.{suffix}"
+            path = home / f"{name}.{suffix}"
             found[f"{package}/{path.name}"] = path.read_bytes()
     return found
 
@@ -110,6 +111,14 @@ def distrust(folder: Path) -> str | None:
     return None
 
 
+def usable(folder: Path) -> bool:
+    """The twins of a folder are there, whole, and to be trusted."""
+    try:
+        return distrust(folder) is None and complete(folder)
+    except (OSError, ValueError):  # not there; a list of checksums that is no text
+        return False
+
+
 def complete(folder: Path) -> bool:
     """All twins are there, each as it was made. Raises OSError when there is no such folder."""
     listed = (folder / CHECKSUMS).read_text("utf-8")
@@ -148,10 +157,8 @@ def find_twins() -> Twins | None:
         if not cache_folder().is_dir():
             return None
         folder = folder_for(sources())
-        if distrust(folder) or not complete(folder):
-            return None
-        return Twins(folder)
-    except (OSError, ValueError, ImportError):
+        return Twins(folder) if usable(folder) else None
+    except (OSError, ImportError):
         return None
 
 

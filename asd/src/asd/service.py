@@ -132,7 +132,7 @@ class Connection:
                 if reply is not None:
                     write = self._write
                     write(reply)
-                    if not latency.pending:
+                    if not latency.pending:  # as `Turns.count`, without the call
                         turns.answered.append(latency)
                     latency.pending += 1
                     return

@@ -45,7 +45,6 @@ PARTITION_MASK: Final = PARTITIONS - 1
 RECENT_CAPACITY: Final = 1 << 13
 """Digests that `recent` holds, at about 180 bytes each; full, it starts afresh, in 0.1 ms."""
 
-_pack_joined = JOINED.pack_into
 _FIRST_ARENA = 1024 * ENTRY_SIZE
 _FREE = Struct("<I60x")  # a free slot: the next free one, then zeros; generation 0 tells it
 _NEXT_SIZE: Final = MappingProxyType(
@@ -246,85 +245,23 @@ class PrimaryIndex:
 
         Raises struct.error for values out of range, before anything changes.
         """
-        prefix, home = HASH.unpack(digest)
         entry = ENTRY.pack(
             digest, generation, set_id, void_time, flags, last_update_time, location, size
         )
-        partition = prefix & PARTITION_MASK
-        count = self._counts[partition] + 1
-        if 2 * count > self.sizes[partition]:
-            self._grow_table(partition)
-        slot = self.end
-        start = slot << 6
-        if self._free or start + ENTRY_SIZE > len(self.arena):
-            slot = self._take_slot()
-            start = slot << 6
-        else:
-            self.end = slot + 1
-        self.arena[start : start + ENTRY_SIZE] = entry
-        table = self.tables[partition]
-        length = self.sizes[partition]
-        at = home % length
-        while table[at]:
-            at += 1
-            if at == length:
-                at = 0
-        table[at] = slot
-        self._counts[partition] = count
-        usage = self.sets.get(set_id)
-        if usage is None or flags & TOMBSTONE:
-            self._account(set_id, flags, size, 1)
-        else:
-            usage.objects += 1
-            usage.bytes += size
-        return slot
+        return self._add(digest, entry, set_id, flags, size)
 
     def look_up_or_add(
         self, digest: bytes, front: bytes, set_id: int, flags: int, location: int, size: int
     ) -> int:
         """As `look_up`; a digest that has no entry is given one, and 0 returned. O(1).
 
-        `front` is what stands before the location in it, `set_id` and `flags` are parts of that. A
-        look-up and an `insert` would walk the table twice.
+        `front` is what stands before the location in it, `set_id` and `flags` are parts of that.
         """
-        prefix, home = HASH.unpack(digest)
-        partition: int = prefix & PARTITION_MASK
-        table: array[int] = self.tables[partition]
-        length = self.sizes[partition]
-        arena = self.arena
-        at: int = home % length
-        while slot := table[at]:
-            offset: int = slot << 6
-            if arena[offset : offset + 20] == digest:
-                recent = self.recent
-                if len(recent) >= RECENT_CAPACITY:
-                    recent.clear()
-                recent[digest] = offset
-                return offset
-            at += 1
-            if at == length:
-                at = 0
-        count = self._counts[partition] + 1
-        if 2 * count > length:
-            table = self._grow_table(partition)
-            at = home & len(table) - 1
-            while table[at]:
-                at = at + 1 & len(table) - 1
-        slot = self.end
-        if self._free or slot + 1 << 6 > len(arena):
-            slot = self._take_slot()
-        else:
-            self.end = slot + 1
-        _pack_joined(self.arena, slot << 6, front, location, size)
-        table[at] = slot
-        self._counts[partition] = count
-        usage = self.sets.get(set_id)
-        if usage is None or flags & TOMBSTONE:
-            self._account(set_id, flags, size, 1)
-        else:
-            usage.objects += 1
-            usage.bytes += size
-        return 0
+        offset = self.look_up(digest)
+        if not offset:
+            entry = JOINED.pack(front, location, size)
+            self._add(digest, entry, set_id, flags, size)
+        return offset
 
     def update(
         self,
@@ -434,6 +371,38 @@ class PrimaryIndex:
     def _digests_at(self, slots: Iterable[int]) -> list[bytes]:
         arena = self.arena
         return [arena[start : start + 20] for start in [slot << 6 for slot in slots]]
+
+    def _add(self, digest: bytes, entry: bytes, set_id: int, flags: int, size: int) -> int:
+        """Add the 64-byte entry of a digest that has none; its slot."""
+        prefix, home = HASH.unpack(digest)
+        partition = prefix & PARTITION_MASK
+        table, length = self.tables[partition], self.sizes[partition]
+        count = self._counts[partition] + 1
+        if 2 * count > length:
+            table = self._grow_table(partition)
+            length = len(table)
+        slot = self.end
+        start = slot << 6
+        if self._free or start + ENTRY_SIZE > len(self.arena):
+            slot = self._take_slot()
+            start = slot << 6
+        else:
+            self.end = slot + 1
+        self.arena[start : start + ENTRY_SIZE] = entry
+        at = home % length
+        while table[at]:
+            at += 1
+            if at == length:
+                at = 0
+        table[at] = slot
+        self._counts[partition] = count
+        usage = self.sets.get(set_id)
+        if usage is None or flags & TOMBSTONE:
+            self._account(set_id, flags, size, 1)
+        else:
+            usage.objects += 1
+            usage.bytes += size
+        return slot
 
     def _take_slot(self) -> int:
         slot = self._free

@@ -128,7 +128,7 @@ def _window(
     try:
         if engine.reader.blocking:
             return device.device.pread(start, size)
-        window = device.device.pread_nowait(start, size)
+        window = device.read_nowait(start, size)
     except OSError:
         _leave(engine, device, block, begin)
         return None
