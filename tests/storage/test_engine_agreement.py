@@ -46,20 +46,20 @@ class EnginesBesideModel(RuleBasedStateMachine):
         self.engine = MemoryEngine(DATA_SIZE, block_size=4096)
 
     def used_bytes(self) -> int:
-        return sum(place_size(record[5]) for record in self.model.records.values())
+        return sum(place_size(record[5]) for record in self.model.held.values())
 
     @rule(digest=digests, meta=metadata, payload=payloads)
     def put(self, digest, meta, payload):
-        before = self.model.records.get(digest)
+        before = self.model.held.get(digest)
         self.model.put(digest, *meta, payload)
         fits = self.used_bytes() <= DATA_SIZE
         try:
             self.engine.put(digest, *meta, payload)
         except OutOfSpace:
             assert not fits
-            del self.model.records[digest]
+            del self.model.held[digest]
             if before is not None:
-                self.model.records[digest] = before
+                self.model.held[digest] = before
         else:
             assert fits
 
@@ -91,8 +91,9 @@ class EnginesBesideModel(RuleBasedStateMachine):
     @invariant()
     def agree(self):
         self.engine._check()
-        for digest in self.model.records:
+        for digest in self.model.held:
             assert self.engine.get(digest) == self.model.get(digest)
+        assert sorted(self.engine.records()) == sorted(self.model.records())
         statistics = self.engine.statistics()
         expected = self.model.statistics()
         assert {name: statistics[name] for name in expected} == expected

@@ -185,6 +185,57 @@ def test_a_store_may_change_under_a_scan(engine):
     assert [(d, record[5]) for d, record in scan] == [(mine[3], b"newest")]
 
 
+def test_all_records_are_met_once(engine):
+    expected = {}
+    for n in range(300):
+        digest = digest_of(n, partition=n % 7)
+        put(engine, digest, bytes([n % 251]) * n)
+        expected[digest] = bytes([n % 251]) * n
+    for n in range(0, 300, 3):
+        put(engine, digest_of(n, partition=n % 7), b"again")
+        expected[digest_of(n, partition=n % 7)] = b"again"
+    put(engine, digest_of(1, partition=1), b"", flags=TOMBSTONE)
+    engine.remove(digest_of(2, partition=2))
+    del expected[digest_of(1, partition=1)], expected[digest_of(2, partition=2)]
+    engine.sync()
+    met = list(engine.records())
+    assert len(met) == len(expected)
+    assert dict(met) == {digest: (1, 0, 500, 7, 0, value) for digest, value in expected.items()}
+
+
+def test_a_store_may_change_under_a_pass_over_all_of_it(engine):
+    digests = [digest_of(n, partition=n) for n in range(50)]
+    for digest in digests:
+        put(engine, digest)
+    engine.sync()
+    met = engine.records()
+    first = next(met)[0]
+    changed, removed, *others = (digest for digest in digests if digest != first)
+    put(engine, changed, b"newer")
+    engine.remove(removed)
+    rest = [(digest, record[5]) for digest, record in met]
+    assert sorted(rest) == sorted(
+        [(changed, b"newer"), *((digest, b"payload") for digest in others)]
+    )
+
+
+def test_a_store_may_be_cleared_under_a_pass_over_all_of_it(engine):
+    for n in range(2000):
+        put(engine, digest_of(n, partition=n))
+    met = engine.records()
+    next(met)
+    engine.clear()
+    put(engine, digest_of(1), b"newest")
+    assert [record[5] for _, record in met] in ([], [b"newest"])
+
+
+def test_a_pass_over_all_records_ends_however_many_are_added(engine):
+    put(engine, digest_of(0))
+    for n, _ in enumerate(engine.records(), 1):
+        assert n < 20_000
+        put(engine, digest_of(n, partition=n % 4096))
+
+
 def test_clear_forgets_everything_and_leaves_a_usable_store(engine):
     for n in range(100):
         put(engine, digest_of(n, partition=n))

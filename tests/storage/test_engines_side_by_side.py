@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import struct
 import tempfile
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -142,12 +143,34 @@ class EnginesSideBySide(RuleBasedStateMachine):
         for engine in self.engines.values():
             assert list(engine.scan(partition, after)) == expected
 
+    @rule(met=st.integers(0, 9), some=st.lists(digests), meta=metadata, payload=payloads)
+    def change_under_a_pass(self, met, some, meta, payload):
+        """What does not change is met once, the rest as it was or as it is."""
+        before = dict(self.model.records())
+        passes = {name: engine.records() for name, engine in self.engines.items()}
+        rows = {name: list(islice(records, met)) for name, records in passes.items()}
+        for n, digest in enumerate(some):
+            if n % 2:
+                self.remove(digest)
+            else:
+                self.put(digest, meta, payload)
+        now = dict(self.model.records())
+        lasting = [digest for digest in before if now.get(digest) == before[digest]]
+        for name, records in passes.items():
+            rows[name] += records
+            digests_met = [digest for digest, _ in rows[name]]
+            assert [digests_met.count(digest) for digest in lasting] == [1] * len(lasting), name
+            for digest, record in rows[name]:
+                assert record in (before.get(digest), now.get(digest)), name
+
     @invariant()
     def agree(self):
         expected = self.model.statistics()
+        records = sorted(self.model.records())
         for name, engine in self.engines.items():
             engine._check()
-            for digest in self.model.records:
+            assert sorted(engine.records()) == records, name
+            for digest in self.model.held:
                 assert engine.get(digest) == self.model.get(digest), name
             statistics = engine.statistics()
             assert {key: statistics[key] for key in expected} == expected, name

@@ -221,7 +221,7 @@ def test_free_slots_are_in_no_set_and_do_not_expire():
     assert index.expired(3, 1, index.end) == [third]
 
 
-def test_slices_follow_an_index_that_grows_meanwhile():
+def test_slices_end_where_the_index_ended_when_they_began():
     index = PrimaryIndex()
     fill(index, 10)
     seen = []
@@ -229,7 +229,17 @@ def test_slices_follow_an_index_that_grows_meanwhile():
         seen += range(first, last)
         if first == 1:
             index.insert(make_digest(1, 1, 99999), 1, 0, 0, 0, 0, 0, 0)
-    assert seen == list(range(1, 12))
+    assert seen == list(range(1, 11))
+
+
+def test_slices_end_early_when_the_index_is_cleared():
+    index = PrimaryIndex()
+    fill(index, 20)
+    slices = index.slices(8)
+    assert next(slices) == (1, 9)
+    index.clear()
+    index.insert(make_digest(1, 1, 99999), 1, 0, 0, 0, 0, 0, 0)
+    assert list(slices) == []
 
 
 def test_the_usage_of_a_set_follows_its_records():

@@ -259,6 +259,7 @@ def test_a_bit_turned_over_costs_one_record_and_is_never_served(bit):
     with pytest.raises(DamagedRecord, match=r"a, block \d+, position \d+"):
         engine.get(digest_of(5))
     assert sum(1 for partition in range(4096) for _ in engine.scan(partition)) == 39
+    assert {digest for digest, _ in engine.records()} == {digest_of(n) for n in range(40) if n != 5}
     cold = make(crashed(disk))
     assert not cold.started_warm
     expected = set(range(40)) - {5}

@@ -36,6 +36,16 @@ def fill(engine: SsdEngine, count: int, size: int = 300) -> None:
     engine.sync()
 
 
+def let_go(engine: SsdEngine) -> None:
+    """Write everything, and keep nothing of it in memory."""
+    for log in engine.logs:
+        log.seal()
+    engine.sync()
+    for log in engine.logs:
+        log.forget_written()
+        assert not log.memory
+
+
 def test_a_cold_start_tells_the_devices_ahead_what_it_will_read(monkeypatch):
     disk = FaultyDisk()
     engine = make(disk, ("a", "b"))
@@ -107,3 +117,50 @@ def test_a_scan_looks_again_at_what_changes_under_it():
     assert [(d, record[0], record[5]) for d, record in scan] == [
         (digest, 2, b"%300d" % 29) for digest in mine[1:]
     ]
+
+
+def sizes_read(monkeypatch, engine: SsdEngine) -> list[int]:
+    """Bytes of each read of a pass over all records."""
+    sizes: list[int] = []
+    pread = FaultyDevice.pread
+
+    def noted(device: FaultyDevice, offset: int, size: int) -> bytes:
+        sizes.append(size)
+        return pread(device, offset, size)
+
+    monkeypatch.setattr(FaultyDevice, "pread", noted)
+    assert len(list(engine.records())) == len(engine.index)
+    return sizes
+
+
+def test_a_pass_over_all_records_reads_long_pieces(monkeypatch):
+    disk = FaultyDisk()
+    engine = make(disk, ("a", "b"))
+    fill(engine, 200)
+    let_go(engine)
+    sizes = sizes_read(monkeypatch, engine)
+    full = [used for log in engine.logs for used in log.used].count(11 * 368)
+    assert sizes.count(BLOCK - 32) == full > 10
+    assert len(sizes) < 200 // 4
+
+
+def test_a_pass_over_few_records_reads_no_more_than_these(monkeypatch):
+    disk = FaultyDisk()
+    engine = make(disk)
+    fill(engine, 40)
+    engine.least_debt = 1 << 20  # what is left stays where it is
+    for n in set(range(40)) - {5, 15, 25, 35}:
+        engine.remove(digest_of(n))
+    let_go(engine)
+    assert sizes_read(monkeypatch, engine) == [368] * 4
+
+
+def test_a_pass_over_all_records_leaves_out_what_cannot_be_read():
+    disk = FaultyDisk()
+    engine = make(disk, ("a", "b"))
+    fill(engine, 100)
+    let_go(engine)
+    disk.unreadable.add("a")
+    readable = {digest_of(n) for n in range(100) if digest_of(n)[8] % 2}
+    assert {digest for digest, _ in engine.records()} == readable
+    assert engine.statistics()["damaged_records"] == 100 - len(readable)

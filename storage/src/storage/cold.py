@@ -8,7 +8,6 @@ checksums, crashes, free space, restarts. Layout: docs/formats/ssd-cold.md.
 from __future__ import annotations
 
 import errno
-import mmap
 from array import array
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
@@ -17,13 +16,12 @@ from struct import Struct
 from typing import Final
 
 from citrusleaf.cf_hooks import new_mutex
-from storage import area
 from storage.chunk_coder import ChunkCoder
-from storage.device import Device, Disk, SystemDisk
+from storage.device import Disk, SystemDisk
 from storage.engine import DamagedRecord, NotResident, OutOfSpace, Record
 from storage.index import ENTRY_SIZE, TOMBSTONE, PrimaryIndex
 from storage.index_builder import BACK, FRONT_SIZE, IndexBuilder
-from storage.index_file import PAGE, load_index, save_index
+from storage.index_file import MappedArena, load_index, save_index
 from storage.ssd import SsdEngine
 from storage.ssd.layout import BODY
 from storage.ssd.log import DEFRAG_RESERVE
@@ -87,7 +85,7 @@ class ColdEngine:
         )
         """The compressed chunks, by `chunk_key`."""
         self._index_path = path + ".cold"
-        self._arena = _MappedArena()
+        self._arena = MappedArena()
         self.index = PrimaryIndex(self._arena)
         self._chunk_bytes = chunk_bytes
         self._level = level
@@ -201,18 +199,17 @@ class ColdEngine:
 
     def scan(self, partition: int, after: bytes | None = None) -> Iterator[tuple[bytes, Record]]:
         """Records of a partition in digest order, beginning behind `after`; reads inline."""
-        for digest in self.index.digests(partition, after):
-            try:
-                record = self.get(digest)
-            except NotResident as missing:
-                missing.load()
-                record = self.get(digest)
-            except DamagedRecord:
-                continue
-            if record is not None:
-                yield digest, record
+        yield from self._each(self.index.digests(partition, after))
 
     # The whole store
+
+    def records(self) -> Iterator[tuple[bytes, Record]]:
+        """Every record, chunk by chunk; see `storage.engine.Engine`."""
+        for slots in self.index.slices():
+            used = self.index.column("generation", *slots)
+            places = zip(self.index.column("location", *slots), range(*slots), strict=True)
+            wanted = sorted(compress(places, used))
+            yield from self._each(self.index.digests_at(slot for _, slot in wanted))
 
     def name_set(self, set_id: int, name: bytes) -> None:
         """Keep a name for a set id."""
@@ -251,6 +248,23 @@ class ColdEngine:
         }
 
     # Chunks
+
+    def _each(self, digests: list[bytes]) -> Iterator[tuple[bytes, Record]]:
+        """The records there are of these, waited for; without those that are damaged."""
+        for digest in digests:
+            try:
+                record = self._waited(digest)
+            except DamagedRecord:
+                continue
+            if record is not None:
+                yield digest, record
+
+    def _waited(self, digest: bytes) -> Record | None:
+        try:
+            return self.get(digest)
+        except NotResident as missing:
+            missing.load()
+        return self.get(digest)
 
     def _forget(self) -> None:
         self._live = array("I")  # by chunk: bytes of records not released
@@ -449,27 +463,6 @@ class ColdEngine:
                 live[entry.location >> _OFFSET_BITS] += BODY.size + entry.size
         assert list(live.values()) == list(self._live)
         self.chunks._check()
-
-
-class _MappedArena:
-    """Index entries in a file, behind a page that `storage.index_file` fills in at the end."""
-
-    def __init__(self) -> None:
-        self.device: Device | None = None
-
-    def allocate(self, size: int) -> mmap.mmap:
-        """The file's beginning, all zero; ordinary memory while there is no file."""
-        if self.device is None:
-            return area.allocate(size)
-        self.device.resize(0)
-        self.device.resize(PAGE + size)
-        return self.device.map(PAGE, size, shared=True)
-
-    def extend(self, arena: mmap.mmap, size: int) -> mmap.mmap:
-        """The view and the file made longer. Raises OSError when there is no room."""
-        if self.device is not None:
-            self.device.resize(PAGE + size)
-        return area.extend(arena, size)
 
 
 def chunk_key(number: int) -> bytes:

@@ -121,6 +121,14 @@ class Engine(Protocol):
     def scan(self, partition: int, after: bytes | None = None) -> Iterator[tuple[bytes, Record]]:
         """Records of a partition (0..4095) in digest order, beginning behind `after`."""
 
+    def records(self) -> Iterator[tuple[bytes, Record]]:
+        """Every record, in whatever order costs the engine least; for passes over a whole store.
+
+        Each is as it is when its turn comes. The store may change between two steps: what stays is
+        met once, what comes or goes may be met or missed, and the pass ends all the same. Reads
+        inline what is not in memory; a damaged record is left out.
+        """
+
     def name_set(self, set_id: int, name: bytes) -> None:
         """Keep a name for a set id (1..65535), as long as the records that have it.
 

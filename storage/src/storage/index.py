@@ -329,11 +329,11 @@ class PrimaryIndex:
         """Ranges (first, last) of slots that cover the index, for passes over all of it.
 
         The caller may do anything between two slices. What is there throughout is seen once;
-        what comes or goes meanwhile may be missed or seen.
+        what comes or goes meanwhile may be missed or seen, and however much comes, the pass ends.
         """
-        first = 1
-        while first < self.end:
-            yield first, min(first + size, self.end)
+        first, end = 1, self.end
+        while first < (end := min(end, self.end)):
+            yield first, min(first + size, end)
             first += size
 
     def column(self, name: str, first: int, last: int) -> list[int]:
@@ -355,7 +355,7 @@ class PrimaryIndex:
         times = self.column("void_time", first, last)
         if min(filter(None, times), default=now) >= now:  # the usual case, at the speed of C
             return []
-        return self._digests_at([slot for slot, t in enumerate(times, first) if 0 < t < now])
+        return self.digests_at([slot for slot, t in enumerate(times, first) if 0 < t < now])
 
     def in_set(self, set_id: int, first: int, last: int) -> list[bytes]:
         """Digests of the set's entries in the slots first <= slot < last."""
@@ -364,13 +364,14 @@ class PrimaryIndex:
         if set_id == 0:  # as free slots read
             generations = self.column("generation", first, last)
             slots = compress(slots, compress(generations, map(set_id.__eq__, sets)))
-        return self._digests_at(slots)
+        return self.digests_at(slots)
 
-    # Parts
-
-    def _digests_at(self, slots: Iterable[int]) -> list[bytes]:
+    def digests_at(self, slots: Iterable[int]) -> list[bytes]:
+        """The digests of the entries at slots in use."""
         arena = self.arena
         return [arena[start : start + 20] for start in [slot << 6 for slot in slots]]
+
+    # Parts
 
     def _add(self, digest: bytes, entry: bytes, set_id: int, flags: int, size: int) -> int:
         """Add the 64-byte entry of a digest that has none; its slot."""

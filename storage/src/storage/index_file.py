@@ -5,12 +5,14 @@ Byte layout: docs/formats/index-file.md. The arena is mapped, not read; only the
 
 from __future__ import annotations
 
+import mmap
 from array import array
 from struct import Struct
 from typing import Final
 
 from google_crc32c import value
 
+from storage import area
 from storage.device import Device
 from storage.index import ENTRY_SIZE, PARTITIONS, PrimaryIndex, SetUsage
 
@@ -80,6 +82,27 @@ def load_index(
     index.end, index._free, index.tombstones = end, free, tombstones
     _unpack_tables(index, tail, sets)
     return index, tail[tables_size:]
+
+
+class MappedArena:
+    """Where an index keeps its entries in a file, behind a page that `save_index` fills in."""
+
+    def __init__(self) -> None:
+        self.device: Device | None = None
+
+    def allocate(self, size: int) -> mmap.mmap:
+        """The file's beginning, all zero; ordinary memory while there is no file."""
+        if self.device is None:
+            return area.allocate(size)
+        self.device.resize(0)
+        self.device.resize(PAGE + size)
+        return self.device.map(PAGE, size, shared=True)
+
+    def extend(self, arena: mmap.mmap, size: int) -> mmap.mmap:
+        """The view and the file made longer. Raises OSError when there is no room."""
+        if self.device is not None:
+            self.device.resize(PAGE + size)
+        return area.extend(arena, size)
 
 
 def _pack_tables(index: PrimaryIndex) -> bytes:

@@ -15,7 +15,7 @@ import lmdb
 from citrusleaf.cf_hooks import new_mutex
 from storage.device import Disk, SystemDisk
 from storage.engine import OutOfSpace, Record, StorageError
-from storage.index import ENTRY_SIZE, META, TOMBSTONE, PrimaryIndex
+from storage.index import ENTRY_SIZE, META, PARTITIONS, TOMBSTONE, PrimaryIndex
 from storage.index_builder import BACK, IndexBuilder
 from storage.index_file import load_index, save_index
 from storage.ssd.layout import pack_names, unpack_names
@@ -283,6 +283,11 @@ class KvEngine:
                 yield digest, record
 
     # The whole store
+
+    def records(self) -> Iterator[tuple[bytes, Record]]:
+        """Every record, partition by partition; see `storage.engine.Engine`."""
+        for partition in range(PARTITIONS):
+            yield from self.scan(partition)
 
     def name_set(self, set_id: int, name: bytes) -> None:
         """Keep a name for a set id; written with the records of the next `sync`."""

@@ -16,6 +16,7 @@ from storage import area
 from storage.blocks import WriteBlocks
 from storage.engine import OutOfSpace, Record
 from storage.index import (
+    ENTRY,
     ENTRY_SIZE,
     FIELDS,
     META,
@@ -38,6 +39,7 @@ _KEEP_FREE: Final = 2  # free blocks whose pages stay, so that steady overwritin
 _Fields: TypeAlias = tuple[int, int, int, int, int]
 """(generation, set_id, void_time, flags, last_update_time), the order of the index."""
 
+_entry_at = ENTRY.unpack_from
 _fields_at = FIELDS.unpack_from
 _pack_meta = META.pack
 _pack_meta_into = META.pack_into
@@ -193,6 +195,19 @@ class MemoryEngine:
             record = self.get(digest)
             if record is not None:
                 yield digest, record
+
+    def records(self) -> Iterator[tuple[bytes, Record]]:
+        """Every record, in the order of the index's slots; see `storage.engine.Engine`."""
+        index = self.index
+        for first, last in index.slices():
+            for slot in range(first, last):
+                if slot >= index.end:  # cleared between two steps
+                    return
+                entry = _entry_at(index.arena, slot * ENTRY_SIZE)
+                digest, generation, set_id, void_time, flags, updated, start, size = entry
+                if generation and flags < TOMBSTONE:
+                    payload = self._data[start : start + size]
+                    yield digest, (generation, void_time, updated, set_id, flags, payload)
 
     def name_set(self, set_id: int, name: bytes) -> None:
         """Keep a name for a set id."""

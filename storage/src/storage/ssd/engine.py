@@ -32,7 +32,7 @@ from storage.ssd.log import DEFRAG_RESERVE, MAX_QUEUE, DeviceLog, WriteBlock
 from storage.ssd.overwrite import overwrite
 from storage.ssd.payloads import Payloads
 from storage.ssd.reader import Reader
-from storage.ssd.scan import scan
+from storage.ssd.scan import records, scan
 from storage.ssd.tuning import Tuning
 
 Progress = Callable[[int, int, int], None]
@@ -265,6 +265,10 @@ class SsdEngine:
         `MemoryEngine.scan`.
         """
         return scan(self, partition, after)
+
+    def records(self) -> Iterator[tuple[bytes, Record]]:
+        """Every record, about in the order they are on the devices; see `storage.engine.Engine`."""
+        return records(self)
 
     # The whole store
 

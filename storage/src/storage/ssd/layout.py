@@ -42,9 +42,9 @@ FRONT: Final = slice(8, 48)
 """The bytes of a body that are the first 40 of the record's index entry."""
 META: Final = slice(28, 48)
 """Of these, what stands behind the digest."""
-PROOF: Final = Struct("<II8x20s9xB")
-"""Of a whole record what tells that it is the right one, and how to read it: magic, crc, digest,
-coding."""
+PROOF: Final = Struct("<III4x20s9xB")
+"""Of a whole record what tells that it is the right one, and how to read it: magic, crc, stored
+bytes, digest, coding."""
 STORED_SIZE: Final = Struct("<I")
 """What a body begins with."""
 RECORD_HEADER: Final = 64

@@ -20,7 +20,7 @@ class ModelEngine:
 
     def __init__(self) -> None:
         self.acknowledges_sync = False
-        self.records: dict[bytes, Record] = {}
+        self.held: dict[bytes, Record] = {}
         """Everything held, tombstones included."""
         self.set_names: dict[int, bytes] = {}
 
@@ -33,7 +33,7 @@ class ModelEngine:
 
     def get(self, digest: bytes) -> Record | None:
         """The record, or None when absent or deleted. O(1)."""
-        record = self.records.get(digest)
+        record = self.held.get(digest)
         return None if record is None or record[4] & TOMBSTONE else record
 
     def put(
@@ -48,22 +48,29 @@ class ModelEngine:
     ) -> None:
         """Store or replace the whole record. O(1)."""
         record = (generation, void_time, last_update_time, set_id, flags, bytes(payload))
-        self.records[digest] = record
+        self.held[digest] = record
 
     def remove(self, digest: bytes) -> bool:
         """Forget the record or tombstone; True if there was a record. O(1)."""
         there = self.get(digest) is not None
-        self.records.pop(digest, None)
+        self.held.pop(digest, None)
         return there
 
     def scan(self, partition: int, after: bytes | None = None) -> Iterator[tuple[bytes, Record]]:
         """Records of a partition in digest order, beginning behind `after`. O(n log n)."""
-        for digest in sorted(self.records):
+        for digest in sorted(self.held):
             mine = int.from_bytes(digest[:2], "little") % 4096 == partition
             if mine and (after is None or digest > after):
                 record = self.get(digest)
                 if record is not None:
                     yield digest, record
+
+    def records(self) -> Iterator[tuple[bytes, Record]]:
+        """Every record, in the order of their first puts."""
+        for digest in list(self.held):
+            record = self.get(digest)
+            if record is not None:
+                yield digest, record
 
     def name_set(self, set_id: int, name: bytes) -> None:
         """Keep a name for a set id."""
@@ -71,12 +78,12 @@ class ModelEngine:
 
     def clear(self) -> None:
         """Forget all records. O(n)."""
-        self.records.clear()
+        self.held.clear()
 
     def sync(self) -> None:
         """Nothing outlives the process."""
 
     def statistics(self) -> dict[str, int]:
         """`objects` and `tombstones`. O(n)."""
-        objects = sum(1 for digest in self.records if self.get(digest) is not None)
-        return {"objects": objects, "tombstones": len(self.records) - objects}
+        objects = sum(1 for digest in self.held if self.get(digest) is not None)
+        return {"objects": objects, "tombstones": len(self.held) - objects}
