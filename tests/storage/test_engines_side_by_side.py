@@ -63,7 +63,7 @@ class EnginesSideBySide(RuleBasedStateMachine):
             return MappedMemoryEngine(str(self.folder / "mapped"), block_size=4096)
         if name == "ssd":
             return SsdEngine(
-                ["a", "b"], self.disk, block_size=4096, names_size=4096, cache_bytes=4096
+                ["a", "b"], self.disk, block_size=4096, names_size=4096, cache_bytes=16384
             )
         if name == "cold":
             return ColdEngine(

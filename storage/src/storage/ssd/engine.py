@@ -31,6 +31,7 @@ from storage.ssd.layout import (
 from storage.ssd.log import DEFRAG_RESERVE, MAX_QUEUE, DeviceLog, WriteBlock
 from storage.ssd.overwrite import overwrite
 from storage.ssd.payloads import Payloads
+from storage.ssd.read_cache import PIECE
 from storage.ssd.reader import Reader
 from storage.ssd.scan import records, scan
 from storage.ssd.tuning import Tuning
@@ -56,7 +57,8 @@ class SsdEngine:
     `compression`      "none", "lz4" or "zstd", and `compression_level`
     `encryption`       "none", "aes-128" or "aes-256" for a new store; it stays so
     `key_file`         whose key wraps the keys of the devices; `old_key_file` had the key before
-    `cache_bytes`      of blocks kept in memory after they were written, each device
+    `cache_bytes`      of blocks kept in memory after they were written, each device; a quarter of
+                       it besides for what is read
     `defrag_lwm_pct`   blocks used less than this are emptied
     `read_blocking`    read inline what is not in memory, instead of raising NotResident
     `progress`         told how a cold start goes on
@@ -404,13 +406,21 @@ class SsdEngine:
                 return data[at + RECORD_HEADER : at + RECORD_HEADER + size]
             record = data[at : at + (location >> UNITS_AT << 4)]
         else:
-            payload = device.recent.get(location)
-            if payload is not None:
-                return payload
+            cache = device.read_cache
+            piece = cache.pieces.get(number * cache.per_block + at // PIECE)
+            if piece is not None:
+                data, proven = piece
+                begin = at % PIECE
+                if proven[begin >> 4]:
+                    return data[begin + RECORD_HEADER : begin + RECORD_HEADER + size]
+            else:
+                payload = cache.payloads.get(location)
+                if payload is not None:
+                    return payload
             record = self.reader.read(device, number, at, digest, location)
             if record[CODING_AT] == PLAIN:
                 payload = record[RECORD_HEADER : RECORD_HEADER + size]
-                device.remember(location, payload)
+                cache.note(number, at, location, record, payload)
                 return payload
         return self.decode(device, number, at, record)
 

@@ -31,6 +31,7 @@ from storage.ssd.layout import (
     pack_block_header,
     pack_end,
 )
+from storage.ssd.read_cache import ReadCache
 from storage.ssd.tuning import Tuning
 
 GROW_BLOCKS: Final = (4, 16)
@@ -40,9 +41,8 @@ DEFRAG_RESERVE: Final = 2
 MAX_QUEUE: Final = 8
 """Sealed blocks that may wait before the owner writes them itself, unless the tuning says more."""
 
-RECENT_CAPACITY: Final = 1 << 13
-RECENT_SIZE: Final = 1 << 10
-"""Payloads that `recent` holds, and bytes of the longest."""
+READ_CACHE_SHARE: Final = 4
+"""What is kept of reads takes one byte for so many of what is kept of writes."""
 
 _pack_check = CHECK.pack_into
 
@@ -97,6 +97,7 @@ class DeviceLog:
         "_make_free",
         "_max_blocks",
         "_queue",
+        "_read_cache_bytes",
         "_sequence",
         "_spares",
         "_sparse",
@@ -117,8 +118,8 @@ class DeviceLog:
         "memory",
         "prefetched",
         "quarantine",
+        "read_cache",
         "read_nowait",
-        "recent",
         "room_end",
         "seeds",
         "used",
@@ -143,6 +144,7 @@ class DeviceLog:
         self.data_start = header.data_start
         size = self.block_size = header.block_size
         self._cache_blocks = cache_bytes // size
+        self._read_cache_bytes = cache_bytes // READ_CACHE_SHARE
         self._max_blocks = None if max_bytes is None else (max_bytes - header.data_start) // size
         self._make_free = make_free
         self._tuning = tuning
@@ -173,10 +175,9 @@ class DeviceLog:
         """Blocks without live records, whose records' successors may not be on the medium yet."""
         self.memory: dict[int, WriteBlock] = {}
         """Blocks whose bytes are in memory, by number."""
-        self.recent: dict[int, bytes] = {}
-        """Plain payloads read from the device lately, by location: what is read once is read again,
-        and asking the page cache and checking the answer costs five times as much. Forgotten when a
-        block is written over, for then its locations mean other records."""
+        self.read_cache = ReadCache(
+            self.read_nowait, self.data_start, self.block_size, self._read_cache_bytes
+        )
         self.prefetched: dict[int, tuple[int, bytes]] = {}
         """Of blocks read because they are to be emptied soon: seed, and, where the page cache
         cannot be asked, bytes."""
@@ -308,7 +309,7 @@ class DeviceLog:
             raise OutOfSpace("the device is full")
         number = self.free.popleft()
         self.memory.pop(number, None)
-        self.recent.clear()
+        self.read_cache.forget(number)
         return number
 
     def _grow(self) -> bool:
@@ -328,13 +329,6 @@ class DeviceLog:
         self._waiting.extend(bytes(more))
         self.free.extend(range(now, now + more))
         return True
-
-    def remember(self, location: int, payload: bytes) -> None:
-        """Keep in `recent` what was read and found right."""
-        if len(payload) <= RECENT_SIZE:
-            if len(self.recent) >= RECENT_CAPACITY:
-                self.recent.clear()
-            self.recent[location] = payload
 
     # Writing
 
