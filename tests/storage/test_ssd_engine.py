@@ -112,44 +112,6 @@ def test_too_many_names_are_refused():
     assert len(engine.set_names) == 20
 
 
-def test_overwriting_does_not_make_the_device_grow():
-    disk = FaultyDisk()
-    engine = make(disk)
-    source = random.Random(1)
-    fill(engine, 200)
-    lengths = []
-    for _ in range(30):
-        for _ in range(200):
-            put(engine, source.randrange(200), b"y" * source.randrange(600))
-        engine.sync()
-        lengths.append(len(disk.files["a"]))
-    used = engine.statistics()["data_used_bytes"]
-    # Beside half-empty blocks: what is put and moved between two syncs, and a step of growth.
-    assert max(lengths) < 2 * used + 60 * BLOCK
-    assert max(lengths) == lengths[5]
-    assert engine.statistics()["defrag_writes"] > 0
-    engine._check()
-
-
-def test_defragmentation_goes_on_where_the_page_cache_cannot_be_asked():
-    disk = FaultyDisk()
-    engine = make(disk)
-    fill(engine, 200)
-    disk.slow.add("a")
-    for n in range(200):
-        if n % 5:
-            engine.remove(digest_of(n))
-        engine.sync()
-    for _ in range(40):
-        put(engine, 0, b"x" * 400)
-        engine.sync()
-    assert engine.statistics()["defrag_writes"] > 5
-    assert len(engine.logs[0].prefetched) <= 3
-    disk.slow.clear()
-    assert all(engine.get(digest_of(n)) for n in range(5, 200, 5))
-    engine._check()
-
-
 def test_a_cold_start_says_how_far_it_is():
     disk = FaultyDisk()
     fill(make(disk), 50)

@@ -10,6 +10,7 @@ import pytest
 from citrusleaf.cf_clock import VirtualClock
 from storage.engine import DeviceOverload, StorageError
 from storage.ssd import SsdEngine
+from storage.ssd.log import WAITING
 from storage.ssd.tuning import Tuning
 from storage.testing import FaultyDisk
 from storage.testing.faulty import Synced, Written, surviving_files
@@ -192,14 +193,13 @@ def work(engine: SsdEngine, rounds: int = 400) -> None:
 
 
 def test_so_many_blocks_may_wait() -> None:
-    tuning = Tuning(defrag_queue_min=6)
+    tuning = Tuning(defrag_queue_min=15)
     engine = sparse_store(tuning)
     work(engine)
-    waiting = engine.statistics()["defrag_q"]
-    assert 6 <= waiting <= 8
+    assert 15 <= engine.statistics()["defrag_q"] <= 17
     tuning.defrag_queue_min = 0
     work(engine)
-    assert engine.statistics()["defrag_q"] <= 2
+    assert WAITING <= engine.statistics()["defrag_q"] <= 2 * WAITING + 2
     engine._check()
     assert all(engine.get(digest_of(n)) for n in range(0, 1200, 4))
 

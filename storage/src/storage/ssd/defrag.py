@@ -11,26 +11,34 @@ from storage.index import PLACE, PLACE_AT
 from storage.ssd.layout import (
     CHECK,
     DIGEST_AT,
+    DIGEST_END,
+    HEAD,
     RECORD_HEADER,
     RECORD_MAGIC,
-    STORED_SIZE,
-    is_record,
+    UNITS_AT,
     place_size,
     walk,
 )
-from storage.ssd.log import DeviceLog
+from storage.ssd.log import WAITING, DeviceLog
 
 if TYPE_CHECKING:
     from storage.ssd.engine import SsdEngine
 
-RATE: Final = 4
-"""Bytes gone through per byte of garbage: keeps up with blocks half full."""
+PACE: Final = 1.5
+"""Bytes gone through per byte of garbage: blocks wait until about two thirds of them are garbage,
+and little lives in them that has to be moved."""
+PACE_BEHIND: Final = 4.0
+"""The same where there is little room, or more garbage than promised: keeps up with blocks half
+full."""
 LEAST_DEBT: Final = 16 << 10
 """Bytes of debt before a step is taken: reads are few and long."""
 WINDOW: Final = 32 << 10
 """Bytes read at a time, more for a longer record."""
 PREFETCH_BLOCKS: Final = 2
 """Sparse blocks that a sync reads, so that a step finds them in the page cache."""
+
+_head = HEAD.unpack_from
+_place_at = PLACE.unpack_from
 
 
 def step(engine: SsdEngine) -> None:
@@ -46,6 +54,8 @@ def step(engine: SsdEngine) -> None:
             done += _step(engine, number, device, block)
             if device.emptying is None and engine.tuning.defrag_sleep_us:
                 device.emptied_us = engine.tuning.clock.monotonic_us()
+    behind = any(device.behind or device.short_of_room for device in engine.logs)
+    engine.pace = PACE_BEHIND if behind else PACE
     # What would block is tried again when there is more to be gained by it.
     engine.debt = engine.debt - max(done, engine.least_debt) if waiting else 0
 
@@ -55,7 +65,8 @@ def _may_begin(engine: SsdEngine, device: DeviceLog) -> bool:
     tuning = engine.tuning
     if device.crowded:
         return True
-    if tuning.defrag_queue_min and len(device.sparse_blocks()) <= tuning.defrag_queue_min:
+    may_wait = max(tuning.defrag_queue_min, 0 if device.short_of_room else WAITING)
+    if device.sparse_count <= may_wait:
         return False
     if not tuning.defrag_sleep_us or device.emptied_us is None:
         return True
@@ -90,10 +101,11 @@ def _step(engine: SsdEngine, number: int, device: DeviceLog, block: int) -> int:
     window = _window(engine, device, block, begin, WINDOW)
     if window is None:
         return 0
-    seed = device.seeds[block]
+    first = (block * len(engine.logs) + number) * (device.block_size >> 4) + (begin >> 4)
     at = 0
     while device.emptying == block and at + RECORD_HEADER <= len(window):
-        place = place_size(STORED_SIZE.unpack_from(window, at + CHECK.size)[0])
+        magic, crc, stored = _head(window, at)
+        place = place_size(stored)
         if at + place > len(window):
             if at:
                 break  # the next window begins with it
@@ -101,17 +113,32 @@ def _step(engine: SsdEngine, number: int, device: DeviceLog, block: int) -> int:
             if longer is None:
                 return 0
             window = longer
-        # What was never out of memory need not be looked at so closely.
-        if block not in device.memory and not is_record(window, at, seed):
+        slot = _lives(engine, window, at, first + (at >> 4) + (place << UNITS_AT - 4))
+        # Of what is dead only the length counts; if that is wrong, what follows is no record.
+        whole = magic == RECORD_MAGIC and at + place <= len(window)
+        if slot and block not in device.memory:  # what was never out of memory is as it should be
+            body = window[at + CHECK.size : at + RECORD_HEADER + stored]
+            whole = whole and extend(device.seeds[block], body) == crc
+        if not whole:
             _skip(engine, device, block, begin + at)
             break
-        if not _move(engine, number, device, block, begin + at, window[at : at + place]):
+        if slot and not _move(engine, number, device, block, slot, window[at : at + place], stored):
             break
         at += place
         device.cursor = begin + at
     if device.emptying == block and at + RECORD_HEADER > len(window) < WINDOW:
         _leave(engine, device, block, begin + at)
     return at
+
+
+def _lives(engine: SsdEngine, window: bytes, at: int, location: int) -> int:
+    """The slot of the record in the window, if its location is this one; otherwise 0."""
+    digest = window[at + DIGEST_AT : at + DIGEST_END]
+    index = engine.index
+    slot = index.find(digest)
+    if slot and _place_at(index.arena, (slot << 6) + PLACE_AT)[0] == location:
+        return slot
+    return 0
 
 
 def _window(
@@ -156,31 +183,31 @@ def _leave(engine: SsdEngine, device: DeviceLog, block: int, at: int) -> None:
 
 
 def _move(
-    engine: SsdEngine, number: int, device: DeviceLog, block: int, at: int, record: bytes
+    engine: SsdEngine,
+    number: int,
+    device: DeviceLog,
+    block: int,
+    slot: int,
+    record: bytes,
+    stored: int,
 ) -> bool:
-    """Move the record to the head if it lives; False when there is no room for it."""
-    index = engine.index
-    slot = index.find(record[DIGEST_AT : DIGEST_AT + 20])
-    if not slot:
-        return True
-    (location,) = PLACE.unpack_from(index.arena, (slot << 6) + PLACE_AT)
-    position = (block * len(engine.logs) + number) * device.header.block_size + at
+    """Move a living record to the head; False when there is no room for it."""
     place = len(record)
-    if location != engine.location(position, place):
-        return True
-    try:
-        target = device.place(place, reserve=0)
-    except (OutOfSpace, DeviceOverload):
-        return False
+    target = device.head
+    if target is None or target.end + place > device.room_end:
+        try:
+            target = device.place(place, reserve=0)
+        except (OutOfSpace, DeviceOverload):
+            return False
     start = target.end
     body = record[CHECK.size :]
-    stored = RECORD_HEADER - CHECK.size + STORED_SIZE.unpack_from(body)[0]
-    check = CHECK.pack(RECORD_MAGIC, extend(target.seed, body[:stored]))
+    check = CHECK.pack(
+        RECORD_MAGIC, extend(target.seed, body[: RECORD_HEADER - CHECK.size + stored])
+    )
     target.data[start : start + place] = check + body
     target.end = start + place
     device.used[target.number] += place
-    position = (target.number * len(engine.logs) + number) * device.header.block_size + start
-    index.relocate(slot, engine.location(position, place))
+    engine.index.relocate(slot, target.first_unit + (start >> 4) + (place << UNITS_AT - 4))
     device.release(block, place)
     engine.moved += 1
     return True

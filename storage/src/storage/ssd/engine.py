@@ -101,7 +101,9 @@ class SsdEngine:
         self.stamp = 0
         """Of the last record written; each gets a higher one than all before it. Whatever else
         changes what is where raises it too, so that a scan knows when to look again."""
-        self.debt = 0
+        self.debt = 0.0
+        """Bytes of sparse blocks still to go through for garbage made so far."""
+        self.pace = defrag.PACE
         self.least_debt = min(defrag.LEAST_DEBT, block_size)
         self.moved = 0
         self.reserve = DEFRAG_RESERVE
@@ -377,7 +379,7 @@ class SsdEngine:
         number = (location & POSITION_MASK) // self._block_units
         place = location >> UNITS_AT << 4
         self.logs[number % count].release(number // count, place)
-        self.debt += defrag.RATE * place
+        self.debt += self.pace * place
         if self.debt >= self.least_debt:
             defrag.step(self)
 
@@ -409,10 +411,10 @@ class SsdEngine:
             cache = device.read_cache
             piece = cache.pieces.get(number * cache.per_block + at // PIECE)
             if piece is not None:
-                data, proven = piece
+                held, proven = piece
                 begin = at % PIECE
                 if proven[begin >> 4]:
-                    return data[begin + RECORD_HEADER : begin + RECORD_HEADER + size]
+                    return held[begin + RECORD_HEADER : begin + RECORD_HEADER + size]
             else:
                 payload = cache.payloads.get(location)
                 if payload is not None:

@@ -38,6 +38,11 @@ GROW_BLOCKS: Final = (4, 16)
 """Least and most blocks a device is made longer by; between, a quarter of what it has."""
 DEFRAG_RESERVE: Final = 2
 """Free blocks that only defragmentation may use, so that a full device can be made less full."""
+WAITING: Final = 4
+"""Sparse blocks that wait where there is room: each update of a record that lives in one leaves
+less to move, in the end nothing."""
+LITTLE_ROOM: Final = 4
+"""One of so many blocks left is little."""
 MAX_QUEUE: Final = 8
 """Sealed blocks that may wait before the owner writes them itself, unless the tuning says more."""
 
@@ -104,6 +109,7 @@ class DeviceLog:
         "_sparse_below",
         "_tuning",
         "_waiting",
+        "behind",
         "block_size",
         "crowded",
         "cursor",
@@ -192,6 +198,9 @@ class DeviceLog:
         self.cursor = 0
         self.emptied_us: int | None = None
         """When the last sparse block was done with, on the tuning's clock."""
+        self.behind = False
+        """When the last sparse block was begun with, the log was longer than `defrag_lwm_pct` lets
+        it be, those not counted that may wait."""
         self.crowded = False
         """No block was free, but for those kept for defragmentation, when the last was taken."""
 
@@ -252,6 +261,14 @@ class DeviceLog:
             return True
         return len(self.free) > DEFRAG_RESERVE or self._grow() or bool(self.quarantine)
 
+    @property
+    def short_of_room(self) -> bool:
+        """Little is left of what the device may take, free blocks included."""
+        if self._max_blocks is None:
+            return self.crowded
+        left = len(self.free) + self._max_blocks - len(self.used)
+        return self.crowded or left * LITTLE_ROOM < self._max_blocks
+
     def release(self, number: int, size: int) -> None:
         """Take back a place in a block. O(1)."""
         used = self.used[number] = self.used[number] - size
@@ -265,7 +282,7 @@ class DeviceLog:
             self._wait(number)
 
     def next_sparse(self) -> int | None:
-        """The next block worth emptying, now `emptying`, if there is one. O(1)."""
+        """The next block worth emptying, now `emptying`, if there is one. O(blocks)."""
         while self._sparse:
             number = self._sparse.popleft()
             self._waiting[number] = 0
@@ -273,6 +290,8 @@ class DeviceLog:
             if not is_head and 0 < self.used[number] < self._sparse_below:
                 self.emptying = number
                 self.cursor = BLOCK_HEADER
+                taken = len(self.used) - len(self.free) - len(self.quarantine)
+                self.behind = self.used_bytes < self._sparse_below * (taken - WAITING)
                 self.defrag_reads += 1
                 return number
         return None
@@ -280,6 +299,11 @@ class DeviceLog:
     def sparse_blocks(self) -> list[int]:
         """Blocks that wait to be emptied, the next first."""
         return list(self._sparse)
+
+    @property
+    def sparse_count(self) -> int:
+        """How many blocks wait to be emptied. O(1)."""
+        return len(self._sparse)
 
     def find_sparse(self) -> None:
         """Queue all sparse blocks, after `used` was set from outside. O(blocks)."""
