@@ -197,7 +197,21 @@ class SsdEngine:
         )
         if flags & TOMBSTONE:
             return None
-        payload = self._payload(digest, location, size)
+        number, units = divmod(location & POSITION_MASK, self._block_units)
+        logs = self.logs
+        device = logs[0]
+        if len(logs) > 1:
+            number, which = divmod(number, len(logs))
+            device = logs[which]
+        at = units << 4
+        block = device.memory.get(number)
+        if block is None:
+            payload = self._read(device, number, at, digest, location, size)
+        elif block.data[at + CODING_AT] == PLAIN:
+            payload = block.data[at + RECORD_HEADER : at + RECORD_HEADER + size]
+        else:
+            record = block.data[at : at + (location >> UNITS_AT << 4)]
+            payload = self.decode(device, number, at, record)
         return generation, void_time, updated, set_id, flags, payload
 
     def put(
@@ -393,38 +407,27 @@ class SsdEngine:
         number, index = divmod(block, len(self.logs))
         return self.logs[index], number, at, location >> UNITS_AT << 4
 
-    def _payload(self, digest: bytes, location: int, size: int) -> bytes:
-        number, units = divmod(location & POSITION_MASK, self._block_units)
-        at = units << 4
-        logs = self.logs
-        device = logs[0]
-        if len(logs) > 1:
-            number, which = divmod(number, len(logs))
-            device = logs[which]
-        block = device.memory.get(number)
-        if block is not None:
-            data = block.data
-            if data[at + CODING_AT] == PLAIN:
-                return data[at + RECORD_HEADER : at + RECORD_HEADER + size]
-            record = data[at : at + (location >> UNITS_AT << 4)]
+    def _read(
+        self, device: DeviceLog, number: int, at: int, digest: bytes, location: int, size: int
+    ) -> bytes:
+        """The payload of a record whose block is not in memory. Raises as `get`."""
+        cache = device.read_cache
+        piece = cache.pieces.get(number * cache.per_block + at // PIECE)
+        if piece is not None:
+            held, proven = piece
+            begin = at % PIECE
+            if proven[begin >> 4]:
+                return held[begin + RECORD_HEADER : begin + RECORD_HEADER + size]
         else:
-            cache = device.read_cache
-            piece = cache.pieces.get(number * cache.per_block + at // PIECE)
-            if piece is not None:
-                held, proven = piece
-                begin = at % PIECE
-                if proven[begin >> 4]:
-                    return held[begin + RECORD_HEADER : begin + RECORD_HEADER + size]
-            else:
-                payload = cache.payloads.get(location)
-                if payload is not None:
-                    return payload
-            record = self.reader.read(device, number, at, digest, location)
-            if record[CODING_AT] == PLAIN:
-                payload = record[RECORD_HEADER : RECORD_HEADER + size]
-                cache.note(number, at, location, record, payload)
+            payload = cache.payloads.get(location)
+            if payload is not None:
                 return payload
-        return self.decode(device, number, at, record)
+        record = self.reader.read(device, number, at, digest, location)
+        if record[CODING_AT] != PLAIN:
+            return self.decode(device, number, at, record)
+        payload = record[RECORD_HEADER : RECORD_HEADER + size]
+        cache.note(number, at, location, record, payload)
+        return payload
 
     def decode(self, device: DeviceLog, number: int, at: int, record: bytes) -> bytes:
         """The payload of a record whose CRC is right. Raises DamagedRecord."""

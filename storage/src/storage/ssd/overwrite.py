@@ -47,7 +47,7 @@ def overwrite(
     at = units << 4
     if block is None or block.data[at + CODING_AT] != PLAIN:
         block = None
-        if not _begins(self, digest, old, size, start):
+        if not _begins(self, digest, start):
             return 0
     elif block.data[at + RECORD_HEADER : at + RECORD_HEADER + len(start)] != start:
         return 0
@@ -65,9 +65,10 @@ def overwrite(
     return new_generation
 
 
-def _begins(engine: SsdEngine, digest: bytes, location: int, size: int, start: bytes) -> bool:
-    """Does the payload begin with `start`? False also when it cannot be told at once."""
+def _begins(engine: SsdEngine, digest: bytes, start: bytes) -> bool:
+    """Does the record's payload begin with `start`? False also when it cannot be told at once."""
     try:
-        return engine._payload(digest, location, size).startswith(start)
+        record = engine.get(digest)
     except (NotResident, DamagedRecord):
         return False
+    return record is not None and record[5].startswith(start)
