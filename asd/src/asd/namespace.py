@@ -15,12 +15,14 @@ from asd.sindex import SecondaryIndexes
 from asd.statistics import NamespaceStatistics
 from asd.truncation import Truncation
 from citrusleaf.cf_clock import Clock
+from citrusleaf.cf_digest import partition_id
 from cluster import PartitionMap
 from storage import bulk
 from storage.engine import (
     TOMBSTONE,
     DeviceOverload,
     Engine,
+    NotResident,
     OutOfSpace,
     Record,
     StorageError,
@@ -215,17 +217,21 @@ class Namespace:
     def remove(self, digest: bytes) -> bool:
         """Take the record out. True if there was one, live or expired."""
         if self.indexes.in_use:
-            self._index_change(digest, self.engine.get(digest), None)
+            try:
+                self._index_change(digest, self.engine.get(digest), None)
+            except (NotResident, StorageError):  # its place in the index tells as much
+                slot = self.engine.index.find(digest)
+                self.indexes.removing_slots(partition_id(digest), (slot,))
         return self.engine.remove(digest)
 
     def remove_slots(self, partition: int, slots: Sequence[int]) -> int:
         """Take out the records at these slots of a partition; how many there were."""
         if not slots:
             return 0
+        self.indexes.removing_slots(partition, slots)
         if isinstance(self.engine, MemoryEngine):
-            self.indexes.removing_slots(partition, slots)
             return bulk.remove_slots(self.engine, partition, slots)
-        return sum(self.remove(entry[:20]) for entry in bulk.entries_at(self.engine.index, slots))
+        return sum(self.engine.remove(d) for d in self.engine.index.digests_at(slots))
 
     def _index_change(self, digest: bytes, old: Record | None, new: Record | None) -> None:
         """Keep the indexes exact; `old` is in the store now, or `new` if there is one."""

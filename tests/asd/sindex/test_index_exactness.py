@@ -93,7 +93,8 @@ class Exactness(RuleBasedStateMachine):
         builder = IndexBuilder(self.namespace, self.threads)
         for index in self.namespace.indexes:
             for partition in range(index.built, min(USED_PARTITIONS, partitions)):
-                index.entries.load(partition, builder._rows(index, partition))
+                rows = builder._rows(index, *builder._members(index, partition))
+                index.entries.load(partition, sorted(rows))
             index.built = max(index.built, partitions)
 
     @rule(number=key_numbers, bins=some_bins, set_name=sets, ttl=st.sampled_from([0, 10]))

@@ -122,11 +122,15 @@ class Reader:
                 yield Row(entry[:20], record, bval)
 
     async def _load(self, digest: bytes) -> Record | None:
+        """The live record; None also for one that cannot be read, which is counted."""
         while True:
             try:
                 return self._namespace.load(digest, self._namespace.clock.epoch_s())
             except NotResident as absent:
                 await self._threads.run(absent.load)
+            except OperationError:  # damaged: the engine has said where and why
+                self._job.failed += 1
+                return None
 
     def view(self, row: Row) -> RecordView:
         """A record as expressions and ops see it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import compress
 from struct import Struct
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -13,9 +13,10 @@ from asd.record import find_bin
 from asd.sindex.definition import KeyType, Source
 from asd.sindex.indexes import SecondaryIndex
 from asd.sindex.keys import bvals
+from citrusleaf.cf_digest import DIGEST_SIZE
 from cluster import PARTITIONS
 from storage.bulk import column, entries_at, partition_slots, payloads
-from storage.engine import NotResident
+from storage.engine import NotResident, StorageError
 from storage.memory import MemoryEngine
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class IndexBuilder:
     def __init__(self, namespace: Namespace, threads: TransactionThreads) -> None:
         self._namespace = namespace
         self._threads = threads
+        self._until_s = 0.0
 
     async def run(self) -> None:
         """Build whatever is new. Ends by cancellation."""
@@ -54,64 +56,103 @@ class IndexBuilder:
 
     async def _build(self, index: SecondaryIndex) -> None:
         loop = asyncio.get_running_loop()
-        started_s = until_s = loop.time()
+        started_s = loop.time()
+        in_memory = isinstance(self._namespace.engine, MemoryEngine)
+        unread = 0
         while index.built < PARTITIONS and not index.dropped:
-            if loop.time() >= until_s:
-                await asyncio.sleep(0)
-                until_s = loop.time() + SLICE_S
-                continue
-            try:
-                rows = self._rows(index, index.built)
-            except NotResident as absent:
-                await self._threads.run(absent.load)
-                continue
-            index.entries.load(index.built, rows)
-            index.built += 1
-            index.load_time_s = int(loop.time() - started_s)
+            await self._yield()
+            if in_memory or index.definition.source is Source.SET:
+                rows = self._rows(index, *self._members(index, index.built))
+            else:
+                rows, failed = await self._read_rows(index, index.built)
+                unread += failed
+            if not index.dropped:
+                rows.sort()
+                index.entries.load(index.built, rows)
+                index.built += 1
+                index.load_time_s = int(loop.time() - started_s)
         if not index.dropped:
             name = index.definition.name or "set index"
             log.info("{%s} %s built: %d", self._namespace.name, name, len(index.entries))
+            if unread:
+                log.error(
+                    "{%s} %s lacks %d records that cannot be read",
+                    self._namespace.name,
+                    name,
+                    unread,
+                )
 
-    def _rows(self, index: SecondaryIndex, partition: int) -> list[_Row]:
-        """The entries of a partition, in order. Raises NotResident."""
-        namespace = self._namespace
-        primary = namespace.engine.index
+    async def _yield(self) -> None:
+        """Let others go on, if it is time."""
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._until_s:
+            await asyncio.sleep(0)
+            self._until_s = loop.time() + SLICE_S
+
+    def _members(self, index: SecondaryIndex, partition: int) -> tuple[list[bytes], list[int]]:
+        """The entries, and their slots, of a partition's records that belong into the index."""
+        primary = self._namespace.engine.index
         slots = partition_slots(primary, partition)
-        if not slots:
-            return []
         entries = entries_at(primary, slots)
         set_name = index.definition.set_name
         if set_name:
-            wanted = namespace.find_set(set_name)
-            sets = column(b"".join(entries), "set_id")
+            wanted = self._namespace.find_set(set_name)
+            sets = column(b"".join(entries), "set_id") if entries else []
             if sets.count(wanted or 0) < len(sets) or wanted is None:
                 chosen = [at for at, set_id in enumerate(sets) if set_id == wanted]
                 slots = [slots[at] for at in chosen]
                 entries = [entries[at] for at in chosen]
-        if not entries:
-            return []
-        if index.definition.source is Source.SET:
-            rows = [(0, entry, slot) for entry, slot in zip(entries, slots, strict=True)]
-        elif isinstance(namespace.engine, MemoryEngine) and index.keys.direct:
-            rows = _direct_rows(index, namespace.engine, entries, slots)
-        else:
-            rows = self._any_rows(index, entries, slots)
-        rows.sort()
-        return rows
+        return entries, slots
 
-    def _any_rows(
-        self, index: SecondaryIndex, entries: Iterable[bytes], slots: Iterable[int]
-    ) -> list[_Row]:
-        namespace = self._namespace
-        rows = []
-        for entry, slot in zip(entries, slots, strict=True):
-            digest = entry[:20]
-            record = namespace.engine.get(digest)
-            if record is not None:
-                set_name = namespace.set_names[record[3]]
-                keys = index.keys_of(digest, record, set_name)
-                rows += [(bval, digest, slot) for bval in keys]
-        return rows
+    def _rows(self, index: SecondaryIndex, entries: list[bytes], slots: list[int]) -> list[_Row]:
+        """The rows of records that need not be waited for."""
+        engine = self._namespace.engine
+        if index.definition.source is Source.SET:
+            return [(0, entry, slot) for entry, slot in zip(entries, slots, strict=True)]
+        if isinstance(engine, MemoryEngine) and index.keys.direct:
+            return _direct_rows(index, engine, entries, slots)
+        return [
+            (bval, entry, slot)
+            for entry, slot in zip(entries, slots, strict=True)
+            for bval in self._keys(index, entry[:DIGEST_SIZE])
+        ]
+
+    async def _read_rows(self, index: SecondaryIndex, partition: int) -> tuple[list[_Row], int]:
+        """The rows of a partition, waited for, and how many records could not be read.
+
+        Records that change meanwhile are read again, known by their changed entries.
+        """
+        known: dict[bytes, frozenset[int] | None] = {}
+        while True:
+            entries, slots = self._members(index, partition)
+            changed = [entry for entry in entries if entry not in known]
+            if not changed or index.dropped:
+                break
+            for entry in changed:
+                known[entry] = await self._read_keys(index, entry[:DIGEST_SIZE])
+                await self._yield()
+        rows = [
+            (bval, entry, slot)
+            for entry, slot in zip(entries, slots, strict=True)
+            for bval in known.get(entry) or ()
+        ]
+        return rows, sum(known.get(entry) is None for entry in entries)
+
+    async def _read_keys(self, index: SecondaryIndex, digest: bytes) -> frozenset[int] | None:
+        """The index values of a record; None when it cannot be read."""
+        while True:
+            try:
+                return self._keys(index, digest)
+            except NotResident as absent:
+                await self._threads.run(absent.load)
+            except StorageError:  # the engine has said where and why
+                return None
+
+    def _keys(self, index: SecondaryIndex, digest: bytes) -> frozenset[int]:
+        """The index values of a record. Raises NotResident, StorageError."""
+        record = self._namespace.engine.get(digest)
+        set_name = self._namespace.set_names[record[3]] if record else b""
+        return index.keys_of(digest, record, set_name)
 
 
 def _direct_rows(
