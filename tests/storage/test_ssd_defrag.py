@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from storage.engine import OutOfSpace
 from storage.ssd import SsdEngine
 from storage.ssd.log import WAITING
 from storage.testing import FaultyDisk
@@ -129,4 +130,40 @@ def test_defragmentation_goes_on_where_the_page_cache_cannot_be_asked():
     assert len(engine.logs[0].prefetched) <= 3
     disk.slow.clear()
     assert all(engine.get(digest_of(n)) for n in range(5, 200, 5))
+    engine._check()
+
+
+def test_blocks_that_wait_are_emptied_when_the_file_cannot_grow():
+    """Puts are refused for a moment only, though none of them makes garbage."""
+    disk = FaultyDisk()
+    engine = make(disk)
+    fill(engine, 11 * 10)
+    for n in range(44):
+        if n % 11:
+            engine.remove(digest_of(n))
+    assert engine.statistics()["defrag_q"] == WAITING
+    disk.capacity_bytes = len(disk.files["a"])
+    refused = 0
+    for n in range(500, 530):
+        try:
+            put(engine, n, b"new" * 100)
+        except OutOfSpace:
+            refused += 1
+            engine.sync()
+    assert 0 < refused < 10
+    assert all(engine.get(digest_of(n)) for n in (0, 11, 22, 33, *range(44, 110)))
+    engine._check()
+
+
+@pytest.mark.parametrize(("blocks", "lives"), [(8, 0.4), (12, 0.5), (20, 0.5), (60, 0.6)])
+def test_a_bounded_device_takes_updates_for_ever(blocks, lives):
+    """Blocks that wait to be emptied never cost a small device its room."""
+    block = 8192
+    source = random.Random(1)
+    engine = make(FaultyDisk(), block_size=block, size=8192 + 2 * 4096 + blocks * block)
+    count = int(blocks * block * lives / 176)
+    for n in range(12 * count):
+        put(engine, n if n < count else source.randrange(count), b"x" * 100)
+        if n % 20 == 0:
+            engine.sync()
     engine._check()

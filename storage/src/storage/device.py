@@ -34,6 +34,9 @@ class Device(Protocol):
     def size(self) -> int:
         """Bytes there are."""
 
+    def capacity(self) -> int | None:
+        """Bytes it can have; None = as many as there is room for."""
+
     def resize(self, size: int) -> None:
         """Make it so long, the new bytes zero and their room reserved."""
 
@@ -140,6 +143,10 @@ class FileDevice:
     def size(self) -> int:
         """Bytes of the file; of a raw device, its capacity."""
         return os.lseek(self._descriptor, 0, os.SEEK_END)
+
+    def capacity(self) -> int | None:
+        """Of a raw device, its size."""
+        return None if self._is_file else self.size()
 
     def resize(self, size: int) -> None:
         """Make the file so long. Raises OSError (ENOSPC) when a raw device is smaller."""

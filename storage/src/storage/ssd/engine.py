@@ -383,6 +383,9 @@ class SsdEngine:
             if device.write_queue > MAX_QUEUE and self.tuning.max_write_cache is None:
                 with self._mutex:
                     self._write_out()
+        except OutOfSpace:
+            defrag.step(self)  # who is refused makes no garbage, and nobody else pays for it
+            raise
         except OSError as error:
             self._failure = f"a device failed: {error}"
             raise StorageError(self._failure) from error

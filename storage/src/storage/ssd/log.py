@@ -98,6 +98,7 @@ class DeviceLog:
     __slots__ = (
         "_block_end",
         "_cache_blocks",
+        "_ended_at",
         "_kept",
         "_make_free",
         "_max_blocks",
@@ -151,7 +152,10 @@ class DeviceLog:
         size = self.block_size = header.block_size
         self._cache_blocks = cache_bytes // size
         self._read_cache_bytes = cache_bytes // READ_CACHE_SHARE
-        self._max_blocks = None if max_bytes is None else (max_bytes - header.data_start) // size
+        ends = [end for end in (max_bytes, device.capacity()) if end is not None]
+        self._max_blocks = (min(ends) - header.data_start) // size if ends else None
+        self._ended_at: int | None = None
+        """Blocks there were when there was last no room for more."""
         self._make_free = make_free
         self._tuning = tuning
         self._block_end = size - END_SIZE
@@ -264,10 +268,11 @@ class DeviceLog:
     @property
     def short_of_room(self) -> bool:
         """Little is left of what the device may take, free blocks included."""
-        if self._max_blocks is None:
-            return self.crowded
-        left = len(self.free) + self._max_blocks - len(self.used)
-        return self.crowded or left * LITTLE_ROOM < self._max_blocks
+        most = self._max_blocks or self._ended_at
+        if most is None:
+            return False
+        left = len(self.free) + most - len(self.used) - DEFRAG_RESERVE
+        return left < max(WAITING, most // LITTLE_ROOM)
 
     def release(self, number: int, size: int) -> None:
         """Take back a place in a block. O(1)."""
@@ -347,7 +352,9 @@ class DeviceLog:
         try:
             self.device.resize(self.position(now + more))
         except OSError:
+            self._ended_at = now
             return False
+        self._ended_at = None
         self.used.extend([0] * more)
         self.seeds.extend([0] * more)
         self._waiting.extend(bytes(more))

@@ -139,6 +139,10 @@ class FaultyDevice:
         """Bytes of the file."""
         return len(self._bytes)
 
+    def capacity(self) -> int | None:
+        """As a file: not known."""
+        return None
+
     def resize(self, size: int) -> None:
         """Make the file so long. Raises OSError when it is dead or the disk full."""
         self._begin("resize")
