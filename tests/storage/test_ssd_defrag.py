@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
+from typing import Any
 
 import pytest
 
+from storage.cold import ColdEngine
 from storage.engine import OutOfSpace
 from storage.ssd import SsdEngine
 from storage.ssd.log import WAITING
@@ -25,7 +28,7 @@ def digest_of(n: int) -> bytes:
     return random.Random(n).randbytes(20)
 
 
-def put(engine: SsdEngine, n: int, payload: bytes) -> None:
+def put(engine: Any, n: int, payload: bytes) -> None:
     engine.put(digest_of(n), 1, 0, 500, 7, 0, payload)
 
 
@@ -152,6 +155,28 @@ def test_blocks_that_wait_are_emptied_when_the_file_cannot_grow():
             engine.sync()
     assert 0 < refused < 10
     assert all(engine.get(digest_of(n)) for n in (0, 11, 22, 33, *range(44, 110)))
+    engine._check()
+
+
+def test_chunks_that_wait_are_emptied_when_the_file_cannot_grow():
+    """The same for `ssd_cold`, which asks for room before it writes a chunk."""
+    source = random.Random(2)
+    disk = FaultyDisk()
+    block = 16384
+    engine = ColdEngine("a", disk, block_size=block, names_size=4096, chunk_bytes=2000, level=1)
+    engine.open()
+    refused = 0
+    for n in range(1200):
+        if n == 120:
+            disk.capacity_bytes = 16384 + 8 * block + len(disk.files["a.cold"])
+        try:
+            put(engine, n if n < 120 else source.randrange(120), source.randbytes(200))
+        except OutOfSpace:
+            refused += 1
+        if n % 40 == 0:
+            with suppress(OSError):
+                engine.sync()
+    assert 0 < refused < 30
     engine._check()
 
 

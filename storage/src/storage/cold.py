@@ -171,6 +171,7 @@ class ColdEngine:
         with self._mutex:
             most = max(self._chunk_bytes, len(record)) + _SLACK
             if not self.chunks.logs[0].has_room(most):
+                self.chunks.defragment()
                 raise OutOfSpace("the device is full")
             location = self._append(record)
             self.stamp = stamp

@@ -332,6 +332,13 @@ class SsdEngine:
                 self._failure = f"a device failed: {error}"
                 raise
 
+    def defragment(self) -> None:
+        """Take one step of emptying sparse blocks, as who makes garbage does now and then.
+
+        For those who are refused: they make none, and perhaps nobody else does.
+        """
+        defrag.step(self)
+
     def statistics(self) -> dict[str, int]:
         """Counters and sizes in bytes, under the names the server reports. O(blocks)."""
         logs = self.logs
@@ -384,7 +391,7 @@ class SsdEngine:
                 with self._mutex:
                     self._write_out()
         except OutOfSpace:
-            defrag.step(self)  # who is refused makes no garbage, and nobody else pays for it
+            self.defragment()
             raise
         except OSError as error:
             self._failure = f"a device failed: {error}"
