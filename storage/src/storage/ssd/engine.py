@@ -422,16 +422,15 @@ class SsdEngine:
     ) -> bytes:
         """The payload of a record whose block is not in memory. Raises as `get`."""
         cache = device.read_cache
+        payload = cache.payloads.get(location)
+        if payload is not None:
+            return payload
         piece = cache.pieces.get(number * cache.per_block + at // PIECE)
         if piece is not None:
             held, proven = piece
             begin = at % PIECE
             if proven[begin >> 4]:
                 return held[begin + RECORD_HEADER : begin + RECORD_HEADER + size]
-        else:
-            payload = cache.payloads.get(location)
-            if payload is not None:
-                return payload
         record = self.reader.read(device, number, at, digest, location)
         if record[CODING_AT] != PLAIN:
             return self.decode(device, number, at, record)

@@ -66,6 +66,10 @@ class ReadCache:
 
     def note(self, number: int, at: int, location: int, record: bytes, payload: bytes) -> None:
         """A plain record was read at a place of a block, and found right."""
+        if len(payload) <= MAX_PAYLOAD_SIZE:
+            if len(self.payloads) >= MAX_PAYLOADS:
+                self.payloads.clear()
+            self.payloads[location] = payload
         which = number * self.per_block + at // PIECE
         piece = self.pieces.get(which)
         if piece is not None:
@@ -74,10 +78,6 @@ class ReadCache:
             if data[begin : begin + len(record)] == record:
                 proven[begin >> 4] = 1
             return
-        if len(payload) <= MAX_PAYLOAD_SIZE:
-            if len(self.payloads) >= MAX_PAYLOADS:
-                self.payloads.clear()
-            self.payloads[location] = payload
         self._misses += 1
         full = len(self.pieces) >= self._max_pieces
         if self._misses >= (MISSES_FULL if full else MISSES):
