@@ -122,6 +122,7 @@ class IndexBuilder:
 
         Records that change meanwhile are read again, known by their changed entries.
         """
+        loop = asyncio.get_running_loop()
         known: dict[bytes, frozenset[int] | None] = {}
         while True:
             entries, slots = self._members(index, partition)
@@ -129,8 +130,12 @@ class IndexBuilder:
             if not changed or index.dropped:
                 break
             for entry in changed:
-                known[entry] = await self._read_keys(index, entry[:DIGEST_SIZE])
-                await self._yield()
+                try:
+                    known[entry] = self._keys(index, entry[:DIGEST_SIZE])
+                except (NotResident, StorageError):
+                    known[entry] = await self._read_keys(index, entry[:DIGEST_SIZE])
+                if loop.time() >= self._until_s:
+                    await self._yield()
         rows = [
             (bval, entry, slot)
             for entry, slot in zip(entries, slots, strict=True)
