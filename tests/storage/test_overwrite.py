@@ -36,15 +36,7 @@ def ssd(disk: FaultyDisk | None = None, **options: Any) -> SsdEngine:
     return engine
 
 
-def on_device(engine: SsdEngine) -> None:
-    """Let no record be in memory any more."""
-    for log in engine.logs:
-        log.seal()
-    engine.sync()
-    for log in engine.logs:
-        log.forget_written()
-        assert not log.memory
-
+LetGo = Callable[[SsdEngine], None]
 
 MAKE: dict[str, Callable[[], Any]] = {
     "memory": MemoryEngine,
@@ -56,12 +48,12 @@ MAKE: dict[str, Callable[[], Any]] = {
 
 @pytest.mark.parametrize("name", MAKE)
 @given(st.none() | RECORDS, st.sampled_from([START + b"new", START + b"longest"]))
-def test_it_agrees_with_get_and_put(name: str, record: Any, payload: bytes) -> None:
+def test_it_agrees_with_get_and_put(let_go: LetGo, name: str, record: Any, payload: bytes) -> None:
     engine = MAKE[name]()
     if record is not None:
         engine.put(DIGEST, *record)
     if name == "ssd on the device":
-        on_device(engine)
+        let_go(engine)
     before = engine.get(DIGEST)
     fits = (
         before is not None
@@ -88,11 +80,11 @@ def test_what_overwrites_by_configuration_has_it() -> None:
     assert isinstance(ssd(), Overwrites)
 
 
-def test_what_would_have_to_be_waited_for_is_left_to_put() -> None:
+def test_what_would_have_to_be_waited_for_is_left_to_put(let_go: LetGo) -> None:
     disk = FaultyDisk()
     engine = ssd(disk)
     engine.put(DIGEST, 1, 0, 500, 1, 0, START + b"old")
-    on_device(engine)
+    let_go(engine)
     disk.slow.update(disk.files)
     assert engine.overwrite(DIGEST, 600, 1, START, START + b"new") == 0
     with pytest.raises(NotResident):

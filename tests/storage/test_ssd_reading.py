@@ -36,16 +36,6 @@ def fill(engine: SsdEngine, count: int, size: int = 300) -> None:
     engine.sync()
 
 
-def let_go(engine: SsdEngine) -> None:
-    """Write everything, and keep nothing of it in memory."""
-    for log in engine.logs:
-        log.seal()
-    engine.sync()
-    for log in engine.logs:
-        log.forget_written()
-        assert not log.memory
-
-
 def test_a_cold_start_tells_the_devices_ahead_what_it_will_read(monkeypatch):
     disk = FaultyDisk()
     engine = make(disk, ("a", "b"))
@@ -133,7 +123,7 @@ def sizes_read(monkeypatch, engine: SsdEngine) -> list[int]:
     return sizes
 
 
-def test_a_pass_over_all_records_reads_long_pieces(monkeypatch):
+def test_a_pass_over_all_records_reads_long_pieces(monkeypatch, let_go):
     disk = FaultyDisk()
     engine = make(disk, ("a", "b"))
     fill(engine, 200)
@@ -144,7 +134,7 @@ def test_a_pass_over_all_records_reads_long_pieces(monkeypatch):
     assert len(sizes) < 200 // 4
 
 
-def test_a_pass_over_few_records_reads_no_more_than_these(monkeypatch):
+def test_a_pass_over_few_records_reads_no_more_than_these(monkeypatch, let_go):
     disk = FaultyDisk()
     engine = make(disk)
     fill(engine, 40)
@@ -155,7 +145,7 @@ def test_a_pass_over_few_records_reads_no_more_than_these(monkeypatch):
     assert sizes_read(monkeypatch, engine) == [368] * 4
 
 
-def test_a_pass_over_all_records_leaves_out_what_cannot_be_read():
+def test_a_pass_over_all_records_leaves_out_what_cannot_be_read(let_go):
     disk = FaultyDisk()
     engine = make(disk, ("a", "b"))
     fill(engine, 100)

@@ -18,7 +18,7 @@ from typing import Final
 from citrusleaf.cf_hooks import new_mutex
 from storage.chunk_coder import ChunkCoder
 from storage.device import Disk, SystemDisk
-from storage.engine import DamagedRecord, NotResident, OutOfSpace, Record
+from storage.engine import DamagedRecord, NotResident, OutOfSpace, Record, get_waited
 from storage.index import ENTRY_SIZE, TOMBSTONE, PrimaryIndex
 from storage.index_builder import BACK, FRONT_SIZE, IndexBuilder
 from storage.index_file import MappedArena, load_index, save_index
@@ -254,18 +254,11 @@ class ColdEngine:
         """The records there are of these, waited for; without those that are damaged."""
         for digest in digests:
             try:
-                record = self._waited(digest)
+                record = get_waited(self, digest)
             except DamagedRecord:
                 continue
             if record is not None:
                 yield digest, record
-
-    def _waited(self, digest: bytes) -> Record | None:
-        try:
-            return self.get(digest)
-        except NotResident as missing:
-            missing.load()
-        return self.get(digest)
 
     def _forget(self) -> None:
         self._live = array("I")  # by chunk: bytes of records not released
@@ -447,11 +440,7 @@ class ColdEngine:
 
     def _load(self, number: int) -> bytes | None:
         """A chunk as it is stored, waited for. Raises DamagedRecord."""
-        try:
-            found = self.chunks.get(chunk_key(number))
-        except NotResident as missing:
-            missing.load()
-            found = self.chunks.get(chunk_key(number))
+        found = get_waited(self.chunks, chunk_key(number))
         return None if found is None else found[5]
 
     def _check(self) -> None:

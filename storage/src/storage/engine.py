@@ -23,6 +23,7 @@ __all__ = [
     "DeviceOverload",
     "StorageError",
     "DamagedRecord",
+    "get_waited",
 ]
 
 Record: TypeAlias = tuple[int, int, int, int, int, bytes]
@@ -148,6 +149,15 @@ class Engine(Protocol):
 
     def statistics(self) -> dict[str, int]:
         """Counters and sizes in bytes, under the names the server reports."""
+
+
+def get_waited(engine: Engine, digest: bytes) -> Record | None:
+    """As `engine.get`, waiting where that would block. Raises DamagedRecord."""
+    try:
+        return engine.get(digest)
+    except NotResident as missing:
+        missing.load()
+    return engine.get(digest)
 
 
 @runtime_checkable

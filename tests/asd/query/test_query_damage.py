@@ -58,6 +58,13 @@ def node(kit: Any, disk: FaultyDisk) -> Iterator[Node]:
     node.transaction_threads.stop()
 
 
+@pytest.fixture(params=[True, False], ids=["in the page cache", "not in the page cache"])
+def page_cache(request: pytest.FixtureRequest, node: Node, disk: FaultyDisk) -> None:
+    """Whether reads are answered at once, from here on."""
+    if not request.param:
+        disk.slow.add("a")
+
+
 def found(messages: list[Any]) -> set[int]:
     """The records a query has answered with, having come to its end."""
     assert messages[-1].result_code == ResultCode.OK
@@ -69,25 +76,16 @@ def found(messages: list[Any]) -> set[int]:
 GOOD = set(range(RECORDS)) - set(BAD)
 
 
-@pytest.mark.parametrize("slow", [False, True], ids=["in the page cache", "not in the page cache"])
-def test_a_query_leaves_out_what_is_damaged(
-    kit: Any, node: Node, disk: FaultyDisk, slow: bool
-) -> None:
-    if slow:
-        disk.slow.add("a")
-
+@pytest.mark.usefixtures("page_cache")
+def test_a_query_leaves_out_what_is_damaged(kit: Any, node: Node) -> None:
     async def run() -> Any:
         return await kit.Client(node).ask(kit.query(info1=Info1.READ | Info1.GET_ALL))
 
     assert found(asyncio.run(run())) == GOOD
 
 
-@pytest.mark.parametrize("slow", [False, True], ids=["in the page cache", "not in the page cache"])
-def test_an_index_is_built_of_what_is_not_damaged(
-    kit: Any, node: Node, disk: FaultyDisk, slow: bool
-) -> None:
-    if slow:
-        disk.slow.add("a")
+@pytest.mark.usefixtures("page_cache")
+def test_an_index_is_built_of_what_is_not_damaged(kit: Any, node: Node) -> None:
     namespace = node.namespaces[b"test"]
     namespace.indexes.create(IndexDefinition("i", b"s", b"v", KeyType.NUMERIC))
     index: Any = namespace.indexes.find("i")

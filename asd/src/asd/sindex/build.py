@@ -60,7 +60,8 @@ class IndexBuilder:
         in_memory = isinstance(self._namespace.engine, MemoryEngine)
         unread = 0
         while index.built < PARTITIONS and not index.dropped:
-            await self._yield()
+            if loop.time() >= self._until_s:
+                await self._yield()
             if in_memory or index.definition.source is Source.SET:
                 rows = self._rows(index, *self._members(index, index.built))
             else:
@@ -83,11 +84,9 @@ class IndexBuilder:
                 )
 
     async def _yield(self) -> None:
-        """Let others go on, if it is time."""
-        loop = asyncio.get_running_loop()
-        if loop.time() >= self._until_s:
-            await asyncio.sleep(0)
-            self._until_s = loop.time() + SLICE_S
+        """Let others go on."""
+        await asyncio.sleep(0)
+        self._until_s = asyncio.get_running_loop().time() + SLICE_S
 
     def _members(self, index: SecondaryIndex, partition: int) -> tuple[list[bytes], list[int]]:
         """The entries, and their slots, of a partition's records that belong into the index."""
@@ -130,10 +129,7 @@ class IndexBuilder:
             if not changed or index.dropped:
                 break
             for entry in changed:
-                try:
-                    known[entry] = self._keys(index, entry[:DIGEST_SIZE])
-                except (NotResident, StorageError):
-                    known[entry] = await self._read_keys(index, entry[:DIGEST_SIZE])
+                known[entry] = await self._read_keys(index, entry[:DIGEST_SIZE])
                 if loop.time() >= self._until_s:
                     await self._yield()
         rows = [

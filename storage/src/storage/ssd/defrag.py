@@ -15,7 +15,7 @@ from storage.ssd.layout import (
     HEAD,
     RECORD_HEADER,
     RECORD_MAGIC,
-    UNITS_AT,
+    is_record,
     place_size,
     walk,
 )
@@ -101,10 +101,10 @@ def _step(engine: SsdEngine, number: int, device: DeviceLog, block: int) -> int:
     window = _window(engine, device, block, begin, WINDOW)
     if window is None:
         return 0
-    first = (block * len(engine.logs) + number) * (device.block_size >> 4) + (begin >> 4)
+    first = (block * len(engine.logs) + number) * device.block_size + begin
     at = 0
     while device.emptying == block and at + RECORD_HEADER <= len(window):
-        magic, crc, stored = _head(window, at)
+        magic, _, stored = _head(window, at)
         place = place_size(stored)
         if at + place > len(window):
             if at:
@@ -113,12 +113,11 @@ def _step(engine: SsdEngine, number: int, device: DeviceLog, block: int) -> int:
             if longer is None:
                 return 0
             window = longer
-        slot = _lives(engine, window, at, first + (at >> 4) + (place << UNITS_AT - 4))
+        slot = _lives(engine, window, at, engine.location(first + at, place))
         # Of what is dead only the length counts; if that is wrong, what follows is no record.
         whole = magic == RECORD_MAGIC and at + place <= len(window)
         if slot and block not in device.memory:  # what was never out of memory is as it should be
-            body = window[at + CHECK.size : at + RECORD_HEADER + stored]
-            whole = whole and extend(device.seeds[block], body) == crc
+            whole = whole and is_record(window, at, device.seeds[block])
         if not whole:
             _skip(engine, device, block, begin + at)
             break
@@ -207,7 +206,7 @@ def _move(
     target.data[start : start + place] = check + body
     target.end = start + place
     device.used[target.number] += place
-    engine.index.relocate(slot, target.first_unit + (start >> 4) + (place << UNITS_AT - 4))
+    engine.index.relocate(slot, engine.location((target.first_unit << 4) + start, place))
     device.release(block, place)
     engine.moved += 1
     return True

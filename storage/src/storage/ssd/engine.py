@@ -31,7 +31,6 @@ from storage.ssd.layout import (
 from storage.ssd.log import DEFRAG_RESERVE, MAX_QUEUE, DeviceLog, WriteBlock
 from storage.ssd.overwrite import overwrite
 from storage.ssd.payloads import Payloads
-from storage.ssd.read_cache import PIECE
 from storage.ssd.reader import Reader
 from storage.ssd.scan import records, scan
 from storage.ssd.tuning import Tuning
@@ -206,7 +205,9 @@ class SsdEngine:
         at = units << 4
         block = device.memory.get(number)
         if block is None:
-            payload = self._read(device, number, at, digest, location, size)
+            payload = device.read_cache.find(number, at, location, size)
+            if payload is None:
+                payload = self._read(device, number, at, digest, location, size)
         elif block.data[at + CODING_AT] == PLAIN:
             payload = block.data[at + RECORD_HEADER : at + RECORD_HEADER + size]
         else:
@@ -358,7 +359,7 @@ class SsdEngine:
             "data_avail_pct": 100 * available // total if total else 100,
             "free_wblocks": free,
             "write_q": sum(device.write_queue for device in logs),
-            "defrag_q": sum(len(device.sparse_blocks()) for device in logs),
+            "defrag_q": sum(device.sparse_count for device in logs),
             "writes": sum(device.writes for device in logs),
             "defrag_reads": sum(device.defrag_reads for device in logs),
             "defrag_writes": self.moved,
@@ -405,7 +406,7 @@ class SsdEngine:
         self.logs[number % count].release(number // count, place)
         self.debt += self.pace * place
         if self.debt >= self.least_debt:
-            defrag.step(self)
+            self.defragment()
 
     def location(self, position: int, place: int) -> int:
         """What the index keeps of a place; `position` counts the devices' blocks in turn."""
@@ -420,22 +421,12 @@ class SsdEngine:
     def _read(
         self, device: DeviceLog, number: int, at: int, digest: bytes, location: int, size: int
     ) -> bytes:
-        """The payload of a record whose block is not in memory. Raises as `get`."""
-        cache = device.read_cache
-        payload = cache.payloads.get(location)
-        if payload is not None:
-            return payload
-        piece = cache.pieces.get(number * cache.per_block + at // PIECE)
-        if piece is not None:
-            held, proven = piece
-            begin = at % PIECE
-            if proven[begin >> 4]:
-                return held[begin + RECORD_HEADER : begin + RECORD_HEADER + size]
+        """The payload of a record that is not in memory. Raises as `get`."""
         record = self.reader.read(device, number, at, digest, location)
         if record[CODING_AT] != PLAIN:
             return self.decode(device, number, at, record)
         payload = record[RECORD_HEADER : RECORD_HEADER + size]
-        cache.note(number, at, location, record, payload)
+        device.read_cache.note(number, at, location, record, payload)
         return payload
 
     def decode(self, device: DeviceLog, number: int, at: int, record: bytes) -> bytes:

@@ -45,8 +45,6 @@ META: Final = slice(28, 48)
 PROOF: Final = Struct("<III4x20s9xB")
 """Of a whole record what tells that it is the right one, and how to read it: magic, crc, stored
 bytes, digest, coding."""
-STORED_SIZE: Final = Struct("<I")
-"""What a body begins with."""
 RECORD_HEADER: Final = 64
 DIGEST_AT: Final = 16
 DIGEST_END: Final = 36

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from storage.ssd.layout import RECORD_HEADER
+
 MAX_PAYLOADS: Final = 1 << 13
 MAX_PAYLOAD_SIZE: Final = 1 << 10
 """Payloads kept, and bytes of the longest."""
@@ -36,10 +38,9 @@ class ReadCache:
         "_data_start",
         "_max_pieces",
         "_misses",
+        "_per_block",
         "_read",
-        "_size",
         "payloads",
-        "per_block",
         "pieces",
     )
 
@@ -53,16 +54,27 @@ class ReadCache:
         self._read = read
         self._data_start = data_start
         self._block_size = block_size
-        self._size = min(PIECE, block_size)
-        self._max_pieces = max_bytes // self._size
+        self._max_pieces = max_bytes // min(PIECE, block_size)
         self._misses = 0
-        self.per_block = -(-block_size // PIECE)
-        """Pieces of a block."""
+        self._per_block = -(-block_size // PIECE)
         self.payloads: dict[int, bytes] = {}
         """Plain payloads by location."""
         self.pieces: dict[int, tuple[bytes, bytearray]] = {}
-        """(bytes, by 16 of them: 1 where a plain record begins that was found right), by block *
-        `per_block` + the piece's number in the block."""
+        """(bytes, by 16 of them: 1 where a plain record begins that was found right), by the
+        piece's number on the device."""
+
+    def find(self, number: int, at: int, location: int, size: int) -> bytes | None:
+        """The payload, `size` bytes, of the record at a place of a block; None when not kept."""
+        payload = self.payloads.get(location)
+        if payload is not None:
+            return payload
+        piece = self.pieces.get(number * self._per_block + at // PIECE)
+        if piece is not None:
+            data, proven = piece
+            begin = at % PIECE
+            if proven[begin >> 4]:
+                return data[begin + RECORD_HEADER : begin + RECORD_HEADER + size]
+        return None
 
     def note(self, number: int, at: int, location: int, record: bytes, payload: bytes) -> None:
         """A plain record was read at a place of a block, and found right."""
@@ -70,7 +82,7 @@ class ReadCache:
             if len(self.payloads) >= MAX_PAYLOADS:
                 self.payloads.clear()
             self.payloads[location] = payload
-        which = number * self.per_block + at // PIECE
+        which = number * self._per_block + at // PIECE
         piece = self.pieces.get(which)
         if piece is not None:
             data, proven = piece
@@ -88,7 +100,7 @@ class ReadCache:
         """The block is written over: its locations will mean other records."""
         self.payloads.clear()
         if self.pieces:
-            for which in range(number * self.per_block, (number + 1) * self.per_block):
+            for which in range(number * self._per_block, (number + 1) * self._per_block):
                 self.pieces.pop(which, None)
 
     def _keep_piece(self, number: int, nth: int, which: int) -> None:

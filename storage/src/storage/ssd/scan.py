@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from google_crc32c import extend
 
 from storage.coding import PLAIN
-from storage.engine import DamagedRecord, NotResident, Record
+from storage.engine import DamagedRecord, Record, get_waited
 from storage.index import ENTRY, ENTRY_SIZE, TOMBSTONE
 from storage.ssd.layout import (
     BODY,
@@ -103,15 +103,14 @@ def records(engine: SsdEngine) -> Iterator[tuple[bytes, Record]]:
         entries = index.arena[first * ENTRY_SIZE : last * ENTRY_SIZE]
         rows = [row for row in ENTRY.iter_unpack(entries) if row[1] and row[4] < TOMBSTONE]
         rows.sort(key=_position)
-        positions = [row[6] & POSITION_MASK for row in rows]
         stamp = engine.stamp
         end = 0
         for n, row in enumerate(rows):
             digest, generation, set_id, void_time, flags, updated, location, _ = row
             if engine.stamp == stamp:
-                position = positions[n]
+                position = location & POSITION_MASK
                 if position + (location >> UNITS_AT) > end:
-                    start, end, data, seed = _piece(engine, positions, n, location)
+                    start, end, data, seed = _piece(engine, rows, n)
                 at = position - start << 4
                 try:
                     magic, crc, stored, found_digest, coding = _proof(data, at)
@@ -140,15 +139,15 @@ class _Piece(NamedTuple):
     seed: int
 
 
-def _piece(engine: SsdEngine, positions: Sequence[int], n: int, location: int) -> _Piece:
-    """What holds the n-th of the places wanted and perhaps the next ones, which are in order."""
-    log, number, at, size = engine.locate(location)
-    start = positions[n]
+def _piece(engine: SsdEngine, rows: Sequence[tuple[Any, ...]], n: int) -> _Piece:
+    """What holds the record of the n-th index entry and perhaps of the next ones, in order."""
+    log, number, at, size = engine.locate(rows[n][6])
+    start = _position(rows[n])
     block = log.memory.get(number)
     if block is not None:
         return _Piece(start - (at >> 4), start + (log.block_size - at >> 4), block.data, block.seed)
     ahead = min(AHEAD, log.block_size - at)
-    if bisect_left(positions, start + (ahead >> 4), n) - n >= WORTH:
+    if bisect_left(rows, start + (ahead >> 4), n, key=_position) - n >= WORTH:
         size = ahead
     try:
         data = log.device.pread(log.data_start + number * log.block_size + at, size)
@@ -189,12 +188,6 @@ def _digest_of(entry: bytes) -> bytes:
 def _look_up(engine: SsdEngine, digest: bytes) -> Record | None:
     """The record as it is now, waited for; None also when it is damaged."""
     try:
-        return engine.get(digest)
-    except NotResident as missing:
-        missing.load()
-    except DamagedRecord:
-        return None
-    try:
-        return engine.get(digest)
+        return get_waited(engine, digest)
     except DamagedRecord:
         return None
