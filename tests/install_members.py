@@ -21,6 +21,7 @@ MEMBERS = {
     "aerospike_common": ["citrusleaf", "aerospike_common"],
     "storage": ["citrusleaf", "storage"],
     "cluster": ["citrusleaf", "aerospike_common", "cluster"],
+    "aerospike_client": ["citrusleaf", "aerospike_common", "aerospike_client"],
     "asd": ["citrusleaf", "aerospike_common", "storage", "cluster", "asd"],
 }
 
