@@ -176,6 +176,42 @@ class BatchPolicy(Policy):
 
 
 @attrs.frozen(kw_only=True)
+class BatchReadPolicy:
+    """A row of a batch that reads."""
+
+    #: Instead of the batch's own; None leaves that in place.
+    filter_expression: SupportsBytes | None = None
+    read_mode_ap: ReadModeAP = ReadModeAP.ONE
+    read_mode_sc: ReadModeSC = ReadModeSC.SESSION
+    read_touch_ttl_percent: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class BatchWritePolicy:
+    """A row of a batch that writes, or removes (then without `exists` and `ttl`)."""
+
+    filter_expression: SupportsBytes | None = None
+    commit_level: CommitLevel = CommitLevel.ALL
+    gen: Generation = Generation.IGNORE
+    generation: int = 0
+    exists: Exists = Exists.IGNORE
+    key: SendKey = SendKey.DIGEST
+    ttl: int = TTL_DEFAULT
+    durable_delete: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class BatchApplyPolicy:
+    """A row of a batch that calls a function."""
+
+    filter_expression: SupportsBytes | None = None
+    commit_level: CommitLevel = CommitLevel.ALL
+    key: SendKey = SendKey.DIGEST
+    ttl: int = TTL_DEFAULT
+    durable_delete: bool = False
+
+
+@attrs.frozen(kw_only=True)
 class QueryPolicy(Policy):
     """Primary- and secondary-index queries in the foreground."""
 
@@ -245,7 +281,10 @@ class ClientPolicy:
     operate: OperatePolicy = OperatePolicy()
     remove: WritePolicy = WritePolicy()
     apply: ApplyPolicy = ApplyPolicy()
+    #: Of batches that only read.
     batch: BatchPolicy = BatchPolicy()
+    #: Of batches with a row that writes.
+    batch_write: BatchPolicy = BatchPolicy(max_retries=0)
     query: QueryPolicy = QueryPolicy()
     info: InfoPolicy = InfoPolicy()
     admin: AdminPolicy = AdminPolicy()

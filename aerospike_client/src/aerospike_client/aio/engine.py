@@ -12,11 +12,14 @@ from typing import Any, Final, TypeVar
 
 from aerospike_client.aio.connection import Connection
 from aerospike_client.aio.pools import Pools
+from aerospike_client.batches import BatchResult
 from aerospike_client.core.addresses import Address
+from aerospike_client.core.batch import BatchAttempts, PlannedRow, Share
 from aerospike_client.core.command import Attempts, Command, Step
 from aerospike_client.core.nodes import Node
 from aerospike_client.core.tend_events import Answered, Ask, Failed, NodeRemoved, RoundOver
 from aerospike_client.errors import BadReply, ClientError, ConnectionFailed, NotConnected, TimedOut
+from aerospike_client.policies import BatchPolicy
 from aerospike_client.replies import info_answers, info_frame
 from aerospike_client.scripts.effects import AdminAt, Effect, InfoAt, MessageAt, Pause, Script
 from aerospike_client.settings import Settings
@@ -95,6 +98,53 @@ class Engine:
         except Expired:
             return attempts.expired(self.clock.monotonic_us())
         return attempts.replied(body, self._monotonic_ns() // 1000)
+
+    # ------------------------------------------------------------------ batches
+
+    async def execute_batch(self, rows: list[PlannedRow], policy: BatchPolicy) -> list[BatchResult]:
+        """Run a batch, all nodes' shares of a round at the same time."""
+        attempts = BatchAttempts(self.view, rows, policy, self.clock.monotonic_us())
+        while shares := attempts.next_round(self.clock.monotonic_us()):
+            if len(shares) == 1:
+                await self._run_share(attempts, shares[0])
+            else:
+                async with asyncio.TaskGroup() as group:
+                    for share in shares:
+                        group.create_task(self._run_share(attempts, share))
+            if attempts.pause_us:
+                await asyncio.sleep(attempts.pause_us / 1e6)
+        return attempts.results
+
+    async def _run_share(self, attempts: BatchAttempts, share: Share) -> None:
+        node = share.node
+        try:
+            connection = await self.pools.take(node, share.deadline_us)
+        except Broken as broken:
+            attempts.failed(share, broken.reason, sent=False)
+            return
+        except Exhausted:
+            attempts.failed(share, "has no connection to spare", sent=False)
+            return
+        try:
+            connection.send(share.frame, share.deadline_us)
+            while not attempts.received(
+                share, (await connection.receive())[1], self.clock.monotonic_us()
+            ):
+                """The next frame."""
+        except Broken as broken:
+            self.pools.discard(node, connection)
+            attempts.failed(share, broken.reason, sent=broken.sent)
+        except MessageError as error:
+            self.pools.discard(node, connection)
+            attempts.failed(share, f"answered what cannot be read: {error}", sent=True)
+        except Expired:
+            self.pools.discard(node, connection)
+            attempts.failed(share, "did not answer in time", sent=True, expired=True)
+        except BaseException:
+            self.pools.discard(node, connection)
+            raise
+        else:
+            self.pools.put_back(node, connection, self.clock.monotonic_us())
 
     # ------------------------------------------------------------------ scripts
 

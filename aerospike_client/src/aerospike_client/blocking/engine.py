@@ -11,13 +11,16 @@ import threading
 import time
 from typing import Any, Final, TypeVar
 
+from aerospike_client.batches import BatchResult
 from aerospike_client.blocking.connection import Connection
 from aerospike_client.blocking.pools import Pools
 from aerospike_client.core.addresses import Address
+from aerospike_client.core.batch import BatchAttempts, PlannedRow, Share
 from aerospike_client.core.command import Attempts, Command, Step
 from aerospike_client.core.nodes import Node
 from aerospike_client.core.tend_events import Answered, Ask, Failed, NodeRemoved, RoundOver
 from aerospike_client.errors import BadReply, ClientError, ConnectionFailed, NotConnected, TimedOut
+from aerospike_client.policies import BatchPolicy
 from aerospike_client.replies import info_answers, info_frame
 from aerospike_client.scripts.effects import AdminAt, Effect, InfoAt, MessageAt, Pause, Script
 from aerospike_client.settings import Settings
@@ -105,6 +108,62 @@ class Engine:
         now_us = self._monotonic_ns() // 1000
         self.pools.put_back(node, connection, now_us)
         return attempts.replied(body, now_us)
+
+    # ------------------------------------------------------------------ batches
+
+    def execute_batch(self, rows: list[PlannedRow], policy: BatchPolicy) -> list[BatchResult]:
+        """Run a batch: every node's share of a round is sent before the first reply is read."""
+        attempts = BatchAttempts(self.view, rows, policy, self.clock.monotonic_us())
+        while shares := attempts.next_round(self.clock.monotonic_us()):
+            sent = [(share, self._send_share(attempts, share)) for share in shares]
+            for share, connection in sent:
+                if connection is not None:
+                    self._receive_share(attempts, share, connection)
+            if attempts.pause_us:
+                time.sleep(attempts.pause_us / 1e6)
+        return attempts.results
+
+    def _send_share(self, attempts: BatchAttempts, share: Share) -> Connection | None:
+        try:
+            connection = self.pools.take(share.node, share.begun_us)
+        except Broken as broken:
+            attempts.failed(share, broken.reason, sent=False)
+            return None
+        except Expired:
+            attempts.failed(share, "did not let us in in time", sent=False)
+            return None
+        except Exhausted:
+            attempts.failed(share, "has no connection to spare", sent=False)
+            return None
+        try:
+            connection.send(share.frame, share.timeout_us)
+        except (Broken, Expired):
+            self.pools.discard(share.node, connection)
+            attempts.failed(share, "closed the connection", sent=False)
+            return None
+        return connection
+
+    def _receive_share(self, attempts: BatchAttempts, share: Share, connection: Connection) -> None:
+        node = share.node
+        try:
+            while not attempts.received(
+                share, connection.receive(share.deadline_us)[1], self.clock.monotonic_us()
+            ):
+                """The next frame."""
+        except Broken as broken:
+            self.pools.discard(node, connection)
+            attempts.failed(share, broken.reason, sent=True)
+        except MessageError as error:
+            self.pools.discard(node, connection)
+            attempts.failed(share, f"answered what cannot be read: {error}", sent=True)
+        except Expired:
+            self.pools.discard(node, connection)
+            attempts.failed(share, "did not answer in time", sent=True, expired=True)
+        except BaseException:
+            self.pools.discard(node, connection)
+            raise
+        else:
+            self.pools.put_back(node, connection, self.clock.monotonic_us())
 
     # ------------------------------------------------------------------ scripts
 
