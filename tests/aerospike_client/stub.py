@@ -72,7 +72,7 @@ class Stub:
         self._server.server_close()
 
     def _serve(self, stream: object, sock: object) -> None:
-        read, send = stream.read, sock.sendall  # type: ignore[attr-defined]  # socketserver's
+        read, send = stream.read, sock.sendall  # type: ignore[attr-defined]  # socketserver types it as object
         try:
             while len(head := read(HEADER_SIZE)) == HEADER_SIZE:
                 body = read(int.from_bytes(head[2:], "big"))
