@@ -116,17 +116,3 @@ class RegexFlags(IntFlag):
     IGNORE_CASE = 2
     NEWLINE = 4
     NO_SUB = 8
-
-
-class SelectMode(IntEnum):
-    """What a path's selection gives."""
-
-    TREE = 0
-    VALUES = 1
-    KEYS = 2
-    PAIRS = 3
-    APPLY = 4
-
-
-PATH_NO_FAIL = 0x10
-"""Added to a `SelectMode`: what cannot be evaluated is no match, instead of a failure."""

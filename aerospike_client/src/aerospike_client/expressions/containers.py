@@ -13,10 +13,8 @@ from typing import Any, Final, Generic
 
 from aerospike_client.expressions.codes import (
     MODIFY_LOCAL,
-    PATH_NO_FAIL,
     Code,
     ExpType,
-    SelectMode,
     System,
 )
 from aerospike_client.expressions.expression import (
@@ -31,7 +29,7 @@ from aerospike_client.expressions.map_calls import MapCalls
 from aerospike_client.expressions.receiver import C, Receiver
 from aerospike_client.expressions.scalars import Ordered
 from aerospike_client.operations import context as contexts
-from aerospike_client.operations.codes import ON_PATH
+from aerospike_client.operations.codes import ON_PATH, PATH_NO_FAIL, SelectMode
 from aerospike_client.operations.context import Context, Step
 from aerospike_client.operations.values import wire
 

@@ -16,11 +16,9 @@ from typing import Any, Final
 from aerospike_client.errors import InvalidParameter
 from aerospike_client.expressions.codes import (
     MODIFY_LOCAL,
-    PATH_NO_FAIL,
     Code,
     ExpType,
     LoopVariable,
-    SelectMode,
     System,
 )
 from aerospike_client.operations import context as contexts
@@ -28,11 +26,13 @@ from aerospike_client.operations.codes import (
     IN_CONTEXT,
     INVERTED,
     ON_PATH,
+    PATH_NO_FAIL,
     BitCode,
     HllCode,
     ListCode,
     MapCode,
     MapReturnType,
+    SelectMode,
 )
 from aerospike_common import as_msgpack
 from aerospike_common.wire.codes import ParticleType

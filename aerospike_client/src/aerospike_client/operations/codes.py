@@ -280,3 +280,17 @@ class ExpressionReadFlags(IntFlag):
 
     DEFAULT = 0
     EVAL_NO_FAIL = 16
+
+
+class SelectMode(IntEnum):
+    """What a path's selection gives."""
+
+    TREE = 0
+    VALUES = 1
+    KEYS = 2
+    PAIRS = 3
+    APPLY = 4
+
+
+PATH_NO_FAIL = 0x10
+"""Added to a `SelectMode`: what cannot be evaluated is no match, instead of a failure."""

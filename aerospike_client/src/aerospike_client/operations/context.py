@@ -27,14 +27,6 @@ _VALUE: Final = 0x03
 _KEYS_IN: Final = 0x0A
 _EXPRESSION: Final = 0x04
 _AND: Final = 0x200
-_CREATE: Final = 0x40
-_CREATE_PADDED: Final = 0x80
-_CREATE_ORDERED: Final = 0xC0
-_CREATE_MAP: Final = {
-    MapOrder.UNORDERED: 0x40,
-    MapOrder.KEY_ORDERED: 0x80,
-    MapOrder.KEY_VALUE_ORDERED: 0xC0,
-}
 _PERSIST: Final = 0x100
 _BOOL: Final = 1
 """The number of that type of expression."""
@@ -134,21 +126,30 @@ def list_index_create(
     `order` is that of the list that `index` is an index of. `pad` fills an unordered list with nil
     up to `index`; without it, `index` may be at most the list's length.
     """
-    if order is ListOrder.ORDERED:
-        if pad:
-            raise InvalidParameter("an ordered list cannot be padded: leave out pad, or the order")
-        create = _CREATE_ORDERED
-    else:
-        create = _CREATE_PADDED if pad else _CREATE
-    return Step(LIST | _INDEX | create | (_PERSIST if persist_index else 0), index)
+    if order is ListOrder.ORDERED and pad:
+        raise InvalidParameter("an ordered list cannot be padded: leave out pad, or the order")
+    return creating_list(list_index(index), order, pad=pad, persist_index=persist_index)
 
 
 def map_key_create(
     key: object, order: MapOrder = MapOrder.UNORDERED, *, persist_index: bool = False
 ) -> Step:
     """As `map_key`, but what is missing is created. `order` is that of the map with the key."""
-    create = _CREATE_MAP[MapOrder(order)] | (_PERSIST if persist_index else 0)
-    return Step(MAP | _KEY | create, wire(key))
+    return creating_map(map_key(key), order, persist_index=persist_index)
+
+
+def creating_list(
+    step: Step, order: ListOrder, *, pad: bool = False, persist_index: bool = False
+) -> Step:
+    """The step, with the order of the list that is created where it leads to nothing."""
+    flag = 0xC0 if order is ListOrder.ORDERED else 0x80 if pad else 0x40
+    return Step(step.kind | flag | (_PERSIST if persist_index else 0), step.argument)
+
+
+def creating_map(step: Step, order: MapOrder, *, persist_index: bool = False) -> Step:
+    """The step, with the order of the map that is created where it leads to nothing."""
+    flag = {MapOrder.UNORDERED: 0x40, MapOrder.KEY_ORDERED: 0x80}.get(order, 0xC0)
+    return Step(step.kind | flag | (_PERSIST if persist_index else 0), step.argument)
 
 
 def all_children(condition: Condition | None = None) -> Step:
