@@ -135,7 +135,7 @@ def describe(tree: Any) -> str:
     """The text of an expression's tree."""
     if type(tree) is not list:
         return value_text(tree)
-    code: int = tree[0] if tree and type(tree[0]) is int else _NO_CODE
+    code = _code(tree)
     arguments = tree[1:]
     special = _SPECIAL.get(code)
     if special is not None:
@@ -161,9 +161,15 @@ def _texts(trees: Sequence[Any]) -> str:
     return ", ".join(map(describe, trees))
 
 
+def _code(tree: list[Any]) -> int:
+    return tree[0] if tree and type(tree[0]) is int else _NO_CODE
+
+
 def _operand(tree: Any) -> str:
     text = describe(tree)
-    infix = type(tree) is list and bool(tree) and tree[0] in _INFIX and len(tree) > 2
+    infix = type(tree) is list and _code(tree) in _INFIX and len(tree) > 2
+    if infix and _code(tree) == Code.NE and _not_equal(tree[1:]):
+        return text
     return f"({text})" if infix else text
 
 
@@ -272,7 +278,7 @@ def _var(arguments: list[Any]) -> str | None:
 
 
 def _loop_variable(arguments: list[Any]) -> str | None:
-    if len(arguments) != 2 or arguments[1] not in LoopVariable._value2member_map_:
+    if len(arguments) != 2 or arguments[1] not in tuple(LoopVariable):
         return None
     type_, which = arguments
     if which == LoopVariable.INDEX:
@@ -303,7 +309,7 @@ def _op_list(system: int, op_list: list[Any], type_: str) -> str:
             return f".path({_context(steps)}{no_fail}).{name}({_texts(rest)})"
         case [code, list(steps), list(inner)] if code == IN_CONTEXT and inner:
             return f".at({_context(steps)}){_op_list(system, inner, type_)}"
-    code = op_list[0]
+    code = _code(op_list)
     text = operation_text(system, code, op_list[1:], describe)
     # Only where an operation gives an element itself is it not plain what it gives.
     return (
