@@ -41,7 +41,8 @@ TOKEN_MAX: Final = 2 << 20
 DATA_MAX: Final = 1 << 28
 """Bytes of one value: more than any record has."""
 
-_TOKEN: Final = re.compile(rb"((?:[^\\ \n]|\\.)*+)([ \n])", re.DOTALL)
+_TOKEN: Final = re.compile(rb"([^\\ \n]*+(?:\\.[^\\ \n]*+)*+)([ \n])", re.DOTALL)
+_NUMBER: Final = re.compile(rb"[-+]?\d{1,20}")
 _ESCAPED: Final = re.compile(rb"\\(.)", re.DOTALL)
 _INT: Final = struct.Struct(">q")
 _DOUBLE: Final = struct.Struct(">d")
@@ -231,7 +232,8 @@ class BackupReader:
     # -- values
 
     def _name(self, end: bytes) -> str:
-        return _text(_ESCAPED.sub(rb"\1", self._token(end)))
+        token = self._token(end)
+        return _text(_ESCAPED.sub(rb"\1", token) if b"\\" in token else token)
 
     def _sized(self) -> bytes:
         """`LENGTH DATA` and the end of the line."""
@@ -242,7 +244,7 @@ class BackupReader:
         return data
 
     def _number(self, token: bytes, least: int, most: int) -> int:
-        if not re.fullmatch(rb"[-+]?\d{1,20}", token) or not least <= int(token) <= most:
+        if not _NUMBER.fullmatch(token) or not least <= int(token) <= most:
             raise self._fault(f"an integer from {least} to {most}, not {token[:40]!r}", line=-1)
         return int(token)
 
