@@ -1,5 +1,12 @@
-"""A client for Aerospike-compatible databases, in Python alone."""
+"""A client for Aerospike-compatible databases, in Python alone.
 
+`Client` blocks and is for threads, `AsyncClient` is for asyncio; they have the same methods. What
+they work with: keys, records, policies, errors, all here. An operation for `operate` is an
+`aerospike_common.wire.Op`; a filter expression is whatever `bytes()` turns into its wire form.
+"""
+
+from aerospike_client.aio.client import AsyncClient
+from aerospike_client.blocking.client import Client
 from aerospike_client.errors import (
     BackedOff,
     BadReply,
@@ -51,9 +58,13 @@ from aerospike_client.policies import (
     SendKey,
     WritePolicy,
 )
+from aerospike_client.record import Record
 
 __all__ = [
+    "Client",
+    "AsyncClient",
     "Key",
+    "Record",
     # policies
     "ClientPolicy",
     "Policy",

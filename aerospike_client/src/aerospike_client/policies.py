@@ -176,6 +176,42 @@ class BatchPolicy(Policy):
 
 
 @attrs.frozen(kw_only=True)
+class BatchReadPolicy:
+    """A row of a batch that reads."""
+
+    #: Instead of the batch's own; None leaves that in place.
+    filter_expression: SupportsBytes | None = None
+    read_mode_ap: ReadModeAP = ReadModeAP.ONE
+    read_mode_sc: ReadModeSC = ReadModeSC.SESSION
+    read_touch_ttl_percent: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class BatchWritePolicy:
+    """A row of a batch that writes, or removes (then without `exists` and `ttl`)."""
+
+    filter_expression: SupportsBytes | None = None
+    commit_level: CommitLevel = CommitLevel.ALL
+    gen: Generation = Generation.IGNORE
+    generation: int = 0
+    exists: Exists = Exists.IGNORE
+    key: SendKey = SendKey.DIGEST
+    ttl: int = TTL_DEFAULT
+    durable_delete: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class BatchApplyPolicy:
+    """A row of a batch that calls a function."""
+
+    filter_expression: SupportsBytes | None = None
+    commit_level: CommitLevel = CommitLevel.ALL
+    key: SendKey = SendKey.DIGEST
+    ttl: int = TTL_DEFAULT
+    durable_delete: bool = False
+
+
+@attrs.frozen(kw_only=True)
 class QueryPolicy(Policy):
     """Primary- and secondary-index queries in the foreground."""
 
@@ -222,6 +258,9 @@ class ClientPolicy:
     max_socket_idle: int = 55
     min_conns_per_node: int = 0
     max_conns_per_node: int = 100
+    #: asyncio only: requests on their way over one connection, one behind the other, before another
+    #: connection is made; 1 sends each over a connection that is free.
+    pipeline_depth: int = 16
     #: Failures of a node within the window after which it is left alone; 0 never.
     max_error_rate: int = 100
     #: In rounds of tending.
@@ -242,7 +281,10 @@ class ClientPolicy:
     operate: OperatePolicy = OperatePolicy()
     remove: WritePolicy = WritePolicy()
     apply: ApplyPolicy = ApplyPolicy()
+    #: Of batches that only read.
     batch: BatchPolicy = BatchPolicy()
+    #: Of batches with a row that writes.
+    batch_write: BatchPolicy = BatchPolicy(max_retries=0)
     query: QueryPolicy = QueryPolicy()
     info: InfoPolicy = InfoPolicy()
     admin: AdminPolicy = AdminPolicy()

@@ -19,6 +19,7 @@ from aerospike_client.core.tend_events import (
 from aerospike_client.core.view import ClusterView
 from aerospike_client.errors import NotConnected
 from aerospike_client.policies import ClientPolicy
+from citrusleaf.cf_random import CfRandom
 
 ClusterEvent = NodeAdded | NodeRemoved | PartitionsChanged
 """What listeners are told."""
@@ -36,6 +37,7 @@ class Settings:
     tend: Tend
     sessions: Sessions | None
     listeners: list[Listener] = attrs.field(factory=list)
+    random: CfRandom = attrs.field(factory=CfRandom)
 
     @classmethod
     def of(cls, seeds: Seeds, policy: ClientPolicy) -> Settings:
@@ -57,6 +59,10 @@ class Settings:
         if isinstance(output, ClusterEvent):
             for listener in list(self.listeners):
                 listener(output)
+
+    def task_id(self) -> int:
+        """A number for a query, to be known by on all nodes: 64 random bits, not all 0."""
+        return self.random.u64() or 1
 
     def check_connected(self, failures: tuple[str, ...]) -> None:
         """NotConnected when no node is known although there should be one."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+from aerospike_client.blocking.batches import Batches
 from aerospike_client.blocking.engine import Engine
+from aerospike_client.blocking.queries import Queries
 from aerospike_client.blocking.records import Records
 from aerospike_client.core.addresses import Seeds
 from aerospike_client.core.nodes import Node
@@ -14,7 +16,7 @@ from aerospike_client.settings import Listener, Settings
 from citrusleaf.cf_clock import Clock, SystemClock
 
 
-class Client(Records):
+class Client(Records, Batches, Queries):
     """A cluster, as blocking calls. Share one between all threads of a program.
 
     >>> with Client("127.0.0.1:3000") as client:  # doctest: +SKIP

@@ -9,32 +9,31 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
+from aerospike_client.batches import BatchResult
 from aerospike_client.blocking.connection import Connection
 from aerospike_client.blocking.pools import Pools
 from aerospike_client.core.addresses import Address
-from aerospike_client.core.command import Attempts, Command, Done, Send, Sleep
+from aerospike_client.core.batch import BatchAttempts, PlannedRow, Share
+from aerospike_client.core.command import Attempts, Command, Step
 from aerospike_client.core.nodes import Node
 from aerospike_client.core.tend_events import Answered, Ask, Failed, NodeRemoved, RoundOver
 from aerospike_client.errors import BadReply, ClientError, ConnectionFailed, NotConnected, TimedOut
+from aerospike_client.policies import BatchPolicy
+from aerospike_client.replies import info_answers, info_frame
 from aerospike_client.scripts.effects import AdminAt, Effect, InfoAt, MessageAt, Pause, Script
 from aerospike_client.settings import Settings
 from aerospike_client.transport import Broken, Exhausted, Expired
-from aerospike_common.wire import (
-    AdminMessage,
-    MessageError,
-    MessageType,
-    encode_info_request,
-    parse_admin,
-    parse_info_reply,
-)
-from aerospike_common.wire.frame import frame
+from aerospike_common.wire import AdminMessage, MessageError, parse_admin
 from citrusleaf.cf_clock import Clock
 
 T = TypeVar("T")
 
 log = logging.getLogger("aerospike_client")
+
+_SEND: Final = Step.SEND
+_DONE: Final = Step.DONE
 
 
 class Engine:
@@ -76,18 +75,19 @@ class Engine:
         now_us = self._monotonic_ns() // 1000
         attempts = Attempts(self.view, command, now_us)
         step = attempts.start(now_us)
-        while not isinstance(step, Done):
-            if isinstance(step, Send):
-                step = self._attempt(attempts, step, command.frame)
+        while step is not _DONE:
+            if step is _SEND:
+                step = self._attempt(attempts, command.frame, now_us)
             else:
-                time.sleep(step.duration_us / 1e6)
+                time.sleep(attempts.pause_us / 1e6)
                 step = attempts.woken(self._monotonic_ns() // 1000)
-        return step.result
+        return attempts.result
 
-    def _attempt(self, attempts: Attempts[T], step: Send, request: bytes) -> Send | Sleep | Done[T]:
-        node = step.node
+    def _attempt(self, attempts: Attempts[T], request: bytes, now_us: int) -> Step:
+        node, deadline_us, timeout_us = attempts.node, attempts.deadline_us, attempts.timeout_us
+        assert node is not None
         try:
-            connection = self.pools.take(node, step.deadline_us - step.timeout_us)
+            connection = self.pools.take(node, now_us)
         except Broken as broken:
             return attempts.broken(broken.reason, broken.sent, self.clock.monotonic_us())
         except Expired:
@@ -95,7 +95,7 @@ class Engine:
         except Exhausted:
             return attempts.unsent(self.clock.monotonic_us())
         try:
-            body = connection.exchange(request, step.deadline_us, step.timeout_us)
+            body = connection.exchange(request, deadline_us, timeout_us)
         except Broken as broken:
             self.pools.discard(node, connection)
             return attempts.broken(broken.reason, broken.sent, self.clock.monotonic_us())
@@ -108,6 +108,62 @@ class Engine:
         now_us = self._monotonic_ns() // 1000
         self.pools.put_back(node, connection, now_us)
         return attempts.replied(body, now_us)
+
+    # ------------------------------------------------------------------ batches
+
+    def execute_batch(self, rows: list[PlannedRow], policy: BatchPolicy) -> list[BatchResult]:
+        """Run a batch: every node's share of a round is sent before the first reply is read."""
+        attempts = BatchAttempts(self.view, rows, policy, self.clock.monotonic_us())
+        while shares := attempts.next_round(self.clock.monotonic_us()):
+            sent = [(share, self._send_share(attempts, share)) for share in shares]
+            for share, connection in sent:
+                if connection is not None:
+                    self._receive_share(attempts, share, connection)
+            if attempts.pause_us:
+                time.sleep(attempts.pause_us / 1e6)
+        return attempts.results
+
+    def _send_share(self, attempts: BatchAttempts, share: Share) -> Connection | None:
+        try:
+            connection = self.pools.take(share.node, share.begun_us)
+        except Broken as broken:
+            attempts.failed(share, broken.reason, sent=False)
+            return None
+        except Expired:
+            attempts.failed(share, "did not let us in in time", sent=False)
+            return None
+        except Exhausted:
+            attempts.failed(share, "has no connection to spare", sent=False)
+            return None
+        try:
+            connection.send(share.frame, share.timeout_us)
+        except (Broken, Expired):
+            self.pools.discard(share.node, connection)
+            attempts.failed(share, "closed the connection", sent=False)
+            return None
+        return connection
+
+    def _receive_share(self, attempts: BatchAttempts, share: Share, connection: Connection) -> None:
+        node = share.node
+        try:
+            while not attempts.received(
+                share, connection.receive(share.deadline_us)[1], self.clock.monotonic_us()
+            ):
+                """The next frame."""
+        except Broken as broken:
+            self.pools.discard(node, connection)
+            attempts.failed(share, broken.reason, sent=True)
+        except MessageError as error:
+            self.pools.discard(node, connection)
+            attempts.failed(share, f"answered what cannot be read: {error}", sent=True)
+        except Expired:
+            self.pools.discard(node, connection)
+            attempts.failed(share, "did not answer in time", sent=True, expired=True)
+        except BaseException:
+            self.pools.discard(node, connection)
+            raise
+        else:
+            self.pools.put_back(node, connection, self.clock.monotonic_us())
 
     # ------------------------------------------------------------------ scripts
 
@@ -208,9 +264,9 @@ class Engine:
                 name = ask.node.name if ask.node else str(ask.address)
                 connection = self.pools.connect(ask.address, name)
                 self._tend_connections[ask.address] = connection
-            connection.send(_info_frame(ask.commands), timeout_us)
+            connection.send(info_frame(ask.commands), timeout_us)
             deadline_us = self.clock.monotonic_us() + timeout_us
-            return Answered(ask.number, _info_answers(connection.receive(deadline_us)))
+            return Answered(ask.number, info_answers(connection.receive(deadline_us)))
         except Broken as broken:
             reason = broken.reason
         except Expired:
@@ -237,8 +293,8 @@ def _converse(
     connection: Connection, effect: InfoAt | AdminAt | MessageAt, deadline_us: int, timeout_us: int
 ) -> Any:
     if isinstance(effect, InfoAt):
-        connection.send(_info_frame(effect.commands), timeout_us)
-        return _info_answers(connection.receive(deadline_us))
+        connection.send(info_frame(effect.commands), timeout_us)
+        return info_answers(connection.receive(deadline_us))
     connection.send(effect.frame, timeout_us)
     if isinstance(effect, MessageAt):
         return connection.receive(deadline_us)[1]
@@ -247,16 +303,3 @@ def _converse(
         messages += parse_admin(connection.receive(deadline_us)[1])
         if not effect.stream or messages[-1].result_code:
             return messages
-
-
-def _info_frame(commands: tuple[str, ...]) -> bytes:
-    return frame(MessageType.INFO, encode_info_request(commands))
-
-
-def _info_answers(reply: tuple[int, bytes]) -> dict[str, str]:
-    kind, body = reply
-    if kind != MessageType.INFO:
-        raise Broken("answered an info command with something else", True)
-    if body.startswith(b"ERROR:"):
-        raise MessageError(body.decode("utf-8", "replace").strip())
-    return dict(parse_info_reply(body))

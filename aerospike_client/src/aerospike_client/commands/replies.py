@@ -7,7 +7,7 @@ the body by themselves; slices do not, so each part's end is compared with the b
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from aerospike_client.key import Key, user_key_of
@@ -72,6 +72,8 @@ def bins_at(body: bytes, at: int, n_ops: int) -> tuple[dict[str, Any], int]:
             if kind == 1:
                 number = int.from_bytes(body[value:at], "big", signed=True)
                 bins[body[name:value].decode()] = number
+            elif kind == 3:
+                bins[body[name:value].decode()] = body[value:at].decode("utf-8", "surrogateescape")
             else:
                 bins[body[name:value].decode()] = from_particle(kind, body[value:at])
     except (struct.error, UnicodeDecodeError):
@@ -106,31 +108,39 @@ class Row(NamedTuple):
     code: int
     generation: int
     void_time: int
+    bins: dict[str, Any]
+    #: What operations answered, in their order; only where asked for.
     results: tuple[tuple[str, Any], ...]
 
 
-class StreamEnd(NamedTuple):
-    """The last message of a stream."""
+def batch_page(body: bytes, detailed: Sequence[bool]) -> tuple[list[Row], int | None]:
+    """The rows in one frame of a batch's reply, and the batch's result code when this is the end.
 
-    code: int
-
-
-def batch_rows(body: bytes) -> Iterator[Row | StreamEnd]:
-    """The rows in one frame of a batch's reply, and its end if that is there."""
-    at = 0
-    while at < len(body):
-        try:
-            info3, code, generation, void_time, index, n_fields, n_ops = _HEADER(body, at)
-        except struct.error:
-            raise MessageError("a message that is cut off") from None
-        if info3 & Info3.LAST:
-            yield StreamEnd(code)
-            return
-        results: tuple[tuple[str, Any], ...] = ()
-        at = _skip_fields(body, at + HEADER_SIZE, n_fields)
-        if n_ops:
-            results, at = results_at(body, at, n_ops)
-        yield Row(index, code, generation, void_time, results)
+    `detailed` says for each row's number whether its `results` are wanted. MessageError if a
+    message is cut or a row has a number that was not asked for.
+    """
+    rows: list[Row] = []
+    at, end = 0, len(body)
+    try:
+        while at < end:
+            info3, code, generation, void_time, number, n_fields, n_ops = _HEADER(body, at)
+            if info3 & Info3.LAST:
+                return rows, code
+            at += HEADER_SIZE
+            if n_fields:
+                at = _skip_fields(body, at, n_fields)
+            results: tuple[tuple[str, Any], ...] = ()
+            if detailed[number]:
+                results, at = results_at(body, at, n_ops)
+                bins = dict(results)
+            else:
+                bins, at = bins_at(body, at, n_ops)
+            rows.append(_record(Row, (number, code, generation, void_time, bins, results)))
+    except struct.error:
+        raise MessageError("a message that is cut off") from None
+    except IndexError:
+        raise MessageError("a row that nobody asked for") from None
+    return rows, None
 
 
 class QueryPage(NamedTuple):

@@ -56,7 +56,14 @@ def bin_name(name: str) -> bytes:
 
 def get(view: ClusterView, key: Key, policy: ReadPolicy) -> Command[Record]:
     """All bins."""
-    frame = _read_frame(key, policy, Info1.GET_ALL, 0, b"")
+    namespace, set_name, _, digest = key
+    known = view.read_head
+    if known is None or known[0] is not policy or known[1] != namespace or known[2] != set_name:
+        frame = _read_frame(key, policy, Info1.GET_ALL, 0, b"")
+        if frame.endswith(digest):  # nothing behind it, and not compressed
+            view.read_head = (policy, namespace, set_name, frame[: -len(digest)])
+    else:
+        frame = known[3] + digest
     return _read_command(view, key, policy, frame)
 
 

@@ -3,10 +3,10 @@
 A face makes one for each call, does what `start` says, reports what came of it, does what the
 report returns, and so on:
 
-    Send(node, ...)   send the frame to the node, wait for the reply until the attempt's deadline;
-                      then `replied`, `broken`, `expired` or `unsent`
-    Sleep(us)         pause, then `woken`
-    Done(result)      that's all
+    SEND    send the frame to `node`, wait for the reply until `deadline_us`; then report `replied`,
+            `broken`, `expired` or `unsent`
+    SLEEP   pause for `pause_us`, then `woken`
+    DONE    that's all: `result`
 
 or a `ClientError` is raised: the command has failed for good.
 
@@ -22,11 +22,15 @@ may have replicated part of the write. An attempt that failed before its frame w
 
 *Time.* All times are microseconds of one monotonic clock, handed in with each event. An attempt may
 take `socket_timeout`, the command `total_timeout`. No pause begins that would end after that.
+
+(What to do comes back as a plain mark with its details in attributes: a get makes one object this
+way instead of three, and the time between two gets of a loop is what a benchmark measures.)
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 from typing import Final, Generic, TypeVar
 
 import attrs
@@ -78,77 +82,69 @@ class Command(Generic[T]):
     refusal: Callable[[int, bytes], ClientError] = _refusal
 
 
-class Send:
-    """Send the command's frame to `node`; the attempt ends at `deadline_us`, which is in
-    `timeout_us` (both 0: never)."""
+class Step(Enum):
+    """What a face is to do next."""
 
-    __slots__ = ("deadline_us", "node", "timeout_us")
-
-    def __init__(self, node: Node, deadline_us: int, timeout_us: int) -> None:
-        self.node = node
-        self.deadline_us = deadline_us
-        self.timeout_us = timeout_us
+    SEND = "send"
+    SLEEP = "sleep"
+    DONE = "done"
 
 
-@attrs.frozen
-class Sleep:
-    """Pause for so many microseconds."""
-
-    duration_us: int
-
-
-class Done(Generic[T]):
-    """The command has succeeded."""
-
-    __slots__ = ("result",)
-
-    def __init__(self, result: T) -> None:
-        self.result = result
+_SEND: Final = Step.SEND
+_DONE: Final = Step.DONE
 
 
 class Attempts(Generic[T]):
     """The state machine described above."""
 
     __slots__ = (
-        *("_attempt", "_begun_us", "_command", "_deadline_us", "_failures", "_in_doubt"),
-        *("_last", "_node", "_offset", "_view"),
+        *("_attempt", "_begun_us", "_command", "_failures", "_in_doubt", "_last", "_offset"),
+        *("_total_us", "_view", "deadline_us", "node", "pause_us", "result", "timeout_us"),
     )
+
+    #: Whom to send to.
+    node: Node | None
+    #: When the attempt ends, 0 = never; and how long that was from its beginning.
+    deadline_us: int
+    timeout_us: int
+    pause_us: int
+    result: T
 
     def __init__(self, view: ClusterView, command: Command[T], now_us: int) -> None:
         self._view = view
         self._command = command
         total_us = command.policy.total_timeout * 1000
-        self._deadline_us = now_us + total_us if total_us else 0
-        self._offset = view.start_of(command.replica)
+        #: When the command ends, 0 = never.
+        self._total_us = now_us + total_us if total_us else 0
+        self._offset = 0 if command.replica is Replica.SEQUENCE else view.start_of(command.replica)
         #: Attempts begun.
         self._attempt = 0
-        self._begun_us = now_us
-        self._node: Node | None = None
+        self.node = None
         self._in_doubt = False
-        self._last: type[ClientError] | int = NodeUnavailable
-        self._failures: list[tuple[str, str]] = []
+        self._failures: list[tuple[str, str]] | None = None
 
     # ------------------------------------------------------------------ events
 
-    def start(self, now_us: int) -> Send | Sleep | Done[T]:
+    def start(self, now_us: int) -> Step:
         """Begin."""
         return self._next(now_us)
 
-    def replied(self, body: bytes, now_us: int) -> Send | Sleep | Done[T]:
+    def replied(self, body: bytes, now_us: int) -> Step:
         """A reply has come: the body of its frame."""
-        node, command = self._node, self._command
+        node, command = self.node, self._command
         assert node is not None
         if len(body) < 22:
             return self.broken("answered with a message cut off", True, now_us)
         code = body[5]
-        kind = "write" if command.writes else "read"
-        node.metrics.latencies[kind].add(now_us - self._begun_us)
+        metrics = node.metrics
+        (metrics.write if command.writes else metrics.read).add(now_us - self._begun_us)
         if code in command.accepted:
             try:
-                return Done(command.parse(body))
+                self.result = command.parse(body)
+                return _DONE
             except MessageError as error:
                 raise self._blamed(BadReply(f"the reply cannot be read: {error}")) from None
-        node.metrics.refusals += 1
+        metrics.refusals += 1
         if code not in RETRIED_CODES:
             raise self._blamed(command.refusal(code, body))
         if code == ResultCode.TIMEOUT:
@@ -157,18 +153,18 @@ class Attempts(Generic[T]):
             node.errors += 1
         return self._again(code, server_error(code).args[0], now_us)
 
-    def broken(self, reason: str, sent: bool, now_us: int) -> Send | Sleep | Done[T]:
+    def broken(self, reason: str, sent: bool, now_us: int) -> Step:
         """The connection broke or could not be made. `sent`: may the node have the request?"""
-        node = self._node
+        node = self.node
         assert node is not None
         node.errors += 1
         node.metrics.connection_errors += 1
         self._in_doubt |= sent and self._command.writes
         return self._again(ConnectionFailed, reason, now_us)
 
-    def expired(self, now_us: int) -> Send | Sleep | Done[T]:
+    def expired(self, now_us: int) -> Step:
         """The attempt's deadline has passed without a reply."""
-        node = self._node
+        node = self.node
         assert node is not None
         node.errors += 1
         node.metrics.timeouts += 1
@@ -176,68 +172,69 @@ class Attempts(Generic[T]):
         waited_ms = (now_us - self._begun_us) // 1000
         return self._again(TimedOut, f"did not answer within {waited_ms} ms", now_us)
 
-    def unsent(self, now_us: int) -> Send | Sleep | Done[T]:
+    def unsent(self, now_us: int) -> Step:
         """All connections to the node were in use; nothing was sent."""
         return self._again(NoMoreConnections, "has no connection to spare", now_us)
 
-    def woken(self, now_us: int) -> Send | Sleep | Done[T]:
+    def woken(self, now_us: int) -> Step:
         """The pause is over."""
         return self._next(now_us)
 
     # ------------------------------------------------------------------ decisions
 
-    def _next(self, now_us: int) -> Send | Sleep | Done[T]:
+    def _next(self, now_us: int) -> Step:
         """The next attempt, or the pause before the one after, where no node can be asked."""
         command, view = self._command, self._view
-        key = command.key
+        namespace, _, _, digest = command.key
+        pid = (digest[0] | digest[1] << 8) & 4095
         while True:
             attempt = self._attempt
             self._attempt = attempt + 1
             self._begun_us = now_us
-            node = self._node = view.choose(
-                key[0], key.partition_id, command.replica, self._offset + attempt, self._node
-            )
+            node = view.choose(namespace, pid, command.replica, self._offset + attempt, self.node)
+            self.node = node
             if node is None:
                 pause_us = self._fail(NodeUnavailable, "", now_us)
             elif node.errors and node.is_broken(view.max_error_rate):
                 reason = f"failed {node.errors} times lately and is left alone"
                 pause_us = self._fail(BackedOff, reason, now_us)
             else:
-                deadline_us = self._attempt_deadline(now_us)
-                return Send(node, deadline_us, deadline_us - now_us if deadline_us else 0)
+                deadline_us = self._total_us
+                limit_us = command.policy.socket_timeout * 1000
+                if limit_us and (not deadline_us or now_us + limit_us < deadline_us):
+                    deadline_us = now_us + limit_us
+                self.deadline_us = deadline_us
+                self.timeout_us = deadline_us - now_us if deadline_us else 0
+                return _SEND
             if pause_us:
-                return Sleep(pause_us)
+                return self._sleep(pause_us)
 
-    def _attempt_deadline(self, now_us: int) -> int:
-        deadline_us = self._deadline_us
-        limit_us = self._command.policy.socket_timeout * 1000
-        if limit_us and (not deadline_us or now_us + limit_us < deadline_us):
-            return now_us + limit_us
-        return deadline_us
+    def _sleep(self, pause_us: int) -> Step:
+        self.pause_us = pause_us
+        return Step.SLEEP
 
-    def _again(
-        self, cause: type[ClientError] | int, reason: str, now_us: int
-    ) -> Send | Sleep | Done[T]:
+    def _again(self, cause: type[ClientError] | int, reason: str, now_us: int) -> Step:
         """The attempt has failed: the next one, or a pause before it."""
         pause_us = self._fail(cause, reason, now_us)
-        return Sleep(pause_us) if pause_us else self._next(now_us)
+        return self._sleep(pause_us) if pause_us else self._next(now_us)
 
     def _fail(self, cause: type[ClientError] | int, reason: str, now_us: int) -> int:
         """Note a failed attempt: how long to pause before the next. Raises when it was the last."""
         policy = self._command.policy
         self._last = cause
-        if self._node is not None:
-            self._failures.append((str(self._node.address), reason))
+        failures = self._failures = self._failures or []
+        if self.node is not None:
+            failures.append((str(self.node.address), reason))
         pause_us = policy.sleep_between_retries * 1000
         if self._attempt > policy.max_retries:
             raise self._failure()
-        if self._deadline_us and now_us + pause_us >= self._deadline_us:
+        if self._total_us and now_us + pause_us >= self._total_us:
             if cause is not TimedOut:
-                self._failures.append(("the command", f"has {policy.total_timeout} ms in all"))
+                failures.append(("the command", f"has {policy.total_timeout} ms in all"))
             self._last = TimedOut
             raise self._failure()
-        if self._node is not None:
-            self._node.metrics.retries += 1
+        if self.node is not None:
+            self.node.metrics.retries += 1
         return pause_us
 
     def _failure(self) -> ClientError:
@@ -258,10 +255,10 @@ class Attempts(Generic[T]):
     @property
     def failures(self) -> str:
         """What went wrong, alike things once and counted."""
-        return told(self._failures)
+        return told(self._failures or [])
 
     def _blamed(self, error: ClientError) -> ClientError:
-        error.node = str(self._node) if self._node is not None else None
+        error.node = str(self.node) if self.node is not None else None
         error.attempts = self._attempt
         error.in_doubt = self._in_doubt
         return error

@@ -6,9 +6,6 @@ from typing import Final
 
 import attrs
 
-KINDS: Final = ("read", "write", "batch", "query")
-"""The kinds of commands that are told apart."""
-
 COLUMNS: Final = 24
 """A histogram's buckets: the last one, from 8.4 s on, is open."""
 
@@ -48,10 +45,12 @@ class Latencies:
 class NodeMetrics:
     """Counts since the node was found."""
 
-    #: Kind of command -> how long its answered attempts took.
-    latencies: dict[str, Latencies] = attrs.field(
-        factory=lambda: {kind: Latencies() for kind in KINDS}
-    )
+    #: How long the answered attempts took, by kind of command: of reads and writes of one record,
+    #: of a batch's share of the node, of a query's.
+    read: Latencies = attrs.field(factory=Latencies)
+    write: Latencies = attrs.field(factory=Latencies)
+    batch: Latencies = attrs.field(factory=Latencies)
+    query: Latencies = attrs.field(factory=Latencies)
     #: Attempts that ended without an answer: broken or refused connections.
     connection_errors: int = 0
     #: Attempts whose time was over, here or on the server.

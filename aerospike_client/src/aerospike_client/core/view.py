@@ -22,7 +22,7 @@ import attrs
 
 from aerospike_client.core.nodes import Node
 from aerospike_client.core.partitions import PartitionTable
-from aerospike_client.policies import ReadModeSC, Replica
+from aerospike_client.policies import ReadModeSC, ReadPolicy, Replica
 
 
 @attrs.define
@@ -37,6 +37,9 @@ class ClusterView:
     tables: dict[str, PartitionTable] = attrs.field(factory=dict)
     #: Turns the starting place of ANY and RANDOM; that two threads may see the same is harmless.
     turn: int = 0
+    #: Policy, namespace, set and all bytes before the digest of the latest whole-record read: reads
+    #: come in rows that differ in nothing else. One tuple, so that threads may share it.
+    read_head: tuple[ReadPolicy, str, str, bytes] | None = None
 
     def active_nodes(self) -> list[Node]:
         """The nodes that may be asked, in no particular order."""
@@ -68,6 +71,8 @@ class ClusterView:
         `avoid` is the node that failed last: with PREFER_RACK another one goes first.
         """
         table = self.tables.get(namespace)
+        if replica is Replica.SEQUENCE:
+            return _in_sequence(table, pid, attempt) if table is not None else None
         if replica is Replica.RANDOM:
             return self._random(attempt)
         if table is None or not table.columns:
@@ -107,7 +112,12 @@ class ClusterView:
 
 def _in_sequence(table: PartitionTable, pid: int, attempt: int) -> Node | None:
     columns = table.columns
-    for place in range(len(columns)):
+    if not columns:
+        return None
+    node = columns[attempt % len(columns)][pid]
+    if node is not None and node.active:
+        return node
+    for place in range(1, len(columns)):
         node = columns[(attempt + place) % len(columns)][pid]
         if node is not None and node.active:
             return node
