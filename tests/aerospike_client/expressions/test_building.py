@@ -43,7 +43,7 @@ FAULTS: dict[str, tuple[Callable[[], Any], str]] = {
     "inexact": (lambda: Bin("f").float() > 2**53 + 1, "not exact as a double"),
     "bin name": (lambda: Bin("x" * 16), "1 to 15 bytes"),
     "bin name empty": (lambda: Bin(""), "1 to 15 bytes"),
-    "bin name type": (lambda: Bin(5), "named by a str, not int"),  # type: ignore[arg-type] # the fault
+    "bin name type": (lambda: Bin(5), "named by a str, not int"),
     "geo": (lambda: Bin("g").geo() == "x", "use .within(region)"),
     "sketch": (lambda: Bin("h").hll() == 5, "compare their .count()"),
     "in": (lambda: 5 in Bin("l").list(), "use .contains(value)"),
@@ -63,7 +63,7 @@ FAULTS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "exclusive of one": (lambda: exp.exclusive(Bin("a").bool()), "at least 2, not 1"),
     "minimum of bins": (lambda: exp.minimum(Bin("a"), Bin("b")), "say the type of one"),
-    "minimum of text": (lambda: exp.minimum("a"), "numbers are wanted, not Str"),  # type: ignore[arg-type] # the fault
+    "minimum of text": (lambda: exp.minimum("a"), "numbers are wanted, not Str"),
     "variable name": (lambda: var("1a", Int), "letters, digits and _"),
     "variable type": (lambda: let({"x": 1}, var("x", Str) == "a"), "used as STR and is INT"),
     "variable twice": (
@@ -79,7 +79,7 @@ FAULTS: dict[str, tuple[Callable[[], Any], str]] = {
         "does not see the variables around it",
     ),
     "condition of a path": (
-        lambda: ctx.all_children(Bin("l").int()),  # type: ignore[arg-type] # the fault
+        lambda: ctx.all_children(Bin("l").int()),
         "an expression that gives Bool",
     ),
     "undefined variable": ((var("x", Int) > 1).compile, "not defined by any let(): x"),
@@ -95,6 +95,15 @@ def test_a_fault_says_what_would_be_right(name: str) -> None:
     with pytest.raises(InvalidParameter) as caught:
         build()
     assert text in str(caught.value)
+
+
+def test_unknown_stands_among_conditions_and_for_values_of_any_type() -> None:
+    flag = Bin("t").bool()
+
+    assert (exp.unknown() == flag).tree == [1, [0], flag.tree]
+    assert (exp.unknown() & flag & True).tree == [16, [0], flag.tree, True]
+    assert cond(Int, (exp.unknown(), 1), otherwise=exp.unknown()).tree == [123, [0], 1, [0]]
+    assert cond(Bool, (flag, exp.unknown()), otherwise=flag).TYPE is exp.ExpType.BOOL
 
 
 def test_too_large() -> None:

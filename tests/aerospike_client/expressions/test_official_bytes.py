@@ -11,6 +11,7 @@ from aerospike_helpers import expressions as official
 
 from aerospike_client import expressions as exp
 from aerospike_client.expressions import Bin, Geo, Int, Map, Str
+from aerospike_client.operations.codes import NumericType, StrRegexFlags, StrWriteFlags
 from aerospike_common import AsOrderedmap, from_python
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -147,11 +148,67 @@ ARITHMETIC = {
     "max float": (exp.maximum(Bin("f"), 1.5, 2), official.Max(OF, 1.5, 2.0)),
 }
 
+TEXTS = {
+    "length": (S.length(), official.StrLen(OS)),
+    "substr": (S.substr(1), official.SubStr(1, OS)),
+    "substr range": (S.substr(1, 2), official.SubStrRange(1, 2, OS)),
+    "char at": (S.char_at(0), official.CharAt(0, OS)),
+    "find": (S.find("a"), official.Find("a", 1, OS)),
+    "contains": (S.contains("a"), official.Contains("a", OS)),
+    "starts with": (S.starts_with("a"), official.StartsWith("a", OS)),
+    "ends with": (S.ends_with("a"), official.EndsWith("a", OS)),
+    "to int": (S.to_int(), official.ToInteger(OS)),
+    "to float": (S.to_float(), official.ToDouble(OS)),
+    "byte length": (S.byte_length(), official.ByteLength(OS)),
+    "is numeric": (S.is_numeric(NumericType.INT), official.IsNumeric(official.NumericType.INT, OS)),
+    "is upper": (S.is_upper(), official.IsUpper(OS)),
+    "is lower": (S.is_lower(), official.IsLower(OS)),
+    "to blob": (S.to_blob(), official.ToBlob(OS)),
+    "split": (S.split(), official.Split(OS)),
+    "split at": (S.split(","), official.SplitSeparator(",", OS)),
+    "base64 decode": (S.b64_decode(), official.Base64Decode(OS)),
+    "regex": (
+        S.regex_matches("a", StrRegexFlags.IGNORE_CASE),
+        official.RegexCompare("a", OS, official.RegexFlags(1)),
+    ),
+    "insert": (S.insert(0, "x"), official.Insert(None, 0, "x", OS)),
+    "overwrite": (S.overwrite(0, "x"), official.Overwrite(None, 0, "x", OS)),
+    "concat": (S.concat(["a", "b"]), official.Concat(None, ["a", "b"], OS)),
+    "snip": (S.snip(0, 2), official.Snip(None, 0, 2, OS)),
+    "snip rest": (S.snip(0), official.Snip(None, 0, None, OS)),
+    "replace": (S.replace("a", "b"), official.Replace(None, "a", "b", OS)),
+    "replace all": (S.replace_all("a", "b"), official.ReplaceAll(None, "a", "b", OS)),
+    "upper": (S.upper(StrWriteFlags.NO_FAIL), official.Upper(official.StringPolicy(4), OS)),
+    "lower": (S.lower(), official.Lower(None, OS)),
+    "case fold": (S.case_fold(), official.CaseFold(None, OS)),
+    "normalize": (S.normalize_nfc(), official.NormalizeNFC(None, OS)),
+    "trim start": (S.trim_start(), official.TrimStart(None, OS)),
+    "trim end": (S.trim_end(), official.TrimEnd(None, OS)),
+    "trim": (S.trim(), official.Trim(None, OS)),
+    "pad start": (S.pad_start(5, "x"), official.PadStart(None, 5, "x", OS)),
+    "pad end": (S.pad_end(5, "x"), official.PadEnd(None, 5, "x", OS)),
+    "repeat": (S.repeat(2), official.Repeat(None, 2, OS)),
+    "regex replace": (
+        S.regex_replace("a", "b", StrRegexFlags.GLOBAL),
+        official.RegexReplace(None, "a", "b", official.RegexFlags(16), OS),
+    ),
+    "append": (S.append("x"), official.Append(None, "x", OS)),
+    "prepend": (S.prepend("x"), official.Prepend(None, "x", OS)),
+    "to str": (exp.to_str(F), official.ToString(OF)),
+    "join": (exp.join(LST, ","), official.ListJoin(None, ",", OL)),
+    "join plain": (exp.join(LST), official.ListJoin(None, None, OL)),
+    "base64 encode": (
+        exp.b64_encode(Bin("b").blob()),
+        official.BitB64Encode(0, None, False, official.BlobBin("b")),
+    ),
+}
+
 TABLES = {
     "record": RECORD,
     "comparison": COMPARISONS,
     "logic": LOGIC,
     "arithmetic": ARITHMETIC,
+    "text": TEXTS,
 }
 
 CASES = [

@@ -31,7 +31,6 @@ from aerospike_client.expressions.control import (
     maximum,
     minimum,
     remove_element,
-    to_str,
     unknown,
     var,
 )
@@ -51,8 +50,9 @@ from aerospike_client.expressions.record import (
     ttl,
     void_time,
 )
-from aerospike_client.expressions.scalars import Bool, Float, Geo, Int, Nil, Str, Unknown
+from aerospike_client.expressions.scalars import Bool, Float, Geo, Int, Nil
 from aerospike_client.expressions.sketches import Hll
+from aerospike_client.expressions.texts import Str, b64_encode, join, to_str
 
 __all__ = [
     "Bin",
@@ -69,7 +69,6 @@ __all__ = [
     "Map",
     "Geo",
     "Hll",
-    "Unknown",
     # places inside
     "Inside",
     "NestedList",
@@ -104,6 +103,8 @@ __all__ = [
     "var",
     "unknown",
     "to_str",
+    "join",
+    "b64_encode",
     "RegexFlags",
     # reading
     "ExpressionError",

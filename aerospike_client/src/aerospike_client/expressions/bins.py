@@ -19,8 +19,9 @@ from aerospike_client.expressions.expression import (
     build,
     name_tree,
 )
-from aerospike_client.expressions.scalars import Bool, Float, Geo, Int, Nil, Str
+from aerospike_client.expressions.scalars import Bool, Float, Geo, Int, Nil
 from aerospike_client.expressions.sketches import Hll
+from aerospike_client.expressions.texts import Str
 from aerospike_common import AsGeojson
 
 BIN_NAME_MAX: Final = 15

@@ -16,8 +16,9 @@ from aerospike_client.expressions.expression import (
     build,
     made,
 )
-from aerospike_client.expressions.scalars import Bool, Float, Int, Number, Str, Unknown
+from aerospike_client.expressions.scalars import Bool, Float, Int, Number
 
+_OF_ANY_TYPE: Final = ([Code.UNKNOWN], [Code.REMOVE_RESULT])
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -26,9 +27,12 @@ def literal(value: object) -> Expression:
     return class_of(value)(value)
 
 
-def unknown() -> Unknown:
-    """What cannot be computed: a filter that gives it is false, an operation fails."""
-    return Unknown(None)
+def unknown() -> Bool:
+    """What cannot be computed: a filter that gives it is false, an operation fails.
+
+    In `cond()` it may stand for a value of any type.
+    """
+    return build(Bool, Code.UNKNOWN)
 
 
 def exclusive(*conditions: Bool | Untyped | bool) -> Bool:
@@ -88,7 +92,9 @@ def cond(type_: type[E], *cases: tuple[Bool | Untyped | bool, object], otherwise
 
 
 def _case_value(type_: type[E], value: object) -> Expression:
-    return value if isinstance(value, Unknown) else type_.of(value)
+    if isinstance(value, Expression) and value.tree in _OF_ANY_TYPE:
+        return value
+    return type_.of(value)
 
 
 def var(name: str, type_: type[E]) -> E:
@@ -124,11 +130,6 @@ def let(variables: Mapping[str, object], body: E) -> E:
     return made(type(body), [*tree, body.tree], (*operands, body), defined)
 
 
-def to_str(value: Expression) -> Str:
-    """A value as text. Servers from 8.1.3."""
-    return build(Str, Code.TO_STRING, value)
-
-
 # -- on a path ------------------------------------------------------------------------------------
 
 
@@ -147,9 +148,9 @@ def element_index() -> Int:
     return build(Int, Code.LOOP_VARIABLE, int(ExpType.INT), int(LoopVariable.INDEX))
 
 
-def remove_element() -> Unknown:
-    """In `Path.apply`: the element goes. May stand as a value in `cond()`."""
-    return made(Unknown, [int(Code.REMOVE_RESULT)])
+def remove_element() -> Expression:
+    """In `Path.apply`: the element goes. In `cond()` it may stand for a value of any type."""
+    return build(Bool, Code.REMOVE_RESULT)
 
 
 def _at_least(count: int, given: tuple[object, ...], text: str) -> None:

@@ -33,6 +33,7 @@ from aerospike_client.operations.codes import (
     MapCode,
     MapReturnType,
     SelectMode,
+    StrCode,
 )
 from aerospike_common import as_msgpack
 from aerospike_common.wire.codes import ParticleType
@@ -350,6 +351,7 @@ def operation_text(
         System.COLLECTION: (ListCode, MapCode),
         System.BITS: (BitCode,),
         System.HLL: (HllCode,),
+        System.STRING: (StrCode,),
     }
     name = f"operation_{code}"
     for codes in enums.get(system, ()):

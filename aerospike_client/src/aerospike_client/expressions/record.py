@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from aerospike_client.expressions.codes import Code, ExpType
 from aerospike_client.expressions.expression import E, ExpressionError, build
-from aerospike_client.expressions.scalars import Bool, Int, Str
+from aerospike_client.expressions.scalars import Bool, Int
+from aerospike_client.expressions.texts import Str
 
 
 def key(type_: type[E]) -> E:

@@ -1,4 +1,4 @@
-"""Expressions of scalars: nil, booleans, numbers, text, places.
+"""Expressions of scalars: nil, booleans, numbers, places.
 
 Chains of one associative operation become one operation with many operands, as the official
 clients make them: `a & b & c` is `and(a, b, c)`. On the right side a chain is only opened where the
@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Generic, NoReturn, Self, TypeVar
 
-from aerospike_client.expressions.codes import Code, ExpType, RegexFlags
+from aerospike_client.expressions.codes import Code, ExpType
 from aerospike_client.expressions.expression import (
     Expression,
     ExpressionError,
@@ -93,7 +93,7 @@ class Nil(Ordered[None]):
     @classmethod
     def _literal(cls, value: Any) -> Any:
         if value is not None:
-            raise _wrong(cls, "None", value)
+            raise wrong(cls, "None", value)
         return None
 
 
@@ -106,17 +106,17 @@ class Bool(Ordered[bool]):
     @classmethod
     def _literal(cls, value: Any) -> Any:
         if type(value) is not bool:
-            raise _wrong(cls, "bool", value)
+            raise wrong(cls, "bool", value)
         return value
 
     def __and__(self, other: Bool | Untyped | bool) -> Bool:
-        return chain(Code.AND, _plain(self), _plain(Bool.of(other)))
+        return chain(Code.AND, self, Bool.of(other))
 
     def __rand__(self, other: Untyped | bool) -> Bool:
         return Bool.of(other) & self
 
     def __or__(self, other: Bool | Untyped | bool) -> Bool:
-        return chain(Code.OR, _plain(self), _plain(Bool.of(other)))
+        return chain(Code.OR, self, Bool.of(other))
 
     def __ror__(self, other: Untyped | bool) -> Bool:
         return Bool.of(other) | self
@@ -130,21 +130,6 @@ class Bool(Ordered[bool]):
 
     def __invert__(self) -> Bool:
         return build(Bool, Code.NOT, self)
-
-
-def _plain(value: Bool) -> Bool:
-    """`value` as a `Bool` and no subclass of it, which what is built of it should not be."""
-    return value if type(value) is Bool else made(Bool, value.tree, (value,))
-
-
-class Unknown(Bool):
-    """What cannot be computed; in `cond()` it stands for a value of any type."""
-
-    __slots__ = ()
-
-    @classmethod
-    def _literal(cls, value: Any) -> Any:
-        return [int(Code.UNKNOWN)]
 
 
 class Number(Ordered[L]):
@@ -199,7 +184,7 @@ class Int(Number[int]):
     @classmethod
     def _literal(cls, value: Any) -> Any:
         if not isinstance(value, int) or isinstance(value, bool):
-            raise _wrong(cls, "int", value)
+            raise wrong(cls, "int", value)
         if not INT_MIN <= value <= INT_MAX:
             raise ExpressionError(f"{value} does not fit into 64 signed bits")
         return int(value)
@@ -271,7 +256,7 @@ class Float(Number[float]):
         if isinstance(value, float):
             return float(value)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise _wrong(cls, "float", value)
+            raise wrong(cls, "float", value)
         if abs(value) > _EXACT_IN_DOUBLE:
             raise ExpressionError(f"{value} is not exact as a double: write float({value})")
         return float(value)
@@ -308,25 +293,6 @@ class Float(Number[float]):
         return build(Int, Code.TO_INT, self)
 
 
-class Str(Ordered[str]):
-    """Text, compared by its bytes."""
-
-    __slots__ = ()
-    TYPE = ExpType.STR
-
-    @classmethod
-    def _literal(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            raise _wrong(cls, "str", value)
-        return as_msgpack.STRING + str.__str__(value)
-
-    def matches(self, pattern: str, flags: RegexFlags = RegexFlags.DEFAULT) -> Bool:
-        """Whether a POSIX regular expression matches somewhere. A faulty pattern never does."""
-        if not isinstance(pattern, str):
-            raise ExpressionError(f"a pattern is a str, not {type(pattern).__name__}: {pattern!r}")
-        return build(Bool, Code.REGEX, int(flags), pattern, self)
-
-
 class Geo(Expression):
     """A place or region in GeoJSON: text, or what `json.dumps` makes it of. Not comparable."""
 
@@ -342,7 +308,7 @@ class Geo(Expression):
             return as_msgpack.GEOJSON + value
         if isinstance(value, Mapping):
             return as_msgpack.GEOJSON + json.dumps(value)
-        raise _wrong(cls, "GeoJSON text or dict", value)
+        raise wrong(cls, "GeoJSON text or dict", value)
 
     def within(self, region: Geo | Untyped | str | Mapping[str, object]) -> Bool:
         """Whether this place lies in `region` or, of two regions, one in the other."""
@@ -357,5 +323,6 @@ class Geo(Expression):
     __hash__ = Expression.__hash__
 
 
-def _wrong(cls: type[Expression], wanted: str, value: object) -> ExpressionError:
+def wrong(cls: type[Expression], wanted: str, value: object) -> ExpressionError:
+    """The error of a literal that is of another type."""
     return ExpressionError(f"{cls.__name__} takes {wanted}, not {type(value).__name__}: {value!r}")

@@ -48,6 +48,7 @@ class ListCode(IntEnum):
     GET_BY_VALUE_RANGE = 25
     GET_BY_RANK_RANGE = 26
     GET_BY_VALUE_REL_RANK_RANGE = 27
+    JOIN = 28
     REMOVE_BY_INDEX = 32
     REMOVE_BY_FIRST_VALUE = 33
     REMOVE_BY_RANK = 34
@@ -122,6 +123,7 @@ class BitCode(IntEnum):
     LSCAN = 52
     RSCAN = 53
     GET_INT = 54
+    B64_ENCODE = 55
 
 
 class HllCode(IntEnum):
@@ -139,6 +141,47 @@ class HllCode(IntEnum):
     GET_SIMILARITY = 54
     DESCRIBE = 55
     MAY_CONTAIN = 56
+
+
+class StrCode(IntEnum):
+    """Operations on text. Servers from 8.1.3."""
+
+    STRLEN = 0
+    SUBSTR = 1
+    CHAR_AT = 2
+    FIND = 3
+    CONTAINS = 4
+    STARTS_WITH = 5
+    ENDS_WITH = 6
+    TO_INTEGER = 7
+    TO_DOUBLE = 8
+    BYTE_LENGTH = 9
+    IS_NUMERIC = 10
+    IS_UPPER = 11
+    IS_LOWER = 12
+    TO_BLOB = 13
+    SPLIT = 14
+    B64_DECODE = 15
+    REGEX_COMPARE = 16
+    INSERT = 50
+    OVERWRITE = 51
+    CONCAT = 52
+    SNIP = 53
+    REPLACE = 54
+    REPLACE_ALL = 55
+    UPPER = 56
+    LOWER = 57
+    CASE_FOLD = 58
+    NORMALIZE_NFC = 59
+    TRIM_START = 60
+    TRIM_END = 61
+    TRIM = 62
+    PAD_START = 63
+    PAD_END = 64
+    REPEAT = 65
+    REGEX_REPLACE = 66
+    APPEND = 67
+    PREPEND = 68
 
 
 class ListReturnType(IntEnum):
@@ -260,6 +303,35 @@ class HllWriteFlags(IntFlag):
     NO_FAIL = 4
     #: Unite sketches of different precision by folding the finer ones.
     ALLOW_FOLD = 8
+
+
+class StrWriteFlags(IntFlag):
+    """What text accepts."""
+
+    DEFAULT = 0
+    CREATE_ONLY = 1
+    UPDATE_ONLY = 2
+    NO_FAIL = 4
+
+
+class StrRegexFlags(IntFlag):
+    """Options of a regular expression of Unicode."""
+
+    DEFAULT = 0
+    IGNORE_CASE = 1
+    MULTILINE = 2
+    DOTALL = 4
+    UNIX_LINES = 8
+    #: Replace all matches.
+    GLOBAL = 16
+
+
+class NumericType(IntEnum):
+    """Which numbers text may be of."""
+
+    ANY = 0
+    INT = 1
+    FLOAT = 2
 
 
 class ExpressionWriteFlags(IntFlag):
