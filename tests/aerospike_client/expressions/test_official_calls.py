@@ -14,6 +14,7 @@ from aerospike_client import expressions as exp
 from aerospike_client.expressions import Bin, Float, Int, Str
 from aerospike_client.operations import context as ctx
 from aerospike_client.operations.codes import (
+    INFINITY,
     BitOverflow,
     BitResizeFlags,
     BitWriteFlags,
@@ -25,7 +26,6 @@ from aerospike_client.operations.codes import (
     MapWriteFlags,
 )
 from aerospike_client.operations.policies import ListPolicy, MapPolicy
-from aerospike_client.operations.values import INFINITY
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 

@@ -10,7 +10,7 @@ from aerospike_client.expressions.list_calls import IntLike
 from aerospike_client.expressions.receiver import Receiver
 from aerospike_client.expressions.scalars import Bool, Int, Ordered
 from aerospike_client.operations.codes import BitCode, BitOverflow, BitResizeFlags, BitWriteFlags
-from aerospike_client.operations.values import wire
+from aerospike_client.values import to_element
 
 _DEFAULT: Final = BitWriteFlags.DEFAULT
 
@@ -29,7 +29,7 @@ class Blob(Ordered[bytes]):
     def _literal(cls, value: Any) -> Any:
         if not isinstance(value, bytes | bytearray | memoryview):
             raise ExpressionError(f"Blob takes bytes, not {type(value).__name__}: {value!r}")
-        return wire(bytes(value))
+        return to_element(bytes(value))
 
     def _receiver(self) -> Receiver[Blob]:
         return Receiver(System.BITS, self)

@@ -31,7 +31,7 @@ from aerospike_client.expressions.scalars import Ordered
 from aerospike_client.operations import context as contexts
 from aerospike_client.operations.codes import ON_PATH, PATH_NO_FAIL, SelectMode
 from aerospike_client.operations.context import Context, Step
-from aerospike_client.operations.values import wire
+from aerospike_client.values import to_element
 
 _STEPS_MAX: Final = 64
 """In a path."""
@@ -47,7 +47,7 @@ class List(Ordered[Sequence[object]], ListCalls["List"]):
     def _literal(cls, value: Any) -> Any:
         if not isinstance(value, list | tuple):
             raise ExpressionError(f"List takes a list, not {type(value).__name__}: {value!r}")
-        return [int(Code.QUOTE), wire(list(value))]
+        return [int(Code.QUOTE), to_element(list(value))]
 
     def _receiver(self) -> Receiver[List]:
         return Receiver(System.COLLECTION, self)
@@ -72,7 +72,7 @@ class Map(Ordered[Mapping[Any, object]], MapCalls["Map"]):
 
     @classmethod
     def _literal(cls, value: Any) -> Any:
-        tree = wire(value)
+        tree = to_element(value)
         if type(tree) is not dict:
             raise ExpressionError(f"Map takes a dict, not {type(value).__name__}: {value!r}")
         return tree

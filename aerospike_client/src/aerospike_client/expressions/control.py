@@ -18,7 +18,6 @@ from aerospike_client.expressions.expression import (
 )
 from aerospike_client.expressions.scalars import Bool, Float, Int, Number
 
-_OF_ANY_TYPE: Final = ([Code.UNKNOWN], [Code.REMOVE_RESULT])
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -92,7 +91,7 @@ def cond(type_: type[E], *cases: tuple[Bool | Untyped | bool, object], otherwise
 
 
 def _case_value(type_: type[E], value: object) -> Expression:
-    if isinstance(value, Expression) and value.tree in _OF_ANY_TYPE:
+    if isinstance(value, Expression) and value.tree == [Code.UNKNOWN]:
         return value
     return type_.of(value)
 
@@ -148,9 +147,20 @@ def element_index() -> Int:
     return build(Int, Code.LOOP_VARIABLE, int(ExpType.INT), int(LoopVariable.INDEX))
 
 
-def remove_element() -> Expression:
-    """In `Path.apply`: the element goes. In `cond()` it may stand for a value of any type."""
-    return build(Bool, Code.REMOVE_RESULT)
+def remove_element() -> Removal:
+    """What `Path.apply` and `paths.modify` take to remove the elements of a path."""
+    return build(Removal, Code.REMOVE_RESULT)
+
+
+class Removal(Expression):
+    """No value, an order; so it stands alone and in no other expression."""
+
+    __slots__ = ()
+    TYPE = ExpType.NIL
+
+    @classmethod
+    def _literal(cls, value: Any) -> Any:
+        raise ExpressionError("use remove_element()")
 
 
 def _at_least(count: int, given: tuple[object, ...], text: str) -> None:

@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Final, NoReturn, Self, TypeVar
 from aerospike_client.errors import InvalidParameter
 from aerospike_client.expressions.codes import Code, ExpType
 from aerospike_client.expressions.explain import describe
-from aerospike_client.operations.values import wire
+from aerospike_client.values import to_element
 from aerospike_common import as_msgpack
 
 SIZE_MAX: Final = 1 << 20
@@ -80,7 +80,10 @@ class Expression(ABC):
         if self.free:
             names = ", ".join(self.free)
             raise ExpressionError(f"not defined by any let(): {names}")
-        data = as_msgpack.pack(self.tree)
+        try:
+            data = as_msgpack.pack(self.tree)
+        except OverflowError:
+            raise ExpressionError("integers have 64 signed bits at most") from None
         if len(data) >= SIZE_MAX:
             raise ExpressionError(f"{len(data)} bytes; the server takes less than {SIZE_MAX}")
         return data
@@ -201,11 +204,11 @@ def name_tree(name: str, what: str, size_max: int) -> str:
     return name
 
 
-def argument(value: object) -> Any:
+def argument(value: Any) -> Any:
     """The tree of an argument of a call: an expression's, or that of any literal."""
     if isinstance(value, Expression):
         return value.tree
     if isinstance(value, Untyped):
         raise ExpressionError(f"which type has {value!r} here? write {value!r}.int() or the like")
-    literal = wire(value)
+    literal = to_element(value)
     return [int(Code.QUOTE), literal] if type(literal) is list else literal

@@ -20,13 +20,14 @@ from aerospike_client.expressions.expression import (
     build,
     made,
 )
-from aerospike_client.operations.values import INT_MAX, INT_MIN
 from aerospike_common import as_msgpack
 
 L = TypeVar("L")
 T = TypeVar("T", bound=Expression)
 
 _EXACT_IN_DOUBLE: Final = 1 << 53
+_INT_MIN: Final = -(1 << 63)
+_INT_MAX: Final = (1 << 63) - 1
 
 
 def chain(code: Code, left: T, right: T, *, open_right: bool = True) -> T:
@@ -185,7 +186,7 @@ class Int(Number[int]):
     def _literal(cls, value: Any) -> Any:
         if not isinstance(value, int) or isinstance(value, bool):
             raise wrong(cls, "int", value)
-        if not INT_MIN <= value <= INT_MAX:
+        if not _INT_MIN <= value <= _INT_MAX:
             raise ExpressionError(f"{value} does not fit into 64 signed bits")
         return int(value)
 

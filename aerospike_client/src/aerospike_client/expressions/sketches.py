@@ -11,7 +11,7 @@ from aerospike_client.expressions.expression import Expression, ExpressionError
 from aerospike_client.expressions.receiver import Receiver
 from aerospike_client.expressions.scalars import Float, Int
 from aerospike_client.operations.codes import HllCode, HllWriteFlags
-from aerospike_client.operations.values import wire
+from aerospike_client.values import to_element
 from aerospike_common import AsBytes
 from aerospike_common.wire.codes import ParticleType
 
@@ -35,7 +35,7 @@ class Hll(Expression):
     def _literal(cls, value: Any) -> Any:
         if not isinstance(value, bytes | bytearray | memoryview):
             raise ExpressionError(f"Hll takes bytes, not {type(value).__name__}: {value!r}")
-        return wire(AsBytes(bytes(value), ParticleType.HLL))
+        return to_element(AsBytes(bytes(value), ParticleType.HLL))
 
     def _receiver(self) -> Receiver[Hll]:
         return Receiver(System.HLL, self)

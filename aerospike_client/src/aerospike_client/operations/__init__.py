@@ -13,6 +13,8 @@ inside a value. Each gives an `aerospike_common.wire.Op`, with the bytes of the 
 
 from aerospike_client.operations import bits, context, hlls, lists, maps, paths
 from aerospike_client.operations.codes import (
+    INFINITY,
+    WILDCARD,
     BitOverflow,
     BitResizeFlags,
     BitWriteFlags,
@@ -41,7 +43,6 @@ from aerospike_client.operations.scalars import (
     write,
     write_expression,
 )
-from aerospike_client.operations.values import INFINITY, WILDCARD
 
 __all__ = [
     # whole bins and the record

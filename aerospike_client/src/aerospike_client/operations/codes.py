@@ -9,11 +9,19 @@ from __future__ import annotations
 from enum import IntEnum, IntFlag
 from typing import Final
 
+from aerospike_common import as_msgpack
+
 IN_CONTEXT: Final = 0xFF
 """`[IN_CONTEXT, context, [code, ...]]`: the operation works inside the value."""
 
 ON_PATH: Final = 0xFE
 """`[ON_PATH, context, flags]`: it works on every element that the context selects."""
+
+WILDCARD: Final = as_msgpack.WILDCARD
+"""Equals anything where values are searched; at the end of a list, also all that follows."""
+
+INFINITY: Final = as_msgpack.INF
+"""Greater than every value; the end of a range that has none."""
 
 INVERTED: Final = 0x10000
 """Added to a return type: all but what was selected."""

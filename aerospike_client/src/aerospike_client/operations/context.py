@@ -14,7 +14,7 @@ import attrs
 
 from aerospike_client.errors import InvalidParameter
 from aerospike_client.operations.codes import ListOrder, MapOrder
-from aerospike_client.operations.values import wire
+from aerospike_client.values import BinValue, to_element
 
 LIST: Final = 0x10
 MAP: Final = 0x20
@@ -89,9 +89,9 @@ def list_rank(rank: int) -> Step:
     return Step(LIST | _RANK, rank)
 
 
-def list_value(value: object) -> Step:
+def list_value(value: BinValue) -> Step:
     """The first element of a list that equals `value`."""
-    return Step(LIST | _VALUE, wire(value))
+    return Step(LIST | _VALUE, to_element(value))
 
 
 def map_index(index: int) -> Step:
@@ -104,14 +104,14 @@ def map_rank(rank: int) -> Step:
     return Step(MAP | _RANK, rank)
 
 
-def map_key(key: object) -> Step:
+def map_key(key: BinValue) -> Step:
     """The value under `key` in a map."""
-    return Step(MAP | _KEY, wire(key))
+    return Step(MAP | _KEY, to_element(key))
 
 
-def map_value(value: object) -> Step:
+def map_value(value: BinValue) -> Step:
     """The first value of a map that equals `value`."""
-    return Step(MAP | _VALUE, wire(value))
+    return Step(MAP | _VALUE, to_element(value))
 
 
 def list_index_create(
@@ -132,7 +132,7 @@ def list_index_create(
 
 
 def map_key_create(
-    key: object, order: MapOrder = MapOrder.UNORDERED, *, persist_index: bool = False
+    key: BinValue, order: MapOrder = MapOrder.UNORDERED, *, persist_index: bool = False
 ) -> Step:
     """As `map_key`, but what is missing is created. `order` is that of the map with the key."""
     return creating_map(map_key(key), order, persist_index=persist_index)
@@ -161,9 +161,9 @@ def all_children(condition: Condition | None = None) -> Step:
     return Step(_EXPRESSION, True if condition is None else _tree(condition))
 
 
-def map_keys_in(keys: Sequence[object]) -> Step:
+def map_keys_in(keys: Sequence[BinValue]) -> Step:
     """The values under those of `keys` that a map has. In paths only."""
-    return Step(MAP | _KEYS_IN, wire(list(keys)))
+    return Step(MAP | _KEYS_IN, to_element(list(keys)))
 
 
 def and_filter(condition: Condition) -> Step:

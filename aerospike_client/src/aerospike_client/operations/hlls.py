@@ -7,6 +7,7 @@ from typing import Final
 
 from aerospike_client.operations.codes import HllCode, HllWriteFlags
 from aerospike_client.operations.operation import as_list, operation
+from aerospike_client.values import BinValue
 from aerospike_common import AsBytes
 from aerospike_common.wire import Op, OpType, ParticleType
 
@@ -33,7 +34,7 @@ def init(
 
 def add(
     bin: str,
-    values: Sequence[object],
+    values: Sequence[BinValue],
     index_bits: int | None = None,
     minhash_bits: int | None = None,
     flags: HllWriteFlags = _DEFAULT,
@@ -89,7 +90,7 @@ def describe(bin: str) -> Op:
     return operation(_READ, bin, (), HllCode.DESCRIBE)
 
 
-def may_contain(bin: str, values: Sequence[object]) -> Op:
+def may_contain(bin: str, values: Sequence[BinValue]) -> Op:
     """1 when it may have seen all the values, 0 when certainly not."""
     return operation(_READ, bin, (), HllCode.MAY_CONTAIN, as_list(values))
 
@@ -98,7 +99,7 @@ def _bits(bits: int | None) -> int:
     return _NOT_GIVEN if bits is None else bits
 
 
-def _sketches(sketches: Sequence[Sketch]) -> list[object]:
+def _sketches(sketches: Sequence[Sketch]) -> list[BinValue]:
     return [
         sketch if isinstance(sketch, AsBytes) else AsBytes(bytes(sketch), ParticleType.HLL)
         for sketch in sketches

@@ -12,6 +12,7 @@ from typing import Final
 from aerospike_client.operations.codes import ListCode, ListReturnType
 from aerospike_client.operations.context import Context
 from aerospike_client.operations.operation import as_list, operation, optional, return_type
+from aerospike_client.values import BinValue
 from aerospike_common.wire import Op, OpType
 
 _READ: Final = OpType.CDT_READ
@@ -44,7 +45,7 @@ def get_by_rank(
 
 def get_by_value(
     bin: str,
-    value: object,
+    value: BinValue,
     returning: ListReturnType = ListReturnType.VALUE,
     *,
     inverted: bool = False,
@@ -57,7 +58,7 @@ def get_by_value(
 
 def get_by_value_list(
     bin: str,
-    values: Sequence[object],
+    values: Sequence[BinValue],
     returning: ListReturnType = ListReturnType.VALUE,
     *,
     inverted: bool = False,
@@ -102,8 +103,8 @@ def get_by_rank_range(
 
 def get_by_value_range(
     bin: str,
-    begin: object,
-    end: object,
+    begin: BinValue,
+    end: BinValue,
     returning: ListReturnType = ListReturnType.VALUE,
     *,
     inverted: bool = False,
@@ -118,7 +119,7 @@ def get_by_value_range(
 
 def get_by_value_rel_rank_range(
     bin: str,
-    value: object,
+    value: BinValue,
     rank: int,
     count: int | None,
     returning: ListReturnType = ListReturnType.VALUE,
@@ -166,7 +167,7 @@ def remove_by_rank(
 
 def remove_by_value(
     bin: str,
-    value: object,
+    value: BinValue,
     returning: ListReturnType = ListReturnType.NONE,
     *,
     inverted: bool = False,
@@ -179,7 +180,7 @@ def remove_by_value(
 
 def remove_by_value_list(
     bin: str,
-    values: Sequence[object],
+    values: Sequence[BinValue],
     returning: ListReturnType = ListReturnType.NONE,
     *,
     inverted: bool = False,
@@ -226,8 +227,8 @@ def remove_by_rank_range(
 
 def remove_by_value_range(
     bin: str,
-    begin: object,
-    end: object,
+    begin: BinValue,
+    end: BinValue,
     returning: ListReturnType = ListReturnType.NONE,
     *,
     inverted: bool = False,
@@ -242,7 +243,7 @@ def remove_by_value_range(
 
 def remove_by_value_rel_rank_range(
     bin: str,
-    value: object,
+    value: BinValue,
     rank: int,
     count: int | None,
     returning: ListReturnType = ListReturnType.NONE,

@@ -36,6 +36,7 @@ from aerospike_client.operations.list_selections import (
 )
 from aerospike_client.operations.operation import as_list, operation, optional
 from aerospike_client.operations.policies import ListPolicy
+from aerospike_client.values import BinValue
 from aerospike_common.wire import Op, OpType
 
 __all__ = [
@@ -105,7 +106,7 @@ def set_order(bin: str, order: ListOrder, *, context: Context = ()) -> Op:
 
 
 def append(
-    bin: str, value: object, policy: ListPolicy | None = None, *, context: Context = ()
+    bin: str, value: BinValue, policy: ListPolicy | None = None, *, context: Context = ()
 ) -> Op:
     """Add a value at the end or, if the list is ordered, in its place. Answers the new size."""
     return operation(_MODIFY, bin, context, ListCode.APPEND, value, *_created(policy))
@@ -113,7 +114,7 @@ def append(
 
 def append_items(
     bin: str,
-    values: Sequence[object],
+    values: Sequence[BinValue],
     policy: ListPolicy | None = None,
     *,
     context: Context = (),
@@ -126,7 +127,7 @@ def append_items(
 def insert(
     bin: str,
     index: int,
-    value: object,
+    value: BinValue,
     policy: ListPolicy | None = None,
     *,
     context: Context = (),
@@ -138,7 +139,7 @@ def insert(
 def insert_items(
     bin: str,
     index: int,
-    values: Sequence[object],
+    values: Sequence[BinValue],
     policy: ListPolicy | None = None,
     *,
     context: Context = (),
@@ -163,7 +164,7 @@ def increment(
 def set(
     bin: str,
     index: int,
-    value: object,
+    value: BinValue,
     policy: ListPolicy | None = None,
     *,
     context: Context = (),

@@ -12,6 +12,7 @@ from typing import Final
 from aerospike_client.operations.codes import MapCode, MapReturnType
 from aerospike_client.operations.context import Context
 from aerospike_client.operations.operation import as_list, operation, optional, return_type
+from aerospike_client.values import BinValue
 from aerospike_common.wire import Op, OpType
 
 _READ: Final = OpType.CDT_READ
@@ -20,7 +21,7 @@ _MODIFY: Final = OpType.CDT_MODIFY
 
 def get_by_key(
     bin: str,
-    key: object,
+    key: BinValue,
     returning: MapReturnType = MapReturnType.VALUE,
     *,
     context: Context = (),
@@ -56,7 +57,7 @@ def get_by_rank(
 
 def get_by_value(
     bin: str,
-    value: object,
+    value: BinValue,
     returning: MapReturnType = MapReturnType.VALUE,
     *,
     inverted: bool = False,
@@ -69,7 +70,7 @@ def get_by_value(
 
 def get_by_key_list(
     bin: str,
-    keys: Sequence[object],
+    keys: Sequence[BinValue],
     returning: MapReturnType = MapReturnType.VALUE,
     *,
     inverted: bool = False,
@@ -82,7 +83,7 @@ def get_by_key_list(
 
 def get_by_value_list(
     bin: str,
-    values: Sequence[object],
+    values: Sequence[BinValue],
     returning: MapReturnType = MapReturnType.VALUE,
     *,
     inverted: bool = False,
@@ -95,8 +96,8 @@ def get_by_value_list(
 
 def get_by_key_range(
     bin: str,
-    begin: object,
-    end: object,
+    begin: BinValue,
+    end: BinValue,
     returning: MapReturnType = MapReturnType.VALUE,
     *,
     inverted: bool = False,
@@ -109,8 +110,8 @@ def get_by_key_range(
 
 def get_by_value_range(
     bin: str,
-    begin: object,
-    end: object,
+    begin: BinValue,
+    end: BinValue,
     returning: MapReturnType = MapReturnType.VALUE,
     *,
     inverted: bool = False,
@@ -157,7 +158,7 @@ def get_by_rank_range(
 
 def get_by_key_rel_index_range(
     bin: str,
-    key: object,
+    key: BinValue,
     index: int,
     count: int | None,
     returning: MapReturnType = MapReturnType.VALUE,
@@ -181,7 +182,7 @@ def get_by_key_rel_index_range(
 
 def get_by_value_rel_rank_range(
     bin: str,
-    value: object,
+    value: BinValue,
     rank: int,
     count: int | None,
     returning: MapReturnType = MapReturnType.VALUE,
@@ -205,7 +206,7 @@ def get_by_value_rel_rank_range(
 
 def remove_by_key(
     bin: str,
-    key: object,
+    key: BinValue,
     returning: MapReturnType = MapReturnType.NONE,
     *,
     context: Context = (),
@@ -241,7 +242,7 @@ def remove_by_rank(
 
 def remove_by_value(
     bin: str,
-    value: object,
+    value: BinValue,
     returning: MapReturnType = MapReturnType.NONE,
     *,
     inverted: bool = False,
@@ -254,7 +255,7 @@ def remove_by_value(
 
 def remove_by_key_list(
     bin: str,
-    keys: Sequence[object],
+    keys: Sequence[BinValue],
     returning: MapReturnType = MapReturnType.NONE,
     *,
     inverted: bool = False,
@@ -267,7 +268,7 @@ def remove_by_key_list(
 
 def remove_by_value_list(
     bin: str,
-    values: Sequence[object],
+    values: Sequence[BinValue],
     returning: MapReturnType = MapReturnType.NONE,
     *,
     inverted: bool = False,
@@ -280,8 +281,8 @@ def remove_by_value_list(
 
 def remove_by_key_range(
     bin: str,
-    begin: object,
-    end: object,
+    begin: BinValue,
+    end: BinValue,
     returning: MapReturnType = MapReturnType.NONE,
     *,
     inverted: bool = False,
@@ -296,8 +297,8 @@ def remove_by_key_range(
 
 def remove_by_value_range(
     bin: str,
-    begin: object,
-    end: object,
+    begin: BinValue,
+    end: BinValue,
     returning: MapReturnType = MapReturnType.NONE,
     *,
     inverted: bool = False,
@@ -344,7 +345,7 @@ def remove_by_rank_range(
 
 def remove_by_key_rel_index_range(
     bin: str,
-    key: object,
+    key: BinValue,
     index: int,
     count: int | None,
     returning: MapReturnType = MapReturnType.NONE,
@@ -368,7 +369,7 @@ def remove_by_key_rel_index_range(
 
 def remove_by_value_rel_rank_range(
     bin: str,
-    value: object,
+    value: BinValue,
     rank: int,
     count: int | None,
     returning: MapReturnType = MapReturnType.NONE,

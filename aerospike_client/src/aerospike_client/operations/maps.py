@@ -7,7 +7,7 @@ Those that select entries are defined in `map_selections`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from aerospike_client.errors import InvalidParameter
 from aerospike_client.operations.codes import MapCode, MapOrder
@@ -40,6 +40,7 @@ from aerospike_client.operations.map_selections import (
 )
 from aerospike_client.operations.operation import operation
 from aerospike_client.operations.policies import MapPolicy
+from aerospike_client.values import BinValue
 from aerospike_common.wire import Op, OpType
 
 __all__ = [
@@ -100,8 +101,8 @@ def set_policy(bin: str, policy: MapPolicy, *, context: Context = ()) -> Op:
 
 def put(
     bin: str,
-    key: object,
-    value: object,
+    key: BinValue,
+    value: BinValue,
     policy: MapPolicy | None = None,
     *,
     context: Context = (),
@@ -112,7 +113,7 @@ def put(
 
 def put_items(
     bin: str,
-    items: Mapping[object, object],
+    items: Mapping[Any, BinValue],
     policy: MapPolicy | None = None,
     *,
     context: Context = (),
@@ -125,7 +126,7 @@ def put_items(
 
 def increment(
     bin: str,
-    key: object,
+    key: BinValue,
     delta: int | float = 1,
     policy: MapPolicy | None = None,
     *,
@@ -137,7 +138,7 @@ def increment(
 
 def decrement(
     bin: str,
-    key: object,
+    key: BinValue,
     delta: int | float = 1,
     policy: MapPolicy | None = None,
     *,
