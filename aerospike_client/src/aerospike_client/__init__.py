@@ -6,6 +6,15 @@ they work with: keys, records, policies, errors, all here. An operation for `ope
 """
 
 from aerospike_client.aio.client import AsyncClient
+from aerospike_client.batches import (
+    BatchApply,
+    BatchOperate,
+    BatchPut,
+    BatchRead,
+    BatchRemove,
+    BatchResult,
+    BatchRow,
+)
 from aerospike_client.blocking.client import Client
 from aerospike_client.errors import (
     BackedOff,
@@ -42,7 +51,10 @@ from aerospike_client.policies import (
     TTL_NEVER_EXPIRE,
     AdminPolicy,
     ApplyPolicy,
+    BatchApplyPolicy,
     BatchPolicy,
+    BatchReadPolicy,
+    BatchWritePolicy,
     ClientPolicy,
     CommitLevel,
     Exists,
@@ -58,13 +70,48 @@ from aerospike_client.policies import (
     SendKey,
     WritePolicy,
 )
+from aerospike_client.queries import (
+    IndexType,
+    Partitions,
+    QueryCursor,
+    Where,
+    between,
+    contains,
+    equals,
+    geo,
+)
 from aerospike_client.record import Record
+from aerospike_client.scripts.indexes import IndexKind
+from aerospike_client.scripts.security import Permission, Privilege, Role, User
 
 __all__ = [
     "Client",
     "AsyncClient",
     "Key",
     "Record",
+    # batches
+    "BatchRow",
+    "BatchRead",
+    "BatchPut",
+    "BatchOperate",
+    "BatchRemove",
+    "BatchApply",
+    "BatchResult",
+    # queries and indexes
+    "Where",
+    "equals",
+    "between",
+    "contains",
+    "geo",
+    "Partitions",
+    "QueryCursor",
+    "IndexType",
+    "IndexKind",
+    # users and roles
+    "User",
+    "Role",
+    "Permission",
+    "Privilege",
     # policies
     "ClientPolicy",
     "Policy",
@@ -73,6 +120,9 @@ __all__ = [
     "OperatePolicy",
     "ApplyPolicy",
     "BatchPolicy",
+    "BatchReadPolicy",
+    "BatchWritePolicy",
+    "BatchApplyPolicy",
     "QueryPolicy",
     "InfoPolicy",
     "AdminPolicy",

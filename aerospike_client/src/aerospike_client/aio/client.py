@@ -9,6 +9,8 @@ from aerospike_client.aio.batches import Batches
 from aerospike_client.aio.engine import Engine
 from aerospike_client.aio.queries import Queries
 from aerospike_client.aio.records import Records
+from aerospike_client.aio.schema import Schema
+from aerospike_client.aio.security import Security
 from aerospike_client.core.addresses import Seeds
 from aerospike_client.core.nodes import Node
 from aerospike_client.policies import ClientPolicy
@@ -16,7 +18,7 @@ from aerospike_client.settings import Listener, Settings
 from citrusleaf.cf_clock import Clock, SystemClock
 
 
-class AsyncClient(Records, Batches, Queries):
+class AsyncClient(Records, Batches, Queries, Schema, Security):
     """A cluster, for asyncio. Use one for all tasks of an event loop.
 
     >>> async with AsyncClient("127.0.0.1:3000") as client:  # doctest: +SKIP

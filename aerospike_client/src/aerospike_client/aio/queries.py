@@ -1,4 +1,4 @@
-"""Queries, for asyncio."""
+"""Queries, aio."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 from aerospike_client.aio.engine import Engine
 from aerospike_client.aio.stream import RecordStream
-from aerospike_client.commands.query import Query
+from aerospike_client.aio.task import Task
+from aerospike_client.commands.query import Query, background_ops_frame, background_udf_frame
 from aerospike_client.core.query import QueryAttempts
-from aerospike_client.policies import QueryPolicy
+from aerospike_client.policies import QueryPolicy, WritePolicy
 from aerospike_client.queries import Partitions, QueryCursor, Where, names
+from aerospike_client.scripts import background
+from aerospike_client.values import BinValue
 from aerospike_common.wire import Op
 
 
@@ -47,3 +50,65 @@ class Queries:
             engine.clock.monotonic_us(),
         )
         return RecordStream(engine, attempts)
+
+    async def write_all(
+        self,
+        namespace: str,
+        set_name: str,
+        ops: Sequence[Op],
+        *,
+        where: Where | None = None,
+        policy: QueryPolicy | None = None,
+        write_policy: WritePolicy | None = None,
+    ) -> Task:
+        """Have the nodes run writing operations on all records of a query, in the background.
+
+        The task tells when they are through; of single records nothing is heard. `policy` has the
+        filter and the rate; `write_policy` existence, ttl and durability.
+        """
+        defaults = self._engine.settings.policy
+        task_id = self._engine.settings.task_id()
+        frame = background_ops_frame(
+            Query(namespace, set_name, where),
+            policy or defaults.query,
+            write_policy or defaults.write,
+            task_id,
+            ops,
+        )
+        return await self._start(frame, task_id)
+
+    async def apply_all(
+        self,
+        namespace: str,
+        set_name: str,
+        module: str,
+        function: str,
+        arguments: Sequence[BinValue] = (),
+        *,
+        where: Where | None = None,
+        policy: QueryPolicy | None = None,
+    ) -> Task:
+        """Have the nodes call a function on all records of a query, in the background.
+
+        The task tells when they are through; what the function returns is not looked at.
+        """
+        task_id = self._engine.settings.task_id()
+        frame = background_udf_frame(
+            Query(namespace, set_name, where),
+            policy or self._engine.settings.policy.query,
+            task_id,
+            module,
+            function,
+            arguments,
+        )
+        return await self._start(frame, task_id)
+
+    async def _start(self, frame: bytes, task_id: int) -> Task:
+        engine, timeout_ms = self._engine, self._engine.settings.policy.info.timeout
+        await engine.run(background.start(engine.view, frame, timeout_ms))
+        return Task(
+            engine,
+            f"job {task_id}",
+            lambda: background.is_done(engine.view, task_id, timeout_ms),
+            task_id,
+        )

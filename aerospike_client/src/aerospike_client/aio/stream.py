@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from aerospike_client.aio.engine import Engine
+from aerospike_client.commands.replies import QueryPage
 from aerospike_client.core.query import QueryAttempts, QueryShare
 from aerospike_client.queries import QueryCursor
 from aerospike_client.record import Record
@@ -61,16 +62,17 @@ class RecordStream:
         attempts, clock = self._attempts, self._engine.clock
         while shares := attempts.next_round(clock.monotonic_us()):
             for share in shares:
-                records = self._share(share)
+                pages = self._pages(share)
                 try:
-                    async for record in records:
-                        yield record
+                    async for page in pages:
+                        for record in attempts.deliver(share, page):
+                            yield record
                 finally:
-                    await records.aclose()
+                    await pages.aclose()
             if attempts.pause_us:
                 await asyncio.sleep(attempts.pause_us / 1e6)
 
-    async def _share(self, share: QueryShare) -> AsyncGenerator[Record, None]:
+    async def _pages(self, share: QueryShare) -> AsyncGenerator[QueryPage, None]:
         attempts, pools, node = self._attempts, self._engine.pools, share.node
         clock = self._engine.clock
         try:
@@ -86,12 +88,10 @@ class RecordStream:
                 body = (await connection.receive())[1]
                 page = attempts.received(share, body, clock.monotonic_us())
                 over = page.end is not None
-                for record in attempts.deliver(share, page):
-                    yield record
+                yield page
         except Broken as broken:
             attempts.failed(share, broken.reason)
         except MessageError as error:
-            over = False
             attempts.failed(share, f"answered what cannot be read: {error}")
         except Expired:
             attempts.failed(share, "did not go on in time", expired=True)

@@ -9,6 +9,8 @@ from aerospike_client.blocking.batches import Batches
 from aerospike_client.blocking.engine import Engine
 from aerospike_client.blocking.queries import Queries
 from aerospike_client.blocking.records import Records
+from aerospike_client.blocking.schema import Schema
+from aerospike_client.blocking.security import Security
 from aerospike_client.core.addresses import Seeds
 from aerospike_client.core.nodes import Node
 from aerospike_client.policies import ClientPolicy
@@ -16,7 +18,7 @@ from aerospike_client.settings import Listener, Settings
 from citrusleaf.cf_clock import Clock, SystemClock
 
 
-class Client(Records, Batches, Queries):
+class Client(Records, Batches, Queries, Schema, Security):
     """A cluster, as blocking calls. Share one between all threads of a program.
 
     >>> with Client("127.0.0.1:3000") as client:  # doctest: +SKIP

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from types import TracebackType
 from typing import Self
 
 from aerospike_client.blocking.engine import Engine
+from aerospike_client.commands.replies import QueryPage
 from aerospike_client.core.query import QueryAttempts, QueryShare
 from aerospike_client.queries import QueryCursor
 from aerospike_client.record import Record
@@ -61,11 +63,13 @@ class RecordStream:
         attempts, clock = self._attempts, self._engine.clock
         while shares := attempts.next_round(clock.monotonic_us()):
             for share in shares:
-                yield from self._share(share)
+                with closing(self._pages(share)) as pages:
+                    for page in pages:
+                        yield from attempts.deliver(share, page)
             if attempts.pause_us:
                 time.sleep(attempts.pause_us / 1e6)
 
-    def _share(self, share: QueryShare) -> Generator[Record, None, None]:
+    def _pages(self, share: QueryShare) -> Generator[QueryPage, None, None]:
         attempts, pools, node = self._attempts, self._engine.pools, share.node
         clock = self._engine.clock
         try:
@@ -80,11 +84,10 @@ class RecordStream:
                 body = connection.receive(attempts.deadline_us)[1]
                 page = attempts.received(share, body, clock.monotonic_us())
                 over = page.end is not None
-                yield from attempts.deliver(share, page)
+                yield page
         except Broken as broken:
             attempts.failed(share, broken.reason)
         except MessageError as error:
-            over = False
             attempts.failed(share, f"answered what cannot be read: {error}")
         except Expired:
             attempts.failed(share, "did not go on in time", expired=True)

@@ -13,7 +13,8 @@ from typing import Any, Final, NamedTuple
 from aerospike_client.key import Key, user_key_of
 from aerospike_client.record import Record
 from aerospike_client.values import from_particle
-from aerospike_common.wire import Info3, MessageError
+from aerospike_common.wire import FieldType, Info3, MessageError
+from citrusleaf.cf_digest import DIGEST_SIZE
 
 HEADER_SIZE: Final = 22
 #: info3, result code, generation, void-time, row, number of fields and ops.
@@ -22,6 +23,7 @@ _SIZE: Final = struct.Struct(">I").unpack_from
 _FIELD: Final = struct.Struct(">IB").unpack_from
 #: Size, particle type and length of the name of an op.
 _OP: Final = struct.Struct(">IxBxB").unpack_from
+_INTEGER: Final = struct.Struct(">q").unpack_from
 
 _record: Final = tuple.__new__
 """A named tuple's own constructor is Python code; the tuple's costs half."""
@@ -70,8 +72,7 @@ def bins_at(body: bytes, at: int, n_ops: int) -> tuple[dict[str, Any], int]:
             value = name + name_length
             at += 4 + size
             if kind == 1:
-                number = int.from_bytes(body[value:at], "big", signed=True)
-                bins[body[name:value].decode()] = number
+                bins[body[name:value].decode()] = _INTEGER(body, value)[0]
             elif kind == 3:
                 bins[body[name:value].decode()] = body[value:at].decode("utf-8", "surrogateescape")
             else:
@@ -156,41 +157,74 @@ class QueryPage(NamedTuple):
 
 
 def query_page(body: bytes, namespace: str) -> QueryPage:
-    """The records in one frame of a query's reply. MessageError if one is cut."""
+    """The records in one frame of a query's reply. MessageError if one is cut.
+
+    Nodes send namespace, digest and set as each record's fields. All but the digest is the same
+    for all records of a set, so the fields of the record before are compared as bytes, and only
+    read where they differ.
+    """
     records: list[Record] = []
     bvals: list[int] = []
     unavailable: list[int] = []
     at, end = 0, len(body)
-    new_key, new_record = tuple.__new__, tuple.__new__
+    new = tuple.__new__
+    # Bytes before and behind the digest of the latest record with just three fields.
+    before, behind, set_name = b"\xff", b"\xff", ""
+    to_digest = to_bins = 0
     try:
         while at < end:
             info3, code, generation, void_time, _, n_fields, n_ops = _HEADER(body, at)
-            at += HEADER_SIZE
-            if info3 & Info3.LAST or (code and not info3 & Info3.PARTITION_DONE):
-                return QueryPage(records, bvals, unavailable, code)
-            if info3 & Info3.PARTITION_DONE:
+            if info3 or code:
+                if info3 & Info3.LAST or not info3 & Info3.PARTITION_DONE:
+                    return QueryPage(records, bvals, unavailable, code)
                 if code:
                     unavailable.append(generation)
-                at = _skip_fields(body, at, n_fields + n_ops)
+                at = _skip_fields(body, at + HEADER_SIZE, n_fields + n_ops)
                 continue
-            set_name, digest, user_key = "", b"", None
-            for _ in range(n_fields):
-                size, kind = _FIELD(body, at)
-                start = at + 5
-                at += 4 + size
-                if kind == 4:
-                    digest = body[start:at]
-                elif kind == 1:
-                    set_name = body[start:at].decode()
-                elif kind == 2:
-                    user_key = user_key_of(body[start:at])
-                elif kind == 15:
-                    bvals.append(int.from_bytes(body[start:at], "little", signed=True))
+            at += HEADER_SIZE
+            start = at + to_digest
+            if (
+                n_fields == 3
+                and body.startswith(before, at)
+                and body.startswith(behind, start + 20)
+            ):
+                key = new(Key, (namespace, set_name, None, body[start : start + 20]))
+                at += to_bins
+            else:
+                start = at
+                key, place, at, bval = _key_at(body, at, n_fields, namespace)
+                set_name = key[1]
+                if bval is not None:
+                    bvals.append(bval)
+                to_digest, to_bins = place - start, at - start
+                before, behind = body[start:place], body[place + 20 : at]
             bins, at = bins_at(body, at, n_ops)
-            key = new_key(Key, (namespace, set_name, user_key, digest))
-            records.append(new_record(Record, (key, bins, generation, void_time, ())))
+            records.append(new(Record, (key, bins, generation, void_time, ())))
     except (struct.error, UnicodeDecodeError):
         raise MessageError("a record that is cut off") from None
     if at != end:
         raise MessageError("a message that is cut off")
     return QueryPage(records, bvals, unavailable, None)
+
+
+def _key_at(
+    body: bytes, at: int, n_fields: int, namespace: str
+) -> tuple[Key, int, int, int | None]:
+    """A record's key from its fields; where the digest stands, where the fields end, the bval."""
+    set_name, digest, user_key, bval = "", b"", None, None
+    place = at
+    for _ in range(n_fields):
+        size, kind = _FIELD(body, at)
+        start = at + 5
+        at += 4 + size
+        if kind == FieldType.DIGEST:
+            digest, place = body[start:at], start
+        elif kind == FieldType.SET:
+            set_name = body[start:at].decode()
+        elif kind == FieldType.KEY:
+            user_key = user_key_of(body[start:at])
+        elif kind == FieldType.BVALS:
+            bval = int.from_bytes(body[start:at], "little", signed=True)
+    if len(digest) != DIGEST_SIZE:
+        raise MessageError("a record without a digest")
+    return tuple.__new__(Key, (namespace, set_name, user_key, digest)), place, at, bval
