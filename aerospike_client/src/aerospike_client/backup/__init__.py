@@ -1,8 +1,8 @@
 """Backup files in asbackup's format, version 3.1: written by either tool, read by the other.
 
 `BackupReader` reads entries, `encode_header`, `encode_index`, `encode_udf` and `encode_record`
-write them; neither touches the disk or a server. Values stay in the wire form of the protocol, so
-nothing is lost on the way.
+write them; neither touches the disk or a server. `backup` and `restore` do it for a cluster. Values
+stay in the wire form of the protocol, so nothing is lost on the way.
 """
 
 from aerospike_client.backup.encoder import (
@@ -22,6 +22,7 @@ from aerospike_client.backup.entries import (
     UdfFile,
 )
 from aerospike_client.backup.reader import BackupFileError, BackupReader
+from aerospike_client.backup.transfer import Counts, Existing, backup, restore
 
 __all__ = [
     # what is in a file
@@ -41,4 +42,9 @@ __all__ = [
     "encode_index",
     "encode_udf",
     "encode_record",
+    # from and to a cluster
+    "backup",
+    "restore",
+    "Existing",
+    "Counts",
 ]

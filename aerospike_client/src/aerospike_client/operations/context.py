@@ -15,6 +15,7 @@ import attrs
 from aerospike_client.errors import InvalidParameter
 from aerospike_client.operations.codes import ListOrder, MapOrder
 from aerospike_client.values import BinValue, to_element
+from aerospike_common import as_msgpack
 
 LIST: Final = 0x10
 MAP: Final = 0x20
@@ -77,6 +78,11 @@ def encode(context: Context) -> list[Any]:
             )
         flat += (step.kind, step.argument)
     return flat
+
+
+def pack(context: Context) -> bytes:
+    """The context's wire form, as indexes and their queries take it."""
+    return as_msgpack.pack(encode(context))
 
 
 def list_index(index: int) -> Step:
