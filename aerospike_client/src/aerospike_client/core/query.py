@@ -84,7 +84,9 @@ class QueryAttempts:
         self._task_id = task_id
         self._failed_rounds = 0
         self._offset = view.start_of(policy.replica)
+        #: Records of the rounds before this one.
         self._delivered = 0
+        self._shares: list[QueryShare] = []
         self._cause: ClientError | None = None
         self._failures: list[tuple[str, str]] = []
 
@@ -96,6 +98,8 @@ class QueryAttempts:
         Raises the ClientError that ended the query for good.
         """
         cursor, policy = self.cursor, self.policy
+        self._delivered += sum(share.delivered for share in self._shares)
+        self._shares = shares = []
         wanted = policy.max_records - self._delivered if policy.max_records else 0
         if not cursor.todo or (policy.max_records and wanted <= 0):
             return []
@@ -106,7 +110,6 @@ class QueryAttempts:
                 raise self._failure()
             self._cause = None
         groups = self._divided()
-        shares = []
         for place, (node, partitions) in enumerate(groups.items()):
             part = wanted // len(groups) + (place < wanted % len(groups)) if wanted else 0
             if wanted and not part:
@@ -194,7 +197,6 @@ class QueryAttempts:
             self._ended(share)
 
     def _ended(self, share: QueryShare) -> None:
-        self._delivered += share.delivered
         if not share.max_records or share.delivered < share.max_records:
             self.cursor.todo.difference_update(share.partitions)
             for pid in share.partitions:
@@ -204,7 +206,6 @@ class QueryAttempts:
     def failed(self, share: QueryShare, reason: str, *, expired: bool = False) -> None:
         """A share's reply broke off: `reason` completes "the node ..."."""
         node = share.node
-        self._delivered += share.delivered
         node.errors += 1
         if expired:
             node.metrics.timeouts += 1
