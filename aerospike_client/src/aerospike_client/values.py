@@ -111,6 +111,8 @@ def to_element(value: BinValue, depth: int = 0) -> as_msgpack.Value:
         return value
     if depth > MAX_DEPTH:
         raise InvalidParameter(f"lists and maps nest {MAX_DEPTH} deep at most")
+    if value is as_msgpack.WILDCARD or value is as_msgpack.INF:
+        return value  # not to be stored, but compared with
     match value:
         case AsVal():
             return to_wire(value)
@@ -121,13 +123,19 @@ def to_element(value: BinValue, depth: int = 0) -> as_msgpack.Value:
         case bytes() | bytearray() | memoryview():
             return _PLAIN_BLOB + bytes(value).decode("utf-8", _ESCAPE)
         case Mapping():
-            return {
-                to_element(key, depth + 1): to_element(item, depth + 1)
-                for key, item in value.items()
-            }
+            return _to_map(value, depth + 1)
         case Sequence():
             return [to_element(item, depth + 1) for item in value]
     raise InvalidParameter(f"a bin holds no {type(value).__name__}")
+
+
+def _to_map(pairs: Mapping[Any, BinValue], depth: int) -> as_msgpack.Value:
+    """In key order, as the official clients pack maps."""
+    items = [(to_element(key, depth), to_element(item, depth)) for key, item in pairs.items()]
+    for key, _ in items:
+        if type(key) is not int and (type(key) is not str or key[0] == as_msgpack.GEOJSON):
+            raise InvalidParameter("a map's keys are integers, strings or bytes: " + repr(key))
+    return dict(as_msgpack.sort_pairs(items))
 
 
 def from_particle(kind: int, data: bytes) -> Any:

@@ -84,6 +84,27 @@ def bins_at(body: bytes, at: int, n_ops: int) -> tuple[dict[str, Any], int]:
     return bins, at
 
 
+def particles_at(body: bytes, at: int, n_ops: int) -> tuple[dict[str, Any], int]:
+    """As `bins_at`, but values stay as they came: particle type and wire form."""
+    bins: dict[str, Any] = {}
+    try:
+        for _ in range(n_ops):
+            size, kind, name_length = _OP(body, at)
+            name = at + 8
+            value = name + name_length
+            at += 4 + size
+            bins[body[name:value].decode("utf-8", "surrogateescape")] = (kind, body[value:at])
+    except struct.error:
+        raise MessageError("a bin that is cut off") from None
+    if at > len(body):
+        raise MessageError("a bin that is cut off")
+    return bins, at
+
+
+BinsReader = Callable[[bytes, int, int], tuple[dict[str, Any], int]]
+"""`bins_at` or `particles_at`."""
+
+
 def results_at(body: bytes, at: int, n_ops: int) -> tuple[tuple[tuple[str, Any], ...], int]:
     """As `bins_at`, but every op for itself and in order."""
     results: list[tuple[str, Any]] = []
@@ -156,7 +177,7 @@ class QueryPage(NamedTuple):
     end: int | None
 
 
-def query_page(body: bytes, namespace: str) -> QueryPage:
+def query_page(body: bytes, namespace: str, read_bins: BinsReader = bins_at) -> QueryPage:
     """The records in one frame of a query's reply. MessageError if one is cut.
 
     Nodes send namespace, digest and set as each record's fields. All but the digest is the same
@@ -168,7 +189,7 @@ def query_page(body: bytes, namespace: str) -> QueryPage:
     unavailable: list[int] = []
     at, end = 0, len(body)
     new = tuple.__new__
-    # Bytes before and behind the digest of the latest record with just three fields.
+    # Bytes before and behind the digest of the latest record whose fields are these three.
     before, behind, set_name = b"\xff", b"\xff", ""
     to_digest = to_bins = 0
     try:
@@ -193,12 +214,13 @@ def query_page(body: bytes, namespace: str) -> QueryPage:
             else:
                 start = at
                 key, place, at, bval = _key_at(body, at, n_fields, namespace)
-                set_name = key[1]
                 if bval is not None:
                     bvals.append(bval)
-                to_digest, to_bins = place - start, at - start
-                before, behind = body[start:place], body[place + 20 : at]
-            bins, at = bins_at(body, at, n_ops)
+                if n_fields == 3 and key[1] and bval is None:
+                    set_name = key[1]
+                    to_digest, to_bins = place - start, at - start
+                    before, behind = body[start:place], body[place + 20 : at]
+            bins, at = read_bins(body, at, n_ops)
             records.append(new(Record, (key, bins, generation, void_time, ())))
     except (struct.error, UnicodeDecodeError):
         raise MessageError("a record that is cut off") from None

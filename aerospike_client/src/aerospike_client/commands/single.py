@@ -14,7 +14,7 @@ from aerospike_client.key import Key, user_key_particle
 from aerospike_client.policies import ApplyPolicy, OperatePolicy, ReadPolicy, SendKey, WritePolicy
 from aerospike_client.record import Record
 from aerospike_client.values import BinValue, pack_value, to_particle
-from aerospike_common.as_msgpack import unpack_stored
+from aerospike_common.as_msgpack import unpack
 from aerospike_common.wire import (
     FieldType,
     Info1,
@@ -200,7 +200,7 @@ def _is_map_op(op: Op) -> bool:
     """Whether a collection operation is a map's: only its number tells, behind any context."""
     if op.type not in (OpType.CDT_READ, OpType.CDT_MODIFY):
         return False
-    call = unpack_stored(op.value)
+    call = unpack(op.value)  # which knows the wildcard and infinity
     if call and call[0] == 0xFF and len(call) == 3:
         call = call[2]
     return bool(call) and isinstance(call[0], int) and call[0] >= _FIRST_MAP_OP

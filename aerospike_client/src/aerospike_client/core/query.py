@@ -26,7 +26,7 @@ from typing import Final
 import attrs
 
 from aerospike_client.commands.query import Query, foreground_frame
-from aerospike_client.commands.replies import QueryPage, query_page
+from aerospike_client.commands.replies import BinsReader, QueryPage, bins_at, query_page
 from aerospike_client.core.command import RETRIED_CODES, told
 from aerospike_client.core.nodes import Node
 from aerospike_client.core.view import ClusterView
@@ -70,8 +70,10 @@ class QueryAttempts:
         cursor: QueryCursor,
         task_id: int,
         now_us: int,
+        read_bins: BinsReader = bins_at,
     ) -> None:
         """`cursor` is moved by the query."""
+        self._read_bins = read_bins
         self.cursor = cursor
         self.policy = policy
         self.query = query
@@ -149,7 +151,7 @@ class QueryAttempts:
     def received(self, share: QueryShare, body: bytes, now_us: int) -> QueryPage:
         """A frame of a share's reply: give its records to `deliver`. Raises MessageError, and the
         ClientError of a node that refuses the query."""
-        page = query_page(body, self.query.namespace)
+        page = query_page(body, self.query.namespace, self._read_bins)
         if page.unavailable:
             missing = set(page.unavailable)
             share.partitions = [pid for pid in share.partitions if pid not in missing]
