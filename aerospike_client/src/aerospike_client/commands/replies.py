@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
+from aerospike_client.errors import UdfFailed
 from aerospike_client.key import Key, user_key_of
 from aerospike_client.record import Record
 from aerospike_client.values import from_particle
@@ -250,3 +251,26 @@ def _key_at(
     if len(digest) != DIGEST_SIZE:
         raise MessageError("a record without a digest")
     return tuple.__new__(Key, (namespace, set_name, user_key, digest)), place, at, bval
+
+
+def aggregate_page(body: bytes) -> tuple[list[Any], int | None]:
+    """The values in one frame of an aggregation's reply, and its result code when this is the end.
+
+    Raises UdfFailed when the function says that it failed, MessageError if a message is cut.
+    """
+    values: list[Any] = []
+    at = 0
+    while at < len(body):
+        try:
+            info3, code, _, _, _, n_fields, n_ops = _HEADER(body, at)
+        except struct.error:
+            raise MessageError("a message that is cut off") from None
+        at = _skip_fields(body, at + HEADER_SIZE, n_fields)
+        results, at = results_at(body, at, n_ops)
+        for name, value in results:
+            if name == "FAILURE":
+                raise UdfFailed(str(value))
+            values.append(value)
+        if info3 & Info3.LAST or code:
+            return values, code
+    return values, None
