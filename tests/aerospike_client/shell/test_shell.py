@@ -103,7 +103,7 @@ def test_scanning_with_a_condition_and_a_limit(shell: Shell, client: Client) -> 
         client.put(Key("test", "many", number), {"n": number, "odd": bool(number % 2)})
 
     assert shell("scan test many --where 'Bin(\"n\") == 3' --bins n").splitlines()[-1] == (
-        "(1 records)"
+        "(1 record)"
     )
     assert shell("scan test").splitlines()[-1] == "(50 records, and more: --limit 500)"
     assert shell("scan test many --limit 100").splitlines()[-1] == "(60 records)"

@@ -57,7 +57,8 @@ class Output:
         for line in table(rows):
             self.write(line)
         more = len(found) > most
-        self.write(f"({len(rows)} records{f', and more: --limit {10 * most}' if more else ''})")
+        count = f"{len(rows)} record{'' if len(rows) == 1 else 's'}"
+        self.write(f"({count}{f', and more: --limit {10 * most}' if more else ''})")
 
     def message(self, text: str, **values: Any) -> None:
         """What was done; `values` are what scripts get."""
