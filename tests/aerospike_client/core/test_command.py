@@ -202,7 +202,7 @@ def test_doubt_is_told_truly(events: list[str | int], retries: int) -> None:
         played.append(event)
         return original(event)
 
-    story._event = record  # type: ignore[method-assign]  # a spy
+    story._event = record  # type: ignore[method-assign]  # the test looks on as it runs
     ended = story.run_while(iter(events))
     if ended is None:
         assert played[-1] == 0

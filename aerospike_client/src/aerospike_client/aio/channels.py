@@ -39,10 +39,17 @@ class Channels:
 
     def awaited(self) -> asyncio.Task[Channel] | None:
         """The channel being made, if its line has room for one more; counts the caller in."""
-        if self._opening is None or self._opening.done() or self._promised >= self._depth:
+        opening = self.opening
+        if opening is None or self._promised >= self._depth:
             return None
         self._promised += 1
-        return self._opening
+        return opening
+
+    @property
+    def opening(self) -> asyncio.Task[Channel] | None:
+        """The channel being made last, however many wait for it."""
+        opening = self._opening
+        return None if opening is None or opening.done() else opening
 
     def await_new(self, opening: asyncio.Task[Channel]) -> None:
         """A channel is being made, for one request so far."""

@@ -86,7 +86,7 @@ class Engine:
         channel = self.pools.channel(node)
         if channel is None:
             try:
-                channel = await self.pools.open_channel(node)
+                channel = await self.pools.open_channel(node, deadline_us)
             except Broken as broken:
                 return attempts.broken(broken.reason, broken.sent, self.clock.monotonic_us())
             except Exhausted:

@@ -64,21 +64,32 @@ class Pools:
         entry = self._pools.get(node)
         return entry.channels.pick() if entry is not None else None
 
-    async def open_channel(self, node: Node) -> Channel:
+    async def open_channel(self, node: Node, deadline_us: int) -> Channel:
         """A channel for a request that found none: a new one, or the least loaded when there may
-        be no more. Raises Broken, Exhausted, SecurityFailed."""
+        be no more. Raises Broken, Exhausted when the time is over, SecurityFailed."""
         entry = self._entry(node)
-        opening = entry.channels.awaited()
+        channels = entry.channels
+        opening = channels.awaited()
         if opening is None:
             if not entry.pool.reserve():
-                channel = entry.channels.least_loaded()
-                if channel is None:
-                    raise Exhausted
-                return channel
-            opening = asyncio.create_task(self._make_channel(node, entry))
-            opening.add_done_callback(_heard)  # those who waited may all have been cancelled
-            entry.channels.await_new(opening)
+                channel = channels.least_loaded()
+                if channel is not None:
+                    return channel
+                opening = channels.opening
+                if opening is None:
+                    await self._wait_for_room(entry, deadline_us)
+            if opening is None:
+                opening = asyncio.create_task(self._make_channel(node, entry))
+                opening.add_done_callback(_heard)  # those who wait may all be cancelled
+                channels.await_new(opening)
         return await asyncio.shield(opening)
+
+    async def _wait_for_room(self, entry: _NodePool, deadline_us: int) -> None:
+        """All that the node may have are connections of somebody's own: wait for one to end."""
+        left_us = deadline_us - self._clock.monotonic_us()
+        given = await self._wait(entry, left_us / 1e6 if deadline_us else None)
+        if given is not None:
+            given.close()
 
     async def _make_channel(self, node: Node, entry: _NodePool) -> Channel:
         try:

@@ -68,6 +68,10 @@ class Engine:
             connection.close()
         self._tend_connections = {}
 
+    def pause(self, duration_us: int) -> None:
+        """Do nothing on the calling thread."""
+        time.sleep(duration_us / 1e6)
+
     # ------------------------------------------------------------------ commands
 
     def execute(self, command: Command[T]) -> T:
@@ -79,7 +83,7 @@ class Engine:
             if step is _SEND:
                 step = self._attempt(attempts, command.frame, now_us)
             else:
-                time.sleep(attempts.pause_us / 1e6)
+                self.pause(attempts.pause_us)
                 step = attempts.woken(self._monotonic_ns() // 1000)
         return attempts.result
 
@@ -120,7 +124,7 @@ class Engine:
                 if connection is not None:
                     self._receive_share(attempts, share, connection)
             if attempts.pause_us:
-                time.sleep(attempts.pause_us / 1e6)
+                self.pause(attempts.pause_us)
         return attempts.results
 
     def _send_share(self, attempts: BatchAttempts, share: Share) -> Connection | None:
@@ -184,7 +188,7 @@ class Engine:
 
     def _perform(self, effect: Effect) -> Any:
         if isinstance(effect, Pause):
-            time.sleep(effect.duration_ms / 1000)
+            self.pause(effect.duration_ms * 1000)
             return None
         node = effect.node
         now_us = self.clock.monotonic_us()

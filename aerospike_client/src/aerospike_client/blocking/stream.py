@@ -7,7 +7,6 @@ second stream at the same time would not be faster anyway.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from types import TracebackType
@@ -67,7 +66,7 @@ class RecordStream:
                     for page in pages:
                         yield from attempts.deliver(share, page)
             if attempts.pause_us:
-                time.sleep(attempts.pause_us / 1e6)
+                self._engine.pause(attempts.pause_us)
 
     def _pages(self, share: QueryShare) -> Generator[QueryPage, None, None]:
         attempts, pools, node = self._attempts, self._engine.pools, share.node

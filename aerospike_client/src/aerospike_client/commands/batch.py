@@ -99,9 +99,8 @@ def _read(row: BatchRead, policy: BatchPolicy) -> wire.BatchRow:
     if ops:
         if any(op.type not in single.READ_OPS for op in ops):
             raise InvalidParameter("BatchRead only reads; use BatchOperate for what writes")
-        all_bins, _ = single.operate_info(ops, True)
-        info1 |= all_bins
-        info2 = 0 if all_bins else Info2.RESPOND_ALL_OPS
+        more1, info2 = single.operate_info(ops, False)
+        info1 |= more1
     elif row.bins is None:
         info1 |= Info1.GET_ALL
     elif not row.bins:
