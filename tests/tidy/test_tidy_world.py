@@ -35,6 +35,8 @@ ADAPTERS = {
     "aerospike_client/src/aerospike_client/blocking/connection.py": "blocking sockets",
     "aerospike_client/src/aerospike_client/blocking/engine.py": "sleeps, and has the tend's thread",
     "aerospike_client/src/aerospike_client/blocking/pools.py": "the lock of the pools",
+    "aerospike_client/src/aerospike_client/shell/files.py": "backup files",
+    "aerospike_client/src/aerospike_client/shell/prompt.py": "lines that people type",
     "storage/src/storage/device.py": "files and devices",
     "asd/src/asd/daemon.py": "hands the real world to a node",
     "asd/src/asd/cli.py": "reads the configuration file",
