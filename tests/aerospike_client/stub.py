@@ -6,13 +6,20 @@ import base64
 import socketserver
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from aerospike_common.wire import (
+    AdminCommand,
+    AdminField,
+    AdminMessage,
     MessageType,
+    ResultCode,
+    encode_admin,
     encode_info_reply,
     encode_reply,
+    parse_admin,
     parse_info_request,
     reply_frame,
 )
@@ -29,8 +36,16 @@ class Stub:
     0.3 s; "garbage": bytes that are no frame. When the script is empty: "ok".
     """
 
-    def __init__(self, *script: str) -> None:
+    def __init__(self, *script: str, users: dict[str, bytes] | None = None) -> None:
+        """`users`: name -> password as it travels; then who has not shown a token hears nothing."""
         self.script = list(script)
+        self.users = users
+        self.logins = 0
+        #: Tokens that are good; empty it to end all sessions.
+        self.tokens: set[bytes] = set()
+        #: What is answered to admin commands, one list of encoded messages for each.
+        self.admin_answers: list[bytes] = []
+        self.admin_requests: list[AdminMessage] = []
         self.requests: list[bytes] = []
         self.connections = 0
         stub = self
@@ -73,15 +88,45 @@ class Stub:
 
     def _serve(self, stream: object, sock: object) -> None:
         read, send = stream.read, sock.sendall  # type: ignore[attr-defined]  # socketserver types it as object
+        known = self.users is None
         try:
             while len(head := read(HEADER_SIZE)) == HEADER_SIZE:
                 body = read(int.from_bytes(head[2:], "big"))
-                if head[1] == MessageType.INFO:
+                if head[1] == MessageType.ADMIN:
+                    known |= self._admin(send, parse_admin(body)[0])
+                elif not known:
+                    send(frame(MessageType.INFO, b"ERROR:80:not authenticated\n"))
+                elif head[1] == MessageType.INFO:
                     send(frame(MessageType.INFO, self._info(body)))
                 elif not self._answer(send, head + body):
                     return
         except OSError:
             return
+
+    def _admin(self, send: Callable[[bytes], None], message: AdminMessage) -> bool:
+        """Answer an admin command; whether the connection is let in by it."""
+        fields, code = message.fields, ResultCode.OK
+        answer: dict[int, bytes] = {}
+        if message.command == AdminCommand.LOGIN:
+            self.logins += 1
+            user = fields[AdminField.USER].decode()
+            if (self.users or {}).get(user) == fields[AdminField.CREDENTIAL]:
+                token = b"token %d" % self.logins
+                self.tokens.add(token)
+                ttl = (3600).to_bytes(4, "big")
+                answer = {AdminField.SESSION_TOKEN: token, AdminField.SESSION_TTL: ttl}
+            else:
+                code = ResultCode.CREDENTIAL_INVALID
+        elif message.command == AdminCommand.AUTHENTICATE:
+            if fields[AdminField.SESSION_TOKEN] not in self.tokens:
+                code = ResultCode.SESSION_EXPIRED
+        else:
+            self.admin_requests.append(message)
+            if self.admin_answers:
+                send(frame(MessageType.ADMIN, self.admin_answers.pop(0)))
+                return False
+        send(frame(MessageType.ADMIN, encode_admin(0, answer, code)))
+        return message.command == AdminCommand.AUTHENTICATE and code == ResultCode.OK
 
     def _info(self, body: bytes) -> bytes:
         values = {

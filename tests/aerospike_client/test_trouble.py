@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from stub import Stub
 from aerospike_client import (
     AsyncClient,
     BackedOff,
+    BatchPolicy,
     BatchPut,
     BatchRead,
     Client,
@@ -24,6 +26,7 @@ from aerospike_client import (
     Key,
     NoMoreConnections,
     NotConnected,
+    QueryPolicy,
     ReadPolicy,
     TimedOut,
     WritePolicy,
@@ -217,3 +220,40 @@ def test_when_a_connection_breaks_all_in_its_line_are_told() -> None:
         assert all(isinstance(error, ClientError) and error.in_doubt for error in ended)
 
     run(main, "ok", "close")
+
+
+def test_a_server_that_comes_back_is_found_again(face: Face) -> None:
+    with Server() as server:
+        host, port = server.address
+        client = face([(host, port)], ClientPolicy(tend_interval=50))
+        client.put(KEY, {"a": 1})
+    with Server(port=port):
+        patient = WritePolicy(max_retries=100, sleep_between_retries=50, total_timeout=20_000)
+        client.put(KEY, {"a": 2}, patient)
+        assert client.get(KEY).bins == {"a": 2}
+
+
+def test_threads_share_a_client(server: Server) -> None:
+    server.reset()
+
+    def work(number: int) -> int:
+        key = Key("test", "threads", number)
+        for _ in range(50):
+            client.increment(key, {"n": 1})
+        return int(client.get(key).bins["n"])
+
+    with Client([server.address]) as client, ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(work, range(8))) == [50] * 8
+        assert client._engine.pools.open_connections(client.nodes[0]) <= 8
+
+
+def test_compressed_requests_and_replies(face: Face, server: Server) -> None:
+    server.reset()
+    client = face([server.address])
+    text = "x" * 10_000
+    client.put(KEY, {"text": text}, WritePolicy(compress=True))
+    assert client.get(KEY, ReadPolicy(compress=True)).bins == {"text": text}
+    policy = BatchPolicy(compress=True)
+    assert client.get_many([KEY] * 20, policy=policy)[19].bins == {"text": text}
+    found = client.query("test", "s", policy=QueryPolicy(compress=True))
+    assert [record.bins for record in found] == [{"text": text}]

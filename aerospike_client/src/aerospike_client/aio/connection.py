@@ -66,6 +66,8 @@ class Connection(asyncio.Protocol):
             future.set_exception(self._error)
         else:
             self._waiter = future
+            if self._deadline_us and self._timer is None:  # it fired while nobody waited
+                self._set_timer(self._deadline_us)
         return future
 
     async def exchange(self, frame: bytes, deadline_us: int) -> bytes:

@@ -202,10 +202,10 @@ def _role(fields: dict[int, bytes]) -> Role:
 
 
 def _numbers(data: bytes) -> tuple[int, ...]:
-    count = data[0] if data else 0
+    count = data[0] if data else -1
     if len(data) < 1 + 4 * count:
         raise BadReply("a list of numbers that is cut off")
-    return struct.unpack_from(f">{count}I", data, 1) if count else ()
+    return struct.unpack_from(f">{count}I", data, 1) if count > 0 else ()
 
 
 def _strings(data: bytes) -> list[str]:
