@@ -16,7 +16,7 @@ from asd.bins.particle import Particle
 from asd.query.index_range import parse_range
 from asd.query.index_walk import IndexWalk
 from asd.sindex import IndexDefinition, KeyType, Source
-from asd.sindex.build import IndexBuilder
+from asd.space.index_builder import IndexBuilder
 from cluster import PARTITIONS
 
 

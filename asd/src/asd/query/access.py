@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from aerospike_common.wire.codes import FieldType
 from aerospike_common.wire.message import Message
-from asd.namespace import Namespace
 from asd.query.index_range import find_index, parse_range
 from asd.query.index_walk import IndexWalk
 from asd.query.request import QueryRequest, Resume
 from asd.query.walk import PrimaryWalk, Walk
+from asd.space.namespace import Namespace
 
 
 def choose_walk(
