@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aerospike_common.wire.codes import FieldType, Info1, Info2, Info4, ResultCode
 from aerospike_common.wire.errors import MessageError, OperationError
-from aerospike_common.wire.message import Message, parse_message, reply_frame
+from aerospike_common.wire.message import Message, is_batch, parse_message, reply_frame
 from asd import batch, query
 from asd.statistics import OriginStatistics
 from asd.transactions.delete import delete
@@ -44,6 +44,8 @@ Job: TypeAlias = Coroutine[Any, Any, None]
 
 def answer(node: Node, connection: Connection, body: bytes) -> bytes | Job:
     """The framed reply to one message, or a job that will write it."""
+    if is_batch(body):
+        return batch.answer(node, connection, body, _run_row)
     try:
         message = parse_message(body)
     except MessageError as error:
@@ -68,8 +70,6 @@ def dispatch(node: Node, connection: Connection, message: Message) -> bytes | Jo
 
     Raises OperationError for what is wrong before a record is involved.
     """
-    if message.info1 & Info1.BATCH:
-        return batch.run(node, connection, message, _run_row)
     namespace = find_namespace(node, message)
     digest = message.fields.get(FieldType.DIGEST)
     if digest is None:
