@@ -255,66 +255,6 @@ def test_what_is_wrong_with_the_whole_has_one_answer(wire: Any, data: bytes) -> 
     assert codes(wire.send(data)) == ({}, ResultCode.PARAMETER)
 
 
-def field_of(kind: int, data: bytes, size: int | None = None) -> bytes:
-    """A field whose declared size may be wrong."""
-    return struct.pack(">IB", len(data) + 1 if size is None else size, kind) + data
-
-
-def message_of(*fields: bytes, n_ops: int = 0) -> bytes:
-    """A batch message of these fields as they are."""
-    body = encode_message(Info1.BATCH)
-    return framed(body[:18] + struct.pack(">HH", len(fields), n_ops) + b"".join(fields))
-
-
-ROWS = struct.pack(">IB", 2, USUAL) + get(0, 1) + repeat(1, 2)
-FOUND = ({0: ResultCode.OK, 1: ResultCode.NOT_FOUND}, ResultCode.OK)
-PASSES = encode_field(FieldType.FILTER, LETS_ALL_PASS)
-
-
-@pytest.mark.parametrize("kind", [FieldType.BATCH, FieldType.BATCH_WITH_SET])
-@pytest.mark.parametrize("size", [0, 1, 2, 40, len(ROWS), len(ROWS) + 60, 1_000_000])
-@pytest.mark.parametrize("junk", [b"", b"junk" * 9])
-def test_the_size_of_a_last_batch_field_does_not_count(
-    wire: Any, kind: int, size: int, junk: bytes
-) -> None:
-    wire.send(batch(put(0, 1)))
-    rows = field_of(kind, ROWS + junk, size)
-    assert codes(wire.send(message_of(rows))) == FOUND
-    assert codes(wire.send(message_of(PASSES, rows))) == FOUND
-    assert codes(wire.send(message_of(rows, n_ops=3))) == FOUND
-
-
-def test_of_several_batch_fields_the_last_one_counts(wire: Any) -> None:
-    wire.send(batch(put(0, 1)))
-    none = encode_field(FieldType.BATCH, b"\0\0\0\0\x0d")
-    for kind in (FieldType.BATCH, FieldType.BATCH_WITH_SET):
-        rows = encode_field(kind, ROWS)
-        assert codes(wire.send(message_of(none, rows))) == FOUND
-        assert codes(wire.send(message_of(rows, none))) == ({}, ResultCode.PARAMETER)
-        assert codes(wire.send(message_of(rows, PASSES, none))) == ({}, ResultCode.PARAMETER)
-
-
-@pytest.mark.parametrize("size", [0, 1, len(ROWS), len(ROWS) + 60])
-def test_the_size_of_a_batch_field_before_another_counts(wire: Any, size: int) -> None:
-    data = message_of(field_of(FieldType.BATCH, ROWS, size), PASSES)
-    assert codes(wire.send(data)) == ({}, ResultCode.PARAMETER)
-    assert codes(wire.send(message_of(encode_field(FieldType.BATCH, ROWS), PASSES)))[1] == 0
-
-
-@pytest.mark.parametrize("cut", range(2, 22))
-def test_a_malformed_batch_has_a_last_message(wire: Any, cut: int) -> None:
-    body = encode_message(Info1.BATCH)
-    assert codes(wire.send(framed(body[:cut]))) == ({}, ResultCode.PARAMETER)
-    assert wire.node.statistics.demarshal_error == 1
-    for fields in ([b"\0\0\0\0\0"], [b"\0"], [field_of(FieldType.FILTER, b"", 90)]):
-        assert codes(wire.send(message_of(*fields))) == ({}, ResultCode.PARAMETER)
-
-
-def test_a_bug_in_a_batch_has_a_last_message(wire: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asd.batch.batch._check_limits", lambda *_: 1 // 0)
-    assert codes(wire.send(batch(get(0, 1)))) == ({}, ResultCode.SERVER_ERROR)
-
-
 def test_rows_before_a_broken_one_are_done_but_not_answered(wire: Any) -> None:
     assert codes(wire.send(batch(put(0, 1), put(1, 2)[:-1]))) == ({}, ResultCode.PARAMETER)
     assert codes(wire.send(batch(get(0, 1), get(1, 2)))) == ({0: 0, 1: 2}, 0)
