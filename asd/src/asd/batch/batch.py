@@ -28,7 +28,7 @@ from aerospike_common.wire.batch import (
 )
 from aerospike_common.wire.codes import FieldType, Info2, OpType, ResultCode
 from aerospike_common.wire.errors import MessageError, OperationError
-from aerospike_common.wire.message import Message
+from aerospike_common.wire.message import Message, parse_batch
 from asd.batch.replies import Replies, as_reads, last, row_reply
 from asd.fastpath.rows import RowPlan
 from asd.measures.histogram import NS_PER_MS
@@ -63,15 +63,31 @@ DEFAULT_TIMEOUT_MS: Final = 30_000
 _NOT_ERRORS: Final = (ResultCode.OK, ResultCode.NOT_FOUND, ResultCode.FILTERED_OUT)
 
 
-def run(node: BatchNode, connection: Client, message: Message, transact: Transact) -> bytes | Job:
-    """The whole reply to a batch, or a job that will write it."""
-    started_ns = node.clock.monotonic_ns()
+def answer(node: BatchNode, connection: Client, body: bytes, transact: Transact) -> bytes | Job:
+    """The whole reply to a batch, or a job that will write it.
+
+    Whatever happens, the reply ends with the LAST flag: clients of batches wait for it.
+    """
     try:
-        batch = Batch(node, message, transact, started_ns)
+        return _begin(node, connection, parse_batch(body), transact)
+    except MessageError as error:
+        node.statistics.demarshal_error += 1
+        log.info("%s sent a malformed batch: %s", connection.peer, error)
+        return last(ResultCode.PARAMETER)
     except OperationError as error:
         log.debug("%s: batch refused: %s", connection.peer, error)
         node.statistics.batch_index_error += 1
         return last(error.code)
+    except Exception:  # our own bug: it costs one batch, not the connection or the server
+        log.exception("%s: a batch failed inside the server", connection.peer)
+        return last(ResultCode.SERVER_ERROR)
+
+
+def _begin(
+    node: BatchNode, connection: Client, message: Message, transact: Transact
+) -> bytes | Job:
+    """Raises OperationError for what is wrong with the batch as a whole."""
+    batch = Batch(node, message, transact, node.clock.monotonic_ns())
     node.statistics.batch_index_initiate += 1
     batch.advance()
     if batch.ended and not batch.unsynced:

@@ -17,7 +17,7 @@ import struct
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from aerospike_common.wire.codes import FieldType, Info1, Info2, OpType
-from aerospike_common.wire.message import Message, parse_message
+from aerospike_common.wire.message import Message, is_batch, parse_message
 from asd.fastpath import collections
 from asd.fastpath.many_bins import ManyBinWrite
 from asd.fastpath.one_bin import HEADS_CAPACITY, OP_SIZE, BinHead, OneBinWrite
@@ -89,7 +89,7 @@ class Plans:
         answered, and with success.
         """
         size = len(body) + 8
-        if size > MAX_FRAME or head in self._unplanned:
+        if size > MAX_FRAME or head in self._unplanned or is_batch(body):
             return
         message = parse_message(body)
         digest = message.fields.get(FieldType.DIGEST)
@@ -120,7 +120,7 @@ class Plans:
             return None
         if fields[3:] == [FieldType.FILTER] and not message.info3:
             return filtered_plan(self._node, namespace, message, rest)
-        if fields[3:] or message.info1 & Info1.BATCH or message.info2 & Info2.DELETE:
+        if fields[3:] or message.info2 & Info2.DELETE:
             return None
         if message.info2 & Info2.WRITE:
             otherwise = operate_plan(self._node, namespace, rest, head_size)

@@ -13,7 +13,7 @@ from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message, reply_frame
 from asd.bins.expressions import ExpressionCache
 from asd.measures.statistics import OriginStatistics
-from asd.query.access import choose_walk
+from asd.query.access import choose_walk, split
 from asd.query.encode import Encoder, Row
 from asd.query.job import JobType, QueryJob, Status
 from asd.query.pace import Pace
@@ -82,8 +82,11 @@ def prepare(
     most = namespace.config.background_query_max_rps
     if request.records_per_second > most:
         raise OperationError(ResultCode.PARAMETER, f"over {most} records a second")
-    request = evolve(request, records_per_second=request.records_per_second or most)
-    walk, index_name = choose_walk(namespace, message, request, request.partitions)
+    here, _ = split(namespace, request.partitions)
+    request = evolve(
+        request, partitions=here, records_per_second=request.records_per_second or most
+    )
+    walk, index_name = choose_walk(namespace, message, request, here)
     job = QueryJob(
         request,
         namespace.name,

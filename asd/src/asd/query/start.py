@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from aerospike_common.wire.codes import FieldType, Info1, Info2, ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message
-from asd.query.access import choose_walk
+from asd.query.access import choose_walk, split
 from asd.query.aggregation import AggregationQuery
 from asd.query.background import start_function, start_ops
 from asd.query.basic import BasicQuery
@@ -59,7 +59,7 @@ def answer(
 
 def _basic(node: QueryNode, connection: Client, namespace: Namespace, message: Message) -> Job:
     request = parse_basic(message, node.expressions)
-    here, unavailable = _split(namespace, request.partitions)
+    here, unavailable = split(namespace, request.partitions)
     setting = _setting(
         node, connection, namespace, message, request, JobType.BASIC, here, unavailable
     )
@@ -78,10 +78,8 @@ def _aggregation(
     request = parse_whole(message, node.expressions)
     if request.set_name and namespace.find_set(request.set_name) is None:
         raise OperationError(ResultCode.NOT_FOUND, f"no set {request.set_name!r}")
-    here, unavailable = _split(namespace, request.partitions)
-    setting = _setting(
-        node, connection, namespace, message, request, JobType.AGGREGATION, here, unavailable
-    )
+    here, _ = split(namespace, request.partitions)  # of the others, their own nodes are asked
+    setting = _setting(node, connection, namespace, message, request, JobType.AGGREGATION, here)
     return AggregationQuery(setting, call).run()
 
 
@@ -93,7 +91,7 @@ def _setting(
     request: QueryRequest,
     kind: JobType,
     here: Mapping[int, Resume | None],
-    unavailable: tuple[int, ...],
+    unavailable: tuple[int, ...] = (),
 ) -> Setting:
     if not request.short:
         node.queries.check(request.trid)
@@ -103,17 +101,3 @@ def _setting(
     encoder = Encoder(namespace.name.encode(), namespace.set_names, request.no_bins)
     reader = Reader(namespace, job, encoder, node.expressions, node.transaction_threads)
     return Setting(node, namespace, connection, job, walk, reader, unavailable)
-
-
-def _split(
-    namespace: Namespace, partitions: Mapping[int, Resume | None]
-) -> tuple[dict[int, Resume | None], tuple[int, ...]]:
-    """The partitions this node is master of, and the others."""
-    here: dict[int, Resume | None] = {}
-    elsewhere = []
-    for partition, resume in partitions.items():
-        if namespace.partition_map.is_master(partition):
-            here[partition] = resume
-        else:
-            elsewhere.append(partition)
-    return here, tuple(elsewhere)

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from aerospike_common.wire.codes import FieldType, Info1, Info2, ResultCode
+from aerospike_common.wire.codes import FieldType, Info2, ResultCode
 from aerospike_common.wire.errors import MessageError, OperationError
-from aerospike_common.wire.message import Message, parse_message, reply_frame
-from asd.batch import run as run_batch
+from aerospike_common.wire.message import Message, is_batch, parse_message, reply_frame
+from asd.batch import answer as answer_batch
 from asd.query import answer as answer_query
 from asd.transactions.dispatch import latency_of, run, run_row
 from storage.engine import NotResident, StorageError
@@ -28,6 +28,8 @@ Job: TypeAlias = Coroutine[Any, Any, None]
 
 def answer(node: ServiceNode, connection: Connection, body: bytes) -> bytes | Job:
     """The framed reply to one message, or a job that will write it."""
+    if is_batch(body):
+        return answer_batch(node, connection, body, run_row)
     try:
         message = parse_message(body)
     except MessageError as error:
@@ -52,8 +54,6 @@ def dispatch(node: ServiceNode, connection: Connection, message: Message) -> byt
 
     Raises OperationError for what is wrong before a record is involved.
     """
-    if message.info1 & Info1.BATCH:
-        return run_batch(node, connection, message, run_row)
     namespace = find_namespace(node, message)
     digest = message.fields.get(FieldType.DIGEST)
     if digest is None:
