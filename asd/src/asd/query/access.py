@@ -17,7 +17,7 @@ def split(
     namespace: Namespace, partitions: Mapping[int, Resume | None]
 ) -> tuple[dict[int, Resume | None], tuple[int, ...]]:
     """The partitions that this node is master of, and the others: no query reads these."""
-    is_master = namespace.partition_map.is_master
+    is_master = namespace.ownership.is_master
     here = {partition: resume for partition, resume in partitions.items() if is_master(partition)}
     return here, tuple(partition for partition in partitions if partition not in here)
 

@@ -11,11 +11,11 @@ from aerospike_common.wire.errors import MessageError, OperationError
 from aerospike_common.wire.message import Message, is_batch, parse_message, reply_frame
 from asd.batch import answer as answer_batch
 from asd.query import answer as answer_query
+from asd.service.held_replies import Held
 from asd.transactions.dispatch import latency_of, run, run_row
-from storage.engine import NotResident, StorageError
+from storage.engine import NotResident
 
 if TYPE_CHECKING:
-    from asd.measures.histogram import Histogram
     from asd.service.connection import Connection
     from asd.service.node import ServiceNode
     from asd.space.namespace import Namespace
@@ -26,8 +26,8 @@ Job: TypeAlias = Coroutine[Any, Any, None]
 """A command whose answer is a stream, written to the connection piece by piece."""
 
 
-def answer(node: ServiceNode, connection: Connection, body: bytes) -> bytes | Job:
-    """The framed reply to one message, or a job that will write it."""
+def answer(node: ServiceNode, connection: Connection, body: bytes) -> bytes | Held | Job:
+    """The framed reply to one message, one that is held, or a job that will write it."""
     if is_batch(body):
         return answer_batch(node, connection, body, run_row)
     try:
@@ -49,7 +49,7 @@ def answer(node: ServiceNode, connection: Connection, body: bytes) -> bytes | Jo
         return reply_frame(ResultCode.SERVER_ERROR)
 
 
-def dispatch(node: ServiceNode, connection: Connection, message: Message) -> bytes | Job:
+def dispatch(node: ServiceNode, connection: Connection, message: Message) -> bytes | Held | Job:
     """Find out what a message asks for, and do it.
 
     Raises OperationError for what is wrong before a record is involved.
@@ -62,10 +62,12 @@ def dispatch(node: ServiceNode, connection: Connection, message: Message) -> byt
     reply = run(node, namespace, message, digest, origin)
     framed = reply_frame(reply.code, reply.generation, reply.void_time, reply.n_ops, reply.ops)
     latency = latency_of(namespace, message)
-    if message.info2 & Info2.WRITE and namespace.engine.acknowledges_sync:
-        return _when_synced(node, namespace, connection, framed, latency)
-    node.turns.count(latency)
-    return framed
+    commitment = namespace.commitments.turn
+    if commitment is None or not message.info2 & Info2.WRITE:
+        node.turns.count(latency)
+        return framed
+    commitment.count(latency)
+    return Held(framed, commitment)
 
 
 async def _when_resident(
@@ -78,27 +80,11 @@ async def _when_resident(
         reply = answer(node, connection, body)
     if isinstance(reply, bytes):
         await connection.send(reply)
+    elif isinstance(reply, Held):
+        await reply.commitment.wait()
+        await connection.send(reply.final)
     else:
         await reply
-
-
-async def _when_synced(
-    node: ServiceNode,
-    namespace: Namespace,
-    connection: Connection,
-    reply: bytes,
-    latency: Histogram,
-) -> None:
-    """Answer a write once the medium has it."""
-    started_ns = connection.last_used_ns
-    try:
-        await namespace.group_commit.wait()
-    except (OSError, StorageError) as error:
-        log.critical("{%s} cannot sync: %s", namespace.name, error)
-        reply = reply_frame(ResultCode.SERVER_ERROR)
-    with node.turns.since(started_ns):
-        node.turns.count(latency)
-    await connection.send(reply)
 
 
 def find_namespace(node: ServiceNode, message: Message) -> Namespace:
