@@ -14,9 +14,8 @@ from asd.sindex.bval import hash_bval
 from asd.sindex.indexes import SecondaryIndex, SecondaryIndexes
 from asd.sindex.keys import bvals
 from citrusleaf.cf_digest import partition_id
-from storage.exchange import exchange
+from storage.engine import Exchanges
 from storage.index import PrimaryIndex
-from storage.memory import MemoryEngine
 
 _TYPE_AT: Final = 7
 _NAME_AT: Final = 9  # where its length byte is
@@ -57,7 +56,7 @@ class OneBin:
 
     def overwrite(
         self,
-        engine: MemoryEngine,
+        engine: Exchanges,
         digest: bytes,
         last_update_time: int,
         set_id: int,
@@ -65,7 +64,7 @@ class OneBin:
         payload: bytes,
     ) -> int:
         """Do as `storage.engine.Overwrites.overwrite`, and keep the indexes exact."""
-        done = exchange(engine, digest, last_update_time, set_id, start, payload)
+        done = engine.exchange(digest, last_update_time, set_id, start, payload)
         if done is None:
             return 0
         generation, slot, old = done

@@ -17,7 +17,6 @@ from asd.space.truncation import Truncation
 from citrusleaf.cf_clock import Clock
 from citrusleaf.cf_digest import partition_id
 from cluster import PartitionMap
-from storage import bulk
 from storage.engine import (
     TOMBSTONE,
     DeviceOverload,
@@ -230,7 +229,7 @@ class Namespace:
             return 0
         self.indexes.removing_slots(partition, slots)
         if isinstance(self.engine, MemoryEngine):
-            return bulk.remove_slots(self.engine, partition, slots)
+            return self.engine.remove_slots(partition, slots)
         return sum(self.engine.remove(d) for d in self.engine.index.digests_at(slots))
 
     def _index_change(self, digest: bytes, old: Record | None, new: Record | None) -> None:
