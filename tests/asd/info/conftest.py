@@ -11,12 +11,12 @@ from asd.config import Config, Edition, NamespaceConfig
 from asd.info import respond
 from asd.measures.histogram import Histogram
 from asd.measures.statistics import ServiceStatistics
+from asd.measures.turns import Turns
 from asd.process.logging import LogSinks
 from asd.process.machine import Machine
 from asd.process.transaction_threads import TransactionThreads
 from asd.query import QueryManager
 from asd.space.engines import make_engine
-from asd.space.group_commit import GroupCommit
 from asd.space.index_metadata import IndexMetadata
 from asd.space.namespace import Namespace
 from asd.space.survey import RecordSurvey
@@ -34,8 +34,8 @@ class FakeConnection:
 
 def make_namespace(config: NamespaceConfig, clock: VirtualClock, community: bool) -> Namespace:
     engine = make_engine(config)
-    commit = GroupCommit(engine.sync, TransactionThreads(1, 1))
-    return Namespace(config, engine, clock, commit, community=community)
+    turns = Turns(clock.monotonic_ns, lambda end: None)
+    return Namespace(config, engine, clock, TransactionThreads(1, 1), turns, community=community)
 
 
 @define

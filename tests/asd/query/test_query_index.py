@@ -102,7 +102,7 @@ def test_a_walk_while_values_change(kit: Any) -> None:
             if at % 2:  # these change, those with even numbers stay
                 kit.store(namespace, digest(2 * at), {b"v": number((at * step) % 60)})
         kit.store(namespace, digest(2 * (600 + step)), {b"v": number(step % 50)})
-        namespace.remove(digest(2 * (4 * step + 1)))
+        namespace.door.remove_unread(digest(2 * (4 * step + 1)))
     assert step > 10
     stay = [digest(2 * at) for at in range(0, 600, 2)]
     assert all(seen.count(d) == 1 for d in stay)

@@ -14,6 +14,7 @@ from asd.bins.particle import Particle
 from asd.config import Config, NamespaceConfig
 from asd.config.storage import StorageConfig
 from asd.node import Node
+from asd.records.change import Change
 from asd.records.record import find_bin, pack_payload
 from asd.sindex import IndexDefinition, KeyType
 from asd.space.index_builder import IndexBuilder
@@ -40,7 +41,7 @@ def digest(number: int) -> bytes:
 def write(node: Node, number: int, set_name: bytes, value: int | None) -> None:
     namespace = node.namespaces[b"test"]
     if value is None:
-        namespace.remove(digest(number))
+        namespace.door.remove_unread(digest(number))
         return
     bins = {
         b"n": Particle(ParticleType.INTEGER, value.to_bytes(8, "big")),
@@ -160,3 +161,19 @@ def test_records_that_cannot_be_read_at_once_go_from_the_index_too(
     left = [digest(number) for number in range(0, KEYS, 4)]
     assert [found for _, found in entries(index, namespace)] == sorted(left)
     index.entries._check()
+
+
+def test_a_set_index_is_built_without_tombstones() -> None:
+    before = [(0, number, b"s", number) for number in range(4)]
+    node = reopened(FaultyDisk(), before)
+    namespace = node.namespaces[b"test"]
+    dead = namespace.engine.get(digest(1))
+    assert dead is not None
+    namespace.commit(Change(digest(1), dead, namespace.tombstone(dead)))
+    namespace.indexes.keep_set_indexes({b"s"})
+    (index,) = namespace.indexes
+    builder = IndexBuilder(namespace, node.transaction_threads)
+    asyncio.run(builder._build(index))
+    assert entries(index, namespace) == [(0, digest(0)), (0, digest(2)), (0, digest(3))]
+    write(node, 1, b"s", 7)
+    assert entries(index, namespace) == [(0, digest(number)) for number in (0, 2, 1, 3)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from aerospike_common.wire.codes import FieldType, Info1, Info2, OpType
-from aerospike_common.wire.message import Message, is_batch, parse_message
+from aerospike_common.wire.message import Message
 from asd.fastpath.collections import collection_read_path, collection_write_path
 from asd.fastpath.contract import LARGEST_REQUEST, Bar, FastPath, Kind, bars, fits
 from asd.fastpath.many_bins import put_many_path
@@ -69,20 +69,18 @@ class FastPaths:
         self._without.clear()
         self.rows.clear()
 
-    def wants(self, head: bytes) -> bool:
-        """Is it not known yet whether requests with this head have a path?"""
-        return head not in self.table and head not in self._without
+    def wants(self, head: bytes, body: bytes) -> bool:
+        """Is it not known yet whether requests with this head have a path, but may they?"""
+        known = head in self.table or head in self._without
+        return not known and len(body) + 8 <= LARGEST_REQUEST
 
-    def learn(self, head: bytes, body: bytes) -> None:
+    def learn(self, head: bytes, body: bytes, message: Message) -> None:
         """Make a path for requests that begin like this one, if it is of a kind that has paths.
 
-        `head` as of `head_size`, `body` the frame's without its header; the request has been
-        answered, and with success.
+        `head` as of `head_size`, `body` the frame's without its header, and what it says; the
+        request has been answered, and with success.
         """
         size = len(body) + 8
-        if size > LARGEST_REQUEST or head in self._without or is_batch(body):
-            return
-        message = parse_message(body)
         digest = message.fields.get(FieldType.DIGEST)
         if body[len(head) - 8 : len(head) + 12] != digest:
             return

@@ -182,9 +182,10 @@ class Connection:
             if len(replies) == MAX_UNSENT:
                 self._send(replies)
                 replies.clear()
-                if self._unwritable is None:
-                    continue
-            if self._unwritable is not None:
+                if self._unwritable is not None:
+                    break
+                continue
+            if self._held.full:
                 break
             frame_size = self._whole_frame(data, offset)
             if not frame_size:
@@ -231,7 +232,7 @@ class Connection:
                 self._send(replies)
                 replies.clear()
                 self._hold(Held(reply, waits.turn), latency)
-                if self._unwritable is not None:
+                if self._held.full:
                     break
                 continue
             if not latency.pending:
@@ -257,13 +258,8 @@ class Connection:
         if kind != MessageType.AS_MSG:
             return self._other_frame(kind, body)
         head = data[offset : offset + head_size(data, offset)]
+        reply = self._message(body, head)
         if head in self._paths:
-            self._head_size = len(head)
-            return self._message(body)
-        reply = self._message(body)
-        told = reply.reply if isinstance(reply, Held) else reply
-        if head and len(told) > 13 and told[13] == ResultCode.OK:
-            self._node.paths.learn(head, body)
             self._head_size = len(head)
         return reply
 
@@ -319,9 +315,9 @@ class Connection:
             return True
         return False
 
-    def _message(self, body: bytes) -> bytes | Held:
+    def _message(self, body: bytes, head: bytes = b"") -> bytes | Held:
         """Answer a message; a stream of replies is begun and answers nothing yet."""
-        reply = answer(self._node, self, body)
+        reply = answer(self._node, self, body, head)
         if isinstance(reply, bytes | Held):
             return reply
         self._transport.pause_reading()

@@ -26,8 +26,13 @@ Job: TypeAlias = Coroutine[Any, Any, None]
 """A command whose answer is a stream, written to the connection piece by piece."""
 
 
-def answer(node: ServiceNode, connection: Connection, body: bytes) -> bytes | Held | Job:
-    """The framed reply to one message, one that is held, or a job that will write it."""
+def answer(
+    node: ServiceNode, connection: Connection, body: bytes, head: bytes = b""
+) -> bytes | Held | Job:
+    """The framed reply to one message, one that is held, or a job that will write it.
+
+    With a `head` (`asd.fastpath.cache.head_size`), a fast path is made for requests like this one.
+    """
     if is_batch(body):
         return answer_batch(node, connection, body, run_row)
     try:
@@ -37,7 +42,7 @@ def answer(node: ServiceNode, connection: Connection, body: bytes) -> bytes | He
         log.info("%s sent a malformed message: %s", connection.peer, error)
         return reply_frame(ResultCode.PARAMETER)
     try:
-        return dispatch(node, connection, message)
+        return dispatch(node, connection, message, body, head)
     except NotResident as wait:
         return _when_resident(node, connection, body, wait)
     except OperationError as error:
@@ -49,7 +54,9 @@ def answer(node: ServiceNode, connection: Connection, body: bytes) -> bytes | He
         return reply_frame(ResultCode.SERVER_ERROR)
 
 
-def dispatch(node: ServiceNode, connection: Connection, message: Message) -> bytes | Held | Job:
+def dispatch(
+    node: ServiceNode, connection: Connection, message: Message, body: bytes, head: bytes
+) -> bytes | Held | Job:
     """Find out what a message asks for, and do it.
 
     Raises OperationError for what is wrong before a record is involved.
@@ -60,6 +67,8 @@ def dispatch(node: ServiceNode, connection: Connection, message: Message) -> byt
         return answer_query(node, connection, namespace, message)
     origin = namespace.statistics.client
     reply = run(node, namespace, message, digest, origin)
+    if head and reply.code == ResultCode.OK and node.paths.wants(head, body):
+        node.paths.learn(head, body, message)
     framed = reply_frame(reply.code, reply.generation, reply.void_time, reply.n_ops, reply.ops)
     latency = latency_of(namespace, message)
     commitment = namespace.commitments.turn

@@ -15,9 +15,8 @@ from asd.sindex.indexes import SecondaryIndex
 from asd.sindex.keys import bvals
 from citrusleaf.cf_digest import DIGEST_SIZE
 from cluster import PARTITIONS
-from storage.bulk import column, entries_at, partition_slots, payloads
-from storage.engine import NotResident, StorageError
-from storage.memory import MemoryEngine
+from storage.bulk import FLAGS_AT, column, entries_at, partition_slots
+from storage.engine import TOMBSTONE, Bulk, NotResident, StorageError
 
 if TYPE_CHECKING:
     from asd.process.transaction_threads import TransactionThreads
@@ -43,6 +42,7 @@ class IndexBuilder:
         self._namespace = namespace
         self._threads = threads
         self._until_s = 0.0
+        self._bulk: Bulk | None = None
 
     async def run(self) -> None:
         """Build whatever is new. Ends by cancellation."""
@@ -57,12 +57,13 @@ class IndexBuilder:
     async def _build(self, index: SecondaryIndex) -> None:
         loop = asyncio.get_running_loop()
         started_s = loop.time()
-        in_memory = isinstance(self._namespace.engine, MemoryEngine)
+        engine = self._namespace.engine
+        self._bulk = engine if isinstance(engine, Bulk) else None
         unread = 0
         while index.built < PARTITIONS and not index.dropped:
             if loop.time() >= self._until_s:
                 await self._yield()
-            if in_memory or index.definition.source is Source.SET:
+            if self._bulk is not None or index.definition.source is Source.SET:
                 rows = self._rows(index, *self._members(index, index.built))
             else:
                 rows, failed = await self._read_rows(index, index.built)
@@ -93,6 +94,9 @@ class IndexBuilder:
         primary = self._namespace.engine.index
         slots = partition_slots(primary, partition)
         entries = entries_at(primary, slots)
+        alive = [entry[FLAGS_AT] < TOMBSTONE for entry in entries]
+        if not all(alive):
+            slots, entries = list(compress(slots, alive)), list(compress(entries, alive))
         set_name = index.definition.set_name
         if set_name:
             wanted = self._namespace.find_set(set_name)
@@ -105,11 +109,10 @@ class IndexBuilder:
 
     def _rows(self, index: SecondaryIndex, entries: list[bytes], slots: list[int]) -> list[_Row]:
         """The rows of records that need not be waited for."""
-        engine = self._namespace.engine
         if index.definition.source is Source.SET:
             return [(0, entry, slot) for entry, slot in zip(entries, slots, strict=True)]
-        if isinstance(engine, MemoryEngine) and index.keys.direct:
-            return _direct_rows(index, engine, entries, slots)
+        if self._bulk is not None and index.keys.direct:
+            return _direct_rows(index, self._bulk, entries, slots)
         return [
             (bval, entry, slot)
             for entry, slot in zip(entries, slots, strict=True)
@@ -157,13 +160,13 @@ class IndexBuilder:
 
 
 def _direct_rows(
-    index: SecondaryIndex, engine: MemoryEngine, entries: Sequence[bytes], slots: Sequence[int]
+    index: SecondaryIndex, bulk: Bulk, entries: Sequence[bytes], slots: Sequence[int]
 ) -> list[_Row]:
     """The rows of an index of bins as they are."""
     joined = b"".join(entries)
     bin_name = index.definition.bin_name
     wanted = index.definition.key_type.particle_type
-    found = payloads(engine, column(joined, "location"), column(joined, "size"))
+    found = bulk.payloads(column(joined, "location"), column(joined, "size"))
     rows: list[_Row] = []
     if index.definition.key_type is KeyType.NUMERIC:
         # Most records have the bin first: type, flags, length of the name, name.
@@ -181,7 +184,7 @@ def _direct_rows(
         found = list(compress(found, others))
         entries, slots = list(compress(entries, others)), list(compress(slots, others))
     for payload, entry, slot in zip(found, entries, slots, strict=True):
-        particle = find_bin(payload, bin_name) if payload else None  # none of a tombstone
+        particle = find_bin(payload, bin_name) if payload else None
         if particle is not None and particle.type == wanted:
             rows += [(bval, entry, slot) for bval in bvals(particle)]
     return rows

@@ -198,7 +198,7 @@ class Namespace:
         self.commit(Change(digest, self.find(digest), new))
 
     def limits_writes(self, set_name: bytes) -> bool:
-        """Must every write of the set be looked at before it is done? No fast path does one then."""
+        """Must every write of the set be looked at first? No fast path does one then."""
         own = self.config.set_config_of(set_name)
         limited = own.stop_writes_count or own.stop_writes_size
         return bool(self.truncation.running or self.stop_writes or limited)

@@ -10,8 +10,7 @@ from contextlib import suppress
 from aerospike_common.wire.codes import ResultCode
 from asd.process.transaction_threads import TransactionThreads
 from asd.space.namespace import Failure, Namespace
-from storage.engine import StorageError
-from storage.memory import MemoryEngine
+from storage.engine import StorageError, Upkeep
 
 log = logging.getLogger("asd.drv_ssd")
 
@@ -20,8 +19,8 @@ LOOK_S = 1.0
 
 
 def needs_upkeep(namespace: Namespace) -> bool:
-    """Does the engine keep records anywhere but in memory?"""
-    return type(namespace.engine) is not MemoryEngine
+    """Does the engine keep records on a medium that has to be synced?"""
+    return isinstance(namespace.engine, Upkeep)
 
 
 async def flush(namespace: Namespace) -> None:
@@ -60,17 +59,15 @@ def _fail(namespace: Namespace, error: OSError | StorageError) -> None:
 
 
 async def write_behind(namespace: Namespace, threads: TransactionThreads) -> None:
-    """Write what an engine says has gathered, `flush-size` bytes at a time, between the flushes.
+    """Write what an engine says has gathered between the flushes.
 
     Ends by cancellation, or when the medium fails: the next flush then says so.
     """
-    from storage.ssd import SsdEngine
-
     engine = namespace.engine
-    if not isinstance(engine, SsdEngine):
+    if not isinstance(engine, Upkeep):
         return
     due = asyncio.Event()
-    engine.tuning.flush_due = due.set
+    engine.on_flush_due(due.set)
     with suppress(OSError):
         while True:
             await due.wait()
