@@ -15,6 +15,7 @@ from asd.engines import apply_storage, make_engine
 from asd.group_commit import GroupCommit
 from asd.histogram import NS_PER_MS, NS_PER_US, Histogram
 from asd.http import HttpPort
+from asd.info import AdminPort
 from asd.listening import listen, listening_addresses
 from asd.logging_setup import LogSinks
 from asd.machine import Machine
@@ -101,6 +102,7 @@ class Node:
         self.port = config.network.service.port
         self._machine_id = machine_id
         self.http = HttpPort(self)
+        self.admin = AdminPort(self)
         self._server: asyncio.Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -147,6 +149,7 @@ class Node:
         log.info("node %s serves port %d of %s", self.node_id, self.port, self.addresses or "all")
         try:
             await self.http.start()
+            await self.admin.start()
         except BaseException:
             await self.stop()
             raise
@@ -158,6 +161,7 @@ class Node:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.queries.stop()
         await self.http.stop()
+        await self.admin.stop()
         if self._server is not None:
             self._server.close()
         await self.connections.close(STOP_GRACE_S)
