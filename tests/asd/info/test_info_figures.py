@@ -4,7 +4,9 @@ import asyncio
 
 import pytest
 
+from asd.config import Config, NamespaceConfig, StorageConfig
 from asd.info import respond
+from asd.machine import Machine, Readings
 from asd.truncation import Truncator
 from citrusleaf.cf_clock import epoch_ms_to_unix_ms
 
@@ -224,6 +226,58 @@ def test_latencies_of_a_slice(node) -> None:
     row = node.ask("latencies:hist={test}-read")
     assert row == "{test}-read:msec,2.0,25.00,25.00," + ",".join(["0.00"] * 15)
     assert row in node.ask("latencies:").split(";")
+
+
+def test_a_histogram_never_used_is_empty(node) -> None:
+    used, unused = node.namespaces[b"test"].read_latency, node.namespaces[b"test"].write_latency
+    for histogram in (used, unused):
+        histogram.tick(0)
+    used.add_many(500_000, 1)
+    for now in (1_000_000_000, 2_000_000_000):
+        for histogram in (used, unused):
+            histogram.tick(now)
+    rows = node.ask("latencies:").split(";")
+    zeros = ",".join(["0.00"] * 17)
+    assert rows[:3] == ["batch-index:", f"{{test}}-read:msec,0.0,{zeros}", "{test}-write:"]
+    assert node.ask("latencies:hist={test}-write") == "{test}-write:"
+
+
+# ------------------------------------------------------------------- room for data
+
+
+class RoomyMachine(Machine):
+    """A machine with 1 GiB of free memory."""
+
+    def read(self) -> Readings:
+        return Readings(memory_total=4 << 30, memory_free=1 << 30)
+
+
+@pytest.mark.parametrize("machine", [Machine(), RoomyMachine()])
+def test_a_store_without_data_size_does_not_look_full(node, machine: Machine) -> None:
+    node.machine = machine
+    for number in range(1000):
+        node.put(number)
+    figures = parsed(node.ask("namespace/test"))
+    used, total = int(figures["data_used_bytes"]), int(figures["data_total_bytes"])
+    assert figures["data_used_pct"] == "0"
+    assert figures["data_avail_pct"] == "100"
+    assert figures["stop_writes"] == "false"
+    if machine.read().memory_free:
+        assert total == used + (1 << 30)
+
+
+def test_a_store_with_data_size_shows_its_share(enterprise_node) -> None:
+    node = enterprise_node
+    storage = StorageConfig("memory", data_size=64 << 10)
+    config = NamespaceConfig("small", storage_engine=storage)
+    node = type(node)(Config(namespaces={"small": config}))
+    node.machine = RoomyMachine()
+    for number in range(1000):
+        node.put(number, namespace=b"small")
+    figures = parsed(node.ask("namespace/small"))
+    used = int(figures["data_used_bytes"])
+    assert figures["data_total_bytes"] == str(64 << 10)
+    assert figures["data_used_pct"] == str(100 * used // (64 << 10)) != "0"
 
 
 # --------------------------------------------------------------------------- logs
