@@ -55,6 +55,10 @@ def test_every_row_is_safe_between_its_separators(config):
             assert not set(";=\n\t") & set(name + text)
 
 
+def test_an_unset_address_is_shown_as_null():
+    assert ("secrets-address-port", "null") in get_config(Config(), "service")
+
+
 def test_unset_lists_that_real_answers_leave_out():
     assert "alternate-access-address" not in "".join(name for name, _ in get_config(Config()))
 

@@ -23,7 +23,9 @@ def test_a_circle_is_one_entry_of_its_record(wire: Callable[[int], Any]) -> None
         index = "namespace=test;indexname=areas"
         assert client.info(f"sindex-create:{index};bin=area;type=geo2dsphere") == "ok"
         figures: dict[str, str] = {}
-        while figures.get("load_pct") != "100":
+        for _ in range(1000):
+            if figures.get("load_pct") == "100":
+                break
             time.sleep(0.01)
             shown = client.info(f"sindex-stat:{index}")
             figures = dict(row.split("=") for row in shown.split(";") if not shown.startswith("E"))

@@ -287,11 +287,11 @@ class Endpoints(Kind):
         return f"HOST PORT with a port from 1 to {PORT_MAX}; the parameter may be repeated"
 
     def show(self, value: Value) -> str:
-        return ",".join(self.rows(value)) or "null"
+        return ",".join(self.rows(value))
 
     def rows(self, value: Value) -> list[str]:
         assert isinstance(value, tuple)
-        return [str(endpoint) for endpoint in value]
+        return [str(endpoint) for endpoint in value] or ["null"]
 
 
 def _short(size: int) -> str:
