@@ -153,11 +153,15 @@ def test_all_problems_are_named_in_the_order_of_the_lines():
         ("strong-consistency true", "no strong consistency"),
         ("index-type flash {\n}", "'index-type flash': this server keeps indexes in the memory"),
         ("index-type flash {\nmount /a\nmouts-budget 1G\n}", "did you mean 'mounts-budget'?"),
+        ("index-type flash {\nmounts-size-limit 4G\n}", "instead: mounts-budget"),
         ("sindex-type pmem", "'sindex-type pmem': this server keeps indexes in the memory"),
         ("replication-factor {\n}", "has a value, not a block, expected a whole number"),
         ("storage-engine pmem {\nfile /x\n}", "no persistent memory here; write memory or device"),
         ("storage-engine device {\nfile /x\ncold-start-empty true\n}", "to start empty, delete"),
-        ("storage-engine device {\ndevice /dev/a /dev/b\n}", "one value, not '/dev/a /dev/b'"),
+        (
+            "storage-engine device {\ndevice /dev/a /dev/b\n}",
+            "'/dev/a /dev/b'; there are no shadow",
+        ),
         ("rack-id 7", "knows no racks"),
         ("replication-factor 0", "from 1 to 256"),
         ("replication-factor", "no value"),
@@ -236,6 +240,12 @@ def test_namespace_lines_that_are_refused(line, expected):
 def test_files_that_are_refused(text, expected):
     found = problems(text)
     assert any(expected in problem for problem in found), found
+
+
+def test_a_pattern_with_braces_is_one_word():
+    text = "security {\nldap {\nuser-dn-pattern uid=${un},ou=users\n}\n}\nnamespace a { }\n"
+    (problem,) = problems(text)
+    assert problem.startswith("a.conf:1: 'security'")
 
 
 def test_an_unclosed_block_names_the_line_it_opens_on():

@@ -49,6 +49,9 @@ class Kind(ABC):
     words: ClassVar[int] = 1
     """Words of a value in a file; `parse` takes them with one blank between."""
 
+    more_words: ClassVar[str] = ""
+    """What to say besides to more words than these, where people have something in mind."""
+
     repeatable: ClassVar[bool] = False
     """May the parameter be given more than once, each time with one more value?"""
 
@@ -238,6 +241,13 @@ class Texts(Kind):
 
     def show(self, value: Value) -> str:
         return ",".join(map(str, value)) if isinstance(value, tuple) and value else "null"
+
+
+@frozen
+class Paths(Texts):
+    """Paths of files or devices."""
+
+    more_words = "; there are no shadow devices in this server"
 
 
 @frozen

@@ -362,7 +362,8 @@ def _parsed(directive: Directive, parameter: Parameter) -> Any:
         raise ValueError(f"'{name}' has no value, expected {kind.allowed()}")
     text = " ".join(words)
     if len(words) > kind.words:
-        raise ValueError(f"'{name}' takes {_NUMBERS[kind.words]}, not '{text}'")
+        wanted = _NUMBERS[kind.words]
+        raise ValueError(f"'{name}' takes {wanted}, not '{text}'{kind.more_words}")
     try:
         return kind.parse(text)
     except ValueError as error:

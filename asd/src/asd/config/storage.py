@@ -6,8 +6,8 @@ from typing import Final
 
 from attrs import Attribute, define, field, setters
 
-from asd.config.kinds import U64_MAX
-from asd.config.parameters import Parameter, Section, choice, flag, integer, size, text, texts
+from asd.config.kinds import U64_MAX, Paths
+from asd.config.parameters import Parameter, Section, choice, flag, integer, size, text, value
 
 MEMORY_STRIPES: Final = 8
 """Stripes `get-config` reports of a memory store; tools count on them."""
@@ -32,10 +32,12 @@ class StorageConfig(Section):
     """`storage-engine ENGINE { }`."""
 
     engine: str = field(default="memory")
-    device: tuple[str, ...] = texts(
-        works=True, shown=False, help="Block devices to use; may be repeated."
+    device: tuple[str, ...] = value(
+        Paths(), (), works=True, shown=False, help="Block devices to use; may be repeated."
     )
-    file: tuple[str, ...] = texts(works=True, shown=False, help="Files to use; may be repeated.")
+    file: tuple[str, ...] = value(
+        Paths(), (), works=True, shown=False, help="Files to use; may be repeated."
+    )
     cache_replica_writes: bool = flag(
         dynamic=True,
         shown=False,
