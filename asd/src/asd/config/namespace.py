@@ -252,7 +252,12 @@ class NamespaceConfig(Section):
         why_not="writes shipped from other data centres are accepted",
     )
     replication_factor: int = integer(
-        2, 1, 256, help="Copies of each record, this node's included.", why_not=_NO_REPLICAS
+        2,
+        1,
+        256,
+        dynamic=True,
+        help="Copies of each record, this node's included.",
+        why_not=_NO_REPLICAS,
     )
     sindex_stage_size: int = size(
         _GIB, 128 * _MIB, 4 * _GIB, help="Memory secondary indexes grow by.", why_not=_GROWS
