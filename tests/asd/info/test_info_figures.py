@@ -6,8 +6,8 @@ import pytest
 
 from asd.config import Config, NamespaceConfig, StorageConfig
 from asd.info import respond
-from asd.machine import Machine, Readings
-from asd.truncation import Truncator
+from asd.process.machine import Machine, Readings
+from asd.space.truncation import Truncator
 from citrusleaf.cf_clock import epoch_ms_to_unix_ms
 
 
