@@ -124,6 +124,25 @@ def test_what_has_no_effect_is_told():
     ]
 
 
+@pytest.mark.parametrize(
+    ("anyway", "otherwise"),
+    [
+        ("service { run-as-daemon false }", "service { run-as-daemon }"),
+        ("network { admin { disable-localhost } }", "network { admin { disable-localhost no } }"),
+        ("namespace a { replication-factor 1 }", "namespace a { replication-factor 2 }"),
+        (
+            "namespace a { storage-engine device { file /a\nread-page-cache } }",
+            "namespace a { storage-engine device { file /a\nread-page-cache false } }",
+        ),
+    ],
+)
+def test_what_happens_anyway_may_be_asked_for_without_notice(anyway: str, otherwise: str):
+    rest = "\nnamespace b { storage-engine memory }\n"
+    assert read_config(anyway + rest).notices == ()
+    (notice,) = read_config(otherwise + rest, "a.conf").notices
+    assert "without effect" in notice.message
+
+
 def test_all_problems_are_named_in_the_order_of_the_lines():
     text = (
         "service {\n proto-fd-mx 1\n batch-threads 4\n}\nnamespace test {\n default-ttl soon\n}\n"

@@ -211,7 +211,7 @@ def line(context: str, name: str) -> str:
     parameter = parameter_of(context, name)
     if (context, name) in OWN_VALUE:
         return f"{name} {OWN_VALUE[context, name]}"
-    return f"{name} {other_value(parameter.kind, parameter.default) if parameter else 1}"
+    return f"{name} {other_value(parameter.kind, parameter.usual) if parameter else 1}"
 
 
 def parameter_of(context: str, name: str) -> Parameter | None:

@@ -23,7 +23,7 @@ MAX_NAMESPACE_NAME: Final = 31
 _MIB: Final = 1 << 20
 _GIB: Final = 1 << 30
 _NO_XDR: Final = "this server ships no records to other data centres"
-_NO_RACKS: Final = "this server knows no racks"
+_NO_RACKS: Final = "this server knows no racks; leave it out"
 _ALONE: Final = "this node forms no cluster"
 _NO_REPLICAS: Final = f"{_ALONE}, so each record has one copy, here"
 _NO_STAGES: Final = "only whole requests are timed, not their stages"
@@ -257,6 +257,7 @@ class NamespaceConfig(Section):
         256,
         dynamic=True,
         help="Copies of each record, this node's included.",
+        here=1,
         why_not=_NO_REPLICAS,
     )
     sindex_stage_size: int = size(

@@ -77,7 +77,7 @@ class NetworkServiceConfig(Section):
     tls_alternate_access_port: int = _tls_port()
     tls_name: str = _tls_name()
     disable_localhost: bool = flag(
-        help="Do not listen on the loopback as well.", why_not=_NO_MORE_LOOPBACK
+        help="Do not listen on the loopback as well.", here=True, why_not=_NO_MORE_LOOPBACK
     )
     tls_address: tuple[str, ...] = _tls_address()
     tls_access_address: tuple[str, ...] = texts(
@@ -98,7 +98,7 @@ class AdminConfig(Section):
     tls_port: int = _tls_port()
     tls_name: str = _tls_name()
     disable_localhost: bool = flag(
-        help="Do not listen on the loopback as well.", why_not=_NO_MORE_LOOPBACK
+        help="Do not listen on the loopback as well.", here=True, why_not=_NO_MORE_LOOPBACK
     )
     tls_address: tuple[str, ...] = _tls_address()
     tls_authenticate_client: tuple[str, ...] = _tls_authenticate_client()

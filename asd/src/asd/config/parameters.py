@@ -59,6 +59,9 @@ class Declaration:
     """The storage engines that do what it says; () = all of them."""
     why_not: str = ""
     """What a parameter that is accepted does not do here, and why."""
+    here: Value | None = None
+    """The value that says what happens anyway, where nothing depends on the parameter and that is
+    not the default: to set another one, the default too, is worth a notice."""
     community: Value | None = None
     """The value in the community edition, where that is not the default and cannot be changed."""
 
@@ -84,6 +87,17 @@ class Parameter:
             return Status.REFUSED
         return Status.IN_EFFECT if self.declaration.works else Status.ACCEPTED
 
+    @property
+    def usual(self) -> Value:
+        """The value that changes nothing when it is given."""
+        here = self.declaration.here
+        return self.default if here is None else here
+
+    def default_in(self, community: bool) -> Value:
+        """The value in an edition of what is not given."""
+        special = self.declaration.community
+        return special if community and special is not None else self.default
+
 
 class Section:
     """A context of the configuration. Its attributes are fixed; only `set` changes dynamic ones."""
@@ -101,8 +115,8 @@ class Section:
         rows = []
         for parameter in self.parameters().values():
             value: Value = getattr(self, parameter.attribute)
-            if community and parameter.declaration.community is not None:
-                value = parameter.declaration.community
+            if value == parameter.default:
+                value = parameter.default_in(community)
             if self.shows(parameter) or value != parameter.default:
                 rows += [(prefix + parameter.name, text) for text in parameter.kind.rows(value)]
         return rows

@@ -286,7 +286,7 @@ class _Reader:
         parameters = section.parameters()
         for directive in directives:
             parameter = parameters.get(directive.name)
-            if parameter is None or getattr(section, parameter.attribute) == parameter.default:
+            if parameter is None or getattr(section, parameter.attribute) == parameter.usual:
                 continue
             if why := section.without_effect(parameter):
                 text = f"'{parameter.name}' is accepted for compatibility, without effect: {why}"

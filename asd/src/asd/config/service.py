@@ -168,7 +168,9 @@ class ServiceConfig(Section):
     query_threads_limit: int = integer(
         128, 1, 1024, dynamic=True, works=True, help="Most threads that run queries."
     )
-    run_as_daemon: bool = flag(True, help="Detach from the terminal.", why_not=_INIT_SYSTEM)
+    run_as_daemon: bool = flag(
+        True, help="Detach from the terminal.", here=False, why_not=_INIT_SYSTEM
+    )
     secrets_address_port: tuple[Endpoint, ...] = value(
         Endpoints(), (), enterprise=True, refused=_NO_SECRETS, help="Address of the secret agent."
     )

@@ -41,11 +41,13 @@ class StorageConfig(Section):
     cache_replica_writes: bool = flag(
         dynamic=True,
         shown=False,
+        engines=_LOG,
         help="Keep what other nodes send in the post-write cache too.",
         why_not="this node forms no cluster",
     )
     cold_start_empty: bool = flag(
         shown=False,
+        engines=_LOG,
         refused="this server loads what its files and devices hold; to start empty, delete the"
         " files or wipe the devices first",
         help="Start without the records that the files and devices hold.",
@@ -195,6 +197,37 @@ class StorageConfig(Section):
         help="Blocks of 8 MiB, at least one, that may wait for each device before writes are"
         " answered with device overload (18).",
     )
+    post_write_cache: int = size(
+        64 * _MIB,
+        0,
+        64 * _GIB,
+        works=True,
+        shown=False,
+        engines=_LOG,
+        help="Blocks kept in memory after they were written, of each file; a quarter of it besides "
+        "for what is read.",
+    )
+    read_page_cache: bool = flag(
+        dynamic=True,
+        shown=False,
+        engines=_LOG,
+        help="Read through the page cache.",
+        here=True,
+        why_not="reads always go through the page cache",
+    )
+    serialize_tomb_raider: bool = flag(
+        shown=False,
+        engines=_LOG,
+        enterprise=True,
+        help="Remove the tombstones of one namespace at a time.",
+        why_not="the tombstones of several namespaces may be removed at the same time",
+    )
+    sindex_startup_device_scan: bool = flag(
+        shown=False,
+        engines=_LOG,
+        help="Fill secondary indexes at start in the order of the device.",
+        why_not="secondary indexes are filled in the order of the primary index",
+    )
     stop_writes_avail_pct: int = integer(
         5,
         0,
@@ -210,33 +243,6 @@ class StorageConfig(Section):
         dynamic=True,
         works=True,
         help="Use of data-size, filesize or the devices from which writes are refused; 0 = never.",
-    )
-    post_write_cache: int = size(
-        64 * _MIB,
-        0,
-        64 * _GIB,
-        works=True,
-        shown=False,
-        engines=_LOG,
-        help="Blocks kept in memory after they were written, of each file; a quarter of it besides "
-        "for what is read.",
-    )
-    read_page_cache: bool = flag(
-        dynamic=True,
-        shown=False,
-        help="Read through the page cache.",
-        why_not="reads always go through the page cache",
-    )
-    serialize_tomb_raider: bool = flag(
-        shown=False,
-        enterprise=True,
-        help="Remove the tombstones of one namespace at a time.",
-        why_not="the tombstones of several namespaces may be removed at the same time",
-    )
-    sindex_startup_device_scan: bool = flag(
-        shown=False,
-        help="Fill secondary indexes at start in the order of the device.",
-        why_not="secondary indexes are filled in the order of the primary index",
     )
     tomb_raider_sleep: int = integer(
         1000,
