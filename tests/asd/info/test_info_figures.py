@@ -1,6 +1,7 @@
 """Statistics, configuration, truncation, latencies: figures come from the live node."""
 
 import asyncio
+import logging
 
 import pytest
 
@@ -133,6 +134,16 @@ def test_one_change_is_made_at_a_time(node) -> None:
     )
     assert node.config.service.query_max_done == 7
     assert node.config.service.ticker_interval == 10
+
+
+def test_why_a_change_is_refused_is_logged(node, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "asd.info"):
+        answer = node.ask("set-config:context=service;proto-fd-max=many")
+    assert answer == "ERROR:4:invalid set-config parameter"
+    assert caplog.messages == [
+        "set-config in the context 'service': 'proto-fd-max': 'many' is not allowed here,"
+        " expected a whole number from 1 to 2147483647 (suffix K, M, G or T)"
+    ]
 
 
 def test_a_refused_change_changes_nothing(node) -> None:
