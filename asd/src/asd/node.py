@@ -20,6 +20,7 @@ from asd.process.logging import LogSinks
 from asd.process.machine import Machine
 from asd.process.transaction_threads import TransactionThreads
 from asd.query import QueryManager
+from asd.service.admin_port import AdminPort
 from asd.service.connection import Connection
 from asd.service.connections import Connections
 from asd.service.listening import listen, listening_addresses
@@ -100,6 +101,7 @@ class Node:
         self.port = config.network.service.port
         self._machine_id = machine_id
         self.http = HttpPort(self)
+        self.admin = AdminPort(self)
         self._server: asyncio.Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -152,6 +154,7 @@ class Node:
         log.info("node %s serves port %d of %s", self.node_id, self.port, self.addresses or "all")
         try:
             await self.http.start()
+            await self.admin.start()
         except BaseException:
             await self.stop()
             raise
@@ -163,6 +166,7 @@ class Node:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.queries.stop()
         await self.http.stop()
+        await self.admin.stop()
         if self._server is not None:
             self._server.close()
         await self.connections.close(STOP_GRACE_S)

@@ -39,6 +39,21 @@ def make_namespace(config: NamespaceConfig, clock: VirtualClock, community: bool
 
 
 @define
+class FakeAdminPort:
+    port: int = 0
+    addresses: list[str] | None = None
+    connections: list[FakeConnection] = field(factory=list)
+    opened: int = 0
+    closed: int = 0
+
+    def __len__(self) -> int:
+        return len(self.connections)
+
+    def __contains__(self, connection: object) -> bool:
+        return connection in self.connections
+
+
+@define
 class FakeNode:
     config: Config
     clock: VirtualClock = field(factory=VirtualClock)
@@ -46,6 +61,7 @@ class FakeNode:
     connections: list[FakeConnection] = field(factory=lambda: [FakeConnection()])
     addresses: list[str] | None = None
     port: int = 3000
+    admin: FakeAdminPort = field(factory=FakeAdminPort)
     node_id: str = "BB9020011AC4202"
     started_ms: int = 0
     machine: Machine = field(factory=Machine)
