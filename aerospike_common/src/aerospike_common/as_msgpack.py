@@ -28,6 +28,7 @@ from msgpack import ExtType, packb, unpackb
 from aerospike_common.as_msgpack_decoder import (
     INF,
     MAX_DEPTH,
+    UNWALKED,
     WILDCARD,
     Value,
     is_flags,
@@ -41,6 +42,7 @@ __all__ = [
     "Value",
     "WILDCARD",
     "INF",
+    "UNWALKED",
     "STRING",
     "BLOB",
     "GEOJSON",
@@ -236,12 +238,13 @@ def normalise_for_storage(value: Value, depth: int = 0) -> Value:
 
 def _normalise_list(items: list[Value], depth: int) -> list[Value]:
     flags = list_flags(items) & LIST_FLAGS
-    body = list_items(items)
-    if not _SCALARS.issuperset(map(type, body)):
-        body = list(map(normalise_for_storage, body, repeat(depth + 1)))
+    body = sent = list_items(items)
+    if not _SCALARS.issuperset(map(type, sent)):
+        body = list(map(normalise_for_storage, sent, repeat(depth + 1)))
     if not flags:
         return body
-    if not is_sorted(body):
+    # The protocol compares what was sent: maps in it as they stand, before they are sorted.
+    if not is_sorted(sent):
         raise MessageError("list flagged ordered is not in order")
     return [ExtType(flags, b""), *body]
 

@@ -8,7 +8,7 @@ is the authority on all of it.
 from __future__ import annotations
 
 from struct import Struct
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from msgpack import ExtType, OutOfData, Unpacker, unpackb
 
@@ -27,6 +27,9 @@ WILDCARD: Final[ExtType] = tuple.__new__(ExtType, (-1, b"\x00"))
 """Equal to anything; as a list element it also swallows the rest. Never stored."""
 INF: Final[ExtType] = tuple.__new__(ExtType, (-1, b"\x01"))
 """Greater than everything. Never stored."""
+
+UNWALKED: Final = object()
+"""Stands for a container that claims to hold more than there is; see `unpack_sound_part`."""
 
 # Bytes that may begin what the C decoder reads differently than the protocol means: bin headers,
 # extensions, unsigned 64-bit integers. Their absence (one C scan) makes its result exact.
@@ -75,11 +78,23 @@ def unpack_prefix(data: bytes) -> Value:
         return Decoder(data).prefix()
 
 
-def unpack_sound_part(data: bytes) -> tuple[list[Value], bytes]:
-    """The elements of the list `data` begins with, up to the first that cannot be decoded, and the
-    bytes from there on. Both are empty when `data` does not begin with a list."""
+class SoundPart(NamedTuple):
+    """What of a broken list can be decoded: its first elements, the bytes behind them, and whether
+    these are all its elements after all."""
+
+    elements: list[Value]
+    rest: bytes
+    whole: bool
+
+
+def unpack_sound_part(data: bytes) -> SoundPart:
+    """The elements of the list `data` begins with, up to the first that cannot be decoded.
+
+    An element that is no more than the 32-bit header of a list or map, with a count that no bytes
+    are there for, is UNWALKED, and what follows the header is the next element. Nothing is decoded
+    when `data` does not begin with a list."""
     if not data or not (0x90 <= data[0] <= 0x9F or 0xDC <= data[0] <= 0xDD):
-        return [], b""
+        return SoundPart([], b"", False)
     return Decoder(data).sound_part()
 
 
@@ -171,19 +186,30 @@ class Decoder:
             raise MessageError("msgpack: bytes after the value")
         return value
 
-    def sound_part(self) -> tuple[list[Value], bytes]:
-        """The elements of the list at the front that can be decoded, and the bytes behind them."""
+    def sound_part(self) -> SoundPart:
+        """The elements of the list at the front that can be decoded."""
         tag = self._data[0]
         start = self._at = 1 if tag < 0xDC else 3 if tag == 0xDC else 5
         count = tag & 0x0F if tag < 0xDC else int.from_bytes(self._data[1:start])
         items: list[Value] = []
         try:
             while len(items) < count:
-                items.append(self.prefix())
+                items.append(UNWALKED if self._skip_unwalked() else self.prefix())
                 start = self._at
         except MessageError:
             pass  # what comes from here on is broken, and wanted as it is
-        return items, self._data[start:]
+        return SoundPart(items, self._data[start:], len(items) == count)
+
+    def _skip_unwalked(self) -> bool:
+        """Step over the header of a large container if not even a byte an element is there."""
+        header = self._data[self._at : self._at + 5]
+        if len(header) < 5 or header[0] not in (0xDD, 0xDF):
+            return False
+        least = int.from_bytes(header[1:]) * (1 if header[0] == 0xDD else 2)
+        if least <= len(self._data) - self._at - 5:
+            return False
+        self._at += 5
+        return True
 
     def _take(self, size: int) -> bytes:
         end = self._at + size

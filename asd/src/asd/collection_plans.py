@@ -8,6 +8,7 @@ finds the record as it was: the operations are pure.
 from __future__ import annotations
 
 import struct
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aerospike_common.wire.codes import FieldType, Info2, OpType
@@ -85,7 +86,7 @@ def read_plan(node: Node, namespace: Namespace, message: Message, rest: int) -> 
             return None
         try:
             value = find_bin(record[5], request.name)
-            result = cdt.read(value, request.argument, kind.paths(request.digest, record))
+            result = cdt.read(value, request.argument, partial(kind.paths, request.digest, record))
         except OperationError:
             return None
         counters.read_success += 1
@@ -118,7 +119,8 @@ def modify_plan(node: Node, namespace: Namespace, message: Message, rest: int) -
             return None
         try:
             old = find_bin(payload, request.name)
-            value, result = cdt.modify(old, request.argument, kind.paths(request.digest, record))
+            paths = partial(kind.paths, request.digest, record)
+            value, result = cdt.modify(old, request.argument, paths)
         except OperationError:
             return None
         if value is None:

@@ -43,7 +43,6 @@ class Operands:
             self._view = self._look()
         return self._view
 
-    @property
     def paths(self) -> RecordPaths:
         """What path expressions may ask of the record."""
         return RecordPaths(self.view, self.expressions.path)

@@ -151,6 +151,12 @@ class MapValue:
         return made
 
     @property
+    def keyed(self) -> bool:
+        """Whether keys are found by their order, kept or in an index, which shows in the order of
+        some answers."""
+        return bool(self.flags & (ORDERED | msgpack.PERSIST_INDEX))
+
+    @property
     def keys(self) -> list[Value]:
         """The keys, to be changed at will together with the values."""
         self._unpack()

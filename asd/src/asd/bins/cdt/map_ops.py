@@ -126,12 +126,12 @@ def _allowed(
 # -- counting -------------------------------------------------------------------------------------
 
 
-def increment(target: MapValue, key: Value, delta: Value, attributes: int = 0) -> Value:
+def increment(target: MapValue, key: Value, delta: Value = None, attributes: int = 0) -> Value:
     """Add to the value of a key; a missing one starts from 0."""
     return _count(target, key, 1 if delta is None else delta)
 
 
-def decrement(target: MapValue, key: Value, delta: Value, attributes: int = 0) -> Value:
+def decrement(target: MapValue, key: Value, delta: Value = None, attributes: int = 0) -> Value:
     """Subtract from the value of a key; a missing one starts from 0."""
     if type(delta) is float:
         return _count(target, key, -delta)
@@ -180,8 +180,8 @@ MAP_OPS: Final[Mapping[int, Op]] = MappingProxyType(
         68: Op("put_items", (_ITEMS,), (_INT, _INT), put_items, True, _attributes(1)),
         69: Op("replace", (_VALUE, _STORED), (), replace, True, absent=_MISSING),
         70: Op("replace_items", (_ITEMS,), (), replace_items, True, absent=_MISSING),
-        73: Op("increment", (_VALUE, _NUMBER), (_INT,), increment, True, _attributes(2)),
-        74: Op("decrement", (_VALUE, _NUMBER), (_INT,), decrement, True, _attributes(2)),
+        73: Op("increment", (_VALUE,), (_NUMBER, _INT), increment, True, _attributes(2)),
+        74: Op("decrement", (_VALUE,), (_NUMBER, _INT), decrement, True, _attributes(2)),
         75: Op("clear", (), (), clear, True),
         76: remover("remove_by_key", select.by_key, (_VALUE,)),
         77: remover("remove_by_index", select.by_index, (_INT,)),

@@ -1,0 +1,284 @@
+"""Rules of lists and maps that were seen on the wire and that nothing else would make one expect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgpack import ExtType
+
+from aerospike_common import as_msgpack as mp
+from aerospike_common.as_msgpack import INF
+from aerospike_common.wire.codes import ParticleType, ResultCode
+from aerospike_common.wire.errors import OperationError
+from asd.bins import cdt
+from asd.bins.particle import Particle
+
+INV = 0x10000
+A, B, C, D = "\x03a", "\x03b", "\x03c", "\x03d"
+ENTRIES = {A: 3, B: 1, C: 2, D: 1}
+UNORDERED, ORDERED, INDEXED = 0, 1, 16
+PARAMETER, NOT_APPLICABLE = ResultCode.PARAMETER, ResultCode.OP_NOT_APPLICABLE
+
+
+class NoExpressions:
+    """A compiler for tests without path expressions."""
+
+    def compile(self, wire: bytes) -> cdt.PathExpression:
+        raise AssertionError("nothing to compile here")
+
+
+def map_of(flags: int, entries: dict[Any, Any] = ENTRIES) -> Particle:
+    bare = Particle(ParticleType.MAP, mp.pack(entries))
+    return modify(bare, [64, flags])[0] if flags else bare
+
+
+def list_of(*items: Any, ordered: bool = False) -> Particle:
+    flags = [ExtType(1, b"")] if ordered else []
+    return Particle(ParticleType.LIST, mp.pack([*flags, *items]))
+
+
+def payload(op: Any) -> bytes:
+    return bytes.fromhex(op) if isinstance(op, str) else mp.pack(op)
+
+
+def plain(particle: Particle | None) -> Any:
+    if particle is None:
+        return None
+    if particle.type in (ParticleType.LIST, ParticleType.MAP):
+        return mp.unpack_stored(particle.data)
+    if particle.type == ParticleType.INTEGER:
+        return int.from_bytes(particle.data, signed=True)
+    if particle.type == ParticleType.BOOL:
+        return particle.data == b"\1"
+    return particle
+
+
+def modify(particle: Particle | None, op: Any) -> tuple[Any, Any]:
+    after, result = cdt.modify(particle, payload(op), NoExpressions)
+    return after, plain(result)
+
+
+def read(particle: Particle | None, op: Any) -> Any:
+    return plain(cdt.read(particle, payload(op), NoExpressions))
+
+
+def code(particle: Particle | None, op: Any, *, reads: bool = False) -> ResultCode:
+    with pytest.raises(OperationError) as caught:
+        (read if reads else modify)(particle, op)
+    return ResultCode(caught.value.code)
+
+
+# -- arguments ------------------------------------------------------------------------------------
+
+REMOVES = [
+    *("9205", "9206", "9207", "9208", "930a", "920b", "9320", "9321", "9322", "9323", "9324"),
+    *("9325", "9326", "9327", "9328", "934c", "934d", "934e07", "934fa2", "935107c1", "9352"),
+    *("9353", "9354", "9355", "9356", "9357", "9358", "9359"),
+]
+
+
+@pytest.mark.parametrize("op", REMOVES)
+def test_a_remove_from_a_missing_bin_looks_at_no_argument(op: str) -> None:
+    assert modify(None, op) == (None, None)
+    assert code(list_of(1) if int(op[2:4], 16) < 64 else map_of(0), op) == PARAMETER
+
+
+@pytest.mark.parametrize(
+    "op", ["9201", "9302", "930301", "9309", "930c", "934301", "934901", "9240"]
+)
+def test_what_creates_a_bin_looks_at_its_arguments(op: str) -> None:
+    assert code(None, op) == PARAMETER
+
+
+EMPTY = [
+    ("956d04ddffffffff0000", []),
+    ("936107ddffffffff", None),
+    ("936305ddffffffff", 0),
+    ("936c07ddffffffff", []),
+    ("936b01ddffffffff", []),
+    ("93670ddf7fffffff", False),
+    ("946907ddffffffff00", []),
+    ("946e05ddffffffff00", 0),
+]
+
+
+@pytest.mark.parametrize(("op", "answer"), EMPTY)
+def test_what_claims_more_than_there_is_is_compared_with_nothing(op: str, answer: Any) -> None:
+    assert read(map_of(0, {}), op) == answer
+    for flags in (0, 1):
+        assert code(map_of(flags), op, reads=True) == PARAMETER
+    unknown = op[:4] + "0e" + op[6:]
+    for particle in (map_of(0), map_of(0, {})):
+        assert code(particle, unknown, reads=True) == NOT_APPLICABLE
+
+
+@pytest.mark.parametrize(
+    "op", ["936107a5", "936107c1", "93610795", "92c1ddffffffff", "9343ddffffffff01"]
+)
+def test_cut_arguments_are_refused_by_an_empty_map(op: str) -> None:
+    assert code(map_of(0, {}), op, reads=op[2:4] != "43") == PARAMETER
+
+
+def test_a_path_that_claims_more_than_there_is() -> None:
+    for op in (
+        "94fe92220004ddffffffff",
+        "93feddffffffff00",
+        "93ffddffffffff9110",
+        "93ff921000dd7fffffff",
+    ):
+        assert code(map_of(0), op) == PARAMETER
+
+
+def test_increment_of_an_ordered_list_looks_at_its_delta_first() -> None:
+    ordered = list_of(1, 2, ordered=True)
+    assert code(ordered, [12, 9, "\x03x"]) == PARAMETER
+    assert code(ordered, [12, -9, "\x03x"]) == PARAMETER
+    assert code(ordered, [12, 9, 1]) == NOT_APPLICABLE
+
+
+def test_a_map_counts_by_one_without_a_delta() -> None:
+    assert modify(map_of(0, {A: 4}), [73, A])[1] == 5
+    assert modify(map_of(1, {A: 4}), [74, A])[1] == 3
+    assert modify(map_of(3, {}), [74, A])[1] == -1
+    assert modify(None, [73, A])[1] == 1
+    below, _ = modify(map_of(0, {A: 4}), [0xFF, [0x62, B], [73, A]])
+    assert plain(below) == {A: 4, B: {A: 1}}
+
+
+@pytest.mark.parametrize("flags", [3, 7, 255, -1])
+def test_a_descending_sort_drops_no_duplicates_unless_all_are_equal(flags: int) -> None:
+    assert plain(modify(list_of(2, 2, 2), [13, flags])[0]) == [2]
+    assert plain(modify(list_of(A, A), [13, flags])[0]) == [A]
+    assert code(list_of(2, 2, 1), [13, flags]) == PARAMETER
+    assert code(list_of(1, 1.0), [13, flags]) == PARAMETER
+    assert plain(modify(list_of(5), [13, flags])[0]) == [5]
+
+
+@pytest.mark.parametrize("index", [2**31 - 2, 2**31 - 1])
+def test_no_list_has_an_element_at_the_last_indexes(index: int) -> None:
+    for op in ([3, index, 1], [4, index, [1, 2]], [9, index, 1]):
+        assert code(list_of(1), op) == PARAMETER
+    assert code(list_of(1), [3, 2**31, 1]) == NOT_APPLICABLE
+    assert code(list_of(1), [3, index, 1, 2]) == NOT_APPLICABLE  # bounded
+    assert code(list_of(1, ordered=True), [3, index, 1]) == NOT_APPLICABLE
+
+
+def test_an_ordered_list_is_checked_as_it_was_sent() -> None:
+    """Maps in it stand in the order of the wire when they are compared, and only then are sorted."""
+    before, behind = {1: 1, 3: 1}, {2: 1, 1: 1}
+    flags = ExtType(1, b"")
+    stored = [flags, before, {1: 1, 2: 1}]
+    sent = mp.pack([flags, before, behind])
+    assert mp.unpack_stored(cdt.check_write(ParticleType.LIST, sent)) == stored
+    assert plain(modify(None, [1, [flags, before, behind]])[0]) == [stored]
+    with pytest.raises(OperationError) as caught:
+        cdt.check_write(ParticleType.LIST, mp.pack([flags, behind, before]))
+    assert caught.value.code == ResultCode.SERVER_ERROR
+    assert code(None, [1, [flags, behind, before]]) == PARAMETER
+
+
+# -- answers --------------------------------------------------------------------------------------
+
+ANSWERS = [
+    # what a list of keys leaves, run by run, each run from its end
+    (UNORDERED, [107, INV | 2, [B]], [3, 0, 1]),
+    (UNORDERED, [107, INV | 2, [A, D]], [1, 2]),
+    (UNORDERED, [107, INV | 2, ["\x03z"]], [0, 1, 2, 3]),
+    (UNORDERED, [107, INV | 1, [B]], [0, 2, 3]),
+    (ORDERED, [107, INV | 2, ["\x03z"]], [3, 2, 1, 0]),
+    (ORDERED, [107, INV | 2, []], [0, 1, 2, 3]),
+    (UNORDERED, [107, INV | 2, []], [0, 1, 2, 3]),
+    (UNORDERED, [108, INV | 2, []], [0, 1, 2, 3]),
+    # keys asked for again
+    (UNORDERED, [107, 1, [B, C, B]], [2, 1]),
+    (ORDERED, [107, 1, [B, C, B]], [1, 2, 1]),
+    # empty intervals of keys
+    (UNORDERED, [103, 10, D, B], [1, 0]),
+    (UNORDERED, [103, 10, None, None], [4, 0]),
+    (UNORDERED, [103, 10, INF, A], [0, 0]),
+    (UNORDERED, [103, 9, D, B], [3, 0]),
+    (UNORDERED, [103, INV | 2, D, B], [1, 2, 3, 0]),
+    (UNORDERED, [103, INV | 1, D, B], [0, 1, 2, 3]),
+    # ranks of all keys
+    (UNORDERED, [103, 3, None, INF], [3, 0, 2, 1]),
+    (UNORDERED, [103, 4, None, INF], [0, 3, 1, 2]),
+    (UNORDERED, [103, INV | 3, D, B], [3, 0, 2, 1]),
+    (ORDERED, [103, 3, None, INF], [0, 1, 2, 3]),
+    # a missing key, inverted
+    (ORDERED, [97, INV | 7, "\x03z"], None),
+    (ORDERED, [97, INV | 1, "\x03z"], -1),
+    (ORDERED, [97, INV | 5, "\x03z"], 0),
+    # what an inverted range leaves, if that is a range
+    (UNORDERED, [104, INV | 9, 0, 2], [2, 2]),
+    (UNORDERED, [104, INV | 10, 0, 2], [0, 2]),
+    (UNORDERED, [104, INV | 9, 2, 2], [0, 2]),
+    (ORDERED, [109, INV | 9, C, 0, 9], [0, 2]),
+    (ORDERED, [103, INV | 9, A, C], [2, 2]),
+    # whether it exists
+    (ORDERED, [106, INV | 13, 1, 1], False),
+    (ORDERED, [106, INV | 13, 0, 1], True),
+    (UNORDERED, [106, INV | 13, 1, 1], False),
+    (ORDERED, [103, INV | 13, B, C], True),
+    (ORDERED, [104, INV | 13, 1, 1], True),
+    # lists of nothing
+    (UNORDERED, [107, 15, []], None),
+    (ORDERED, [108, 15, []], None),
+    # relative offsets that overflow
+    (UNORDERED, [109, 1, B, 2**63 - 1, -1], [0, 1, 2, 3]),
+    (ORDERED, [109, 9, B, 2**63 - 1, 1], [0, 0]),
+    (UNORDERED, [110, 5, 2, 2**63 - 1, -1], 4),
+    (UNORDERED, [110, 5, 0, 2**63 - 1, -1], 0),
+]
+
+
+@pytest.mark.parametrize(("flags", "op", "answer"), ANSWERS)
+def test_answers_about_a_map(flags: int, op: list[Any], answer: Any) -> None:
+    assert read(map_of(flags), op) == answer
+
+
+REFUSED = [
+    (UNORDERED, [97, INV | 7, "\x03z"]),
+    (UNORDERED, [97, INV | 7, A]),
+    (ORDERED, [97, INV | 7, A]),
+    (UNORDERED, [104, INV | 9, 1, 2]),
+    (ORDERED, [109, INV | 9, B, 0, 1]),
+    (UNORDERED, [103, INV | 9, A, C]),
+    (UNORDERED, [107, 15, [A]]),
+]
+
+
+@pytest.mark.parametrize(("flags", "op"), REFUSED)
+def test_refused_return_types_of_a_map(flags: int, op: list[Any]) -> None:
+    assert code(map_of(flags), op, reads=True) == NOT_APPLICABLE
+
+
+def test_a_missing_key_is_removed_from_a_keyed_map_whatever_is_inverted() -> None:
+    particle = map_of(ORDERED)
+    assert modify(particle, [76, INV | 1, "\x03z"]) == (particle, -1)
+    assert code(particle, [76, INV | 1, A]) == NOT_APPLICABLE
+
+
+def test_the_rest_of_an_empty_map_exists() -> None:
+    assert read(map_of(0, {}), [103, INV | 13, A, B]) is True
+    assert read(map_of(1, {}), [103, INV | 13, A, B]) is False
+    assert read(map_of(0, {}), [104, INV | 13, 0, 1]) is False
+
+
+def test_what_a_list_of_values_leaves() -> None:
+    ordered, plain_list = list_of(1, 2, 3, 4, ordered=True), list_of(1, 2, 3, 4, 5)
+    for return_type in (2, 4):
+        assert read(ordered, [23, INV | return_type, [9]]) == [3, 2, 1, 0]
+        assert read(ordered, [23, INV | return_type, []]) == [0, 1, 2, 3]
+        assert modify(plain_list, [36, INV | return_type, []])[1] == [0, 1, 2, 3, 4]
+    assert read(plain_list, [23, INV | 4, [2, 3]]) == [4, 0, 1]
+    assert read(plain_list, [23, INV | 3, [2, 3]]) == [0, 3, 4]
+    assert read(plain_list, [23, 15, []]) is None
+    assert code(plain_list, [23, 15, [1]], reads=True) == NOT_APPLICABLE
+
+
+def test_a_rank_that_overflows_in_a_list() -> None:
+    for particle in (list_of(1, 2, 3), list_of(1, 2, 3, ordered=True)):
+        assert read(particle, [27, 5, 2, 2**63 - 1, -1]) == 3
+        assert read(particle, [27, 11, 2, 2**63 - 1, 1]) == [0, 0]
+        assert read(particle, [27, 5, 0, 2**63 - 1, -1]) == 0
