@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from aerospike_common.wire.codes import FieldType, ResultCode
+from aerospike_common.wire.codes import FieldType, Info2, ParticleType, ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message
 from asd.bins.expressions import ExpressionCache
@@ -13,6 +13,10 @@ from asd.record import Bins, stored_key
 from asd.record_view import RecordView
 from asd.statistics import OriginStatistics
 from storage.engine import Record
+
+
+_WRITES: Final = Info2.WRITE | Info2.DELETE
+_INTEGER_KEY: Final = bytes((ParticleType.INTEGER,))
 
 
 class Reply(NamedTuple):
@@ -35,6 +39,19 @@ class Refused(OperationError):
         super().__init__(code, message)
         self.generation = record[0]
         self.void_time = record[1]
+
+
+def is_key(key: bytes) -> bool:
+    """Whether a key (type byte first) may be stored: any but an integer of other than 8 bytes, and
+    nothing at all."""
+    return len(key) == 9 if key[:1] == _INTEGER_KEY else bool(key)
+
+
+def check_key_field(message: Message) -> None:
+    """Raises UNSUPPORTED_FEATURE when the command brings a key that may not be stored."""
+    key = message.fields.get(FieldType.KEY)
+    if key is not None and not is_key(key):
+        raise OperationError(ResultCode.UNSUPPORTED_FEATURE, f"a key of {len(key)} bytes")
 
 
 class Transaction:
@@ -73,9 +90,10 @@ class Transaction:
             raise Refused(ResultCode.PARAMETER, record, "the record is in another set")
 
     def check_key(self, record: Record) -> None:
-        """Raises KEY_MISMATCH when the command's key is not the one stored with the record."""
+        """Raises KEY_MISMATCH when the command's key is not the one stored with the record. Reads
+        and deletes do not look at an empty key."""
         key = self.message.fields.get(FieldType.KEY)
-        if key is None:
+        if key is None or (not key and self.message.info2 & _WRITES != Info2.WRITE):
             return
         stored = stored_key(record[5], record[4])
         if stored and stored != key:

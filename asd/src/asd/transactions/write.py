@@ -10,7 +10,6 @@ from aerospike_common.wire.codes import (
     Info2,
     Info3,
     OpType,
-    ParticleType,
     ResultCode,
 )
 from aerospike_common.wire.errors import OperationError
@@ -19,7 +18,7 @@ from asd.bins.expressions.record import record_size
 from asd.bins.particle import NULL, Particle
 from asd.record import MAX_BINS, Bins, encode_op, pack_payload, stored_key, unpack_bins
 from asd.transactions.operate import READ_OPS, WRITE_OPS, Operands, check_bin_name
-from asd.transactions.transaction import Refused, Reply, Transaction
+from asd.transactions.transaction import Refused, Reply, Transaction, check_key_field
 from storage.engine import Record
 
 MAX_OPS = 32768
@@ -163,13 +162,10 @@ def _apply(transaction: Transaction, record: Record | None, bins: Bins) -> Reply
 
 def _key_to_store(message: Message, record: Record | None) -> bytes:
     """The command's key, else the one stored. Raises UNSUPPORTED_FEATURE for a broken key."""
+    check_key_field(message)
     key = message.fields.get(FieldType.KEY)
-    if not key:
+    if key is None:
         return stored_key(record[5], record[4]) if record else b""
-    if key[0] in (ParticleType.INTEGER, ParticleType.DOUBLE) and len(key) != 9:
-        raise OperationError(
-            ResultCode.UNSUPPORTED_FEATURE, f"a number key of {len(key) - 1} bytes"
-        )
     return key
 
 

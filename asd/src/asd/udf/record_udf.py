@@ -13,7 +13,7 @@ from asd.bins.expressions.record import record_size
 from asd.bins.particle import Particle
 from asd.record import Bins, encode_op, pack_payload, remove_bin, stored_key, unpack_bins
 from asd.statistics import OriginStatistics
-from asd.transactions.transaction import Refused, Reply, Transaction
+from asd.transactions.transaction import Refused, Reply, Transaction, check_key_field, is_key
 from asd.udf.lua_state import LuaFailure
 from storage.engine import Record
 
@@ -37,6 +37,9 @@ _SAFE: Final = frozenset(
     | {ParticleType.BOOL}
 )
 """Types whose bytes, as Lua makes them, are what is stored."""
+
+_KEY_TYPES: Final = frozenset({ParticleType.INTEGER, ParticleType.STRING, ParticleType.BLOB})
+"""Of the keys that functions see."""
 
 _FLAGS: Final = b"\xc7\0"
 
@@ -74,6 +77,7 @@ def udf(node: Node, transaction: Transaction) -> Reply:
         transaction.check_filter(record)
         transaction.check_set(record, must_name=True)
         transaction.check_key(record)
+        check_key_field(message)
     target = _Target(
         transaction.namespace,
         transaction.digest,
@@ -128,6 +132,13 @@ def lua_record(
     return payload, generation, void_time, now_s, updated_ms, set_name, digest, None, None
 
 
+def _sent_key(key: bytes) -> tuple[int | None, bytes | None]:
+    """Particle type and value of a request's key as functions see it where none is stored."""
+    if not key or key[0] not in _KEY_TYPES or not is_key(key):
+        return None, None
+    return key[0], key[1:]
+
+
 class _Target(NamedTuple):
     """The record that a function is called on."""
 
@@ -154,6 +165,7 @@ def _apply(
             call.function,
             call.arguments,
             *lua_record(target.digest, record, target.set_name, target.now_s),
+            *_sent_key(target.key),
         )
     except LuaFailure as error:
         result = (-1, str(error).encode("utf-8", "surrogateescape"))
@@ -210,6 +222,8 @@ def _write(
         key = stored_key(record[5], record[4]) or key
     if drop_key:
         key = b""
+    elif key and not is_key(key):
+        raise OperationError(ResultCode.UNSUPPORTED_FEATURE, "no key to store")
     _check_size(namespace, void_time, set_name, key, bins)
     generation = record[0] % 65535 + 1 if record else 1
     payload = pack_payload(bins, key)
