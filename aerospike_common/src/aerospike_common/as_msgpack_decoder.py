@@ -15,7 +15,8 @@ from msgpack import ExtType, OutOfData, Unpacker, unpackb
 from aerospike_common.wire.errors import MessageError
 
 Value: TypeAlias = Any
-"""None | bool | int | float | str | list | dict | ExtType (flags, WILDCARD, INF)."""
+"""None | bool | int | float | str | bytes (a string with a bin header) | list | dict | ExtType
+(flags, WILDCARD, INF)."""
 
 MAX_DEPTH: Final = 128
 """Containers within containers, in what is received and in what is stored. Far above real use, and
@@ -41,10 +42,12 @@ _PLAIN: Final = frozenset({type(None), bool, int, float, str, list, dict})
 _SMALL: Final = MAX_DEPTH
 
 
-def unpack(data: bytes) -> Value:
+def unpack(data: bytes, *, keep_bins: bool = False) -> Value:
     """Decode bytes from outside; they must hold exactly one value.
 
-    Bin headers become `str`, unsigned integers above 2^63-1 their signed bit pattern, extensions
+    Bin headers become `str`; with `keep_bins` those that are stored as they came become `bytes`,
+    which `pack` gives the same header: of 32 bytes or more and the shortest. Map keys are `str` in
+    any case, unsigned integers above 2^63-1 their signed bit pattern, extensions
     lose their payload (WILDCARD and INF are recognised). `MessageError` for truncated or trailing
     bytes, counts beyond the bytes, map keys other than integers, strings and blobs, duplicate
     keys, and nesting deeper than MAX_DEPTH. Time and memory are linear in `len(data)`.
@@ -67,15 +70,15 @@ def unpack(data: bytes) -> Value:
         except (ValueError, OutOfData) as error:
             if plain:
                 raise MessageError(f"msgpack: {error}") from None
-    return Decoder(data).decode()
+    return Decoder(data, keep_bins=keep_bins).decode()
 
 
-def unpack_prefix(data: bytes) -> Value:
+def unpack_prefix(data: bytes, *, keep_bins: bool = False) -> Value:
     """Decode the value that `data` begins with; bytes behind it are ignored. Else as `unpack`."""
     try:
-        return unpack(data)
+        return unpack(data, keep_bins=keep_bins)
     except MessageError:
-        return Decoder(data).prefix()
+        return Decoder(data, keep_bins=keep_bins).prefix()
 
 
 class SoundPart(NamedTuple):
@@ -96,6 +99,11 @@ def unpack_sound_part(data: bytes) -> SoundPart:
     if not data or not (0x90 <= data[0] <= 0x9F or 0xDC <= data[0] <= 0xDD):
         return SoundPart([], b"", False)
     return Decoder(data).sound_part()
+
+
+def text(value: Value) -> Value:
+    """What stood behind a bin header as the string that it is; anything else as it is."""
+    return value.decode("utf-8", "surrogateescape") if type(value) is bytes else value
 
 
 def is_flags(value: Value) -> bool:
@@ -168,9 +176,10 @@ _FLOAT: Final = Struct(">f")
 class Decoder:
     """The whole of the accepted msgpack in Python: slower, and the authority on odd forms."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, *, keep_bins: bool = False) -> None:
         self._data = data
         self._at = 0
+        self._keep_bins = keep_bins
 
     def prefix(self) -> Value:
         """The value at the front."""
@@ -262,13 +271,19 @@ class Decoder:
         if tag == 0xCA:
             return _FLOAT.unpack(self._take(4))[0]
         if 0xC4 <= tag <= 0xC6:
-            return self._text(self._uint(1 << (tag - 0xC4)))
+            return self._bin(tag)
         if 0xC7 <= tag <= 0xC9:
             return self._extension(self._uint(1 << (tag - 0xC7)))
         raise MessageError("msgpack: unknown tag")
 
     def _text(self, size: int) -> str:
         return self._take(size).decode("utf-8", "surrogateescape")
+
+    def _bin(self, tag: int) -> str | bytes:
+        size = self._uint(1 << (tag - 0xC4))
+        if self._keep_bins and size >= _BIN_MIN and size >= _SHORTEST[tag]:
+            return self._take(size)
+        return self._text(size)
 
     def _extension(self, size: int) -> ExtType:
         code = self._uint(1)
@@ -295,7 +310,7 @@ class Decoder:
         self._room(2 * count, depth)
         pairs: dict[Value, Value] = {}
         for index in range(count):
-            key = self._value(depth + 1)
+            key = text(self._value(depth + 1))
             if type(key) not in _KEY_TYPES and not (index == 0 and is_flags(key)):
                 raise MessageError("msgpack: map key is not an integer, string or blob")
             if key in pairs:
@@ -304,4 +319,7 @@ class Decoder:
         return pairs
 
 
+_BIN_MIN: Final = 32
+"""Bytes from which on a bin header is kept; what is shorter is stored as a string."""
+_SHORTEST: Final = {0xC4: 0, 0xC5: 0x100, 0xC6: 0x10000}
 _SIMPLE: Final = {0xC0: None, 0xC2: False, 0xC3: True}

@@ -122,10 +122,10 @@ def test_cut_arguments_are_refused_by_an_empty_map(op: str) -> None:
 
 def test_a_path_that_claims_more_than_there_is() -> None:
     for op in (
-        "94fe92220004ddffffffff",
-        "93feddffffffff00",
-        "93ffddffffffff9110",
-        "93ff921000dd7fffffff",
+        "94ccfe92220004ddffffffff",
+        "93ccfeddffffffff00",
+        "93ccffddffffffff9110",
+        "93ccff9222a20361dd7fffffff",
     ):
         assert code(map_of(0), op) == PARAMETER
 

@@ -91,7 +91,7 @@ def check_write(kind: int, data: bytes) -> bytes:
     OperationError SERVER_ERROR when `data` is not one, or not one that may be stored.
     """
     try:
-        value = msgpack.unpack(data)
+        value = msgpack.unpack(data, keep_bins=True)
         if type(value) is not (list if kind == ParticleType.LIST else dict):
             refuse(ResultCode.SERVER_ERROR, "particle type and value differ")
         packed = msgpack.pack(msgpack.normalise_for_storage(value))
@@ -121,11 +121,12 @@ def decode(payload: bytes) -> Value:
     msgpack arguments. Bytes behind it are ignored. Error 4 when it cannot be decoded."""
     try:
         if payload[:1] == b"\0":
-            arguments = msgpack.unpack_prefix(payload[2:]) if len(payload) > 2 else []
+            rest = payload[2:]
+            arguments = msgpack.unpack_prefix(rest, keep_bins=True) if rest else []
             if type(arguments) is not list:
                 bad_argument("arguments are not a list")
             return [int.from_bytes(payload[:2]), *arguments]
-        return msgpack.unpack_prefix(payload)
+        return msgpack.unpack_prefix(payload, keep_bins=True)
     except MessageError as error:
         return _decode_broken(payload, str(error))
 

@@ -305,8 +305,8 @@ def result_particle(value: Value) -> Particle | None:
     kind = type(value)
     if kind is int:
         return Particle(ParticleType.INTEGER, _INT.pack(value))
-    if kind is str:
-        raw = value.encode("utf-8", "surrogateescape")
+    if kind is str or kind is bytes:
+        raw = value.encode("utf-8", "surrogateescape") if kind is str else value
         if raw[:1] == b"\x17":
             return Particle(ParticleType.GEOJSON, _GEOJSON_HEAD + raw[1:])
         return Particle(raw[0] if raw else ParticleType.BLOB, raw[1:])

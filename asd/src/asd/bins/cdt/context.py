@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from aerospike_common.as_msgpack import MAX_DEPTH, ORDERED, PERSIST_INDEX, VALUE_ORDERED, Value
+from aerospike_common.as_msgpack import (
+    MAX_DEPTH,
+    ORDERED,
+    PERSIST_INDEX,
+    VALUE_ORDERED,
+    Value,
+    text,
+)
 from asd.bins.cdt import operation
 from asd.bins.cdt.bounds import lower_bound
 from asd.bins.cdt.containers import (
@@ -77,7 +84,7 @@ def _item(kind: Value, value: Value) -> Item:
         not_applicable("nothing can be created from this context type")
     if base & _KINDS in (INDEX, RANK) and type(value) is not int:
         not_applicable("context index or rank is not an integer")
-    return Item(base, value, create, bool(kind & PERSIST))
+    return Item(base, text(value), create, bool(kind & PERSIST))
 
 
 class Step(NamedTuple):

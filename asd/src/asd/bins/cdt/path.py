@@ -175,7 +175,7 @@ def _simple_item(kind: int, value: Value) -> Item:
         bad_argument("no such path item type")
     if kind & 0x0F in (INDEX, RANK) and type(value) is not int:
         bad_argument("path index or rank is not an integer")
-    return Item(kind, value)
+    return Item(kind, msgpack.text(value))
 
 
 MAP_INDEX: Final = ON_MAP | INDEX

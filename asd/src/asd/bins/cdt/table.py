@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from aerospike_common.as_msgpack import UNWALKED, Value
+from aerospike_common.as_msgpack import UNWALKED, Value, text
 from aerospike_common.wire.codes import ResultCode
 from asd.bins.cdt.answers import asks_for_range, resolve
 from asd.bins.cdt.containers import Container, ListValue, bad_argument, not_applicable, storable
@@ -69,7 +69,9 @@ def _check(shape: Arg, value: Value, depth: int) -> Value:
     elif shape is Arg.NUMBER:
         if kind is not int and kind is not float and value is not None:
             bad_argument("not a number")
-    elif shape is not Arg.VALUE:
+    elif shape is Arg.VALUE:
+        return text(value)
+    else:
         if kind is not _CONTAINER_TYPE[shape]:
             bad_argument("not a list or map")
         return storable(value, depth)

@@ -14,6 +14,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from aerospike_common import as_msgpack
 from aerospike_common.wire.errors import OperationError
 from asd.bins import bits, cdt, hll
 from asd.bins.expressions.paths import PATH_DEPTH, PathMemory, RecordPaths
@@ -105,6 +106,8 @@ def compile_call(compiler: Compiler, arguments: list[Any]) -> Code:
     system = SYSTEMS.get(number & ~MODIFY_LOCAL)
     if system is None:
         raise compiler.error("no such system")
+    if system is not SYSTEMS[0]:
+        op_list = as_msgpack.without_bins(op_list)
     operands = _compile_op_list(compiler, op_list)
     value = compiler.compile(tree)
     if value.type not in system.takes:

@@ -111,7 +111,7 @@ def in_list(value: Code, elements: Code) -> Run:
     def contains(wanted: Any, items: list[Any]) -> Any:
         element = to_element(type_, wanted)
         if type(element) is str:
-            return element in items
+            return element in items or text_bytes(element) in items  # the latter with a bin header
         if type_ in _COLLECTIONS:
             return any(as_msgpack.compare(element, item) == 0 for item in items)
         kind = type(element)

@@ -75,13 +75,13 @@ class Compiler:
             if operation is None:
                 raise self.error("no such operation")
             self._enter(operation.reads)
-            code = operation.compile(self, tree[1:])
+            code = operation.compile(self, list(map(as_msgpack.text, tree[1:])))
             self.depth -= 1
             if self.metadata_only and operation.reads is table.Reads.RECORD:
                 return literal(code.type, UNKNOWN)
             return code
-        if kind is str:
-            return self._text(tree)
+        if kind is str or kind is bytes:
+            return self._text(as_msgpack.text(tree))
         if kind is dict:
             return literal(ExpType.MAP, self.storable(tree))
         type_ = _PLAIN_TYPES.get(kind)
@@ -136,6 +136,6 @@ def decode(wire: bytes) -> Any:
     if len(wire) >= SIZE_MAX:
         raise OperationError(ResultCode.PARAMETER, "the expression is too large")
     try:
-        return as_msgpack.unpack(wire)
+        return as_msgpack.unpack(wire, keep_bins=True)
     except MessageError as error:
         raise OperationError(ResultCode.PARAMETER, str(error)) from None
