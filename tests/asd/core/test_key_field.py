@@ -67,7 +67,12 @@ def test_reads_and_deletes_do_not_look_at_an_empty_key(wire: Any, kit: Any, put:
     assert put(None) == 0
     assert whole(wire, kit, b"").result_code == 0
     assert whole(wire, kit, INT1).result_code == 0
-    assert put(b"\x03k") == 0
-    assert whole(wire, kit, b"").result_code == 0
     delete = kit.request(1, info2=Info2.WRITE | Info2.DELETE, fields={FieldType.KEY: b""})
     assert wire.call(delete).result_code == 0
+
+
+def test_an_empty_key_is_another_one_than_any_stored(wire: Any, kit: Any, put: Any) -> None:
+    assert put(b"\x03k") == 0
+    assert whole(wire, kit, b"").result_code == ResultCode.KEY_MISMATCH
+    delete = kit.request(1, info2=Info2.WRITE | Info2.DELETE, fields={FieldType.KEY: b""})
+    assert wire.call(delete).result_code == ResultCode.KEY_MISMATCH

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from aerospike_common.wire.codes import FieldType, Info2, ParticleType, ResultCode
+from aerospike_common.wire.codes import FieldType, ParticleType, ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message
 from asd.bins.expressions import ExpressionCache
@@ -15,7 +15,6 @@ from asd.statistics import OriginStatistics
 from storage.engine import Record
 
 
-_WRITES: Final = Info2.WRITE | Info2.DELETE
 _INTEGER_KEY: Final = bytes((ParticleType.INTEGER,))
 
 
@@ -90,10 +89,9 @@ class Transaction:
             raise Refused(ResultCode.PARAMETER, record, "the record is in another set")
 
     def check_key(self, record: Record) -> None:
-        """Raises KEY_MISMATCH when the command's key is not the one stored with the record. Reads
-        and deletes do not look at an empty key."""
+        """Raises KEY_MISMATCH when the command's key is not the one stored with the record."""
         key = self.message.fields.get(FieldType.KEY)
-        if key is None or (not key and self.message.info2 & _WRITES != Info2.WRITE):
+        if key is None:
             return
         stored = stored_key(record[5], record[4])
         if stored and stored != key:
