@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from asd.config import ConfigFileError, InvalidParameterError, get_config, read_config, set_config
-from asd.engines import apply_storage, make_engine
+from asd.space.engines import apply_storage, make_engine
 from citrusleaf.cf_clock import VirtualClock
 from storage.ssd import SsdEngine
 from storage.testing import FaultyDisk

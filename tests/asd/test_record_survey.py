@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asd.config import NamespaceConfig
-from asd.engines import make_engine
-from asd.group_commit import GroupCommit
-from asd.namespace import Namespace
-from asd.record_survey import SIZE_BUCKETS, TTL_BUCKETS, LogHistogram, RecordSurvey
-from asd.transaction_threads import TransactionThreads
+from asd.process.transaction_threads import TransactionThreads
+from asd.space.engines import make_engine
+from asd.space.group_commit import GroupCommit
+from asd.space.namespace import Namespace
+from asd.space.survey import SIZE_BUCKETS, TTL_BUCKETS, LogHistogram, RecordSurvey
 from citrusleaf.cf_clock import VirtualClock
 from storage.engine import TOMBSTONE
 
@@ -108,7 +108,7 @@ async def run_for(survey: RecordSurvey, clock: VirtualClock, seconds: int) -> No
         await real_sleep(0)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("asd.record_survey.asyncio.sleep", sleep)
+        patch.setattr("asd.space.survey.asyncio.sleep", sleep)
         task = asyncio.create_task(survey.run())
         until_ms = clock.monotonic_ms() + 1000 * seconds
         while clock.monotonic_ms() < until_ms:

@@ -12,13 +12,13 @@ from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.config import NamespaceConfig
 from asd.config.namespace import StorageConfig
-from asd.engines import make_engine
-from asd.group_commit import GroupCommit
-from asd.machine import Machine, Readings
-from asd.namespace import Namespace
-from asd.nsup import Nsup
-from asd.transaction_threads import TransactionThreads
-from asd.truncation import TruncationMetadata, Truncator
+from asd.process.machine import Machine, Readings
+from asd.process.transaction_threads import TransactionThreads
+from asd.space.engines import make_engine
+from asd.space.group_commit import GroupCommit
+from asd.space.namespace import Namespace
+from asd.space.nsup import Nsup
+from asd.space.truncation import TruncationMetadata, Truncator
 from citrusleaf.cf_clock import VirtualClock
 from cluster.smd import MemoryStore, Smd
 

@@ -10,29 +10,29 @@ from typing import cast
 
 from asd.bins.expressions import ExpressionCache
 from asd.config import Config, NamespaceConfig
-from asd.connections import Connections
-from asd.engines import apply_storage, make_engine
-from asd.group_commit import GroupCommit
-from asd.histogram import NS_PER_MS, NS_PER_US, Histogram
+from asd.fastpath.cache import Plans
 from asd.http import HttpPort
-from asd.listening import listen, listening_addresses
-from asd.logging_setup import LogSinks
-from asd.machine import Machine
-from asd.namespace import Namespace
-from asd.nsup import Nsup
-from asd.plans import Plans
+from asd.info.ticker import Ticker
+from asd.measures.histogram import NS_PER_MS, NS_PER_US, Histogram
+from asd.measures.statistics import ServiceStatistics
+from asd.measures.turns import Turns
+from asd.process.logging import LogSinks
+from asd.process.machine import Machine
+from asd.process.transaction_threads import TransactionThreads
 from asd.query import QueryManager
-from asd.record_survey import RecordSurvey
-from asd.service import Connection
-from asd.sindex.build import IndexBuilder
-from asd.sindex.metadata import IndexMetadata
-from asd.statistics import ServiceStatistics
-from asd.ticker import Ticker
-from asd.transaction_threads import TransactionThreads
-from asd.truncation import TruncationMetadata, Truncator
-from asd.turns import Turns
+from asd.service.connection import Connection
+from asd.service.connections import Connections
+from asd.service.listening import listen, listening_addresses
+from asd.space.engines import apply_storage, make_engine
+from asd.space.group_commit import GroupCommit
+from asd.space.index_builder import IndexBuilder
+from asd.space.index_metadata import IndexMetadata
+from asd.space.namespace import Namespace
+from asd.space.nsup import Nsup
+from asd.space.survey import RecordSurvey
+from asd.space.truncation import TruncationMetadata, Truncator
+from asd.space.upkeep import close, flush, needs_upkeep, raid_tombs, write_behind
 from asd.udf import UdfModules
-from asd.upkeep import close, flush, needs_upkeep, raid_tombs, write_behind
 from citrusleaf.cf_clock import Clock
 from cluster.smd import MemoryStore, Smd
 from storage.device import Disk

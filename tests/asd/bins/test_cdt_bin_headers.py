@@ -120,16 +120,18 @@ def test_map_keys_are_strings_behind_any_header(header: bytes) -> None:
     assert again == b"\x82\1" + AS_BIN + LONG + AS_STR + LONG + AS_BIN + OTHER
 
 
+def value_of(expression: bytes) -> Any:
+    no_record: Any = None  # these expressions read none
+    return compile_expression(expression).evaluate(no_record)
+
+
 def test_expressions_read_and_write_them() -> None:
-    literal = compile_expression(b"\x92\x7e\x91" + AS_BIN + LONG)
-    assert literal.evaluate(None) == [LONG]  # type: ignore[arg-type]  # reads no record
-    equal = compile_expression(b"\x93\1" + AS_BIN + LONG + AS_STR + LONG)
-    assert equal.evaluate(None) is True  # type: ignore[arg-type]
+    listed = b"\x92\x7e\x91" + AS_BIN + LONG
+    assert value_of(listed) == [LONG]
+    assert value_of(b"\x93\1" + AS_BIN + LONG + AS_STR + LONG) is True
     for wanted in (AS_BIN, AS_STR):
-        inside = compile_expression(b"\x93\x09" + wanted + LONG + b"\x92\x7e\x91" + AS_BIN + LONG)
-        assert inside.evaluate(None) is True  # type: ignore[arg-type]
-    get = b"\x95\x7f\3\0\x93\x13\7\0\x92\x7e\x91" + AS_BIN + LONG
-    assert compile_expression(get).evaluate(None) == LONG[1:]  # type: ignore[arg-type]
+        assert value_of(b"\x93\x09" + wanted + LONG + listed) is True
+    assert value_of(b"\x95\x7f\3\0\x93\x13\7\0" + listed) == LONG[1:]
 
 
 @given(st.lists(st.tuples(st.integers(0, 300), st.sampled_from([1, 2, 4])), max_size=6))

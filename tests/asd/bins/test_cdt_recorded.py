@@ -1,4 +1,4 @@
-"""Rules of lists and maps that were seen on the wire and that nothing else would make one expect."""
+"""Rules of lists and maps that were seen on the wire; nothing else would make one expect them."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def test_no_list_has_an_element_at_the_last_indexes(index: int) -> None:
 
 
 def test_an_ordered_list_is_checked_as_it_was_sent() -> None:
-    """Maps in it stand in the order of the wire when they are compared, and only then are sorted."""
+    """Maps in it stand in the order of the wire while they are compared, and are then sorted."""
     before, behind = {1: 1, 3: 1}, {2: 1, 1: 1}
     flags = ExtType(1, b"")
     stored = [flags, before, {1: 1, 2: 1}]

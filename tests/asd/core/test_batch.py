@@ -29,8 +29,8 @@ from aerospike_common.wire.message import (
     split_messages,
 )
 from asd.batch.replies import FRAME_SIZE
-from asd.batch.row_plans import RowPlan, RowPlans
 from asd.config import Edition
+from asd.fastpath.rows import RowPlan, RowPlans
 from asd.sindex.definition import IndexDefinition, KeyType
 from citrusleaf.cf_clock import VirtualClock
 from citrusleaf.cf_digest import partition_id

@@ -19,7 +19,7 @@ from aerospike_common.wire.message import (
     split_messages,
 )
 from asd.batch.replies import FRAME_SIZE
-from asd.group_commit import GroupCommit
+from asd.space.group_commit import GroupCommit
 from citrusleaf.cf_clock import VirtualClock
 from storage.engine import NotResident
 from storage.memory import MemoryEngine

@@ -11,8 +11,8 @@ import pytest
 
 from aerospike_common.wire.codes import ParticleType
 from aerospike_common.wire.message import parse_message
-from asd.group_commit import GroupCommit
-from asd.transaction_threads import TransactionThreads
+from asd.process.transaction_threads import TransactionThreads
+from asd.space.group_commit import GroupCommit
 from citrusleaf.cf_clock import VirtualClock
 from storage.engine import NotResident, StorageError
 from storage.memory import MemoryEngine

@@ -11,9 +11,9 @@ from msgpack import packb
 
 from aerospike_common.wire.codes import ParticleType, ResultCode
 from asd.bins.particle import Particle
-from asd.plans import Plans
-from asd.record import find_bin, pack_bins
-from asd.record_view import RecordView
+from asd.fastpath.cache import Plans
+from asd.records.record import find_bin, pack_bins
+from asd.records.record_view import RecordView
 from citrusleaf.cf_clock import VirtualClock
 
 FILTER, KEY = 43, 2

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aerospike_common.wire.codes import Info1, Info2, Info3, OpType, ParticleType, ResultCode
 from aerospike_common.wire.message import Op
-from asd.plans import Plans
+from asd.fastpath.cache import Plans
 from citrusleaf.cf_clock import VirtualClock
 
 INT, STR = ParticleType.INTEGER, ParticleType.STRING

@@ -8,19 +8,19 @@ import pytest
 from attrs import define, field
 
 from asd.config import Config, Edition, NamespaceConfig
-from asd.engines import make_engine
-from asd.group_commit import GroupCommit
-from asd.histogram import Histogram
 from asd.info import respond
-from asd.logging_setup import LogSinks
-from asd.machine import Machine
-from asd.namespace import Namespace
+from asd.measures.histogram import Histogram
+from asd.measures.statistics import ServiceStatistics
+from asd.process.logging import LogSinks
+from asd.process.machine import Machine
+from asd.process.transaction_threads import TransactionThreads
 from asd.query import QueryManager
-from asd.record_survey import RecordSurvey
-from asd.sindex.metadata import IndexMetadata
-from asd.statistics import ServiceStatistics
-from asd.transaction_threads import TransactionThreads
-from asd.truncation import TruncationMetadata
+from asd.space.engines import make_engine
+from asd.space.group_commit import GroupCommit
+from asd.space.index_metadata import IndexMetadata
+from asd.space.namespace import Namespace
+from asd.space.survey import RecordSurvey
+from asd.space.truncation import TruncationMetadata
 from asd.udf import UdfModules
 from citrusleaf.cf_clock import VirtualClock
 from cluster.smd import MemoryStore, Smd

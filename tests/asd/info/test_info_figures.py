@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from asd.info import respond
-from asd.truncation import Truncator
+from asd.space.truncation import Truncator
 from citrusleaf.cf_clock import epoch_ms_to_unix_ms
 
 

@@ -16,8 +16,6 @@ from asd.bins.particle import Particle
 from asd.query.index_range import parse_range
 from asd.query.index_walk import IndexWalk
 from asd.sindex import IndexDefinition, KeyType, Source
-from asd.sindex.build import IndexBuilder
-from cluster import PARTITIONS
 
 
 def span(low: int, high: int, name: bytes = b"v") -> bytes:
@@ -32,16 +30,6 @@ def number(value: int) -> Particle:
 
 def numbers(*values: int) -> Particle:
     return Particle(ParticleType.LIST, as_msgpack.pack(list(values)))
-
-
-def build(node: Any, definition: IndexDefinition) -> Any:
-    """Create an index and build it."""
-    namespace = node.namespaces[b"test"]
-    namespace.indexes.create(definition)
-    index = namespace.indexes.find(definition.name)
-    asyncio.run(IndexBuilder(namespace, node.transaction_threads)._build(index))
-    assert index.built == PARTITIONS
-    return index
 
 
 BY_VALUE = IndexDefinition("i", b"s", b"v", KeyType.NUMERIC)
@@ -65,7 +53,7 @@ def test_pages_of_an_index_query_make_the_whole(
     node = kit.make_node()
     for at, values in enumerate(lists):
         kit.store(node.namespaces[b"test"], digest(at), {b"v": numbers(*values)})
-    build(node, BY_ELEMENT)
+    kit.build(node, BY_ELEMENT)
     low, high = min(ends), max(ends)
     fields = {FieldType.INDEX_RANGE: span(low, high), FieldType.INDEX_TYPE: b"\x01"}
     fields[FieldType.MAX_RECORDS] = struct.pack(">Q", page)
@@ -103,7 +91,7 @@ def test_a_walk_while_values_change(kit: Any) -> None:
     namespace = node.namespaces[b"test"]
     for at in range(600):
         kit.store(namespace, digest(2 * at), {b"v": number(at % 50)})
-    index = build(node, BY_VALUE)
+    index = kit.build(node, BY_VALUE)
     walk = IndexWalk(namespace, index, parse_range(span(0, 49)), {0: None})
     seen: list[bytes] = []
     step = 0
@@ -145,7 +133,7 @@ def test_a_walk_while_values_change(kit: Any) -> None:
 )
 def test_refusals(kit: Any, fields: dict[int, bytes], code: int) -> None:
     node = kit.make_node()
-    build(node, BY_VALUE)
+    kit.build(node, BY_VALUE)
 
     async def run() -> Any:
         return await kit.Client(node).ask(kit.query(fields=fields))
@@ -169,7 +157,7 @@ def test_dropping_the_index_ends_its_queries(kit: Any) -> None:
     node = kit.make_node()
     for at in range(3000):
         kit.store(node.namespaces[b"test"], digest(at), {b"v": number(at)})
-    build(node, BY_VALUE)
+    kit.build(node, BY_VALUE)
 
     async def run() -> Any:
         client = kit.Client(node)

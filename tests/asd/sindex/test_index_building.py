@@ -13,13 +13,13 @@ from aerospike_common.wire.codes import ParticleType
 from asd.bins.particle import Particle
 from asd.config import Config, NamespaceConfig
 from asd.config.storage import StorageConfig
-from asd.namespace import Namespace
 from asd.node import Node
-from asd.nsup import Nsup
-from asd.record import find_bin, pack_payload
+from asd.records.record import find_bin, pack_payload
 from asd.sindex import IndexDefinition, KeyType
-from asd.sindex.build import IndexBuilder
-from asd.truncation import Truncator
+from asd.space.index_builder import IndexBuilder
+from asd.space.namespace import Namespace
+from asd.space.nsup import Nsup
+from asd.space.truncation import Truncator
 from citrusleaf.cf_clock import VirtualClock
 from storage.testing import FaultyDisk
 

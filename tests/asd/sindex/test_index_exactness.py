@@ -13,15 +13,15 @@ from aerospike_common import as_msgpack
 from aerospike_common.wire.codes import ParticleType
 from asd.bins.particle import Particle
 from asd.config import NamespaceConfig
-from asd.engines import make_engine
-from asd.group_commit import GroupCommit
-from asd.namespace import Namespace
-from asd.one_bin_write import BinHead, OneBinWrite
-from asd.record import Bins, pack_payload
+from asd.fastpath.one_bin import BinHead, OneBinWrite
+from asd.process.transaction_threads import TransactionThreads
+from asd.records.record import Bins, pack_payload
 from asd.sindex import IndexDefinition, KeyType, Source
-from asd.sindex.build import IndexBuilder
-from asd.transaction_threads import TransactionThreads
-from asd.truncation import Truncator
+from asd.space.engines import make_engine
+from asd.space.group_commit import GroupCommit
+from asd.space.index_builder import IndexBuilder
+from asd.space.namespace import Namespace
+from asd.space.truncation import Truncator
 from citrusleaf.cf_clock import VirtualClock
 from citrusleaf.cf_digest import partition_id
 from cluster import PARTITIONS

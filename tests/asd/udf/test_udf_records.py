@@ -13,8 +13,9 @@ from aerospike_common.wire.codes import FieldType, Info2, Info3, ParticleType, R
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message
 from asd.bins.particle import Particle
-from asd.record import pack_bins, unpack_bins
-from asd.udf import Call, apply_to_record
+from asd.records.record import pack_bins, unpack_bins
+from asd.transactions.udf import apply_to_record
+from asd.udf import Call
 
 MODULE = """
 local function save(rec)

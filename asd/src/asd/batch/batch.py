@@ -13,12 +13,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from aerospike_common.wire.codes import FieldType, Info2, OpType, ResultCode
-from aerospike_common.wire.errors import MessageError, OperationError
-from aerospike_common.wire.message import Message
-from asd.batch.replies import Replies, as_reads, last, row_reply
-from asd.batch.row_plans import RowPlan
-from asd.batch.rows import (
+from aerospike_common.wire.batch import (
     FLAGS_AT,
     HEADER_SIZE,
     REPEAT,
@@ -31,19 +26,24 @@ from asd.batch.rows import (
     parse_row,
     row_key,
 )
-from asd.histogram import NS_PER_MS
-from asd.namespace import Namespace
-from asd.statistics import OriginStatistics
+from aerospike_common.wire.codes import FieldType, Info2, OpType, ResultCode
+from aerospike_common.wire.errors import MessageError, OperationError
+from aerospike_common.wire.message import Message, parse_batch
+from asd.batch.replies import Replies, as_reads, last, row_reply
+from asd.fastpath.rows import RowPlan
+from asd.measures.histogram import NS_PER_MS
+from asd.measures.statistics import OriginStatistics
+from asd.space.namespace import Namespace
 from asd.transactions.transaction import Reply
 from storage.engine import NotResident
 
 if TYPE_CHECKING:
-    from asd.node import Node
-    from asd.service import Connection
+    from asd.batch.node import BatchNode
+    from asd.state import Client, NodeState
 
 log = logging.getLogger("asd.batch")
 
-Transact: TypeAlias = Callable[["Node", Namespace, Message, bytes, OriginStatistics], Reply]
+Transact: TypeAlias = Callable[["NodeState", Namespace, Message, bytes, OriginStatistics], Reply]
 """A transaction on one record: node, namespace, request, digest, whose counters."""
 
 Job: TypeAlias = Coroutine[Any, Any, None]
@@ -63,15 +63,31 @@ DEFAULT_TIMEOUT_MS: Final = 30_000
 _NOT_ERRORS: Final = (ResultCode.OK, ResultCode.NOT_FOUND, ResultCode.FILTERED_OUT)
 
 
-def run(node: Node, connection: Connection, message: Message, transact: Transact) -> bytes | Job:
-    """The whole reply to a batch, or a job that will write it."""
-    started_ns = node.clock.monotonic_ns()
+def answer(node: BatchNode, connection: Client, body: bytes, transact: Transact) -> bytes | Job:
+    """The whole reply to a batch, or a job that will write it.
+
+    Whatever happens, the reply ends with the LAST flag: clients of batches wait for it.
+    """
     try:
-        batch = Batch(node, message, transact, started_ns)
+        return _begin(node, connection, parse_batch(body), transact)
+    except MessageError as error:
+        node.statistics.demarshal_error += 1
+        log.info("%s sent a malformed batch: %s", connection.peer, error)
+        return last(ResultCode.PARAMETER)
     except OperationError as error:
         log.debug("%s: batch refused: %s", connection.peer, error)
         node.statistics.batch_index_error += 1
         return last(error.code)
+    except Exception:  # our own bug: it costs one batch, not the connection or the server
+        log.exception("%s: a batch failed inside the server", connection.peer)
+        return last(ResultCode.SERVER_ERROR)
+
+
+def _begin(
+    node: BatchNode, connection: Client, message: Message, transact: Transact
+) -> bytes | Job:
+    """Raises OperationError for what is wrong with the batch as a whole."""
+    batch = Batch(node, message, transact, node.clock.monotonic_ns())
     node.statistics.batch_index_initiate += 1
     batch.advance()
     if batch.ended and not batch.unsynced:
@@ -105,7 +121,9 @@ class Batch:
         "unsynced",
     )
 
-    def __init__(self, node: Node, message: Message, transact: Transact, started_ns: int) -> None:
+    def __init__(
+        self, node: BatchNode, message: Message, transact: Transact, started_ns: int
+    ) -> None:
         """Raises OperationError for what is wrong with the batch as a whole."""
         data = message.fields.get(FieldType.BATCH, b"")
         if len(data) < HEADER_SIZE:
@@ -165,7 +183,7 @@ class Batch:
             self.replies.drop_rows()
             self._end(ResultCode.PARAMETER)
 
-    async def stream(self, connection: Connection) -> None:
+    async def stream(self, connection: Client) -> None:
         """Do what is left, sending the replies as they come."""
         try:
             while not self.ended:
@@ -197,7 +215,7 @@ class Batch:
         else:
             await self._node.transaction_threads.run(load)
 
-    async def _send(self, connection: Connection) -> None:
+    async def _send(self, connection: Client) -> None:
         """Send the whole frames, once the medium has the writes they acknowledge."""
         frames = self.replies.take()
         while frames and self.unsynced:
@@ -326,7 +344,7 @@ class Batch:
             self._plan.learn(self._data[self._row_at + FLAGS_AT : row.end], row.message)
 
 
-def _check_limits(node: Node, rows: int) -> None:
+def _check_limits(node: BatchNode, rows: int) -> None:
     config = node.config.service
     if not rows:
         raise OperationError(ResultCode.PARAMETER, "no rows")

@@ -9,9 +9,9 @@ from typing import Final
 
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
-from asd.histogram import Histogram
 from asd.info.request import MAX_SET, Handler, Request, to_bytes
-from asd.record_survey import KINDS
+from asd.measures.histogram import Histogram
+from asd.space.survey import KINDS
 
 #: Shown without being asked for, of each namespace and in this order.
 _USUAL: Final = (

@@ -11,7 +11,7 @@ from asd.config.storage import MEMORY_STRIPES
 from asd.info.names import NAMESPACE_COUNTERS, NAMESPACE_STATE, PLACE, STRIPE
 from asd.info.request import Handler, Request, pairs, shown, to_bytes, to_text
 from asd.info.source import InfoNode
-from asd.namespace import Namespace
+from asd.space.namespace import Namespace
 from storage.index import SetUsage
 
 #: What is neither a count nor 0 in a cluster of one.

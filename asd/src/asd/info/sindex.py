@@ -19,9 +19,9 @@ from asd.info.request import (
     to_bytes,
     to_text,
 )
-from asd.namespace import Namespace
 from asd.sindex import IndexDefinition, KeyType, SecondaryIndex, Source
 from asd.sindex.keys import Keys
+from asd.space.namespace import Namespace
 
 MAX_INDEX_NAME: Final = 63
 MAX_BIN_NAME: Final = 15

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from asd.config import Config
-from asd.histogram import Histogram
-from asd.logging_setup import LogSinks
-from asd.machine import Machine
-from asd.namespace import Namespace
+from asd.measures.histogram import Histogram
+from asd.measures.statistics import ServiceStatistics
+from asd.process.logging import LogSinks
+from asd.process.machine import Machine
 from asd.query import QueryManager
-from asd.record_survey import RecordSurvey
-from asd.sindex.metadata import IndexMetadata
-from asd.statistics import ServiceStatistics
-from asd.truncation import TruncationMetadata
+from asd.space.index_metadata import IndexMetadata
+from asd.space.namespace import Namespace
+from asd.space.survey import RecordSurvey
+from asd.space.truncation import TruncationMetadata
 from asd.udf import UdfModules
 from citrusleaf.cf_clock import Clock
 

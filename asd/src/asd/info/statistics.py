@@ -15,7 +15,7 @@ from asd.info.identity import COMPATIBILITY_ID, cluster_key
 from asd.info.names import SERVICE
 from asd.info.request import Handler, Request, pairs
 from asd.info.source import InfoNode
-from asd.machine import Readings
+from asd.process.machine import Readings
 
 #: What is neither a count nor 0 in a cluster of one.
 _FIXED: Final[Mapping[str, Any]] = MappingProxyType(

@@ -6,11 +6,20 @@ from collections.abc import Mapping
 
 from aerospike_common.wire.codes import FieldType
 from aerospike_common.wire.message import Message
-from asd.namespace import Namespace
 from asd.query.index_range import find_index, parse_range
 from asd.query.index_walk import IndexWalk
 from asd.query.request import QueryRequest, Resume
 from asd.query.walk import PrimaryWalk, Walk
+from asd.space.namespace import Namespace
+
+
+def split(
+    namespace: Namespace, partitions: Mapping[int, Resume | None]
+) -> tuple[dict[int, Resume | None], tuple[int, ...]]:
+    """The partitions that this node is master of, and the others: no query reads these."""
+    is_master = namespace.partition_map.is_master
+    here = {partition: resume for partition, resume in partitions.items() if is_master(partition)}
+    return here, tuple(partition for partition in partitions if partition not in here)
 
 
 def choose_walk(

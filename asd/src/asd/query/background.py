@@ -12,23 +12,24 @@ from aerospike_common.wire.codes import FieldType, Info1, Info2, Info3, ResultCo
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message, reply_frame
 from asd.bins.expressions import ExpressionCache
-from asd.namespace import Namespace
-from asd.query.access import choose_walk
+from asd.measures.statistics import OriginStatistics
+from asd.query.access import choose_walk, split
 from asd.query.encode import Encoder, Row
 from asd.query.job import JobType, QueryJob, Status
 from asd.query.pace import Pace
 from asd.query.records import Reader
 from asd.query.request import check_write_op, parse_whole
 from asd.query.walk import BATCH, Walk
-from asd.statistics import OriginStatistics
+from asd.space.namespace import Namespace
 from asd.transactions.transaction import Transaction
+from asd.transactions.udf import apply_to_record, check_enabled
 from asd.transactions.write import write
-from asd.udf import Call, apply_to_record, check_enabled
+from asd.udf import Call
 from storage.engine import NotResident
 
 if TYPE_CHECKING:
-    from asd.node import Node
-    from asd.service import Connection
+    from asd.query.node import QueryNode
+    from asd.state import Client
 
 log = logging.getLogger("asd.query")
 
@@ -41,7 +42,7 @@ Apply: TypeAlias = Callable[[Row], int]
 _MODES: Final = Info3.CREATE_OR_REPLACE | Info3.REPLACE_ONLY
 
 
-def start_ops(node: Node, connection: Connection, namespace: Namespace, message: Message) -> bytes:
+def start_ops(node: QueryNode, connection: Client, namespace: Namespace, message: Message) -> bytes:
     """Begin a query that applies ops. Raises OperationError when it cannot."""
     job, walk = prepare(node, connection, namespace, message, JobType.BACKGROUND_OPS)
     if message.info1 & Info1.READ or not message.ops:
@@ -55,7 +56,7 @@ def start_ops(node: Node, connection: Connection, namespace: Namespace, message:
 
 
 def start_function(
-    node: Node, connection: Connection, namespace: Namespace, message: Message
+    node: QueryNode, connection: Client, namespace: Namespace, message: Message
 ) -> bytes:
     """Begin a query that calls a function. Raises OperationError when it cannot."""
     check_enabled(node)
@@ -72,7 +73,7 @@ def start_function(
 
 
 def prepare(
-    node: Node, connection: Connection, namespace: Namespace, message: Message, kind: JobType
+    node: QueryNode, connection: Client, namespace: Namespace, message: Message, kind: JobType
 ) -> tuple[QueryJob, Walk]:
     """The job and the way of a background query. Raises OperationError when it cannot begin."""
     request = parse_whole(message, node.expressions)
@@ -81,8 +82,11 @@ def prepare(
     most = namespace.config.background_query_max_rps
     if request.records_per_second > most:
         raise OperationError(ResultCode.PARAMETER, f"over {most} records a second")
-    request = evolve(request, records_per_second=request.records_per_second or most)
-    walk, index_name = choose_walk(namespace, message, request, request.partitions)
+    here, _ = split(namespace, request.partitions)
+    request = evolve(
+        request, partitions=here, records_per_second=request.records_per_second or most
+    )
+    walk, index_name = choose_walk(namespace, message, request, here)
     job = QueryJob(
         request,
         namespace.name,
@@ -138,7 +142,7 @@ class BackgroundQuery:
 
     def __init__(
         self,
-        node: Node,
+        node: QueryNode,
         namespace: Namespace,
         job: QueryJob,
         walk: Walk,

@@ -12,6 +12,7 @@ from aerospike_common.wire.errors import OperationError
 from asd.bins import geo
 from asd.sindex import IndexDefinition, KeyType, SecondaryIndex, SecondaryIndexes, Source
 from asd.sindex.bval import hash_bval, signed
+from asd.transactions.ops import MAX_BIN_NAME
 
 MAX_INDEX_NAME: Final = 63
 MAX_STRING: Final = 2048
@@ -77,6 +78,8 @@ def parse_range(data: bytes) -> IndexRange:
         raise _bad("a range that is cut off") from None
     if count != 1 or at != len(data):
         raise _bad("not one range")
+    if name_size > MAX_BIN_NAME:
+        raise _bad(f"a bin name of {name_size} bytes")
     key_type = _KEY_TYPES.get(ParticleType(particle_type)) if _known(particle_type) else None
     if key_type is None:
         raise _bad(f"a range of type {particle_type}")

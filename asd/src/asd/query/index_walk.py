@@ -8,12 +8,12 @@ from typing import Final
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.bins import geo
-from asd.namespace import Namespace
 from asd.query.index_range import IndexRange, Span
 from asd.query.request import Resume
 from asd.query.walk import Batch
-from asd.record_view import RecordView
+from asd.records.record_view import RecordView
 from asd.sindex import KeyType, SecondaryIndex, Source
+from asd.space.namespace import Namespace
 from storage.bulk import entries_at
 
 _DIGEST_SIZE: Final = 20

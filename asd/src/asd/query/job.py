@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from attrs import define
+from attrs import Factory, define, field
 
 from asd.query.request import QueryRequest
 
@@ -53,11 +53,8 @@ class QueryJob:
     failed: int = 0
     net_io_bytes: int = 0
     abort_wanted: bool = False
-
-    @property
-    def trid(self) -> int:
-        """The id that the client chose."""
-        return self.request.trid
+    trid: int = field(default=Factory(lambda job: job.request.trid, takes_self=True))
+    """The id that the client chose, or else the node; 0 until it has."""
 
     @property
     def progress_pct(self) -> float:

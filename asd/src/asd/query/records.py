@@ -8,14 +8,14 @@ from typing import Final
 from aerospike_common.wire.errors import OperationError
 from asd.bins.expressions import ExpressionCache
 from asd.bins.particle import NULL
-from asd.namespace import Namespace
+from asd.process.transaction_threads import TransactionThreads
 from asd.query.encode import Encoder, Row, interleave
 from asd.query.job import QueryJob
 from asd.query.walk import Batch, served
-from asd.record import encode_op
-from asd.record_view import RecordView
-from asd.transaction_threads import TransactionThreads
-from asd.transactions.operate import READ_OPS, Operands
+from asd.records.record import encode_op
+from asd.records.record_view import RecordView
+from asd.space.namespace import Namespace
+from asd.transactions.ops import READ_OPS, Operands
 from storage.bulk import column, payload_byte, payloads
 from storage.engine import NotResident, Record
 from storage.index import ENTRY, ENTRY_SIZE

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
-from asd.statistics import OriginStatistics
+from asd.measures.statistics import OriginStatistics
 from asd.transactions.transaction import Refused, Reply, Transaction
 
 

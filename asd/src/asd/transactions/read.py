@@ -8,9 +8,9 @@ from aerospike_common.wire.codes import Info1, Info2, ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Op
 from asd.bins.particle import NULL, Particle
-from asd.namespace import TTL_NEVER
-from asd.record import encode_op, without_key
-from asd.transactions.operate import READ_OPS, WRITE_OPS, Operands, check_bin_name
+from asd.records.record import encode_op, without_key
+from asd.space.namespace import TTL_NEVER
+from asd.transactions.ops import READ_OPS, WRITE_OPS, Operands, check_bin_name
 from asd.transactions.transaction import Refused, Reply, Transaction
 from storage.engine import Record
 

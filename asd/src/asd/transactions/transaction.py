@@ -8,12 +8,11 @@ from aerospike_common.wire.codes import FieldType, ParticleType, ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message
 from asd.bins.expressions import ExpressionCache
-from asd.namespace import Namespace
-from asd.record import Bins, stored_key
-from asd.record_view import RecordView
-from asd.statistics import OriginStatistics
+from asd.measures.statistics import OriginStatistics
+from asd.records.record import Bins, stored_key
+from asd.records.record_view import RecordView
+from asd.space.namespace import Namespace
 from storage.engine import Record
-
 
 _INTEGER_KEY: Final = bytes((ParticleType.INTEGER,))
 

@@ -16,8 +16,8 @@ from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message, Op
 from asd.bins.expressions.record import record_size
 from asd.bins.particle import NULL, Particle
-from asd.record import MAX_BINS, Bins, encode_op, pack_payload, stored_key, unpack_bins
-from asd.transactions.operate import READ_OPS, WRITE_OPS, Operands, check_bin_name
+from asd.records.record import MAX_BINS, Bins, encode_op, pack_payload, stored_key, unpack_bins
+from asd.transactions.ops import READ_OPS, WRITE_OPS, Operands, check_bin_name
 from asd.transactions.transaction import Refused, Reply, Transaction, check_key_field
 from storage.engine import Record
 

@@ -21,7 +21,6 @@ from aerospike_common.as_msgpack import (
 from asd.bins.cdt.bounds import key_for
 from asd.bins.cdt.containers import Container, MapValue
 
-
 _SHORT: Final = 7
 """Characters that are certainly less than the 32 bytes from which on bin headers are kept."""
 
