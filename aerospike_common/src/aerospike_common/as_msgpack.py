@@ -26,6 +26,7 @@ from typing import Any, Final
 from msgpack import ExtType, packb, unpackb
 
 from aerospike_common.as_msgpack_decoder import (
+    BAD_MAP,
     INF,
     MAX_DEPTH,
     UNWALKED,
@@ -44,6 +45,7 @@ __all__ = [
     "WILDCARD",
     "INF",
     "UNWALKED",
+    "BAD_MAP",
     "STRING",
     "BLOB",
     "GEOJSON",

@@ -29,6 +29,8 @@ WILDCARD: Final[ExtType] = tuple.__new__(ExtType, (-1, b"\x00"))
 INF: Final[ExtType] = tuple.__new__(ExtType, (-1, b"\x01"))
 """Greater than everything. Never stored."""
 
+BAD_MAP: Final[ExtType] = tuple.__new__(ExtType, (-1, b"\x02"))
+"""Stands for a map with a key that is none, see `unpack`. Never stored."""
 UNWALKED: Final = object()
 """Stands for a container that claims to hold more than there is; see `unpack_sound_part`."""
 
@@ -42,15 +44,15 @@ _PLAIN: Final = frozenset({type(None), bool, int, float, str, list, dict})
 _SMALL: Final = MAX_DEPTH
 
 
-def unpack(data: bytes, *, keep_bins: bool = False) -> Value:
+def unpack(data: bytes, *, keep_bins: bool = False, bad_maps: bool = False) -> Value:
     """Decode bytes from outside; they must hold exactly one value.
 
     Bin headers become `str`; with `keep_bins` those that are stored as they came become `bytes`,
     which `pack` gives the same header: of 32 bytes or more and the shortest. Map keys are `str` in
     any case, unsigned integers above 2^63-1 their signed bit pattern, extensions
     lose their payload (WILDCARD and INF are recognised). `MessageError` for truncated or trailing
-    bytes, counts beyond the bytes, map keys other than integers, strings and blobs, duplicate
-    keys, and nesting deeper than MAX_DEPTH. Time and memory are linear in `len(data)`.
+    bytes, counts beyond the bytes, map keys other than integers, strings and blobs (with `bad_maps`
+    such a map is BAD_MAP), duplicate keys, and nesting deeper than MAX_DEPTH. Time and memory are linear in `len(data)`.
     """
     plain = len(data.translate(None, _ODD_BYTES)) == len(data)
     if data and (plain or len(data) > _SMALL):
@@ -70,7 +72,7 @@ def unpack(data: bytes, *, keep_bins: bool = False) -> Value:
         except (ValueError, OutOfData) as error:
             if plain:
                 raise MessageError(f"msgpack: {error}") from None
-    return Decoder(data, keep_bins=keep_bins).decode()
+    return Decoder(data, keep_bins=keep_bins, bad_maps=bad_maps).decode()
 
 
 def unpack_prefix(data: bytes, *, keep_bins: bool = False) -> Value:
@@ -176,10 +178,11 @@ _FLOAT: Final = Struct(">f")
 class Decoder:
     """The whole of the accepted msgpack in Python: slower, and the authority on odd forms."""
 
-    def __init__(self, data: bytes, *, keep_bins: bool = False) -> None:
+    def __init__(self, data: bytes, *, keep_bins: bool = False, bad_maps: bool = False) -> None:
         self._data = data
         self._at = 0
         self._keep_bins = keep_bins
+        self._bad_maps = bad_maps
 
     def prefix(self) -> Value:
         """The value at the front."""
@@ -306,17 +309,22 @@ class Decoder:
             items.append(self._value(depth + 1))  # noqa: PERF401 - a comprehension nests a frame
         return items
 
-    def _map(self, count: int, depth: int) -> dict[Value, Value]:
+    def _map(self, count: int, depth: int) -> Value:
         self._room(2 * count, depth)
         pairs: dict[Value, Value] = {}
+        bad = False
         for index in range(count):
             key = text(self._value(depth + 1))
             if type(key) not in _KEY_TYPES and not (index == 0 and is_flags(key)):
-                raise MessageError("msgpack: map key is not an integer, string or blob")
+                if not self._bad_maps:
+                    raise MessageError("msgpack: map key is not an integer, string or blob")
+                bad = True
+                self._value(depth + 1)
+                continue
             if key in pairs:
                 raise MessageError("msgpack: duplicate map key")
             pairs[key] = self._value(depth + 1)
-        return pairs
+        return BAD_MAP if bad else pairs
 
 
 _BIN_MIN: Final = 32

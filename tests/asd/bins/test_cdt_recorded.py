@@ -282,3 +282,97 @@ def test_a_rank_that_overflows_in_a_list() -> None:
         assert read(particle, [27, 5, 2, 2**63 - 1, -1]) == 3
         assert read(particle, [27, 11, 2, 2**63 - 1, 1]) == [0, 0]
         assert read(particle, [27, 5, 0, 2**63 - 1, -1]) == 0
+
+
+# -- contexts -------------------------------------------------------------------------------------
+
+EMPTY_AT_Z = {ExtType(1, b""): None, "\x03z": []}
+
+
+def below(context: list[Any], *op: Any) -> list[Any]:
+    return [0xFF, context, list(op)]
+
+
+def made(context: list[Any], *op: Any) -> Any:
+    """What a modify below a context of nothing makes."""
+    return plain(modify(None, below(context, *op))[0])
+
+
+def test_what_a_context_makes_keeps_the_flag_of_an_index() -> None:
+    particle, _ = modify(None, below([0xA2, "\x03z"], 0, 16))
+    assert particle.data.endswith(bytes.fromhex("a2037a91c70010"))
+    flags = {16: 0x10, 17: 0x11, 1: 1}
+    for asked, kept in flags.items():
+        assert made([0xA2, 1], 0, asked)[1] == [ExtType(kept, b"")]
+        assert made([0x50, 0], 64, asked)[0] == {ExtType(kept, b""): None}
+    # set on what is there it makes no difference, nor where the bin is there
+    assert plain(modify(particle, below([0x22, "\x03z"], 0, 0))[0]) == EMPTY_AT_Z
+    assert (
+        plain(modify(modify(None, [68, {}, 1])[0], below([0xA2, "\x03z"], 0, 16))[0]) == EMPTY_AT_Z
+    )
+
+
+def test_a_context_that_persists_an_index_does_not_pad() -> None:
+    one = list_of(1)
+    assert plain(modify(one, below([0x90, 3], 1, 7))[0]) == [1, None, None, [7]]
+    assert code(one, below([0x190, 3], 1, 7)) == NOT_APPLICABLE
+    assert plain(modify(one, below([0x190, 1], 1, 7))[0]) == [1, [7]]
+
+
+def test_bits_of_a_context_type_that_are_not_looked_at() -> None:
+    nested = list_of([1])
+    assert read(nested, below([0x10010, 0], 16)) == 1
+    assert read(nested, below([0x7FFF0010, 0], 16)) == 1
+    assert plain(modify(nested, below([0x250, 1], 1, 7))[0]) == [[1], [7]]
+    assert code(nested, below([0x210, 0], 16), reads=True) == NOT_APPLICABLE
+    assert code(nested, below([0x1010, 0], 16), reads=True) == NOT_APPLICABLE
+
+
+def test_an_index_is_persisted_at_the_first_level_alone() -> None:
+    nested = map_of(0, {A: {B: {}}})
+    # the first level, where the element is there, where only the innermost has to be made
+    assert made([0x1A2, A], 67, B, 1) == {ExtType(1, b""): None, A: {B: 1}}
+    assert plain(modify(nested, below([0x122, A, 0x162, B], 67, C, 1))[0]) == {A: {B: {C: 1}}}
+    assert plain(modify(nested, below([0x22, A, 0x162, C], 67, C, 1))[0]) == {A: {B: {}, C: {C: 1}}}
+    assert read(nested, below([0x122, A, 0x122, B], 96)) == 0
+    # a level below it that would have to be made
+    for context in ([0x62, C, 0x162, B], [0x22, A, 0x62, D, 0x162, B], [0x162, C, 0x1A2, B]):
+        assert code(nested, below(context, 67, C, 1)) == NOT_APPLICABLE
+        assert code(None, below(context, 67, C, 1)) == NOT_APPLICABLE
+
+
+def test_a_negative_index_out_of_range_is_nowhere_until_something_is_put_there() -> None:
+    ordered, unordered = list_of([1], [2], ordered=True), list_of([1], [2])
+    for particle, kinds in ((ordered, (0x50, 0xD0)), (unordered, (0x90,))):
+        for kind in kinds:
+            assert modify(particle, below([kind, -5], 11)) == (particle, None)
+            assert modify(particle, below([kind, -5], 75)) == (particle, None)
+            assert code(particle, below([kind, -5], 1, 7)) == NOT_APPLICABLE
+    assert code(unordered, below([0x50, -5], 11)) == NOT_APPLICABLE
+    assert code(unordered, below([0x190, -5], 11)) == NOT_APPLICABLE
+
+
+# -- paths ----------------------------------------------------------------------------------------
+
+DEEP = list_of([[1, 2]])
+
+
+def test_some_steps_of_a_path_lead_on_only_at_the_front() -> None:
+    assert code(DEEP, [0xFE, [16, 0, 17, 0, 16, 0], 1], reads=True) == ResultCode.SERVER_ERROR
+    assert read(DEEP, [0xFE, [16, 0, 17, 3, 16, 0], 1]) == []
+    assert read(DEEP, [0xFE, [17, 0, 16, 0, 16, 0], 1]) == [1]
+    maps = map_of(0, {A: {B: {C: 1}}})
+    assert code(maps, [0xFE, [0x22, A, 0x20, 0, 0x22, C], 1], reads=True) == ResultCode.SERVER_ERROR
+    assert read(maps, [0xFE, [0x20, 0, 0x22, B, 0x22, C], 1]) == [1]
+
+
+def test_a_filter_may_be_true() -> None:
+    assert read(DEEP, [0xFE, [16, 0, 516, True], 1]) == [[[1, 2]]]
+    assert code(DEEP, [0xFE, [16, 0, 516, False], 1], reads=True) == PARAMETER
+    assert code(DEEP, [0xFE, [16, 0, 516, True, 516, True], 1], reads=True) == PARAMETER
+
+
+def test_a_list_has_no_keys_to_step_to() -> None:
+    assert read(DEEP, [0xFE, [18, A], 16]) == []
+    assert read(DEEP, [0xFE, [18, A], 17]) == []
+    assert code(DEEP, [0xFE, [18, A], 0], reads=True) == PARAMETER

@@ -11,8 +11,8 @@ The first three work on bins and wire bytes, `evaluate` on decoded values
 `[0xfe, context, flags, expression]`. The tables `LIST_OPS` and `MAP_OPS` name all op codes.
 
 `paths` gives, when a path operation asks for it, what compiles the expressions inside (see
-`path.PathCompiler`): no other operation needs to know of the record it is about. None of the functions
-raises anything but `OperationError`.
+`path.PathCompiler`): no other operation needs to know of the record it is about. None of the
+functions raises anything but `OperationError`.
 """
 
 from __future__ import annotations

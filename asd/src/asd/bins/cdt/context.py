@@ -224,8 +224,8 @@ def _new_parent(item: Item) -> Container:
 
 
 def _place(container: Container, item: Item, *, fresh: bool) -> int:
-    """Where the new entry for `item` goes; error 26 when nothing can be created there, _NOWHERE when
-    that only shows once there is something to put there."""
+    """Where the new entry for `item` goes; error 26 when nothing can be created there, or
+    `_NOWHERE` when that only shows once there is something to put there."""
     if item.kind not in (LIST_INDEX, MAP_KEY):
         not_applicable("only list indexes and map keys can be created")
     if type(container) is MapValue:

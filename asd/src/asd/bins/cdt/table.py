@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from aerospike_common.as_msgpack import UNWALKED, Value, text
+from aerospike_common.as_msgpack import BAD_MAP, UNWALKED, Value, text
 from aerospike_common.wire.codes import ResultCode
 from asd.bins.cdt.answers import asks_for_range, resolve
 from asd.bins.cdt.containers import Container, ListValue, bad_argument, not_applicable, storable
@@ -70,6 +70,8 @@ def _check(shape: Arg, value: Value, depth: int) -> Value:
         if kind is not int and kind is not float and value is not None:
             bad_argument("not a number")
     elif shape is Arg.VALUE:
+        if value is BAD_MAP:
+            bad_argument("map key is not an integer, string or blob")
         return text(value)
     else:
         if kind is not _CONTAINER_TYPE[shape]:
