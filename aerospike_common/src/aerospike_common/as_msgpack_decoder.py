@@ -52,7 +52,8 @@ def unpack(data: bytes, *, keep_bins: bool = False, bad_maps: bool = False) -> V
     any case, unsigned integers above 2^63-1 their signed bit pattern, extensions
     lose their payload (WILDCARD and INF are recognised). `MessageError` for truncated or trailing
     bytes, counts beyond the bytes, map keys other than integers, strings and blobs (with `bad_maps`
-    such a map is BAD_MAP), duplicate keys, and nesting deeper than MAX_DEPTH. Time and memory are linear in `len(data)`.
+    such a map is BAD_MAP), duplicate keys, and nesting deeper than MAX_DEPTH. Time and memory are
+    linear in `len(data)`.
     """
     plain = len(data.translate(None, _ODD_BYTES)) == len(data)
     if data and (plain or len(data) > _SMALL):

@@ -16,8 +16,8 @@ from aerospike_common.wire.errors import OperationError
 def split_payload(payload: bytes) -> tuple[bytes, int]:
     """The wire form of the expression, and the flags: 0 when they are absent or no integer.
 
-    What follows the flags is not looked at, whatever the list counts. `OperationError` PARAMETER when there is no list, or
-    one of another length.
+    What follows the flags is not looked at, whatever the list counts. `OperationError` PARAMETER
+    when there is no list, or one of another length.
     """
     unpacker = Unpacker(max_buffer_size=len(payload) or 1)
     unpacker.feed(payload)
