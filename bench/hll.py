@@ -4,9 +4,9 @@
 
 The cost of an operation is the processor time the server's process spent on it (system calls
 included, as /proc tells it), one at a time over one connection: adding 262,144 strings in one
-operation, and what is asked of three sketches of 65,536 registers that no count is cached for. What
-the operation alone costs, as a function of bytes, is shown beside. Every round runs all of them once
-in turn; shown are medians of the rounds.
+operation, and what is asked of three sketches of 65,536 registers that no count is cached for.
+What the operation alone costs, as a function of bytes, is shown beside. Every round runs all of
+them once in turn; shown are medians of the rounds.
 """
 
 from __future__ import annotations

@@ -1,19 +1,19 @@
 """All registers of a sketch in one integer: a lane of bits for each.
 
 What is done to all registers at once (the greater of two, which are equal, which are used) is then
-some ten operations on integers of 64 to 512 KB, each one loop in C. A list of 65,536 registers takes
-a step of Python for each of them, and more than ten times as long; numpy would do it as quickly, but
-is a large dependency that takes longer to import than a server to start.
+some ten operations on integers of 64 to 512 KB, each one loop in C. A list of 65,536 registers
+takes a step of Python for each of them, and about ten times as long; numpy would be a dependency
+for these few loops alone.
 
 The highest bit of a lane is never part of a register. It is what carries a comparison's outcome: a
-lane with that bit set, less the lane below it, keeps the bit if it was the greater, and borrows
+lane with that bit set, less another lane, keeps the bit if it was not the lesser, and borrows
 nothing from its neighbour.
 
 Ranks alone stand in lanes of a byte, in the order of the registers. Registers with minhash stand in
-eight columns: first all whose index is 0 modulo 8, then those of 1, and so on. Eight packed registers
-fill a whole number of bytes, so slices with a stride take a column out of the packed bytes. In its
-lane a register stays at the offset it has in those bytes, its neighbours' bits masked away: where all
-lanes of a column are shifted alike, greater is greater and equal is equal.
+eight columns: first all whose index is 0 modulo 8, then those of 1, and so on. Eight packed
+registers fill a whole number of bytes, so slices with a stride take a column out of the packed
+bytes. In its lane a register stays at the offset it has in those bytes, its neighbours' bits masked
+away: where all lanes of a column are shifted alike, greater is greater and equal is equal.
 """
 
 from __future__ import annotations
