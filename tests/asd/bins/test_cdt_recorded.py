@@ -12,7 +12,7 @@ from aerospike_common.as_msgpack import INF
 from aerospike_common.wire.codes import ParticleType, ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.bins import cdt
-from asd.bins.particle import Particle
+from asd.bins.particle import IndexedMap, Particle
 
 INV = 0x10000
 A, B, C, D = "\x03a", "\x03b", "\x03c", "\x03d"
@@ -193,6 +193,7 @@ ANSWERS = [
     # keys asked for again
     (UNORDERED, [107, 1, [B, C, B]], [2, 1]),
     (ORDERED, [107, 1, [B, C, B]], [1, 2, 1]),
+    (INDEXED, [107, 1, [B, C, B]], [1, 2, 1]),
     # empty intervals of keys
     (UNORDERED, [103, 10, D, B], [1, 0]),
     (UNORDERED, [103, 10, None, None], [4, 0]),
@@ -200,6 +201,7 @@ ANSWERS = [
     (UNORDERED, [103, 9, D, B], [3, 0]),
     (UNORDERED, [103, INV | 2, D, B], [1, 2, 3, 0]),
     (UNORDERED, [103, INV | 1, D, B], [0, 1, 2, 3]),
+    (INDEXED, [103, 10, D, B], [3, 0]),
     # ranks of all keys
     (UNORDERED, [103, 3, None, INF], [3, 0, 2, 1]),
     (UNORDERED, [103, 4, None, INF], [0, 3, 1, 2]),
@@ -209,18 +211,24 @@ ANSWERS = [
     (ORDERED, [97, INV | 7, "\x03z"], None),
     (ORDERED, [97, INV | 1, "\x03z"], -1),
     (ORDERED, [97, INV | 5, "\x03z"], 0),
+    (INDEXED, [97, INV | 7, "\x03z"], None),
     # what an inverted range leaves, if that is a range
     (UNORDERED, [104, INV | 9, 0, 2], [2, 2]),
     (UNORDERED, [104, INV | 10, 0, 2], [0, 2]),
     (UNORDERED, [104, INV | 9, 2, 2], [0, 2]),
     (ORDERED, [109, INV | 9, C, 0, 9], [0, 2]),
     (ORDERED, [103, INV | 9, A, C], [2, 2]),
+    (INDEXED, [103, INV | 9, A, C], [2, 2]),
     # whether it exists
     (ORDERED, [106, INV | 13, 1, 1], False),
     (ORDERED, [106, INV | 13, 0, 1], True),
     (UNORDERED, [106, INV | 13, 1, 1], False),
     (ORDERED, [103, INV | 13, B, C], True),
     (ORDERED, [104, INV | 13, 1, 1], True),
+    (INDEXED, [103, INV | 13, B, C], True),
+    (INDEXED, [104, INV | 13, 1, 1], True),
+    (INDEXED, [106, INV | 13, 1, 1], False),
+    (INDEXED, [107, INV | 2, ["\x03z"]], [3, 2, 1, 0]),
     # lists of nothing
     (UNORDERED, [107, 15, []], None),
     (ORDERED, [108, 15, []], None),
@@ -242,6 +250,7 @@ REFUSED = [
     (UNORDERED, [97, INV | 7, A]),
     (ORDERED, [97, INV | 7, A]),
     (UNORDERED, [104, INV | 9, 1, 2]),
+    (INDEXED, [97, INV | 7, A]),
     (ORDERED, [109, INV | 9, B, 0, 1]),
     (UNORDERED, [103, INV | 9, A, C]),
     (UNORDERED, [107, 15, [A]]),
@@ -257,6 +266,27 @@ def test_a_missing_key_is_removed_from_a_keyed_map_whatever_is_inverted() -> Non
     particle = map_of(ORDERED)
     assert modify(particle, [76, INV | 1, "\x03z"]) == (particle, -1)
     assert code(particle, [76, INV | 1, A]) == NOT_APPLICABLE
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        [68, ENTRIES, 16],
+        [0xFF, [0x162, A], [67, A, 1]],
+        [67, A, 1, 16],
+        [73, A, 1, 16],
+    ],
+)
+def test_a_map_keeps_its_index(made: list[Any]) -> None:
+    indexed, _ = modify(None, made)
+    assert type(indexed) is IndexedMap
+    assert mp.map_flags(plain(indexed)) == 0
+    for op in ([67, B, 2], [68, {C: 1}], [76, 0, A], [75], [0xFF, [0x62, D], [67, A, 1]]):
+        indexed, _ = modify(indexed, op)
+        assert type(indexed) is IndexedMap, op
+    assert type(modify(indexed, [64, 0])[0]) is Particle
+    assert type(modify(indexed, [64, 1])[0]) is Particle
+    assert type(modify(map_of(1), [64, 16])[0]) is IndexedMap
 
 
 def test_the_rest_of_an_empty_map_exists() -> None:

@@ -16,7 +16,7 @@ from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message
 from asd.bins import cdt
 from asd.bins.expressions import RecordPaths
-from asd.bins.particle import NULL
+from asd.bins.particle import NULL, IndexedMap
 from asd.fastpath.one_bin import OP_SIZE, OneBinWrite
 from asd.fastpath.reads import Plan, framed
 from asd.records.record import encode_op, find_bin, replace_bin
@@ -123,7 +123,7 @@ def modify_plan(node: NodeState, namespace: Namespace, message: Message, rest: i
             value, result = cdt.modify(old, request.argument, paths)
         except OperationError:
             return None
-        if value is None:
+        if value is None or type(value) is IndexedMap:
             return None
         if value is not old:
             payload = replace_bin(payload, request.name, value)

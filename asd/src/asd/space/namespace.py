@@ -10,7 +10,6 @@ from aerospike_common.wire.errors import OperationError
 from asd.config import NamespaceConfig
 from asd.measures.histogram import Histogram
 from asd.measures.statistics import NamespaceStatistics
-from asd.records.record import KEY_STORED
 from asd.sindex import SecondaryIndexes
 from asd.space.group_commit import GroupCommit
 from asd.space.truncation import Truncation
@@ -143,14 +142,13 @@ class Namespace:
         generation: int,
         void_time: int,
         set_name: bytes,
-        key_stored: bool,
+        flags: int,
         payload: bytes,
     ) -> None:
-        """Write the whole record. Raises OperationError: as `_put`, or FORBIDDEN for a set that has
-        reached its limit."""
+        """Write the whole record; `flags` as `payload_flags` has them. Raises OperationError: as
+        `_put`, or FORBIDDEN for a set that has reached its limit."""
         set_id = self.intern_set(set_name)
         self._check_limits(set_name, set_id)
-        flags = KEY_STORED if key_stored else 0
         # What is written now must not be taken for what a truncation of this moment hides.
         now_ms = max(self.clock.epoch_ms(), self.truncation.hidden_before(set_id))
         old = self.engine.get(digest) if self.indexes.in_use else None

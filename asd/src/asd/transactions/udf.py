@@ -11,7 +11,15 @@ from asd.bins import scalars
 from asd.bins.expressions.record import record_size
 from asd.bins.particle import Particle
 from asd.measures.statistics import OriginStatistics
-from asd.records.record import Bins, encode_op, pack_payload, remove_bin, stored_key, unpack_bins
+from asd.records.record import (
+    Bins,
+    encode_op,
+    pack_payload,
+    payload_flags,
+    remove_bin,
+    stored_key,
+    unpack_bins,
+)
 from asd.transactions.transaction import Refused, Reply, Transaction, check_key_field, is_key
 from asd.udf.call import Call, lua_record
 from asd.udf.lua_state import LuaFailure
@@ -189,7 +197,7 @@ def _write(
     _check_size(namespace, void_time, set_name, key, bins)
     generation = record[0] % 65535 + 1 if record else 1
     payload = pack_payload(bins, key)
-    namespace.store(digest, generation, void_time, set_name, bool(key), payload)
+    namespace.store(digest, generation, void_time, set_name, payload_flags(bins, key), payload)
     counters.lang_write_success += 1
     return generation, void_time
 

@@ -16,7 +16,15 @@ from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message, Op
 from asd.bins.expressions.record import record_size
 from asd.bins.particle import NULL, Particle
-from asd.records.record import MAX_BINS, Bins, encode_op, pack_payload, stored_key, unpack_bins
+from asd.records.record import (
+    MAX_BINS,
+    Bins,
+    encode_op,
+    pack_payload,
+    payload_flags,
+    stored_key,
+    unpack_bins,
+)
 from asd.transactions.ops import READ_OPS, WRITE_OPS, Operands, check_bin_name
 from asd.transactions.transaction import Refused, Reply, Transaction, check_key_field
 from storage.engine import Record
@@ -156,7 +164,8 @@ def _apply(transaction: Transaction, record: Record | None, bins: Bins) -> Reply
     if len(bins) > MAX_BINS or 0 < limit < len(payload) + SIZE_MARGIN + len(set_name):
         _check_size(transaction, void_time, set_name, key, bins)
     generation = record[0] % 65535 + 1 if record else 1
-    namespace.store(transaction.digest, generation, void_time, set_name, bool(key), payload)
+    flags = payload_flags(bins, key)
+    namespace.store(transaction.digest, generation, void_time, set_name, flags, payload)
     return Reply(ResultCode.OK, generation, void_time, len(answers), b"".join(answers))
 
 

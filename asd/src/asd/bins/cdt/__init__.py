@@ -82,7 +82,8 @@ def modify(
     root = from_particle(particle)
     result = _modify(root, wire, paths)
     after = particle if root is None else to_particle(root)
-    return (particle if after == particle else after), result_particle(result)
+    same = after == particle and type(after) is type(particle)
+    return (particle if same else after), result_particle(result)
 
 
 def check_write(kind: int, data: bytes) -> bytes:
@@ -113,7 +114,10 @@ def evaluate(value: Value, op: Value, *, modify: bool, paths: Paths) -> tuple[Va
         root, result = _create(op, paths)
     else:
         result = _modify(root, op, paths)
-    return (value if root is None else root.to_value()), result
+    if root is None:
+        return value, result
+    root.flags &= ~msgpack.PERSIST_INDEX  # of bins alone
+    return root.to_value(), result
 
 
 def decode(payload: bytes) -> Value:

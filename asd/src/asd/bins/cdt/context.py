@@ -129,8 +129,10 @@ def modify(root: Container | None, items: Sequence[Item], op: Value) -> Value:
     if missing:
         assert container is not None
         return _extend(steps, container, missing, op, fresh=False)
+    indexed = container.flags & PERSIST_INDEX if container is not None else 0
     result = operation.run(container, op, modify=True, depth=len(steps))
     assert container is not None
+    container.flags &= ~PERSIST_INDEX | indexed  # what is there is given none
     _write_back(steps, container)
     return result
 
@@ -138,6 +140,8 @@ def modify(root: Container | None, items: Sequence[Item], op: Value) -> Value:
 def create(items: Sequence[Item], op: Value) -> tuple[Container | None, Value]:
     """Run a modify below a context of nothing: the new root, if it makes one, and the result."""
     root = _new_parent(items[0])
+    if items[0].persist:
+        root.flags |= PERSIST_INDEX
     result = _extend([], root, items, op, fresh=True)
     return (root if root.size else None), result
 
@@ -199,6 +203,7 @@ def _extend(
         return None
     if planned[0][1] == _NOWHERE:
         not_applicable("context index before the first element")
+    target.flags &= ~PERSIST_INDEX
     if op[0] in _SET_TYPE_OPS:
         if fresh:
             # The one way in which a nested container keeps this flag.

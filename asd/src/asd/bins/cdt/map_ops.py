@@ -21,7 +21,6 @@ UPDATE_ONLY: Final = 2
 NO_FAIL: Final = 4
 PARTIAL: Final = 8
 
-_KEPT_FLAGS: Final = as_msgpack.MAP_FLAGS
 _TYPE_FLAGS: Final = as_msgpack.MAP_FLAGS | as_msgpack.PERSIST_INDEX
 
 
@@ -32,7 +31,7 @@ def set_type(target: MapValue, flags: int) -> None:
     """Give the map an order; its bytes are in key order anyway."""
     if flags & 0xFFFFFFFF & ~_TYPE_FLAGS:
         not_applicable("unknown map flags")
-    target.flags = flags & _KEPT_FLAGS
+    target.flags = flags & _TYPE_FLAGS
 
 
 def clear(target: MapValue) -> None:
@@ -164,7 +163,7 @@ def by_value_interval(target: MapValue, begin: Value, *end: Value) -> Selection:
 
 def _attributes(at: int) -> Callable[[Sequence[Value]], int]:
     """The flags of a created map: argument number `at`, 0 when left out."""
-    return lambda args: args[at] & _KEPT_FLAGS if at < len(args) else 0
+    return lambda args: args[at] & _TYPE_FLAGS if at < len(args) else 0
 
 
 _MISSING: Final = ResultCode.ELEMENT_NOT_FOUND
