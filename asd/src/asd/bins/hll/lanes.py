@@ -26,10 +26,10 @@ RANK_BITS: Final = 6
 
 
 class Lanes(NamedTuple):
-    """`count` registers in lanes of `size` bytes, in `columns`."""
+    """`total` registers in lanes of `size` bytes, in `columns`."""
 
     size: int
-    count: int
+    total: int
     columns: int
     value: int
 
@@ -45,12 +45,12 @@ class Lanes(NamedTuple):
             b"".join(data[start + at : start + at + layer] for start in starts)
             for at in range(0, column, layer)
         ]
-        made = [self._replace(count=self.count // times, value=_number(part)) for part in layers]
+        made = [self._replace(total=self.total // times, value=_number(part)) for part in layers]
         return greatest(made)
 
     def to_bytes(self) -> bytes:
         """The lanes one after the other, big-endian."""
-        return self.value.to_bytes(self.size * self.count, "big")
+        return self.value.to_bytes(self.size * self.total, "big")
 
 
 def of_ranks(ranks: bytes) -> Lanes:
@@ -77,7 +77,7 @@ def registers_of(lanes: Lanes, width: int) -> list[int]:
     """The registers of `of_packed` in their own order. A step of Python for each."""
     data, size = lanes.to_bytes(), lanes.size
     column = len(data) // COLUMNS
-    found = [0] * lanes.count
+    found = [0] * lanes.total
     for at in range(COLUMNS):
         below = _window(at * width, width)[2]
         found[at::COLUMNS] = [
@@ -112,11 +112,11 @@ def _window(bit: int, width: int) -> tuple[int, int, int]:
 def greatest(several: Sequence[Lanes]) -> Lanes:
     """The greatest of each register among lanes of the same form."""
     first = several[0]
-    size, count = first.size, first.count
-    high = _each(size, count, 1 << 8 * size - 1)
+    size, total = first.size, first.total
+    high = _each(size, total, 1 << 8 * size - 1)
     value = first.value
     for other in several[1:]:
-        assert (other.size, other.count, other.columns) == (size, count, first.columns)
+        assert (other.size, other.total, other.columns) == (size, total, first.columns)
         greater = ((other.value | high) - value & high) >> 8 * size - 1
         taken = (greater << 8 * size) - greater  # all bits of the lanes where the other is not less
         value ^= (value ^ other.value) & taken
@@ -130,7 +130,7 @@ def used_and_equal(several: Sequence[Lanes]) -> tuple[int, int]:
     for other in several:
         together |= other.value
         differences |= other.value ^ first.value
-    low = _each(first.size, first.count, 1)
+    low = _each(first.size, first.total, 1)
     high = low << 8 * first.size - 1
 
     def not_zero(value: int) -> int:
