@@ -287,6 +287,43 @@ def test_time_to_live(lua: Any) -> None:
     assert lua.call("ttl", 1 << 30).code == ResultCode.PARAMETER
 
 
+@pytest.mark.parametrize(
+    ("key", "seen"),
+    [
+        (b"\x03mine", "mine"),
+        (b"\x01" + bytes(7) + b"\x07", 7),
+        (b"\x04\x00\x01", b"\0\1"),
+        (b"\x02" + bytes(8), None),
+    ],
+)
+def test_a_function_sees_the_key_of_the_request(lua: Any, key: bytes, seen: Any) -> None:
+    lua.register(
+        "function key(rec) return record.key(rec) end"
+        " function dropped(rec) record.drop_key(rec) return record.key(rec) end",
+        "keys.lua",
+    )
+    sent = {"module": "keys", "fields": {FieldType.KEY: key}}
+    assert lua.result("key", **sent) == seen
+    lua.store({b"a": 1})
+    assert lua.result("key", **sent) == seen
+    assert lua.result("key", module="keys") is None
+    assert lua.result("dropped", **sent) is None
+    lua.store({b"a": 1}, key=b"\x03mine")
+    assert lua.result("key", module="keys") == "mine"
+
+
+@pytest.mark.parametrize("key", [b"", b"\x01\x00"])
+def test_a_call_checks_the_key_of_a_record_that_is_there(lua: Any, key: bytes) -> None:
+    lua.register("function nothing(rec) end function new(rec) rec.a = 1 aerospike:create(rec) end")
+    fields = {FieldType.KEY: key}
+    assert lua.call("nothing", fields=fields).code == 0
+    if key:
+        assert lua.call("new", fields=fields).code == ResultCode.UNSUPPORTED_FEATURE
+    lua.store({b"a": 1})
+    refused = ResultCode.UNSUPPORTED_FEATURE
+    assert lua.call("nothing", fields=fields).code == refused
+
+
 def test_the_stored_key(lua: Any) -> None:
     key = {FieldType.KEY: b"\x03mine"}
     lua.call("put", "\x03a", 1, fields=key)

@@ -7,13 +7,14 @@ finds the record as it was: the operations are pure.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aerospike_common.wire.codes import FieldType, Info2, OpType
 from aerospike_common.wire.message import OP_HEAD_SIZE, Message, op_head
 from asd.bins import cdt
 from asd.bins.expressions import RecordPaths
-from asd.bins.particle import NULL
+from asd.bins.particle import NULL, IndexedMap
 from asd.fastpath.contract import FastPath, unplain
 from asd.fastpath.replies import NO_OPS, framed
 from asd.records.record import encode_op, find_bin, next_generation, replace_bin
@@ -86,7 +87,7 @@ def collection_read_path(
         if unplain(record, kind.set_id, now_s):
             return None
         value = find_bin(record[5], request.name)
-        result = cdt.read(value, request.argument, kind.paths(request.digest, record))
+        result = cdt.read(value, request.argument, partial(kind.paths, request.digest, record))
         counters.read_success += 1
         if result is None and not kind.respond_all:
             return framed(record[0], record[1], NO_OPS)
@@ -118,8 +119,9 @@ def collection_write_path(
         if flags or void_time or set_id != kind.set_id:
             return None
         old = find_bin(payload, request.name)
-        value, result = cdt.modify(old, request.argument, kind.paths(request.digest, record))
-        if value is None:
+        paths = partial(kind.paths, request.digest, record)
+        value, result = cdt.modify(old, request.argument, paths)
+        if value is None or type(value) is IndexedMap:
             return None
         if value is not old:
             payload = replace_bin(payload, request.name, value)

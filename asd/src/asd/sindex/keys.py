@@ -121,6 +121,7 @@ class Keys:
 
     def _bvals_of_element(self, element: Value) -> Iterable[int]:
         key_type = self.definition.key_type
+        element = as_msgpack.text(element)
         if key_type is KeyType.NUMERIC:
             return (element,) if type(element) is int else ()
         if type(element) is not str or element[:1] != _PREFIXES[key_type]:

@@ -12,7 +12,7 @@ from asd.measures.statistics import NamespaceStatistics
 from asd.measures.turns import Turns
 from asd.process.transaction_threads import TransactionThreads
 from asd.records.change import Change
-from asd.records.record import KEY_STORED, is_expired, next_generation
+from asd.records.record import is_expired, next_generation
 from asd.sindex import SecondaryIndexes
 from asd.space.commit import Commit
 from asd.space.commitment import Commitments
@@ -158,14 +158,16 @@ class Namespace:
         generation: int,
         void_time: int,
         set_name: bytes,
-        key_stored: bool,
+        flags: int,
         payload: bytes,
     ) -> Record:
-        """A version to be written now. Raises OperationError: as `intern_set`; FORBIDDEN for a set
-        that has reached its limit, or why writes are stopped."""
+        """A version to be written now; `flags` as `payload_flags` has them.
+
+        Raises OperationError: as `intern_set`; FORBIDDEN for a set that has reached its limit, or
+        why writes are stopped.
+        """
         set_id = self.intern_set(set_name)
         self._check_limits(set_name, set_id)
-        flags = KEY_STORED if key_stored else 0
         return generation, void_time, self.update_time_ms(set_id), set_id, flags, payload
 
     def renewed(self, record: Record, void_time: int) -> Record:
@@ -189,12 +191,12 @@ class Namespace:
         generation: int,
         void_time: int,
         set_name: bytes,
-        key_stored: bool,
+        flags: int,
         payload: bytes,
     ) -> None:
         """Write a whole record, whatever was there: for those who load records, and have no
         transaction. Raises OperationError as `version` and `commit`, NotResident as `find`."""
-        new = self.version(generation, void_time, set_name, key_stored, payload)
+        new = self.version(generation, void_time, set_name, flags, payload)
         self.commit(Change(digest, self.find(digest), new))
 
     def limits_writes(self, set_name: bytes) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from aerospike_common.wire.codes import FieldType, ResultCode
+from aerospike_common.wire.codes import FieldType, ParticleType, ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message
 from asd.bins.expressions import ExpressionCache
@@ -14,6 +14,8 @@ from asd.records.record import Bins, stored_key
 from asd.records.record_view import RecordView
 from asd.space.namespace import Namespace
 from storage.engine import Record
+
+_INTEGER_KEY: Final = bytes((ParticleType.INTEGER,))
 
 
 class Reply(NamedTuple):
@@ -36,6 +38,19 @@ class Refused(OperationError):
         super().__init__(code, message)
         self.generation = record[0]
         self.void_time = record[1]
+
+
+def is_key(key: bytes) -> bool:
+    """Whether a key (type byte first) may be stored: any but an integer of other than 8 bytes, and
+    nothing at all."""
+    return len(key) == 9 if key[:1] == _INTEGER_KEY else bool(key)
+
+
+def check_key_field(message: Message) -> None:
+    """Raises UNSUPPORTED_FEATURE when the command brings a key that may not be stored."""
+    key = message.fields.get(FieldType.KEY)
+    if key is not None and not is_key(key):
+        raise OperationError(ResultCode.UNSUPPORTED_FEATURE, f"a key of {len(key)} bytes")
 
 
 class Transaction:

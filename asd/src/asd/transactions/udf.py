@@ -14,12 +14,13 @@ from asd.records.record import (
     encode_op,
     next_generation,
     pack_payload,
+    payload_flags,
     remove_bin,
     stored_key,
     unpack_bins,
 )
 from asd.transactions.decision import Decision, Effect
-from asd.transactions.transaction import Refused, Reply, Transaction
+from asd.transactions.transaction import Refused, Reply, Transaction, check_key_field, is_key
 from asd.transactions.write import check_size
 from asd.udf.call import Call, lua_record
 from asd.udf.lua_state import LuaFailure
@@ -42,6 +43,9 @@ _SAFE: Final = frozenset(
 )
 """Types whose bytes, as Lua makes them, are what is stored."""
 
+_KEY_TYPES: Final = frozenset({ParticleType.INTEGER, ParticleType.STRING, ParticleType.BLOB})
+"""Of the keys that functions see."""
+
 _FLAGS: Final = b"\xc7\0"
 
 
@@ -58,6 +62,7 @@ def udf(node: NodeState, transaction: Transaction) -> Decision:
         transaction.check_filter(record)
         transaction.check_set(record, must_name=True)
         transaction.check_key(record)
+        check_key_field(message)
     timeout_ms = message.transaction_ttl or node.config.service.transaction_max_ms
     return _call(node, transaction, record, call, timeout_ms)
 
@@ -80,6 +85,13 @@ def check_enabled(node: NodeState) -> None:
         raise OperationError(ResultCode.FORBIDDEN, "functions are disabled")
 
 
+def _sent_key(key: bytes) -> tuple[int | None, bytes | None]:
+    """Particle type and value of a request's key as functions see it where none is stored."""
+    if not key or key[0] not in _KEY_TYPES or not is_key(key):
+        return None, None
+    return key[0], key[1:]
+
+
 def _call(
     node: NodeState, transaction: Transaction, record: Record | None, call: Call, timeout_ms: int
 ) -> Decision:
@@ -87,8 +99,9 @@ def _call(
     if state is None:
         return _failure(record, NOT_LOADED)
     seen = lua_record(transaction.digest, record, transaction.set_name, transaction.now_s)
+    sent = _sent_key(transaction.message.fields.get(FieldType.KEY, b""))
     try:
-        result = state.apply_record(timeout_ms, call.function, call.arguments, *seen)
+        result = state.apply_record(timeout_ms, call.function, call.arguments, *seen, *sent)
     except LuaFailure as error:
         result = (-1, str(error).encode("utf-8", "surrogateescape"))
     if result[0] == -1:
@@ -162,10 +175,13 @@ def _left_behind(
         key = stored_key(kept[5], kept[4]) or key
     if drop_key:
         key = b""
+    elif key and not is_key(key):
+        raise OperationError(ResultCode.UNSUPPORTED_FEATURE, "no key to store")
     check_size(namespace, void_time, set_name, key, bins, MAX_BINS)
     generation = next_generation(record[0]) if record else 1
     payload = pack_payload(bins, key)
-    return namespace.version(generation, void_time, set_name, bool(key), payload), Effect.WRITTEN
+    flags = payload_flags(bins, key)
+    return namespace.version(generation, void_time, set_name, flags, payload), Effect.WRITTEN
 
 
 def _change(bins: Bins, changes: list[Any]) -> None:

@@ -13,7 +13,6 @@ from aerospike_common.wire.codes import (
     Info2,
     Info3,
     OpType,
-    ParticleType,
     ResultCode,
 )
 from aerospike_common.wire.errors import OperationError
@@ -26,13 +25,14 @@ from asd.records.record import (
     encode_op,
     next_generation,
     pack_payload,
+    payload_flags,
     stored_key,
     unpack_bins,
 )
 from asd.space.namespace import Namespace
 from asd.transactions.decision import Decision, Effect
 from asd.transactions.ops import READ_OPS, WRITE_OPS, Operands, check_bin_name
-from asd.transactions.transaction import Refused, Reply, Transaction
+from asd.transactions.transaction import Refused, Reply, Transaction, check_key_field
 from storage.engine import Record
 
 MAX_OPS = 32768
@@ -170,20 +170,17 @@ def _apply(transaction: Transaction, record: Record | None, bins: Bins) -> Decis
     if len(bins) > MAX_BINS or 0 < limit < len(payload) + SIZE_MARGIN + len(set_name):
         check_size(namespace, void_time, set_name, key, bins)
     generation = next_generation(record[0]) if record else 1
-    new = namespace.version(generation, void_time, set_name, bool(key), payload)
+    new = namespace.version(generation, void_time, set_name, payload_flags(bins, key), payload)
     reply = Reply(ResultCode.OK, generation, void_time, len(answers), b"".join(answers))
     return Decision(reply, transaction.change(new), Effect.WRITTEN, record)
 
 
 def _key_to_store(message: Message, record: Record | None) -> bytes:
     """The command's key, else the one stored. Raises UNSUPPORTED_FEATURE for a broken key."""
+    check_key_field(message)
     key = message.fields.get(FieldType.KEY)
-    if not key:
+    if key is None:
         return stored_key(record[5], record[4]) if record else b""
-    if key[0] in (ParticleType.INTEGER, ParticleType.DOUBLE) and len(key) != 9:
-        raise OperationError(
-            ResultCode.UNSUPPORTED_FEATURE, f"a number key of {len(key) - 1} bytes"
-        )
     return key
 
 

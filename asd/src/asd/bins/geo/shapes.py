@@ -129,7 +129,7 @@ def _point(coordinates: Any) -> Point:
 
 
 def _polygon(coordinates: Any) -> Region:
-    return _area(_list(coordinates, 1))
+    return _area(_list(coordinates, 0))  # one without rings holds nothing
 
 
 def _multi_polygon(coordinates: Any) -> Region:
