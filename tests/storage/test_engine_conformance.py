@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from storage.cold import ColdEngine
-from storage.engine import TOMBSTONE, OutOfSpace
+from storage.engine import TOMBSTONE, OutOfSpace, raid_waited
 from storage.kv import KvEngine
 from storage.mapped import MappedMemoryEngine
 from storage.memory import MemoryEngine
@@ -150,6 +150,49 @@ def test_removing_a_tombstone_forgets_it_but_no_record(engine):
     put(engine, digest_of(1), b"", flags=TOMBSTONE)
     assert engine.remove(digest_of(1)) is False
     assert engine.statistics()["tombstones"] == 0
+
+
+def test_a_raid_takes_old_tombstones_away_and_nothing_else(engine):
+    for n in range(3000):  # more than are looked at at once
+        flags, updated = (TOMBSTONE, n) if n % 3 else (0, 0)
+        payload = b"" if flags else b"payload"
+        engine.put(digest_of(n, partition=n % 7), 1, 0, updated, 7, flags, payload)
+    assert raid_waited(engine, 0) == 0
+    assert raid_waited(engine, 1000) == 667
+    statistics = engine.statistics()
+    assert (statistics["objects"], statistics["tombstones"]) == (1000, 1333)
+    assert raid_waited(engine, 2**40 - 1) == 1333
+    assert raid_waited(engine, 2**40 - 1) == 0
+    assert engine.statistics()["tombstones"] == 0
+    assert sum(1 for _ in engine.records()) == 1000
+
+
+def test_a_raid_leaves_what_is_written_while_it_goes_on(engine):
+    for n in range(3000):
+        put(engine, digest_of(n), b"", flags=TOMBSTONE)
+    raid = engine.tomb_raid(500)
+    for number, part in enumerate(raid.parts()):
+        if part is not None:
+            part()
+        if number == 0:
+            put(engine, digest_of(2998), b"back")
+            engine.put(digest_of(2999), 2, 0, 501, 7, TOMBSTONE, b"")
+    assert raid.gone == 2998
+    assert engine.get(digest_of(2998))[5] == b"back"
+    assert engine.statistics()["tombstones"] == 1
+
+
+def test_a_store_may_be_cleared_under_a_raid(engine):
+    for n in range(3000):
+        put(engine, digest_of(n), b"", flags=TOMBSTONE)
+    parts = engine.tomb_raid(500).parts()
+    next(parts)
+    engine.clear()
+    put(engine, digest_of(1), b"newest")
+    for part in parts:
+        if part is not None:
+            part()
+    assert [record[5] for _, record in engine.records()] == [b"newest"]
 
 
 def test_a_scan_is_one_partition_in_digest_order(engine):

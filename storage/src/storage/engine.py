@@ -13,7 +13,7 @@ each record; never ask which class an engine is of.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from storage.index import TOMBSTONE, PrimaryIndex
@@ -27,7 +27,9 @@ __all__ = [
     "DeviceOverload",
     "StorageError",
     "DamagedRecord",
+    "TombRaid",
     "get_waited",
+    "raid_waited",
     "Overwrites",
     "Exchanges",
     "Bulk",
@@ -73,6 +75,25 @@ class StorageError(Exception):
 
 class DamagedRecord(StorageError):
     """What the medium holds in the record's place is not the record; other records are well."""
+
+
+class TombRaid(Protocol):
+    """One search for tombstones that can go, and their end; made by `Engine.tomb_raid`.
+
+    Nothing is done until its parts are.
+    """
+
+    gone: int
+    """Tombstones taken away so far."""
+
+    def parts(self) -> Generator[Callable[[], None] | None, None, None]:
+        """All there is to do, in parts between which the store may be used and changed.
+
+        The owner asks for one after the other; asking does the bounded piece of it that is the
+        owner's. What comes, unless it is None, is then to be called, on any thread, before the next
+        one is asked for; it raises OSError when the medium cannot be read. Who does not go on to
+        the end closes the generator.
+        """
 
 
 class Engine(Protocol):
@@ -138,6 +159,14 @@ class Engine(Protocol):
         inline what is not in memory; a damaged record is left out.
         """
 
+    def tomb_raid(self, until: int) -> TombRaid:
+        """Take away the tombstones last updated at or before `until` (ms since 2010), but for those
+        without which an older copy of their record could come back.
+
+        What is put from now on is updated later than that: so a new tombstone is told from an old
+        one.
+        """
+
     def name_set(self, set_id: int, name: bytes) -> None:
         """Keep a name for a set id (1..65535), as long as the records that have it.
 
@@ -166,6 +195,15 @@ def get_waited(engine: Engine, digest: bytes) -> Record | None:
     except NotResident as missing:
         missing.load()
     return engine.get(digest)
+
+
+def raid_waited(engine: Engine, until: int) -> int:
+    """Do all parts of `engine.tomb_raid(until)`; how many tombstones went. Raises OSError."""
+    raid = engine.tomb_raid(until)
+    for part in raid.parts():
+        if part is not None:
+            part()
+    return raid.gone
 
 
 @runtime_checkable

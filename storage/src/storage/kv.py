@@ -19,6 +19,7 @@ from storage.index import ENTRY_SIZE, META, PARTITIONS, TOMBSTONE, PrimaryIndex
 from storage.index_builder import BACK, IndexBuilder
 from storage.index_file import load_index, save_index
 from storage.ssd.layout import pack_names, unpack_names
+from storage.tomb_raid import IndexRaid
 
 DIGEST_SIZE: Final = 20
 NAMES_KEY: Final = b"set-names"
@@ -295,6 +296,10 @@ class KvEngine:
         """Every record, partition by partition; see `storage.engine.Engine`."""
         for partition in range(PARTITIONS):
             yield from self.scan(partition)
+
+    def tomb_raid(self, until: int) -> IndexRaid:
+        """Take away the tombstones last updated at or before `until`: no older copy is left."""
+        return IndexRaid(self, until)
 
     def name_set(self, set_id: int, name: bytes) -> None:
         """Keep a name for a set id; written with the records of the next `sync`."""

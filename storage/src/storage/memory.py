@@ -29,6 +29,7 @@ from storage.index import (
     TOMBSTONE,
     PrimaryIndex,
 )
+from storage.tomb_raid import IndexRaid
 
 HEADER: Final = Struct("<II")
 """In front of each payload: index slot, bytes of the whole place."""
@@ -272,6 +273,10 @@ class MemoryEngine:
         return self._debt <= 0
 
     # The whole store
+
+    def tomb_raid(self, until: int) -> IndexRaid:
+        """Take away the tombstones last updated at or before `until`: no older copy is left."""
+        return IndexRaid(self, until)
 
     def name_set(self, set_id: int, name: bytes) -> None:
         """Keep a name for a set id."""

@@ -33,6 +33,7 @@ from storage.ssd.overwrite import overwrite
 from storage.ssd.payloads import Payloads
 from storage.ssd.reader import Reader
 from storage.ssd.scan import records, scan
+from storage.ssd.tomb_raider import TombRaid
 from storage.ssd.tuning import Tuning
 
 Progress = Callable[[int, int, int], None]
@@ -288,6 +289,11 @@ class SsdEngine:
     def records(self) -> Iterator[tuple[bytes, Record]]:
         """Every record, about in the order they are on the devices; see `storage.engine.Engine`."""
         return records(self)
+
+    def tomb_raid(self, until: int) -> TombRaid:
+        """Take away the tombstones last updated at or before `until` that no block has an older
+        copy for. Reads all devices, a block at a time."""
+        return TombRaid(self, until)
 
     # The whole store
 

@@ -13,8 +13,9 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from types import MappingProxyType
 from typing import Final, Protocol
 
@@ -22,7 +23,6 @@ from citrusleaf.cf_random import CfRandom
 from storage.cold import ColdEngine
 from storage.engine import TOMBSTONE, Engine, OutOfSpace, Overwrites
 from storage.ssd import SsdEngine
-from storage.ssd.tomb_raider import TombRaid
 from storage.testing.faulty import FaultyDisk, surviving_files
 
 CHAIN: Final = 3
@@ -147,9 +147,10 @@ class Workload:
         self.history = history
         self._make = make
         self._chance = chance
-        self._count = int(chance() * 1_000_000)
+        self._count = self._now = int(chance() * 1_000_000)
         self.engine = make(disk)
         self.engine.open()
+        self._raid: Iterator[Callable[[], None] | None] = iter(())
 
     def run(self, steps: int) -> None:
         """So many calls; the engine is left open, as at a crash."""
@@ -162,14 +163,21 @@ class Workload:
                 self._call("delete", digest)
             elif draw < 0.76:
                 self._call("remove", digest)
-            elif draw < 0.97:
+            elif draw < 0.95:
                 self._call("sync")
-            elif draw < 0.98:
+            elif draw < 0.96:
                 self._call("clear")
-            elif draw < 0.99 and isinstance(self.engine, SsdEngine):
+            elif draw < 0.99:
                 self._call("raid")
             else:
                 self._call("reopen")
+            self._raid_on(3)
+
+    def _raid_on(self, parts: int) -> None:
+        """Go on with the raid there is, by so many parts."""
+        for part in islice(self._raid, parts):
+            if part is not None:
+                part()
 
     def _put(self, digest: bytes) -> None:
         self._count += 1
@@ -188,14 +196,16 @@ class Workload:
             step.kind = "sync"
         self.history.steps.append(step)
         engine = self.engine
+        if kind != "raid":
+            self._now += 1
         try:
             if again and isinstance(engine, Overwrites):
-                if not engine.overwrite(digest, 500, 7, b"", value):
+                if not engine.overwrite(digest, self._now, 7, b"", value):
                     self.history.steps.remove(step)
             elif kind == "put":
-                engine.put(digest, 1, 0, 500, 7, 0, value)
+                engine.put(digest, 1, 0, self._now, 7, 0, value)
             elif kind == "delete":
-                engine.put(digest, 1, 0, 500, 7, TOMBSTONE, b"")
+                engine.put(digest, 1, 0, self._now, 7, TOMBSTONE, b"")
             elif kind == "remove":
                 engine.remove(digest)
             elif kind == "clear":
@@ -203,11 +213,9 @@ class Workload:
             elif kind == "sync":
                 engine.sync()
             elif kind == "raid":
-                assert isinstance(engine, SsdEngine)
-                raid = TombRaid(engine, 500)
-                raid.read()
-                raid.finish()
+                self._raid = engine.tomb_raid(self._now).parts()
             else:
+                self._raid = iter(())
                 engine.close()
                 step.end = len(self.disk.trace)
                 self.engine = self._make(self.disk)

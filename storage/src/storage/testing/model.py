@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 
 from storage.engine import TOMBSTONE, Record
 
@@ -72,6 +72,10 @@ class ModelEngine:
             if record is not None:
                 yield digest, record
 
+    def tomb_raid(self, until: int) -> ModelRaid:
+        """Take away the tombstones last updated at or before `until`."""
+        return ModelRaid(self, until)
+
     def name_set(self, set_id: int, name: bytes) -> None:
         """Keep a name for a set id."""
         self.set_names[set_id] = name
@@ -87,3 +91,21 @@ class ModelEngine:
         """`objects` and `tombstones`. O(n)."""
         objects = sum(1 for digest in self.held if self.get(digest) is not None)
         return {"objects": objects, "tombstones": len(self.held) - objects}
+
+
+class ModelRaid:
+    """The raid of a model: all in one part."""
+
+    def __init__(self, model: ModelEngine, until: int) -> None:
+        self._model = model
+        self._until = until
+        self.gone = 0
+
+    def parts(self) -> Generator[Callable[[], None] | None, None, None]:
+        """Take away what is old enough. O(n)."""
+        yield None
+        held = self._model.held
+        for digest, record in list(held.items()):
+            if record[4] & TOMBSTONE and record[2] <= self._until:
+                del held[digest]
+                self.gone += 1
