@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from storage.cold import ColdEngine
-from storage.engine import TOMBSTONE, OutOfSpace, raid_waited
+from storage.engine import MAX_META_ENTRIES, TOMBSTONE, OutOfSpace, raid_waited
 from storage.kv import KvEngine
 from storage.mapped import MappedMemoryEngine
 from storage.memory import MemoryEngine
@@ -324,11 +324,46 @@ def test_names_of_sets_are_kept(engine):
     assert engine.set_names == {1: b"people", 65535: "größe".encode()}
 
 
+def test_metadata_is_kept_and_forgotten(engine):
+    assert dict(engine.meta()) == {}
+    for n in range(4096):
+        engine.set_meta(b"partition %d" % n, b"%d" % n * 3)
+    engine.set_meta(b"empty", b"")
+    engine.set_meta(b"partition 7", b"another")
+    engine.set_meta(b"partition 8", None)
+    engine.set_meta(b"never", None)
+    engine.clear()
+    engine.sync()
+    meta = engine.meta()
+    assert (len(meta), meta[b"partition 7"], meta[b"empty"]) == (4096, b"another", b"")
+    assert b"partition 8" not in meta
+    assert engine.statistics()["objects"] == 0
+
+
+def test_metadata_has_its_limits(engine):
+    for key, value in ((b"", b"v"), (b"k" * 33, b"v"), (b"k", b"v" * 257), (b"k" * 33, None)):
+        with pytest.raises(ValueError, match="metadata"):
+            engine.set_meta(key, value)
+    for n in range(MAX_META_ENTRIES):
+        engine.set_meta(b"%032d" % n, b"v" * 256)
+    before = dict(engine.meta())
+    with pytest.raises(OutOfSpace):
+        engine.set_meta(b"one more", b"")
+    engine.set_meta(b"%032d" % 1, b"w" * 256)
+    assert dict(engine.meta()) == before | {b"%032d" % 1: b"w" * 256}
+    engine.set_meta(b"%032d" % 1, None)
+    engine.set_meta(b"one more", b"")
+    engine.sync()
+
+
 @pytest.mark.parametrize("name", LASTING)
 def test_everything_is_there_after_a_clean_shutdown(name, tmp_path):
     engine = ENGINES[name](tmp_path)
     engine.open()
     engine.name_set(7, b"people")
+    engine.set_meta(b"version", bytes(range(256)))
+    engine.set_meta(b"gone", b"")
+    engine.set_meta(b"gone", None)
     digests = [digest_of(n, partition=n % 5) for n in range(300)]
     for n, digest in enumerate(digests):
         put(engine, digest, b"%d" % n * (n % 90))
@@ -341,6 +376,7 @@ def test_everything_is_there_after_a_clean_shutdown(name, tmp_path):
         engine.open()
         assert engine.started_warm
         assert engine.set_names == {7: b"people"}
+        assert engine.meta() == {b"version": bytes(range(256))}
         statistics = engine.statistics()
         assert (statistics["objects"], statistics["tombstones"]) == (298, 1)
         assert engine.index.sets[7].bytes == usage

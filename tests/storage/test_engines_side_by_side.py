@@ -117,6 +117,11 @@ class EnginesSideBySide(RuleBasedStateMachine):
         for engine in (self.model, *self.engines.values()):
             engine.name_set(set_id, name)
 
+    @rule(key=st.sampled_from([b"a", b"b" * 32]), value=st.none() | st.binary(max_size=256))
+    def set_meta(self, key, value):
+        for engine in (self.model, *self.engines.values()):
+            engine.set_meta(key, value)
+
     @rule()
     def clear(self):
         for engine in (self.model, *self.engines.values()):
@@ -188,6 +193,7 @@ class EnginesSideBySide(RuleBasedStateMachine):
             statistics = engine.statistics()
             assert {key: statistics[key] for key in expected} == expected, name
             assert engine.set_names == self.model.set_names, name
+            assert engine.meta() == self.model.meta(), name
 
 
 TestEnginesSideBySide = EnginesSideBySide.TestCase

@@ -10,9 +10,8 @@ from __future__ import annotations
 import errno
 from array import array
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import compress
-from struct import Struct
 from typing import Final
 
 from citrusleaf.cf_hooks import new_mutex
@@ -23,7 +22,9 @@ from storage.cold_chunks import (
     OFFSET_MASK,
     chunk_key,
     index_entries,
+    pack_state,
     records_in,
+    unpack_state,
 )
 from storage.cold_raid import ColdRaid
 from storage.device import Disk, SystemDisk
@@ -32,7 +33,7 @@ from storage.index import ENTRY_SIZE, PARTITIONS, TOMBSTONE, PrimaryIndex
 from storage.index_builder import IndexBuilder
 from storage.index_file import MappedArena, load_index, save_index
 from storage.ssd import SsdEngine
-from storage.ssd.layout import BODY
+from storage.ssd.layout import BODY, NAMES_SIZE
 from storage.ssd.log import DEFRAG_RESERVE
 
 CHUNK_BYTES: Final = 64 << 10
@@ -43,8 +44,6 @@ CHUNKS_KEPT: Final = 64
 """Chunks kept in memory as they were before compression."""
 
 _SLACK: Final = 512  # bytes a chunk may be longer when it is not compressible
-_STATE: Final = Struct("<QI")  # stamp, chunks
-_ACCOUNT: Final = Struct("<II")
 
 
 class ColdEngine:
@@ -67,7 +66,7 @@ class ColdEngine:
         *,
         size: int | None = None,
         block_size: int = 1 << 20,
-        names_size: int = 508 << 10,
+        names_size: int = NAMES_SIZE,
         chunk_bytes: int = CHUNK_BYTES,
         commit: bool = False,
         level: int = 9,
@@ -76,8 +75,6 @@ class ColdEngine:
     ) -> None:
         self.disk: Disk = SystemDisk() if disk is None else disk
         self.acknowledges_sync = commit
-        self.holds_chunks = False
-        """No chunk is given up, so that all can be read; see `storage.cold_raid`."""
         self.started_warm = False
         """The last `open` mapped the index of a clean shutdown."""
         self.chunks = SsdEngine(
@@ -91,6 +88,7 @@ class ColdEngine:
             progress=progress,
         )
         """The compressed chunks, by `chunk_key`."""
+        self.set_names = self.chunks.set_names
         self._index_path = path + ".cold"
         self._arena = MappedArena()
         self.index = PrimaryIndex(self._arena)
@@ -115,7 +113,8 @@ class ColdEngine:
         self.started_warm = loaded is not None
         if loaded is not None:
             self.index.become(loaded[0])
-            self._unpack_state(loaded[1])
+            self.stamp, *accounts = unpack_state(loaded[1])
+            self._set_accounts(*accounts)
         else:
             self._read_all_chunks()
         self.stamp = max(self.stamp, self.chunks.logs[0].header.opens << 40)
@@ -128,7 +127,13 @@ class ColdEngine:
             self.index.arena.flush()
             assert device is not None
             device.fdatasync()
-            save_index(device, self.index, self._identity(0), self._pack_state(), shared=True)
+            save_index(
+                device,
+                self.index,
+                self._identity(0),
+                pack_state(self.stamp, self._live, self._size),
+                shared=True,
+            )
         finally:
             if device is not None:
                 device.close()
@@ -136,11 +141,6 @@ class ColdEngine:
             self.index.clear()
             self._forget()
             self.chunks.close()
-
-    @property
-    def set_names(self) -> dict[int, bytes]:
-        """The names given to set ids."""
-        return self.chunks.set_names
 
     # One record
 
@@ -234,6 +234,14 @@ class ColdEngine:
         """Keep a name for a set id."""
         self.chunks.name_set(set_id, name)
 
+    def set_meta(self, key: bytes, value: bytes | None) -> None:
+        """Keep, or forget, a little of the caller's own. Raises OutOfSpace, ValueError."""
+        self.chunks.set_meta(key, value)
+
+    def meta(self) -> Mapping[bytes, bytes]:
+        """What was kept with `set_meta`."""
+        return self.chunks.meta()
+
     def clear(self) -> None:
         """Forget all records, for ever. Raises OSError."""
         with self._mutex:
@@ -315,7 +323,7 @@ class ColdEngine:
         self._coder = ChunkCoder(self._level)
         self._samples: list[bytes] | None = []
         self._moved = 0
-        self.holds_chunks = False
+        self.holds_chunks = False  # while it is True none is given up: see `storage.cold_raid`
         self._begin_chunk()
 
     def _begin_chunk(self) -> None:
@@ -437,16 +445,6 @@ class ColdEngine:
     def _identity(self, back: int) -> bytes:
         header = self.chunks.logs[0].header
         return header.store_id + (header.opens + back).to_bytes(8, "little")
-
-    def _pack_state(self) -> bytes:
-        accounts = zip(self._live, self._size, strict=True)
-        rows = b"".join(_ACCOUNT.pack(*account) for account in accounts)
-        return _STATE.pack(self.stamp, len(self._live)) + rows
-
-    def _unpack_state(self, state: bytes) -> None:
-        self.stamp, chunks = _STATE.unpack_from(state)
-        rows = [_ACCOUNT.unpack_from(state, _STATE.size + 8 * n) for n in range(chunks)]
-        self._set_accounts(array("I", [row[0] for row in rows]), array("I", [r[1] for r in rows]))
 
     def _set_accounts(self, live: array[int], size: array[int]) -> None:
         self._live, self._size = live, size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from struct import Struct
 from typing import Final
@@ -16,6 +17,8 @@ FLAGS_AT: Final = 36
 """Where the flags are in a record of a chunk."""
 
 _STAMP: Final = Struct("<Q")
+_STATE: Final = Struct("<QI")  # stamp, chunks
+_ACCOUNT: Final = Struct("<II")
 
 
 def chunk_key(number: int) -> bytes:
@@ -43,3 +46,17 @@ def index_entries(data: bytes, number: int) -> Iterator[bytes]:
         (stamp,) = _STAMP.unpack_from(data, offset + BODY.size - 8)
         location = number << OFFSET_BITS | offset
         yield data[front : front + FRONT_SIZE] + BACK.pack(location, size, stamp)
+
+
+def pack_state(stamp: int, live: array[int], size: array[int]) -> bytes:
+    """What a clean shutdown leaves beside the index: the last stamp, and of each chunk the bytes of
+    records not released and of all."""
+    rows = [_ACCOUNT.pack(*account) for account in zip(live, size, strict=True)]
+    return _STATE.pack(stamp, len(live)) + b"".join(rows)
+
+
+def unpack_state(state: bytes) -> tuple[int, array[int], array[int]]:
+    """(stamp, live, size) as they were given to `pack_state`."""
+    stamp, chunks = _STATE.unpack_from(state)
+    rows = [_ACCOUNT.unpack_from(state, _STATE.size + _ACCOUNT.size * n) for n in range(chunks)]
+    return stamp, array("I", [row[0] for row in rows]), array("I", [row[1] for row in rows])

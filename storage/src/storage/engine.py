@@ -13,8 +13,8 @@ each record; never ask which class an engine is of.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import Protocol, TypeAlias, runtime_checkable
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 from storage.index import TOMBSTONE, PrimaryIndex
 
@@ -48,6 +48,13 @@ Record: TypeAlias = tuple[int, int, int, int, int, bytes]
 
 A plain tuple: it is made for every read, and anything richer is visible in the read rate.
 """
+
+MAX_META_ENTRIES: Final = 4096 + 256
+"""Entries of `Engine.set_meta`: one for each partition, and some."""
+MAX_META_KEY: Final = 32
+"""Bytes of a key of `Engine.set_meta`; at least 1."""
+MAX_META_VALUE: Final = 256
+"""Bytes of a value of `Engine.set_meta`."""
 
 
 class NotResident(Exception):
@@ -173,8 +180,22 @@ class Engine(Protocol):
         The name is on the medium before any record put after this call is.
         """
 
+    def set_meta(self, key: bytes, value: bytes | None) -> None:
+        """Keep a little of the caller's own, such as the version of a partition; None forgets it.
+
+        On the medium before any record put after this call is acknowledged by a `sync`, and with
+        that `sync` at the latest; what was there before stays until then. An engine that loses its
+        records with `close` or a crash loses these too. O(1).
+
+        Raises ValueError for keys and values that are too long, OutOfSpace for more than
+        MAX_META_ENTRIES entries or when the medium has no room; nothing is changed then.
+        """
+
+    def meta(self) -> Mapping[bytes, bytes]:
+        """What was kept with `set_meta`, as it is at any time."""
+
     def clear(self) -> None:
-        """Forget all records, in milliseconds. The names of sets stay."""
+        """Forget all records, in milliseconds. The names of sets and the metadata stay."""
 
     def sync(self) -> None:
         """Every put that returned before this call is on the medium when it returns.

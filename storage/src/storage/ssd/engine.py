@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from google_crc32c import extend
@@ -13,19 +13,20 @@ from storage.coding import PLAIN
 from storage.device import Device, Disk, SystemDisk
 from storage.engine import OutOfSpace, Record, StorageError
 from storage.index import ENTRY_SIZE, FIELDS, JOINED, TOMBSTONE, PrimaryIndex
+from storage.metadata import Metadata
 from storage.ssd import defrag, recovery
 from storage.ssd.layout import (
     BODY,
     CHECK,
     CODING_AT,
     FRONT,
+    NAMES_SIZE,
     NAMES_START,
     POSITION_MASK,
     RECORD_HEADER,
     RECORD_MAGIC,
     UNITS_AT,
     DeviceHeader,
-    pack_names,
     unpack_record,
 )
 from storage.ssd.log import DEFRAG_RESERVE, MAX_QUEUE, DeviceLog, WriteBlock
@@ -52,7 +53,7 @@ class SsdEngine:
     `disk`             where they are
     `size`             bytes each may take; None = as much as there is room
     `block_size`       of write blocks; no payload may be longer than this less 112
-    `names_size`       bytes for each of two copies of the table of set names
+    `names_size`       bytes for each of two copies of the table of set names and metadata
     `commit`           puts may be acknowledged only after a `sync`
     `compression`      "none", "lz4" or "zstd", and `compression_level`
     `encryption`       "none", "aes-128" or "aes-256" for a new store; it stays so
@@ -74,7 +75,7 @@ class SsdEngine:
         *,
         size: int | None = None,
         block_size: int = 1 << 20,
-        names_size: int = 508 << 10,
+        names_size: int = NAMES_SIZE,
         commit: bool = False,
         compression: str = "none",
         compression_level: int = 0,
@@ -93,7 +94,8 @@ class SsdEngine:
         self.geometry = recovery.Geometry(block_size, names_size, size, cache_bytes, defrag_lwm_pct)
         self._block_units = block_size >> 4  # locations count in units of 16 bytes
         self.acknowledges_sync = commit
-        self.set_names: dict[int, bytes] = {}
+        self.metadata = Metadata()
+        self.set_names = self.metadata.names
         self.index = PrimaryIndex()
         self.logs: list[DeviceLog] = []
         self.started_warm = False
@@ -119,7 +121,6 @@ class SsdEngine:
         self.reader = Reader(self.paths, read_blocking)
         self._progress = progress
         self._mutex = new_mutex()
-        self._names_dirty = False
         self.names_update = 0
         self._failure: str | None = None
 
@@ -299,11 +300,15 @@ class SsdEngine:
 
     def name_set(self, set_id: int, name: bytes) -> None:
         """Keep a name for a set id. Raises OutOfSpace when the table of names is full."""
-        names = {**self.set_names, set_id: name}
-        if len(pack_names(names, 0)) > self.geometry.names_size:
-            raise OutOfSpace("the table of set names is full")
-        self.set_names = names
-        self._names_dirty = True
+        self.metadata.name_set(set_id, name)
+
+    def set_meta(self, key: bytes, value: bytes | None) -> None:
+        """Keep, or forget, a little of the caller's own. Raises OutOfSpace, ValueError."""
+        self.metadata.set(key, value)
+
+    def meta(self) -> Mapping[bytes, bytes]:
+        """What was kept with `set_meta`."""
+        return self.metadata.entries
 
     def clear(self) -> None:
         """Forget all records, for ever: one small write to each device. Raises OSError."""
@@ -457,10 +462,10 @@ class SsdEngine:
             defrag.prefetch(device)
 
     def _write_out(self, *, whole_units: bool = False) -> None:
-        if self._names_dirty:
-            self._names_dirty = False
+        if self.metadata.dirty:
+            self.metadata.dirty = False
             self.names_update += 1
-            names = pack_names(self.set_names, self.names_update)
+            names = self.metadata.pack(self.names_update)
             first = self.logs[0].device
             start = NAMES_START + self.geometry.names_size * (self.names_update % 2)
             first.pwrite(start, names)
@@ -471,6 +476,7 @@ class SsdEngine:
     def _check(self) -> None:
         """Assert every invariant. O(records)."""
         self.index._check()
+        self.metadata._check()
         used: dict[tuple[int, int], int] = {}
         for slot in range(1, self.index.end):
             entry = self.index.entry(slot)

@@ -90,10 +90,12 @@ class History:
                 break
             durable = number < acknowledged
             if step.kind == "clear":
-                for digest in may:
+                for digest in may.keys() - META_KEYS:
                     _settle(may, digest, None, step.end <= cut)
                 if step.end <= cut:
                     older = {}
+            elif step.kind == "meta":
+                _settle(may, step.digest, step.value or None, durable)
             elif step.kind == "put":
                 _settle(may, step.digest, step.value, durable)
                 older.setdefault(step.digest, set()).add(step.value)
@@ -139,6 +141,10 @@ DIGESTS: Final = tuple(
 )
 
 
+META_KEYS: Final = (b"m", b"metadata")
+"""Keys of the metadata that workloads set, written down as if they were digests."""
+
+
 class Workload:
     """Random calls to an engine, written down."""
 
@@ -157,7 +163,9 @@ class Workload:
         for _ in range(steps):
             draw = self._chance()
             digest = DIGESTS[int(self._chance() * len(DIGESTS))]
-            if draw < 0.62:
+            if draw < 0.05:
+                self._set_meta()
+            elif draw < 0.62:
                 self._put(digest)
             elif draw < 0.70:
                 self._call("delete", digest)
@@ -187,6 +195,12 @@ class Workload:
         if self._chance() < 0.3:  # the same once more, by the short cut for it
             self._call("put", digest, value[::-1], again=True)
 
+    def _set_meta(self) -> None:
+        self._count += 1
+        key = META_KEYS[int(self._chance() * len(META_KEYS))]
+        forget = self._chance() < 0.3
+        self._call("meta", key, b"" if forget else b"%d" % self._count * 20)
+
     def _call(
         self, kind: str, digest: bytes = b"", value: bytes = b"", *, again: bool = False
     ) -> None:
@@ -206,6 +220,8 @@ class Workload:
                 engine.put(digest, 1, 0, self._now, 7, 0, value)
             elif kind == "delete":
                 engine.put(digest, 1, 0, self._now, 7, TOMBSTONE, b"")
+            elif kind == "meta":
+                engine.set_meta(digest, value or None)
             elif kind == "remove":
                 engine.remove(digest)
             elif kind == "clear":
@@ -226,8 +242,8 @@ class Workload:
 
 
 def contents(engine: Engine) -> dict[bytes, bytes | None]:
-    """What the store holds of each digest."""
-    found: dict[bytes, bytes | None] = {}
+    """What the store holds of each digest, and its metadata."""
+    found = {key: engine.meta().get(key) for key in META_KEYS}
     for digest in DIGESTS:
         record = engine.get(digest)
         found[digest] = None if record is None else record[5]
