@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import re
 import struct
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,17 @@ from typing import Any
 import pytest
 
 from storage.cold import ColdEngine
-from storage.engine import MAX_META_ENTRIES, TOMBSTONE, OutOfSpace, raid_waited
+from storage.engine import (
+    MAX_META_ENTRIES,
+    TOMBSTONE,
+    Bulk,
+    Exchanges,
+    OutOfSpace,
+    Overwrites,
+    Tunable,
+    Upkeep,
+    raid_waited,
+)
 from storage.kv import KvEngine
 from storage.mapped import MappedMemoryEngine
 from storage.memory import MemoryEngine
@@ -315,6 +327,38 @@ def test_puts_survive_a_sync_and_much_more_work(engine):
     for n, digest in enumerate(digests):
         assert engine.get(digest)[5] == bytes([29]) * (20 + 13 * (n + 29) % 400)
     assert engine.statistics()["objects"] == 60
+
+
+CAPABILITIES = {
+    "memory": {Overwrites, Exchanges, Bulk},
+    "ssd": {Overwrites, Upkeep, Tunable},
+    "kv": {Upkeep},
+    "ssd_cold": {Upkeep},
+    "model": set(),
+}
+
+
+def test_an_engine_has_the_capabilities_that_the_documentation_says(request, engine):
+    kind = request.node.callspec.params["engine"].split(",")[0]
+    every = (Overwrites, Exchanges, Bulk, Upkeep, Tunable)
+    assert {each for each in every if isinstance(engine, each)} == CAPABILITIES[kind]
+
+
+def test_an_engine_says_when_what_has_gathered_should_be_written(engine):
+    if not isinstance(engine, Upkeep):
+        pytest.skip("it keeps records nowhere but in memory")
+    due = []
+    engine.on_flush_due(lambda: due.append(threading.get_ident()))
+    payload = random.Random(1).randbytes(7000)  # no coder makes it shorter
+    for n in range(1500):
+        put(engine, digest_of(n), payload)
+    assert set(due) == {threading.get_ident()}
+    thread = threading.Thread(target=engine.write_behind)
+    thread.start()
+    thread.join()
+    assert set(due) == {threading.get_ident()}
+    assert all(engine.get(digest_of(n))[5] == payload for n in range(0, 1500, 100))
+    engine._check()
 
 
 def test_names_of_sets_are_kept(engine):

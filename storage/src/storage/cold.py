@@ -431,7 +431,7 @@ class ColdEngine:
         if made is not None:
             try:
                 self.chunks.put(DICTIONARY_KEY, 1, 0, 0, 0, 0, made)
-            except OutOfSpace:
+            except (OutOfSpace, ValueError):  # a block may be shorter than it
                 self._coder.set_dictionary(None)
 
     def _load_dictionary(self) -> None:

@@ -7,14 +7,14 @@ One thread owns an engine. Only `load` callables handed out by `NotResident`, `s
 said to run on any thread may run on another; everything else is called by the owner.
 
 What only some engines can do, and callers can do without, is a *capability*: `Overwrites`,
-`Exchanges`, `Bulk` and `Upkeep` at the end of this module. Ask with `isinstance`, once and not for
-each record; never ask which class an engine is of.
+`Exchanges`, `Bulk`, `Upkeep` and `Tunable` at the end of this module. Ask with `isinstance`, once
+and not for each record; never ask which class an engine is of.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from typing import Final, Protocol, TypeAlias, runtime_checkable
+from typing import Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from storage.index import TOMBSTONE, PrimaryIndex
 
@@ -34,6 +34,8 @@ __all__ = [
     "Exchanges",
     "Bulk",
     "Upkeep",
+    "Parameters",
+    "Tunable",
 ]
 
 Record: TypeAlias = tuple[int, int, int, int, int, bytes]
@@ -301,3 +303,30 @@ class Upkeep(Protocol):
     def write_behind(self) -> None:
         """Hand to the medium what has gathered, nothing promised. On any thread, one call at a
         time. Raises OSError when the medium fails, as `Engine.sync`."""
+
+
+class Parameters(NamedTuple):
+    """What may be changed of an engine on a medium while it runs."""
+
+    defrag_lwm_pct: int
+    """Blocks used less than this, in percent, are emptied."""
+    compression: str
+    """Of what is written from now on: "none", "lz4" or "zstd"."""
+    compression_level: int
+    """The coder's own scale; 0 = its own choice."""
+    flush_size: int
+    """Most bytes of one write to a device."""
+    max_write_cache: int
+    """Bytes of full blocks that may wait for each device; beyond, puts raise DeviceOverload."""
+    defrag_queue_min: int
+    """Sparse blocks that may wait before any is emptied."""
+    defrag_sleep_us: int
+    """Microseconds between one sparse block and the next."""
+
+
+@runtime_checkable
+class Tunable(Protocol):
+    """An engine that takes up other parameters while it runs."""
+
+    def tune(self, parameters: Parameters) -> None:
+        """Go by these from now on. Raises ValueError for a compression that does not exist."""

@@ -11,7 +11,7 @@ from google_crc32c import extend
 from citrusleaf.cf_hooks import new_mutex
 from storage.coding import PLAIN
 from storage.device import Device, Disk, SystemDisk
-from storage.engine import OutOfSpace, Record, StorageError
+from storage.engine import OutOfSpace, Parameters, Record, StorageError
 from storage.index import ENTRY_SIZE, FIELDS, JOINED, TOMBSTONE, PrimaryIndex
 from storage.metadata import Metadata
 from storage.ssd import defrag, recovery
@@ -163,11 +163,18 @@ class SsdEngine:
         self.logs = []
         self.index.clear()
 
-    def set_defrag_lwm_pct(self, percent: int) -> None:
-        """Empty blocks used less than this from now on."""
+    def tune(self, parameters: Parameters) -> None:
+        """Go by these from now on. Raises ValueError for a compression that does not exist."""
+        self.payloads.set_compression(parameters.compression, parameters.compression_level)
+        percent = parameters.defrag_lwm_pct
         self.geometry = self.geometry._replace(defrag_lwm_pct=percent)
         for device in self.logs:
             device.set_defrag_lwm_pct(percent)
+        tuning = self.tuning
+        tuning.flush_size = parameters.flush_size
+        tuning.max_write_cache = parameters.max_write_cache
+        tuning.defrag_queue_min = parameters.defrag_queue_min
+        tuning.defrag_sleep_us = parameters.defrag_sleep_us
 
     def make_log(self, device: Device, header: DeviceHeader) -> DeviceLog:
         """The log on a device of this store."""
