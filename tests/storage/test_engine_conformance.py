@@ -350,14 +350,14 @@ def test_an_engine_says_when_what_has_gathered_should_be_written(engine):
     due = []
     engine.on_flush_due(lambda: due.append(threading.get_ident()))
     payload = random.Random(1).randbytes(7000)  # no coder makes it shorter
-    for n in range(1500):
+    for n in range(1250):
         put(engine, digest_of(n), payload)
     assert set(due) == {threading.get_ident()}
     thread = threading.Thread(target=engine.write_behind)
     thread.start()
     thread.join()
     assert set(due) == {threading.get_ident()}
-    assert all(engine.get(digest_of(n))[5] == payload for n in range(0, 1500, 100))
+    assert all(engine.get(digest_of(n))[5] == payload for n in range(0, 1250, 100))
     engine._check()
 
 

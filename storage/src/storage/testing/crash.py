@@ -22,8 +22,10 @@ from typing import Final, Protocol
 from citrusleaf.cf_random import CfRandom
 from storage.cold import ColdEngine
 from storage.engine import TOMBSTONE, Engine, OutOfSpace, Overwrites
+from storage.kv import KvEngine
 from storage.ssd import SsdEngine
 from storage.testing.faulty import FaultyDisk, surviving_files
+from storage.testing.kv_store import LoggedStore
 
 CHAIN: Final = 3
 """Crashes one behind the other."""
@@ -303,8 +305,13 @@ def small_cold(disk: FaultyDisk) -> ColdEngine:
     return ColdEngine("a", disk, block_size=8192, names_size=4096, chunk_bytes=1000)
 
 
+def small_kv(disk: FaultyDisk) -> KvEngine:
+    """A kv engine over the store there is for this."""
+    return KvEngine("a", store=LoggedStore("a", disk), disk=disk)
+
+
 ENGINES: Final[Mapping[str, MakeEngine]] = MappingProxyType(
-    {"ssd": small_ssd, "ssd_cold": small_cold}
+    {"ssd": small_ssd, "ssd_cold": small_cold, "kv": small_kv}
 )
 
 
