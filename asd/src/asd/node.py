@@ -144,9 +144,11 @@ class Node:
             for space in spaces
         ]
         self._tasks += [loop.create_task(Truncator(space).run()) for space in spaces]
+        self._tasks += [
+            loop.create_task(raid_tombs(space, self.transaction_threads)) for space in spaces
+        ]
         for space in filter(needs_upkeep, spaces):
             self._tasks.append(loop.create_task(flush(space)))
-            self._tasks.append(loop.create_task(raid_tombs(space, self.transaction_threads)))
             self._tasks.append(loop.create_task(write_behind(space, self.transaction_threads)))
         self._tasks += [loop.create_task(survey.run()) for survey in self.surveys.values()]
         self._tasks.append(loop.create_task(Ticker(self).run()))

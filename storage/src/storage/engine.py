@@ -7,14 +7,14 @@ One thread owns an engine. Only `load` callables handed out by `NotResident`, `s
 said to run on any thread may run on another; everything else is called by the owner.
 
 What only some engines can do, and callers can do without, is a *capability*: `Overwrites`,
-`Exchanges`, `Bulk` and `Upkeep` at the end of this module. Ask with `isinstance`, once and not for
-each record; never ask which class an engine is of.
+`Exchanges`, `Bulk`, `Upkeep` and `Tunable` at the end of this module. Ask with `isinstance`, once
+and not for each record; never ask which class an engine is of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, TypeAlias, runtime_checkable
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from storage.index import TOMBSTONE, PrimaryIndex
 
@@ -27,11 +27,15 @@ __all__ = [
     "DeviceOverload",
     "StorageError",
     "DamagedRecord",
+    "TombRaid",
     "get_waited",
+    "raid_waited",
     "Overwrites",
     "Exchanges",
     "Bulk",
     "Upkeep",
+    "Parameters",
+    "Tunable",
 ]
 
 Record: TypeAlias = tuple[int, int, int, int, int, bytes]
@@ -46,6 +50,13 @@ Record: TypeAlias = tuple[int, int, int, int, int, bytes]
 
 A plain tuple: it is made for every read, and anything richer is visible in the read rate.
 """
+
+MAX_META_ENTRIES: Final = 4096 + 256
+"""Entries of `Engine.set_meta`: one for each partition, and some."""
+MAX_META_KEY: Final = 32
+"""Bytes of a key of `Engine.set_meta`; at least 1."""
+MAX_META_VALUE: Final = 256
+"""Bytes of a value of `Engine.set_meta`."""
 
 
 class NotResident(Exception):
@@ -73,6 +84,25 @@ class StorageError(Exception):
 
 class DamagedRecord(StorageError):
     """What the medium holds in the record's place is not the record; other records are well."""
+
+
+class TombRaid(Protocol):
+    """One search for tombstones that can go, and their end; made by `Engine.tomb_raid`.
+
+    Nothing is done until its parts are.
+    """
+
+    gone: int
+    """Tombstones taken away so far."""
+
+    def parts(self) -> Generator[Callable[[], None] | None, None, None]:
+        """All there is to do, in parts between which the store may be used and changed.
+
+        The owner asks for one after the other; asking does the bounded piece of it that is the
+        owner's. What comes, unless it is None, is then to be called, on any thread, before the next
+        one is asked for; it raises OSError when the medium cannot be read. Who does not go on to
+        the end closes the generator.
+        """
 
 
 class Engine(Protocol):
@@ -138,14 +168,36 @@ class Engine(Protocol):
         inline what is not in memory; a damaged record is left out.
         """
 
+    def tomb_raid(self, until: int) -> TombRaid:
+        """Take away the tombstones last updated at or before `until` (ms since 2010), but for those
+        without which an older copy of their record could come back.
+
+        What is put from now on is updated later than that: so a new tombstone is told from an old
+        one.
+        """
+
     def name_set(self, set_id: int, name: bytes) -> None:
         """Keep a name for a set id (1..65535), as long as the records that have it.
 
         The name is on the medium before any record put after this call is.
         """
 
+    def set_meta(self, key: bytes, value: bytes | None) -> None:
+        """Keep a little of the caller's own, such as the version of a partition; None forgets it.
+
+        On the medium before any record put after this call is acknowledged by a `sync`, and with
+        that `sync` at the latest; what was there before stays until then. An engine that loses its
+        records with `close` or a crash loses these too. O(1).
+
+        Raises ValueError for keys and values that are too long, OutOfSpace for more than
+        MAX_META_ENTRIES entries or when the medium has no room; nothing is changed then.
+        """
+
+    def meta(self) -> Mapping[bytes, bytes]:
+        """What was kept with `set_meta`, as it is at any time."""
+
     def clear(self) -> None:
-        """Forget all records, in milliseconds. The names of sets stay."""
+        """Forget all records, in milliseconds. The names of sets and the metadata stay."""
 
     def sync(self) -> None:
         """Every put that returned before this call is on the medium when it returns.
@@ -166,6 +218,15 @@ def get_waited(engine: Engine, digest: bytes) -> Record | None:
     except NotResident as missing:
         missing.load()
     return engine.get(digest)
+
+
+def raid_waited(engine: Engine, until: int) -> int:
+    """Do all parts of `engine.tomb_raid(until)`; how many tombstones went. Raises OSError."""
+    raid = engine.tomb_raid(until)
+    for part in raid.parts():
+        if part is not None:
+            part()
+    return raid.gone
 
 
 @runtime_checkable
@@ -242,3 +303,30 @@ class Upkeep(Protocol):
     def write_behind(self) -> None:
         """Hand to the medium what has gathered, nothing promised. On any thread, one call at a
         time. Raises OSError when the medium fails, as `Engine.sync`."""
+
+
+class Parameters(NamedTuple):
+    """What may be changed of an engine on a medium while it runs."""
+
+    defrag_lwm_pct: int
+    """Blocks used less than this, in percent, are emptied."""
+    compression: str
+    """Of what is written from now on: "none", "lz4" or "zstd"."""
+    compression_level: int
+    """The coder's own scale; 0 = its own choice."""
+    flush_size: int
+    """Most bytes of one write to a device."""
+    max_write_cache: int
+    """Bytes of full blocks that may wait for each device; beyond, puts raise DeviceOverload."""
+    defrag_queue_min: int
+    """Sparse blocks that may wait before any is emptied."""
+    defrag_sleep_us: int
+    """Microseconds between one sparse block and the next."""
+
+
+@runtime_checkable
+class Tunable(Protocol):
+    """An engine that takes up other parameters while it runs."""
+
+    def tune(self, parameters: Parameters) -> None:
+        """Go by these from now on. Raises ValueError for a compression that does not exist."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import mmap
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from struct import Struct
 from typing import Final, TypeAlias
@@ -29,6 +29,8 @@ from storage.index import (
     TOMBSTONE,
     PrimaryIndex,
 )
+from storage.metadata import Metadata
+from storage.tomb_raid import IndexRaid
 
 HEADER: Final = Struct("<II")
 """In front of each payload: index slot, bytes of the whole place."""
@@ -76,6 +78,7 @@ class MemoryEngine:
         "_data_size",
         "_debt",
         "_defrag_lwm_pct",
+        "_metadata",
         "_moved",
         "acknowledges_sync",
         "index",
@@ -98,7 +101,8 @@ class MemoryEngine:
         self._defrag_lwm_pct = defrag_lwm_pct
         self.acknowledges_sync = False
         self.index = PrimaryIndex()
-        self.set_names: dict[int, bytes] = {}
+        self._metadata = Metadata()
+        self.set_names: dict[int, bytes] = self._metadata.names
         self._moved = 0
         self._reset_data()
 
@@ -106,8 +110,9 @@ class MemoryEngine:
         """Nothing to make ready: an engine is empty and usable from its construction."""
 
     def close(self) -> None:
-        """Forget all records and give the memory back."""
+        """Forget all records, names and metadata, and give the memory back."""
         self.clear()
+        self._metadata.forget()
 
     def get(self, digest: bytes) -> Record | None:
         """The record, or None when absent or deleted. O(1)."""
@@ -273,9 +278,21 @@ class MemoryEngine:
 
     # The whole store
 
+    def tomb_raid(self, until: int) -> IndexRaid:
+        """Take away the tombstones last updated at or before `until`: no older copy is left."""
+        return IndexRaid(self, until)
+
     def name_set(self, set_id: int, name: bytes) -> None:
         """Keep a name for a set id."""
-        self.set_names[set_id] = name
+        self._metadata.name_set(set_id, name)
+
+    def set_meta(self, key: bytes, value: bytes | None) -> None:
+        """Keep, or forget, a little of the caller's own, until `close`."""
+        self._metadata.set(key, value)
+
+    def meta(self) -> Mapping[bytes, bytes]:
+        """What was kept with `set_meta`."""
+        return self._metadata.entries
 
     def clear(self) -> None:
         """Forget all records and give the memory back: about 5 ms per 1,000,000."""
@@ -412,6 +429,7 @@ class MemoryEngine:
         """Assert every invariant. O(records)."""
         self.index._check()
         self._blocks._check()
+        self._metadata._check()
         places = []
         for first, last in self.index.slices():
             for slot in range(first, last):

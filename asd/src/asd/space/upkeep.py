@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-from contextlib import suppress
+from contextlib import closing, suppress
 
 from aerospike_common.wire.codes import ResultCode
 from asd.process.transaction_threads import TransactionThreads
@@ -77,12 +77,7 @@ async def write_behind(namespace: Namespace, threads: TransactionThreads) -> Non
 
 async def raid_tombs(namespace: Namespace, threads: TransactionThreads) -> None:
     """Take tombstones away that nothing needs, every `tomb-raider-period`. Ends by cancellation."""
-    from storage.ssd import SsdEngine
-    from storage.ssd.tomb_raider import TombRaid
-
     engine, clock = namespace.engine, namespace.clock
-    if not isinstance(engine, SsdEngine):
-        return
     last_s = clock.epoch_s()
     while True:
         await asyncio.sleep(LOOK_S)
@@ -90,12 +85,15 @@ async def raid_tombs(namespace: Namespace, threads: TransactionThreads) -> None:
         if clock.epoch_s() - last_s < config.tomb_raider_period or not config.tomb_raider_period:
             continue
         last_s = clock.epoch_s()
-        raid = TombRaid(engine, clock.epoch_ms() - 1000 * config.tomb_raider_eligible_age)
+        until = clock.epoch_ms() - 1000 * config.tomb_raider_eligible_age - 1
+        raid = engine.tomb_raid(until)
         try:
-            for part in raid.parts():  # one by one: flushes and reads wait for the same threads
-                await threads.run(part)
-                await asyncio.sleep(config.storage_engine.tomb_raider_sleep / 1e6)
+            with closing(raid.parts()) as parts:
+                for part in parts:  # one by one: flushes and reads wait for the same threads
+                    if part is not None:
+                        await threads.run(part)
+                    await asyncio.sleep(config.storage_engine.tomb_raider_sleep / 1e6)
         except OSError as error:
             log.warning("{%s} the tomb raider cannot read: %s", namespace.name, error)
             continue
-        log.info("{%s} took %d tombstones away", namespace.name, raid.finish())
+        log.info("{%s} took %d tombstones away", namespace.name, raid.gone)
