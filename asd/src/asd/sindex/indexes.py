@@ -194,10 +194,7 @@ class SecondaryIndexes:
             if had == has:
                 continue
             slot = slot or self._primary.find(digest)
-            for bval in had - has:
-                index.entries.remove(partition, bval, digest)
-            for bval in has - had:
-                index.entries.add(partition, bval, digest, slot)
+            index.entries.change(partition, had - has, has - had, digest, slot)
 
     def removing_slots(self, partition: int, slots: Sequence[int]) -> None:
         """The records at these slots of a partition are about to be taken out."""
