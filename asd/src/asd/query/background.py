@@ -180,7 +180,7 @@ class BackgroundQuery:
             self._pace.begin()
             while True:
                 try:
-                    batch = self._walk.next(self._pace.batch(BATCH))
+                    batch = self._walk.next(self._pace.batch(BATCH), self._pace.over)
                 except NotResident as absent:
                     await self._node.transaction_threads.run(absent.load)
                     continue

@@ -132,14 +132,14 @@ class ForegroundQuery(ABC):
         size = 0
         while size < FRAME_SIZE:
             try:
-                batch = self._walk.next(self._pace.batch(BATCH))
+                batch = self._walk.next(self._pace.batch(BATCH), self._pace.over)
             except NotResident as absent:
                 await self._node.transaction_threads.run(absent.load)
                 continue
             if batch is None:
                 return await self._finish(messages)
             handled, before = self._job.succeeded, len(messages)
-            if await self._take(batch, messages):
+            if batch.entries and await self._take(batch, messages):
                 return True
             size += sum(map(len, messages[before:]))
             self._job.partitions_done = self._walk.partitions_done

@@ -8,7 +8,7 @@ stays is seen once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import compress
 from typing import Final, NamedTuple, Protocol
 
@@ -51,8 +51,9 @@ class Walk(Protocol):
     def partitions_done(self) -> int:
         """How many of its partitions lie behind it."""
 
-    def next(self, count: int) -> Batch | None:
-        """Some more entries, about `count`; None at the end."""
+    def next(self, count: int, over: Callable[[], bool]) -> Batch | None:
+        """Some more entries, about `count`; fewer, or none, once `over` says that time is up; None
+        at the end."""
 
 
 class SetMembers(Protocol):
@@ -81,15 +82,17 @@ class PrimaryWalk:
         self._ahead: Iterator[tuple[int, Resume | None]] = iter(partitions.items())
         self._rest: list[bytes] = []  # digests of a large partition, the next one last
 
-    def next(self, count: int) -> Batch | None:
-        """Some more entries, about `count`; None at the end."""
+    def next(self, count: int, over: Callable[[], bool]) -> Batch | None:
+        """As `Walk.next`."""
         entries: list[bytes] = []
         while len(entries) < count:
             if self._rest:
                 entries += self._look_up(count)
             elif not self._take_partition(entries, LARGE if count >= BATCH else count):
+                return Batch(entries, None) if entries else None
+            if over():
                 break
-        return Batch(entries, None) if entries else None
+        return Batch(entries, None)
 
     def _take_partition(self, entries: list[bytes], most: int) -> bool:
         """Add the next partition's entries, or, if more than `most`, their digests to `_rest`."""

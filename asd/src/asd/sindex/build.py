@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from itertools import compress
 from struct import Struct
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -122,7 +122,7 @@ class IndexBuilder:
         Records that change meanwhile are read again, known by their changed entries.
         """
         loop = asyncio.get_running_loop()
-        known: dict[bytes, frozenset[int] | None] = {}
+        known: dict[bytes, Set[int] | None] = {}
         while True:
             entries, slots = self._members(index, partition)
             changed = [entry for entry in entries if entry not in known]
@@ -139,7 +139,7 @@ class IndexBuilder:
         ]
         return rows, sum(known.get(entry) is None for entry in entries)
 
-    async def _read_keys(self, index: SecondaryIndex, digest: bytes) -> frozenset[int] | None:
+    async def _read_keys(self, index: SecondaryIndex, digest: bytes) -> Set[int] | None:
         """The index values of a record; None when it cannot be read."""
         while True:
             try:
@@ -149,7 +149,7 @@ class IndexBuilder:
             except StorageError:  # the engine has said where and why
                 return None
 
-    def _keys(self, index: SecondaryIndex, digest: bytes) -> frozenset[int]:
+    def _keys(self, index: SecondaryIndex, digest: bytes) -> Set[int]:
         """The index values of a record. Raises NotResident, StorageError."""
         record = self._namespace.engine.get(digest)
         set_name = self._namespace.set_names[record[3]] if record else b""

@@ -4,6 +4,7 @@
     particle_data(text)         -> the bytes to store for a GeoJSON text
     text_of(data)               -> the GeoJSON text in a particle's bytes
     parse(text)                 -> Point | Region, with .cells() and Region.contains(point)
+    parse_point(text)           -> Point | None, without building a region
     regions_match(a, b)         -> whether one text is a point inside the other one's region
 
 The bytes are described in docs/formats/geojson.md.
@@ -16,7 +17,7 @@ from typing import Final
 
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
-from asd.bins.geo.shapes import Point, Region, Shape, parse
+from asd.bins.geo.shapes import Point, Region, Shape, parse, parse_point
 
 __all__ = [
     "Point",
@@ -24,6 +25,7 @@ __all__ = [
     "Shape",
     "check_write",
     "parse",
+    "parse_point",
     "particle_data",
     "regions_match",
     "text_of",
