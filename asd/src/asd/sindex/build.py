@@ -43,6 +43,7 @@ class IndexBuilder:
         self._namespace = namespace
         self._threads = threads
         self._until_s = 0.0
+        self._building: SecondaryIndex | None = None
 
     async def run(self) -> None:
         """Build whatever is new. Ends by cancellation."""
@@ -50,53 +51,76 @@ class IndexBuilder:
         while True:
             await indexes.unbuilt.wait()
             indexes.unbuilt.clear()
+            self._settle_empty()
             for index in list(indexes):
                 if not index.readable:
                     await self._build(index)
+
+    def _settle_empty(self) -> None:
+        """Indexes of sets without records are built at once, and wait for no other's building."""
+        for index in self._namespace.indexes:
+            begun = index.built or index is self._building
+            if not begun and self._is_empty(index.definition.set_name):
+                index.built = PARTITIONS
+                self._built(index, unread=0)
+
+    def _is_empty(self, set_name: bytes) -> bool:
+        """Has the set, or with b"" the namespace, no entry in the primary index?"""
+        primary = self._namespace.engine.index
+        if not set_name:
+            return not len(primary)
+        set_id = self._namespace.find_set(set_name)
+        usage = None if set_id is None else primary.sets.get(set_id)
+        return usage is None or not (usage.objects or usage.tombstones)
 
     async def _build(self, index: SecondaryIndex) -> None:
         loop = asyncio.get_running_loop()
         started_s = loop.time()
         in_memory = isinstance(self._namespace.engine, MemoryEngine)
         unread = 0
+        self._building = index
         while index.built < PARTITIONS and not index.dropped:
             if loop.time() >= self._until_s:
                 await self._yield()
+                index.load_time_s = int(loop.time() - started_s)
             if in_memory or index.definition.source is Source.SET:
                 rows = self._rows(index, *self._members(index, index.built))
             else:
                 rows, failed = await self._read_rows(index, index.built)
                 unread += failed
             if not index.dropped:
-                rows.sort()
-                index.entries.load(index.built, rows)
+                if rows:
+                    rows.sort()
+                    index.entries.load(index.built, rows)
                 index.built += 1
-                index.load_time_s = int(loop.time() - started_s)
         if not index.dropped:
-            name = index.definition.name or "set index"
-            log.info("{%s} %s built: %d", self._namespace.name, name, len(index.entries))
-            if unread:
-                log.error(
-                    "{%s} %s lacks %d records that cannot be read",
-                    self._namespace.name,
-                    name,
-                    unread,
-                )
+            index.load_time_s = int(loop.time() - started_s)
+            self._built(index, unread)
+
+    def _built(self, index: SecondaryIndex, unread: int) -> None:
+        namespace, name = self._namespace.name, index.definition.name or "set index"
+        log.info("{%s} %s built: %d", namespace, name, len(index.entries))
+        if unread:
+            log.error("{%s} %s lacks %d records that cannot be read", namespace, name, unread)
 
     async def _yield(self) -> None:
         """Let others go on."""
         await asyncio.sleep(0)
+        if self._namespace.indexes.unbuilt.is_set():
+            self._settle_empty()
         self._until_s = asyncio.get_running_loop().time() + SLICE_S
 
     def _members(self, index: SecondaryIndex, partition: int) -> tuple[list[bytes], list[int]]:
         """The entries, and their slots, of a partition's records that belong into the index."""
         primary = self._namespace.engine.index
         slots = partition_slots(primary, partition)
+        if not slots:
+            return [], []
         entries = entries_at(primary, slots)
         set_name = index.definition.set_name
         if set_name:
             wanted = self._namespace.find_set(set_name)
-            sets = column(b"".join(entries), "set_id") if entries else []
+            sets = column(b"".join(entries), "set_id")
             if sets.count(wanted or 0) < len(sets) or wanted is None:
                 chosen = [at for at, set_id in enumerate(sets) if set_id == wanted]
                 slots = [slots[at] for at in chosen]
