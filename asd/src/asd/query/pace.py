@@ -46,6 +46,14 @@ class Pace:
         """Is the slice over?"""
         return self._loop.time() >= self._until_s
 
+    async def breathe(self) -> bool:
+        """Let the others have their turn if the slice is over; True if they had it."""
+        if not self.over():
+            return False
+        await self.rest()
+        self.begin()
+        return True
+
     def used_up(self, handled: int) -> bool:
         """Is the slice over, now that `handled` more records were?"""
         self._handled += handled
