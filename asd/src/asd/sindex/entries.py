@@ -107,10 +107,9 @@ class IndexEntries:
             for bval in come:
                 self.add(partition, bval, digest, slot)
             return
-        old = [self._place(partition, bval, digest) for bval in sorted(gone)]
-        self._cut(partition, old)
+        self._cut(partition, self._places(partition, sorted(gone), digest, slot))
         new = sorted(come)
-        self._merge(partition, [self._place(partition, v, digest) for v in new], new, slot)
+        self._merge(partition, self._places(partition, new, digest, slot), new, slot)
 
     def move(self, partition: int, old: int, new: int, digest: bytes, slot: int) -> None:
         """Give a record that is there under `old` another index value. As `remove` and `add`."""
@@ -210,6 +209,17 @@ class IndexEntries:
     def _replace(self, partition: int, bvals: array[int], slots: array[int]) -> None:
         self._count += len(bvals) - len(self._bvals[partition])
         self._bvals[partition], self._slots[partition] = bvals, slots
+
+    def _places(self, partition: int, values: Sequence[int], digest: bytes, slot: int) -> list[int]:
+        """Where a record's entries for these values, ascending, are or belong."""
+        bvals, slots = self._bvals[partition], self._slots[partition]
+        size = len(bvals)
+        return [
+            at
+            if at == size or bvals[at] != bval or slots[at] == slot
+            else self._place(partition, bval, digest)  # others have the value, too
+            for bval, at in zip(values, map(bisect_left, repeat(bvals), values), strict=True)
+        ]
 
     def _cut(self, partition: int, places: Sequence[int]) -> None:
         """Take out the entries at these places, ascending."""
