@@ -40,7 +40,7 @@ BURST: Final = 100
 """Entries among which a record is found once."""
 
 ASKED_AT_ONCE: Final = 256
-"""Partitions that are asked for entries between two looks at the clock."""
+"""Partitions, times spans, that are asked for entries between two looks at the clock."""
 
 
 class _Step(NamedTuple):
@@ -113,8 +113,9 @@ class IndexWalk:
         once."""
         spans = self._wanted.spans
         every = list(partitions)
-        for at in range(0, len(every), ASKED_AT_ONCE):
-            asked = every[at : at + ASKED_AT_ONCE]
+        at_once = max(1, ASKED_AT_ONCE // max(1, len(spans)))
+        for at in range(0, len(every), at_once):
+            asked = every[at : at + at_once]
             for partition, its in self._having(asked, spans).items():
                 resume = partitions[partition]
                 after = None
