@@ -29,7 +29,7 @@ from asd.bins import geo
 from asd.namespace import Namespace
 from asd.query.index_range import IndexRange, Span
 from asd.query.request import Resume
-from asd.query.walk import Batch
+from asd.query.walk import ASKED_AT_ONCE, Batch
 from asd.record_view import RecordView
 from asd.sindex import KeyType, SecondaryIndex
 from citrusleaf.cf_digest import DIGEST_SIZE, partition_id
@@ -38,9 +38,6 @@ from storage.engine import NotResident
 
 BURST: Final = 100
 """Entries among which a record is found once."""
-
-ASKED_AT_ONCE: Final = 256
-"""Partitions, times spans, that are asked for entries between two looks at the clock."""
 
 
 class _Step(NamedTuple):
@@ -117,6 +114,7 @@ class IndexWalk:
         for at in range(0, len(every), at_once):
             asked = every[at : at + at_once]
             for partition, its in self._having(asked, spans).items():
+                self.partitions_done += 1
                 resume = partitions[partition]
                 after = None
                 if resume is not None and resume[1] is not None:
@@ -124,7 +122,7 @@ class IndexWalk:
                 for span in its:
                     if after is None or span.high >= after[0]:
                         yield _Step(partition, span, after)
-            self.partitions_done += len(asked)
+            self.partitions_done = at + len(asked)
             yield None
 
     def _having(self, partitions: Sequence[int], spans: Sequence[Span]) -> dict[int, list[Span]]:
