@@ -20,7 +20,7 @@ from asd.query.job import JobType, QueryJob, Status
 from asd.query.pace import Pace
 from asd.query.records import Reader
 from asd.query.request import check_write_op, parse_whole
-from asd.query.walk import BATCH, Walk
+from asd.query.walk import BATCH, Batch, Walk
 from asd.space.namespace import Namespace
 from asd.transactions.outcome import Count, Decide, count_udf, count_write, perform
 from asd.transactions.transaction import Transaction
@@ -180,21 +180,35 @@ class BackgroundQuery:
             self._pace.begin()
             while True:
                 try:
-                    batch = self._walk.next(self._pace.batch(BATCH))
+                    batch = self._walk.next(self._pace.batch(BATCH), self._pace.over)
                 except NotResident as absent:
                     await self._node.transaction_threads.run(absent.load)
                     continue
                 if batch is None:
                     return Status.OK
-                handled = 0
-                async for row in self._reader.rows(self._reader.select(batch)):
-                    handled += self._handle(row)
+                handled = await self._handle_all(batch)
                 job.partitions_done = self._walk.partitions_done
                 job.throttled += handled
                 if self._pace.used_up(handled):
                     break
             await self._pace.rest()
         return Status.ABORTED
+
+    async def _handle_all(self, batch: Batch) -> int:
+        """Apply to a batch's records, as many as the filter lets through; how many those were.
+
+        What is done to a record may take long, so others may have their turn after each; the
+        records behind it are then read again.
+        """
+        handled, stale = 0, False
+        async for row in self._reader.rows(self._reader.select(batch)):
+            now = await self._reader.again(row) if stale else row
+            if now is not None:
+                handled += self._handle(now)
+            stale = await self._pace.breathe() or stale
+            if self._job.abort_wanted:
+                break
+        return handled
 
     def _handle(self, row: Row) -> bool:
         """Apply to one record; False when the filter leaves it out."""
