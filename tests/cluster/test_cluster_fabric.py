@@ -7,10 +7,10 @@ from random import Random
 import pytest
 
 from cluster.fabric import Delivered, Fabric, FabricFull, Failed, Replied
-from cluster.fabric_link import FabricConfig
-from cluster.heartbeat import Identity
+from cluster.fabric.link import FabricConfig
+from cluster.membership.heartbeat import Identity
 from cluster.messages import Accepted, FabricHello, Parcel, Prepare, codec
-from cluster.outputs import Channel, Dial, Hangup, Write
+from cluster.outputs import Channel, Dial, Hangup, Transmit
 from cluster.wire import WireError, frame
 
 CODEC = codec()
@@ -45,7 +45,7 @@ class Pair:
                     self.fabrics[peer].accepted(self.next, self.now)
                     self.next += 2
                     self.do(node, self.fabrics[node].dialed(link, self.now))
-                case Write(_, link, data):
+                case Transmit(_, link, data):
                     self.pipes[node, link].append(data)
                 case Hangup(_, link):
                     self.connections.pop((node, link), None)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.migration_plan import plan
-from cluster.partition_version import FULL, VOUCHES, PartitionVersion, from_flags, groups
+from cluster.partitions.plan import plan
+from cluster.partitions.version import FULL, VOUCHES, PartitionVersion, from_flags, groups
 from cluster.records import ConflictPolicy, MemoryRecords, Record, from_row, wins
-from cluster.rw_hash import PendingLimit, RwHash
+from cluster.replication.rw_hash import PendingLimit, RwHash
 
 ROW = (4, 3, 2, 1)
 VERSIONS = st.dictionaries(

@@ -11,13 +11,13 @@ from random import Random
 
 import pytest
 
-from cluster import exchange as exchange_module
-from cluster import fabric_link, heartbeat, mesh
-from cluster import proxy as proxy_module
-from cluster.exchange import Exchange
-from cluster.fabric_link import FabricConfig, FabricLink, LinkState
-from cluster.heartbeat import HeartbeatConfig, Identity, Peer, Standing
+from cluster.fabric import link as fabric_link
+from cluster.fabric.link import FabricConfig, FabricLink, LinkState
 from cluster.machine import Row, markdown, words
+from cluster.membership import heartbeat, mesh
+from cluster.membership.heartbeat import HeartbeatConfig, Identity, Peer, Standing
+from cluster.membership.paxos import Paxos
+from cluster.membership.paxos_events import PaxosConfig
 from cluster.messages import (
     Accept,
     Accepted,
@@ -36,23 +36,23 @@ from cluster.messages import (
     Pulse,
     Reject,
 )
-from cluster.migrate import Due as DueToEmigrate
-from cluster.migrate import Emigration, EmigrationState, MigrateConfig, Settlement
-from cluster.outputs import Channel, ClusterChanged, Hangup, Send, SmdAnswer, Write
-from cluster.partitions import Delivered
-from cluster.paxos import Paxos
-from cluster.paxos_events import PaxosConfig
-from cluster.proxy import AnswerCame, Elsewhere, Expired, NoAnswer, Proxy, ProxyState
+from cluster.metadata.smd import MemoryStore, Smd
+from cluster.metadata.sync import SmdSync
+from cluster.outputs import Channel, ClusterChanged, Hangup, Send, SmdAnswer, Transmit
+from cluster.partitions import exchange as exchange_module
+from cluster.partitions.emigration import Due as DueToEmigrate
+from cluster.partitions.emigration import Emigration, EmigrationState, MigrateConfig, Settlement
+from cluster.partitions.exchange import Exchange
+from cluster.partitions.service import Delivered
 from cluster.records import ConflictPolicy, MemoryRecords, Record, from_row
-from cluster.replica_write import Begin, BrokenOff, WriteState
-from cluster.replica_write import Write as ReplicaWrite
+from cluster.replication import proxy as proxy_module
+from cluster.replication.proxy import AnswerCame, Elsewhere, Expired, NoAnswer, Proxy, ProxyState
+from cluster.replication.write import Begin, BrokenOff, RecordWrite, WriteState
 from cluster.simulation import ClusterChecks, simulate
-from cluster.smd import MemoryStore, Smd
-from cluster.smd_sync import SmdSync
 
 MACHINES = (
     *(Peer, mesh.Target, Paxos, FabricLink, SmdSync),
-    *(Exchange, Emigration, Settlement, ReplicaWrite, Proxy),
+    *(Exchange, Emigration, Settlement, RecordWrite, Proxy),
 )
 WALKS = 60
 
@@ -276,7 +276,7 @@ def walk_link(seed: int, rows: Counter[Row]) -> None:
             link.fire(random.choice(wants)(), now)
         assert link.queued_bytes <= config.queue_bytes + 40
         open_now = link.state in (LinkState.OPEN, LinkState.CLOGGED)
-        assert not any(isinstance(o, Write) for o in link.outputs) or open_now
+        assert not any(isinstance(o, Transmit) for o in link.outputs) or open_now
         link.outputs.clear()
         link._check()
 
@@ -380,7 +380,7 @@ def walk_write(seed: int, rows: Counter[Row]) -> None:
     def change(old: Record | None) -> Record:
         return Record(b"dd", (old.generation if old is not None else 0) + 1, 1)
 
-    write = ReplicaWrite(1, b"dd", change, store, lambda row: rows.update([row]))
+    write = RecordWrite(1, b"dd", change, store, lambda row: rows.update([row]))
     write.duplicates = (5, 6)[: random.randrange(3)]
     write.targets = (7, 8)[: random.randrange(3)]
     if random.random() < 0.1:

@@ -116,7 +116,7 @@ def test_a_frame_has_a_limit_on_both_sides():
 
 def test_rows_of_a_table_must_name_methods():
     from cluster.machine import table
-    from cluster.paxos_events import PaxosState, QuantumOver
+    from cluster.membership.paxos_events import PaxosState, QuantumOver
 
     with pytest.raises(AttributeError):
 

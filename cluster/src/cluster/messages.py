@@ -22,7 +22,7 @@ ModuleRow = tuple[str, tuple[ItemRow, ...]]
 """Module and its items."""
 
 VersionRow = tuple[int, int, int]
-"""Partition, cluster key of its version, flags of `cluster.partition_version`."""
+"""Partition, cluster key of its version, flags of `cluster.partitions.version`."""
 
 RecordRow = tuple[bytes, int, int, bool, bytes]
 """Digest, generation, last-update-time, whether it is a tombstone, the record's bytes."""

@@ -14,10 +14,12 @@ from attrs import field, frozen
 
 from citrusleaf import Clock
 from cluster.fabric import FOREVER, Delivered, Fabric, FabricFull, Failed, Replied
-from cluster.fabric_link import FabricConfig
-from cluster.heartbeat import PLANE as HEARTBEAT
-from cluster.heartbeat import Heartbeat, HeartbeatConfig, Identity
+from cluster.fabric.link import FabricConfig
 from cluster.machine import Observer
+from cluster.membership.heartbeat import PLANE as HEARTBEAT
+from cluster.membership.heartbeat import Heartbeat, HeartbeatConfig, Identity
+from cluster.membership.paxos import Paxos
+from cluster.membership.paxos_events import CAME, PaxosConfig
 from cluster.messages import codec
 from cluster.outputs import (
     Channel,
@@ -29,16 +31,14 @@ from cluster.outputs import (
     NodeArrived,
     NodeDeparted,
     Output,
-    Reply,
     Request,
+    Respond,
     Send,
-    Write,
+    Transmit,
 )
-from cluster.paxos import Paxos
-from cluster.paxos_events import CAME, PaxosConfig
 from cluster.wire import Codec, Message
 
-NETWORK: Final = frozenset({Write, Dial, Hangup, Datagram})
+NETWORK: Final = frozenset({Transmit, Dial, Hangup, Datagram})
 """Outputs that are the network's to carry out, not a part's of the node."""
 
 REFUSED_MS = 200
@@ -74,7 +74,7 @@ class Service:
         """Assert the invariants."""
 
 
-Batch = tuple[list[Output], Service | None]
+Caused = tuple[list[Output], Service | None]
 """Outputs, and the service that they are of."""
 
 
@@ -96,8 +96,8 @@ class Parts:
     paxos: type[Paxos] = Paxos
 
 
-class Node:
-    """A node. Every input returns what the network shall do: Dial, Write, Hangup, Datagram.
+class ClusterNode:
+    """A node. Every input returns what the network shall do: Dial, Transmit, Hangup, Datagram.
 
     `now` is monotonic milliseconds; events go to the listeners as they happen. From `start` on,
     `deadline` says when `tick` is due.
@@ -223,7 +223,7 @@ class Node:
     ) -> list[Output]:
         """Hand each output to the part it is for, and what that causes too, in order."""
         network: list[Output] = []
-        batches: deque[Batch] = deque([(outputs, service)])
+        batches: deque[Caused] = deque([(outputs, service)])
         while batches:
             batch, source = batches.popleft()
             for output in batch:
@@ -233,7 +233,7 @@ class Node:
                     batches.extend(self._handle(output, source, now))
         return network
 
-    def _handle(self, output: Output, source: Service | None, now: int) -> Iterable[Batch]:
+    def _handle(self, output: Output, source: Service | None, now: int) -> Iterable[Caused]:
         match output:
             case Send():
                 return ((self._send(output, now), source),)
@@ -241,7 +241,7 @@ class Node:
                 return (self._deliver(output, now),)
             case Request():
                 return ((self._request(output, source, now), source),)
-            case Reply(to, transaction, message, channel):
+            case Respond(to, transaction, message, channel):
                 return ((self.fabric.reply(to, transaction, message, channel, now), source),)
             case Replied():
                 return (self._answered(output, output.message, now),)
@@ -286,7 +286,7 @@ class Node:
         self._asked[output.to, number] = (source, output.tag)
         return caused
 
-    def _deliver(self, came: Delivered, now: int) -> Batch:
+    def _deliver(self, came: Delivered, now: int) -> Caused:
         kind = type(came.message)
         if kind in CAME:
             return self.paxos.receive(came.node, came.message, now), None
@@ -297,7 +297,7 @@ class Node:
             listener(came)
         return service.receive(came, now), service
 
-    def _answered(self, output: Replied | Failed, reply: Message | None, now: int) -> Batch:
+    def _answered(self, output: Replied | Failed, reply: Message | None, now: int) -> Caused:
         asked = self._asked.pop((output.node, output.transaction), None)
         if asked is None:
             return [], None
@@ -312,4 +312,4 @@ class Node:
             service._check()
 
 
-__all__ = ["Channel", "Node", "NodeConfig", "Parts", "Service"]
+__all__ = ["Channel", "ClusterNode", "NodeConfig", "Parts", "Service"]

@@ -38,7 +38,7 @@ class Dial(Output):
 
 
 @frozen
-class Write(Output):
+class Transmit(Output):
     """Write bytes on a link."""
 
     plane: str
@@ -82,7 +82,7 @@ class Request(Output):
 
 
 @frozen
-class Reply(Output):
+class Respond(Output):
     """Answer a request that was delivered."""
 
     to: int

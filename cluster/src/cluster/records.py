@@ -13,8 +13,8 @@ from attrs import frozen
 
 from citrusleaf import partition_id
 from cluster.messages import RecordRow
-from cluster.partition_map import PARTITIONS
-from cluster.partition_version import PartitionVersion
+from cluster.partitions.map import PARTITIONS
+from cluster.partitions.version import PartitionVersion
 
 
 @frozen

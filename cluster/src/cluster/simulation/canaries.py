@@ -8,18 +8,18 @@ from types import MappingProxyType
 from attrs import evolve, frozen
 
 from cluster.fabric import Fabric
-from cluster.heartbeat import Heartbeat
+from cluster.membership.heartbeat import Heartbeat
+from cluster.membership.paxos import Paxos
+from cluster.membership.paxos_events import AcceptedCame, PrepareCame, PromiseCame
 from cluster.messages import ImmigrateAck
-from cluster.migrate import Emigration
+from cluster.metadata.smd import Smd
 from cluster.node import Parts
 from cluster.outputs import Output
-from cluster.paxos import Paxos
-from cluster.paxos_events import AcceptedCame, PrepareCame, PromiseCame
+from cluster.partitions.emigration import Emigration
 from cluster.records import MemoryRecords, Record
+from cluster.replication.transactions import Transactions
 from cluster.simulation.data import DataParts
 from cluster.simulation.run import Outcome, Run, draw_plan
-from cluster.smd import Smd
-from cluster.transactions import Transactions
 
 
 class CommitsWithoutAll(Paxos):

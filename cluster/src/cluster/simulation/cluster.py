@@ -10,13 +10,13 @@ from typing import Any
 from attrs import define, field, frozen
 
 from cluster.fabric import Delivered
-from cluster.fabric_link import FabricConfig
-from cluster.heartbeat import HeartbeatConfig, Identity
+from cluster.fabric.link import FabricConfig
 from cluster.machine import Row
+from cluster.membership.heartbeat import HeartbeatConfig, Identity
+from cluster.membership.paxos_events import PaxosConfig
 from cluster.messages import CLASSES, MemberRow, Parcel
-from cluster.node import Node, NodeConfig, Parts, Service
+from cluster.node import ClusterNode, NodeConfig, Parts, Service
 from cluster.outputs import ClusterChanged, NodeArrived, NodeDeparted, Output
-from cluster.paxos_events import PaxosConfig
 from cluster.runtime import Group, GroupProtocol, NodeRuntime
 from cluster.simulation.checks import ClusterChecks, DeliveryChecks, Violation
 from cluster.simulation.history import History
@@ -158,7 +158,7 @@ class SimulatedCluster:
         loop.create_task(machine.runtime.start())
         self.note(name, f"starts, life {machine.lives}")
 
-    def _new_node(self, machine: Machine) -> Node:
+    def _new_node(self, machine: Machine) -> ClusterNode:
         shape = self.shape
         identity = Identity(
             node=machine.node_id,
@@ -179,7 +179,7 @@ class SimulatedCluster:
             FabricConfig(connections=(1, 1, 1, 1)),
         )
         services = self._services(machine) if self._services is not None else ()
-        node = Node(
+        node = ClusterNode(
             identity,
             config,
             machine.clock,
@@ -295,7 +295,7 @@ class SimulatedCluster:
         """Write a line of history."""
         self.history.add(self.world.now_s, name, what)
 
-    def node(self, name: str) -> Node:
+    def node(self, name: str) -> ClusterNode:
         """The node that runs, or last ran, on a machine."""
         runtime = self.machines[name].runtime
         assert runtime is not None

@@ -7,16 +7,16 @@ from functools import partial
 
 from attrs import define, field
 
-from cluster.migrate import Emigration
-from cluster.node import Node, Service
+from cluster.metadata.smd import MemoryStore, Smd, SmdItem
+from cluster.metadata.sync import SmdSync
+from cluster.node import ClusterNode, Service
 from cluster.outputs import Output, SmdAnswer
-from cluster.partitions import PartitionDropped, Partitions, PartitionsConfig
+from cluster.partitions.emigration import Emigration
+from cluster.partitions.service import PartitionDropped, Partitions, PartitionsConfig
 from cluster.records import ConflictPolicy, MemoryRecords, Record, rank
+from cluster.replication.transactions import Answered, Transactions
 from cluster.simulation.checks import Violation
 from cluster.simulation.cluster import Machine, SimulatedCluster
-from cluster.smd import MemoryStore, Smd, SmdItem
-from cluster.smd_sync import SmdSync
-from cluster.transactions import Answered, Transactions
 
 PARTITIONS = 16
 DIGESTS = 48
@@ -148,7 +148,9 @@ class DataWorld:
         _, outputs = transactions.submit(digest, digest + value_bytes, TIMEOUT_MS, now)
         self._carry(node, machine, transactions, outputs)
 
-    def _carry(self, node: Node, machine: Machine, service: Service, outputs: list[Output]) -> None:
+    def _carry(
+        self, node: ClusterNode, machine: Machine, service: Service, outputs: list[Output]
+    ) -> None:
         assert self.cluster is not None
         runtime = self.cluster.runtime_of(machine)
         runtime.carry_out(node.carry_out(service, outputs, runtime.now()))

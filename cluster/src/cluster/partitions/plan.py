@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from cluster.balance import Row
-from cluster.partition_version import PartitionVersion, groups
+from cluster.partitions.balance import Row
+from cluster.partitions.version import PartitionVersion, groups
 
 
 @frozen

@@ -24,9 +24,10 @@ from cluster.messages import (
     ReplicaWritten,
 )
 from cluster.node import Service
-from cluster.outputs import Channel, ClusterChanged, Output, Reply
-from cluster.partitions import Partitions
-from cluster.proxy import (
+from cluster.outputs import Channel, ClusterChanged, Output, Respond
+from cluster.partitions.service import Partitions
+from cluster.records import Record
+from cluster.replication.proxy import (
     RETRY_MS,
     AnswerCame,
     Elsewhere,
@@ -34,11 +35,10 @@ from cluster.proxy import (
     Proxy,
     ProxyState,
 )
-from cluster.proxy import Due as ProxyDue
-from cluster.proxy import NoAnswer as ProxyNoAnswer
-from cluster.records import Record
-from cluster.replica_write import Begin, BrokenOff, Write, WriteState, records_of
-from cluster.rw_hash import PendingLimit, RwHash
+from cluster.replication.proxy import Due as ProxyDue
+from cluster.replication.proxy import NoAnswer as ProxyNoAnswer
+from cluster.replication.rw_hash import PendingLimit, RwHash
+from cluster.replication.write import Begin, BrokenOff, RecordWrite, WriteState, records_of
 from cluster.wire import Message
 
 CarryOut = Callable[[bytes, Record | None], tuple[Record | None, bytes]]
@@ -59,7 +59,7 @@ class Answered(Output):
 class _Job:
     """A transaction that this node serves, and who is to hear of it: a number here, or a peer."""
 
-    write: Write
+    write: RecordWrite
     partition: int
     answer: bytes = b""
     number: int = 0
@@ -87,11 +87,11 @@ class Transactions(Service):
         self._carry_out = carry_out
         self._observer = observer
         self._hash: RwHash[_Job] = RwHash(pending_limit)
-        self._jobs: dict[Write, _Job] = {}
+        self._jobs: dict[RecordWrite, _Job] = {}
         self._proxies: dict[int, Proxy] = {}
         self.next_number = 1
         self._broken: list[Output] = []
-        self._retries: deque[tuple[int, Write, int]] = deque()
+        self._retries: deque[tuple[int, RecordWrite, int]] = deque()
         partitions.is_written = self._is_written
         partitions.break_off = self._break_off
 
@@ -147,7 +147,7 @@ class Transactions(Service):
         machine, node = tag
         if isinstance(machine, Proxy):
             return self._proxy_answered(machine, reply, now)
-        assert isinstance(machine, Write)
+        assert isinstance(machine, RecordWrite)
         records: tuple[Record, ...] | None = None
         if isinstance(reply, DuplicateIs | ReplicaWritten):
             if not reply.current:  # it, or we, will soon be in another cluster
@@ -214,8 +214,8 @@ class Transactions(Service):
         key = self._partitions.cluster_key
         return came.message.cluster_key == key and key != 0  # type: ignore[attr-defined] # all of MESSAGES have a key
 
-    def _reply(self, came: Delivered, message: Message) -> Reply:
-        return Reply(came.node, came.transaction, message, came.channel)
+    def _reply(self, came: Delivered, message: Message) -> Respond:
+        return Respond(came.node, came.transaction, message, came.channel)
 
     def _serve(
         self, digest: bytes, body: bytes, number: int, came: Delivered | None, now: int
@@ -225,7 +225,7 @@ class Transactions(Service):
             return new
 
         key = self._partitions.cluster_key
-        write = Write(key, digest, change, self._partitions.store, self._observer)
+        write = RecordWrite(key, digest, change, self._partitions.store, self._observer)
         job = _Job(write, self._partition_of(digest), number=number, came=came)
         try:
             first = self._hash.enter(digest, job)
@@ -240,7 +240,7 @@ class Transactions(Service):
         job.write.fire(Begin(), now)
         return self._advance(job.write, now)
 
-    def _advance(self, write: Write, now: int) -> list[Output]:
+    def _advance(self, write: RecordWrite, now: int) -> list[Output]:
         outputs, write.outputs = write.outputs, []
         if write.state is WriteState.DONE and write in self._jobs:
             job = self._jobs.pop(write)

@@ -23,8 +23,8 @@ from cluster.messages import (
     PartitionSettled,
     PartitionSettledAck,
 )
-from cluster.migration_plan import PartitionPlan
 from cluster.outputs import Channel, Output, Send
+from cluster.partitions.plan import PartitionPlan
 from cluster.records import RecordStore
 from cluster.wire import Message
 

@@ -9,7 +9,7 @@ from typing import Final
 from attrs import frozen
 
 from cluster.machine import Machine, Observer, State, table
-from cluster.outputs import Dial, Hangup, Output, Write
+from cluster.outputs import Dial, Hangup, Output, Transmit
 from cluster.wire import Endpoint
 
 PLANE = "fabric"
@@ -146,12 +146,12 @@ class FabricLink(Machine):
         self.outputs.append(Dial(PLANE, self.link, self._endpoint))
 
     def _greet_and_flush(self, _: object, now: int) -> None:
-        self.outputs.append(Write(PLANE, self.link, self._greeting))
+        self.outputs.append(Transmit(PLANE, self.link, self._greeting))
         self._flush(_, now)
 
     def _flush(self, _: object, now: int) -> None:
         if self._queue:
-            self.outputs.append(Write(PLANE, self.link, b"".join(self._queue)))
+            self.outputs.append(Transmit(PLANE, self.link, b"".join(self._queue)))
             self.clear()
 
     def _back_off(self, _: object, now: int) -> None:

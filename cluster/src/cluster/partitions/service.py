@@ -11,9 +11,6 @@ from typing import ClassVar
 
 from attrs import field, frozen
 
-from cluster.balance import BalanceTable, Member, balance
-from cluster.exchange import Due as ExchangeDue
-from cluster.exchange import Exchange
 from cluster.fabric import FOREVER, Delivered
 from cluster.machine import Observer
 from cluster.messages import (
@@ -29,7 +26,10 @@ from cluster.messages import (
     PartitionSettledAck,
     VersionRow,
 )
-from cluster.migrate import (
+from cluster.node import Service
+from cluster.outputs import Channel, ClusterChanged, Output, Send
+from cluster.partitions.balance import BalanceTable, Member, balance
+from cluster.partitions.emigration import (
     Due,
     Emigrated,
     Emigration,
@@ -39,11 +39,11 @@ from cluster.migrate import (
     Settlement,
     SettlementState,
 )
-from cluster.migration_plan import PartitionPlan, plan
-from cluster.node import Service
-from cluster.outputs import Channel, ClusterChanged, Output, Send
-from cluster.partition_map import PARTITIONS
-from cluster.partition_version import PartitionVersion, from_flags
+from cluster.partitions.exchange import Due as ExchangeDue
+from cluster.partitions.exchange import Exchange
+from cluster.partitions.map import PARTITIONS
+from cluster.partitions.plan import PartitionPlan, plan
+from cluster.partitions.version import PartitionVersion, from_flags
 from cluster.records import Record, RecordStore, from_row
 from cluster.wire import Message
 

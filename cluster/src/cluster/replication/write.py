@@ -64,7 +64,7 @@ Change = Callable[[Record | None], Record | None]
 """From the record that is there (a tombstone included) to its new version; None: write nothing."""
 
 
-class Write(Machine):
+class RecordWrite(Machine):
     """One write. `outcome` is the new version once it is done: None when nothing was written."""
 
     TABLE = table(
