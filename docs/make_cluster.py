@@ -21,8 +21,9 @@ from cluster.membership.paxos import Paxos
 from cluster.messages import CLASSES
 from cluster.metadata.sync import SmdSync
 from cluster.partitions.balance import BalanceTable, Member, balance, least_moves, moves
-from cluster.partitions.emigration import Emigration, Settlement
+from cluster.partitions.emigration import Emigration
 from cluster.partitions.exchange import Exchange
+from cluster.partitions.settlement import Settlement
 from cluster.replication.proxy import Proxy
 from cluster.replication.write import RecordWrite
 from cluster.simulation import Shape, SimulatedCluster

@@ -84,7 +84,7 @@ class Pair:
 
 @pytest.mark.parametrize("seed", range(30))
 def test_a_request_is_delivered_exactly_once_over_breaking_connections(seed):
-    pair = Pair(seed, FabricConfig(connections=(1, 1, 2, 1)), faults=0.25)
+    pair = Pair(seed, FabricConfig(connections=(1, 1, 2, 1, 1)), faults=0.25)
     numbers = {}
     for serial in range(1, 60):
         pair.carry()
@@ -102,7 +102,7 @@ def test_a_request_is_delivered_exactly_once_over_breaking_connections(seed):
 
 @pytest.mark.parametrize("seed", range(10))
 def test_a_one_way_message_is_delivered_at_most_once_and_in_order(seed):
-    pair = Pair(seed, FabricConfig(connections=(1, 1, 1, 1)), faults=0.1)
+    pair = Pair(seed, FabricConfig(connections=(1, 1, 1, 1, 1)), faults=0.1)
     for serial in range(1, 80):
         pair.do(1, pair.fabrics[1].send(2, Prepare(serial, ()), Channel.CONTROL, pair.now))
         pair.carry()

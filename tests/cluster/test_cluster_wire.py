@@ -31,9 +31,22 @@ VALUES = {
     "tuple[ModuleRow, ...]": st.lists(
         st.tuples(st.text(max_size=5), st.lists(ITEM, max_size=2).map(tuple)), max_size=2
     ).map(tuple),
-    "tuple[VersionRow, ...]": st.lists(st.tuples(U64, U64, U64), max_size=3).map(tuple),
+    "tuple[NamespaceRow, ...]": st.lists(
+        st.tuples(
+            *(st.text(max_size=5), U64, U64, U64, st.lists(U64, max_size=2).map(tuple)),
+            st.lists(st.tuples(U64, U64, st.binary(max_size=4)), max_size=2).map(tuple),
+        ),
+        max_size=2,
+    ).map(tuple),
     "tuple[RecordRow, ...]": st.lists(
-        st.tuples(st.binary(max_size=5), U64, U64, st.booleans(), st.binary(max_size=5)), max_size=2
+        st.tuples(
+            *(st.binary(max_size=5), st.integers(1, 65535), U64, U64),
+            *(st.text(max_size=5), U64, st.binary(max_size=5)),
+        ),
+        max_size=2,
+    ).map(tuple),
+    "tuple[SummaryRow, ...]": st.lists(
+        st.tuples(st.binary(max_size=5), U64, U64, U64, U64, U64), max_size=2
     ).map(tuple),
 }
 

@@ -5,30 +5,76 @@ done; `cluster.runtime` puts a node on an asyncio loop, and `cluster.simulation`
 simulated one.
 """
 
-from cluster.fabric import Delivered, Fabric, FabricFull
-from cluster.fabric.link import FabricConfig
+from cluster.fabric import Delivered, Fabric, FabricConfig, FabricFull
 from cluster.machine import Machine, Row
 from cluster.membership.clique import cluster_of
 from cluster.membership.heartbeat import Heartbeat, HeartbeatConfig, Identity
 from cluster.membership.paxos import Paxos
 from cluster.membership.paxos_events import PaxosConfig
 from cluster.metadata.files import FileStore
-from cluster.metadata.smd import MemoryStore, Smd, SmdItem, SmdStore
+from cluster.metadata.smd import MemoryStore, Smd, SmdCorrupt, SmdItem, SmdStore
 from cluster.metadata.sync import SmdSync
 from cluster.node import ClusterNode, NodeConfig, Service
-from cluster.outputs import Channel, ClusterChanged, NodeArrived, NodeDeparted, Output
+from cluster.outputs import (
+    Answered,
+    Applied,
+    Apply,
+    Balanced,
+    CarriedOut,
+    CarryOut,
+    Channel,
+    Close,
+    Closed,
+    ClusterChanged,
+    Compare,
+    Compared,
+    Drop,
+    Load,
+    Loaded,
+    NodeArrived,
+    NodeDeparted,
+    Output,
+    OwnershipChanged,
+    Replicated,
+    SetVersions,
+    SmdAnswer,
+    SmdReady,
+    StoreAnswer,
+    Survey,
+    Surveyed,
+    Token,
+    VersionsSet,
+)
 from cluster.partitions.balance import BalanceTable, Member, balance, least_moves, moves
-from cluster.partitions.emigration import Emigration, MigrateConfig, Settlement
+from cluster.partitions.emigration import Emigration, MigrateConfig
 from cluster.partitions.exchange import Exchange
 from cluster.partitions.map import BITMAP_BYTES, PARTITIONS, PartitionMap
+from cluster.partitions.namespace import (
+    NamespaceConfig,
+    NamespacePartitions,
+    Ownership,
+    PartitionView,
+)
 from cluster.partitions.plan import PartitionPlan, plan
 from cluster.partitions.roster import Availability, availability
-from cluster.partitions.service import Partitions, PartitionsConfig
+from cluster.partitions.service import Partitions
+from cluster.partitions.settlement import Settlement
 from cluster.partitions.version import PartitionVersion
-from cluster.records import ConflictPolicy, Record, RecordStore
+from cluster.records import (
+    KEY_STORED,
+    REMOVAL,
+    TOMBSTONE,
+    ConflictPolicy,
+    RecordVersion,
+    from_row,
+    is_wanted,
+    next_generation,
+    wins,
+)
+from cluster.replication.lane import FastLane, LaneConfig, LaneReceiver, LaneSender
 from cluster.replication.proxy import Proxy
 from cluster.replication.rw_hash import PendingLimit, RwHash
-from cluster.replication.transactions import Answered, Transactions
+from cluster.replication.transactions import Transactions
 from cluster.replication.write import RecordWrite
 from cluster.runtime import NodeRuntime
 from cluster.wire import Codec, Endpoint, Message, WireError
@@ -38,29 +84,53 @@ __all__ = [
     "Identity",
     "ClusterNode",
     "NodeConfig",
-    "NodeRuntime",
     "Service",
-    # heartbeat, paxos, fabric
+    "NodeRuntime",
+    # membership and fabric
     "Heartbeat",
     "HeartbeatConfig",
     "Paxos",
     "PaxosConfig",
+    "cluster_of",
     "Fabric",
     "FabricConfig",
     "FabricFull",
     "Delivered",
     "Channel",
-    "cluster_of",
+    # questions to the daemon, and its answers
+    "Load",
+    "Loaded",
+    "Apply",
+    "Applied",
+    "Survey",
+    "Surveyed",
+    "Compare",
+    "Compared",
+    "SetVersions",
+    "VersionsSet",
+    "Drop",
+    "Close",
+    "Closed",
+    "CarryOut",
+    "CarriedOut",
+    "StoreAnswer",
+    "Token",
     # events
     "Output",
     "NodeArrived",
     "NodeDeparted",
     "ClusterChanged",
+    "Balanced",
+    "OwnershipChanged",
+    "Replicated",
     "Answered",
+    "SmdReady",
+    "SmdAnswer",
     # system metadata
     "Smd",
     "SmdItem",
     "SmdStore",
+    "SmdCorrupt",
     "MemoryStore",
     "FileStore",
     "SmdSync",
@@ -78,16 +148,29 @@ __all__ = [
     "plan",
     "Exchange",
     "Emigration",
-    "Settlement",
     "MigrateConfig",
+    "Settlement",
+    "NamespaceConfig",
+    "NamespacePartitions",
+    "Ownership",
+    "PartitionView",
     "Partitions",
-    "PartitionsConfig",
     "Availability",
     "availability",
     # records and transactions
-    "Record",
-    "RecordStore",
+    "RecordVersion",
     "ConflictPolicy",
+    "TOMBSTONE",
+    "KEY_STORED",
+    "REMOVAL",
+    "from_row",
+    "next_generation",
+    "wins",
+    "is_wanted",
+    "FastLane",
+    "LaneConfig",
+    "LaneSender",
+    "LaneReceiver",
     "RwHash",
     "PendingLimit",
     "RecordWrite",

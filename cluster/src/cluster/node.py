@@ -34,6 +34,7 @@ from cluster.outputs import (
     Request,
     Respond,
     Send,
+    StoreAnswer,
     Transmit,
 )
 from cluster.wire import Codec, Message
@@ -51,6 +52,8 @@ Listener = Callable[[Event], None]
 class Service:
     """The base of services. All inputs return outputs; all have a default that does nothing."""
 
+    NAME: ClassVar[str] = ""
+    """What tokens of its questions begin with; '' for one that asks the daemon nothing."""
     MESSAGES: ClassVar[tuple[type[Message], ...]] = ()
     deadline: int = FOREVER
 
@@ -64,6 +67,10 @@ class Service:
 
     def answered(self, tag: object, reply: Message | None, now: int) -> list[Output]:
         """The answer to a `Request` with this tag; None when there was none."""
+        return []
+
+    def tell(self, answer: StoreAnswer, now: int) -> list[Output]:
+        """The daemon's answer to a question with one of this service's tokens."""
         return []
 
     def tick(self, now: int) -> list[Output]:
@@ -99,8 +106,9 @@ class Parts:
 class ClusterNode:
     """A node. Every input returns what the network shall do: Dial, Transmit, Hangup, Datagram.
 
-    `now` is monotonic milliseconds; events go to the listeners as they happen. From `start` on,
-    `deadline` says when `tick` is due.
+    Everything else that a service returns, events and questions to the daemon, goes to the
+    listeners. `now` is monotonic milliseconds; events go to the listeners as they happen. From
+    `start` on, `deadline` says when `tick` is due.
     """
 
     def __init__(
@@ -125,6 +133,7 @@ class ClusterNode:
         self.services = tuple(services)
         self._clock = clock
         self._handlers = {kind: service for service in self.services for kind in service.MESSAGES}
+        self._named = {service.NAME: service for service in self.services if service.NAME}
         self._listeners: list[Listener] = []
         self._asked: dict[tuple[int, int], tuple[Service, object]] = {}
         self._refused: deque[tuple[int, Service, object]] = deque()
@@ -196,6 +205,11 @@ class ClusterNode:
             outputs += self._route(service.answered(tag, None, now), now, service)
         self.deadline = self._due()
         return outputs
+
+    def tell(self, answer: StoreAnswer, now: int) -> list[Output]:
+        """The daemon's answer to a question that a listener heard: `Loaded`, `Applied`, ..."""
+        service = self._named[answer.token[0]]
+        return self._settle(service.tell(answer, now), now, service)
 
     def carry_out(self, service: Service, outputs: list[Output], now: int) -> list[Output]:
         """Do what a service wants done, from outside its inputs; what the network shall do."""

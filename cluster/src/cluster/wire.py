@@ -93,6 +93,29 @@ def _row(kinds: tuple[Callable[[Any], Any], ...], raw: Any) -> tuple[Any, ...]:
     return tuple([kind(each) for kind, each in zip(kinds, raw, strict=False)])
 
 
+def _record_rows(raw: Any) -> tuple[tuple[Any, ...], ...]:
+    """As `_rows`, spelled out: each replicated write comes through here."""
+    if type(raw) is not list:
+        raise WireError("not a list")
+    rows = []
+    for each in raw:
+        if type(each) is not list or len(each) < 7:
+            raise WireError("not a record")
+        digest, generation, updated, void_time, set_name, flags, body = each[:7]
+        if not (
+            type(digest) is bytes
+            and type(generation) is type(updated) is type(void_time) is type(flags) is int
+            and type(set_name) is str
+            and type(body) is bytes
+            and 1 <= generation <= 0xFFFF
+            and updated >= 0 <= void_time
+            and flags >= 0
+        ):
+            raise WireError("not a record")
+        rows.append((digest, generation, updated, void_time, set_name, flags, body))
+    return tuple(rows)
+
+
 Kind = Callable[[Any], Any]
 """Checks what came in a field, and brings it into its Python form. Raises WireError."""
 
@@ -111,8 +134,11 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "tuple[ModuleRow, ...]": partial(
             _rows, (_text, partial(_rows, (_text, _int, _int, _maybe_text)))
         ),
-        "tuple[VersionRow, ...]": partial(_rows, (_int, _int, _int)),
-        "tuple[RecordRow, ...]": partial(_rows, (_blob, _int, _int, _bool, _blob)),
+        "tuple[NamespaceRow, ...]": partial(
+            _rows, (_text, _int, _int, _int, _ints, partial(_rows, (_int, _int, _blob)))
+        ),
+        "tuple[RecordRow, ...]": _record_rows,
+        "tuple[SummaryRow, ...]": partial(_rows, (_blob, _int, _int, _int, _int, _int)),
     }
 )
 """How a field of each annotated type is checked and brought into its Python form."""

@@ -18,9 +18,9 @@ PLANE = "fabric"
 @frozen
 class FabricConfig:
     """Limits and times of the fabric. `connections` is by channel: control, meta, replication,
-    bulk; together they are at most seven a direction for each pair of nodes, the old default."""
+    bulk, and the lane, which is one connection because it is in order; seven together."""
 
-    connections: tuple[int, int, int, int] = (1, 1, 3, 2)
+    connections: tuple[int, int, int, int, int] = (1, 1, 2, 2, 1)
     queue_bytes: int = 4 << 20
     """A connection whose queue has so much takes nothing more."""
     window: int = 4096

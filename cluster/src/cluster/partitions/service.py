@@ -1,15 +1,14 @@
-"""The service that keeps a namespace's partitions where the balance wants them.
+"""The service that keeps the partitions of all namespaces where the balance wants them.
 
-After every new cluster: balance, exchange, a plan for each partition, and migration by the plan. It
-answers who serves a partition now, where its writes go, and who may have newer versions.
+After every new cluster: exchange, a plan for each partition, migration by the plan. What holds on
+the way is told in `cluster.partitions.namespace`; here are the messages, the questions to the
+daemon, and whose turn it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ClassVar
-
-from attrs import field, frozen
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
 
 from cluster.fabric import FOREVER, Delivered
 from cluster.machine import Observer
@@ -17,204 +16,226 @@ from cluster.messages import (
     EmigrateBatch,
     EmigrateDone,
     EmigrateStart,
+    EmigrateSummary,
     ExchangeSeen,
     ExchangeVersions,
     ImmigrateAck,
     ImmigrateDone,
     ImmigrateReady,
+    ImmigrateWants,
+    NamespaceRow,
     PartitionSettled,
     PartitionSettledAck,
-    VersionRow,
 )
 from cluster.node import Service
-from cluster.outputs import Channel, ClusterChanged, Output, Send
-from cluster.partitions.balance import BalanceTable, Member, balance
-from cluster.partitions.emigration import (
-    Due,
-    Emigrated,
-    Emigration,
-    EmigrationState,
-    MigrateConfig,
-    Planned,
-    Settlement,
-    SettlementState,
+from cluster.outputs import (
+    Apply,
+    Balanced,
+    Channel,
+    ClusterChanged,
+    Compare,
+    Compared,
+    Output,
+    OwnershipChanged,
+    Send,
+    SetVersions,
+    StoreAnswer,
+    Token,
 )
+from cluster.partitions.emigration import Due, Emigration, EmigrationState, MigrateConfig
 from cluster.partitions.exchange import Due as ExchangeDue
 from cluster.partitions.exchange import Exchange
-from cluster.partitions.map import PARTITIONS
-from cluster.partitions.plan import PartitionPlan, plan
-from cluster.partitions.version import PartitionVersion, from_flags
-from cluster.records import Record, RecordStore, from_row
+from cluster.partitions.namespace import NamespaceConfig, NamespacePartitions, Versions
+from cluster.partitions.settlement import Emigrated, SettlementState
 from cluster.wire import Message
 
+SAVE_MS = 50
+"""Versions that may wait are set together, after so long."""
 
-@frozen
-class PartitionsConfig:
-    """How a namespace is spread."""
+Heard = Callable[[StoreAnswer, int], list[Output]]
+"""What is done with an answer of the daemon."""
 
-    replication_factor: int = 2
-    uniform: bool = False
-    partitions: int = PARTITIONS
-    migrate: MigrateConfig = field(factory=MigrateConfig)
-
-
-@frozen
-class PartitionsBalanced(Output):
-    """The plans of a new cluster are made; partitions are served again."""
-
-    cluster_key: int
-
-
-@frozen
-class PartitionDropped(Output):
-    """A copy that was no replica's is gone from this node."""
-
-    partition: int
+E = EmigrationState
 
 
 class Partitions(Service):
-    """One namespace's partitions on one node."""
+    """All namespaces' partitions on one node."""
 
+    NAME: ClassVar[str] = "partitions"
     MESSAGES: ClassVar[tuple[type[Message], ...]] = (
         *(ExchangeVersions, ExchangeSeen),
-        *(EmigrateStart, ImmigrateReady, EmigrateBatch, ImmigrateAck),
-        *(EmigrateDone, ImmigrateDone, PartitionSettled, PartitionSettledAck),
+        *(EmigrateStart, ImmigrateReady, EmigrateSummary, ImmigrateWants),
+        *(EmigrateBatch, ImmigrateAck, EmigrateDone, ImmigrateDone),
+        *(PartitionSettled, PartitionSettledAck),
     )
     emigration: ClassVar[type[Emigration]] = Emigration
+    namespace: ClassVar[type[NamespacePartitions]] = NamespacePartitions
 
     def __init__(
         self,
         me: int,
-        config: PartitionsConfig,
-        store: RecordStore,
+        namespaces: Iterable[tuple[NamespaceConfig, Versions]],
+        migrate: MigrateConfig | None = None,
         observer: Observer | None = None,
     ) -> None:
-        """A node that begins vouches for nothing: it may have died with writes unfinished.
+        """`namespaces` come with the versions that survived on this node's disk.
 
-        `is_written` and `break_off` are for the transactions: does a partition have a write under
-        way, and break all of them off, before a new cluster looks at what there is.
+        `is_written`, `break_off` and `balanced` are for who carries transactions out: has a
+        partition writes that not all replicas have, break all off before a new cluster looks at
+        what there is, and a namespace is served again.
         """
         self.deadline = FOREVER
-        self.store = store
-        self.config = config
+        self.migrate = migrate if migrate is not None else MigrateConfig()
         self.exchange = Exchange(me, observer)
         self.view: ClusterChanged | None = None
-        self.table: BalanceTable | None = None
-        self.plans: dict[int, PartitionPlan] = {}
-        self.is_written: Callable[[int], bool] = lambda partition: False
-        self.break_off: Callable[[], None] = lambda: None
+        self.spaces = {
+            config.name: self.namespace(me, config, versions, observer)
+            for config, versions in namespaces
+        }
+        self.generation = -1
+        """The partition generation: one more for each balance and each partition handed over."""
+        self.is_written: Callable[[str, int], bool] = _never
+        self.break_off: Callable[[int], None] = lambda key: None
+        self.balanced: Callable[[str, int], list[Output]] = lambda name, now: []
         self._me = me
         self._observer = observer
-        self._acting: dict[int, int] = {}
-        self._closed: set[int] = set()
-        self._settled: set[int] = set()
-        self._settlements: dict[int, Settlement] = {}
-        self._emigrations: dict[tuple[int, int], Emigration] = {}
-        self._waiting: list[tuple[int, int]] = []
-        self._resume: dict[tuple[int, int, int], int] = {}
-        for partition in range(config.partitions):
-            version = store.version(partition)
-            if version is not None and version.vouches:
-                store.set_version(partition, version.without_word())
-
-    # --- what transactions ask -----------------------------------------------------------------
+        self._heard: dict[Token, Heard] = {}
+        self._next_token = 0
+        self._save_at = FOREVER
+        self._sends_at = FOREVER
 
     @property
     def cluster_key(self) -> int:
         """The key that everything sent belongs to."""
         return self.view.cluster_key if self.view is not None else 0
 
-    def server(self, partition: int) -> int | None:
-        """The node that serves a partition, as far as we know; None while nobody does. O(1)."""
-        return None if partition in self._closed else self._acting.get(partition)
-
-    def targets(self, partition: int) -> tuple[int, ...]:
-        """Nodes that must have a write besides us. O(replication factor)."""
-        return tuple(node for node in self.plans[partition].replicas if node != self._me)
-
-    def duplicates(self, partition: int) -> tuple[int, ...]:
-        """Nodes to ask for their version before we trust ours. O(nodes)."""
-        settlement = self._settlements.get(partition)
-        arrived = frozenset(settlement.arrived if settlement is not None else ())
-        return self.plans[partition].duplicates(self._me, arrived)
-
-    def left_unfinished(self, partition: int) -> None:
-        """A write was broken off: nobody knows who has it, so our copy vouches no more."""
-        version = self.store.version(partition)
-        if version is not None:
-            self.store.set_version(partition, version.without_word())
-
     @property
     def is_settled(self) -> bool:
         """Has every partition come to rest, as far as this node takes part?"""
-        return (
-            self.exchange.is_over
-            and not self._emigrations
-            and len(self._settled) == self.config.partitions
-            and all(s.state is SettlementState.SETTLED for s in self._settlements.values())
-        )
+        return self.exchange.is_over and all(s.is_settled for s in self.spaces.values())
+
+    def configure(self, migrate: MigrateConfig, now: int) -> list[Output]:
+        """Other limits from now on; emigrations under way go on under theirs."""
+        self.migrate = migrate
+        return self._finish(self._start_waiting(now), now)
+
+    def drained(self, now: int) -> None:
+        """Writes are done: a partition that is to be handed over may have none left."""
+        for space in self.spaces.values():
+            if space.closed:
+                self.deadline = now
 
     # --- inputs --------------------------------------------------------------------------------
 
     def cluster_changed(self, view: ClusterChanged, now: int) -> list[Output]:
-        """Break everything off; balance; tell the others what we have."""
-        self.break_off()
+        """Break everything off; tell the others what we have."""
+        self.break_off(view.cluster_key)
         self.view = view
-        for held in (self.plans, self._acting, self._settlements, self._emigrations):
-            held.clear()
-        self._closed.clear()
-        self._settled.clear()
-        self._waiting.clear()
-        members = [Member(node, rack, quiesced) for node, _, rack, quiesced in view.members]
-        config = self.config
-        self.table = balance(
-            members,
-            config.replication_factor,
-            uniform=config.uniform,
-            partitions=config.partitions,
-        )
-        self.exchange.begin(view, self._version_rows(), now)
-        return self._advance(now)
+        self._heard.clear()
+        for space in self.spaces.values():
+            space.begin(view)
+        rows = tuple(space.row() for space in self.spaces.values())
+        self.exchange.begin(view, rows, now)
+        locked = [
+            OwnershipChanged(name, tuple(range(space.config.partitions)))
+            for name, space in self.spaces.items()
+        ]
+        return self._finish([*locked, *self._advance(now)], now)
 
     def receive(self, came: Delivered, now: int) -> list[Output]:
         """A message of another node, or of ourselves."""
-        message = came.message
+        message: Any = came.message
         if isinstance(message, ExchangeVersions | ExchangeSeen):
             was_known = self.exchange.is_known
             self.exchange.sender = came.node
             self.exchange.fire(message, now)
-            return self._advance(now) if not was_known else self._drain_exchange()
-        if message.cluster_key != self.cluster_key or not self.plans:  # type: ignore[attr-defined] # all of MESSAGES have a key
+            outputs = self._drain_exchange() if was_known else self._advance(now)
+            return self._finish(outputs, now)
+        space = self.spaces.get(message.namespace)
+        current = message.cluster_key == self.cluster_key
+        if space is None or not current or not space.is_ready:
             return []
-        if isinstance(message, ImmigrateReady | ImmigrateAck | ImmigrateDone):
-            return self._emigrate(came.node, message, now)
-        return self._immigrate(came.node, message, now)
+        if message.partition >= space.config.partitions:
+            return []
+        if isinstance(message, ImmigrateReady | ImmigrateWants | ImmigrateAck | ImmigrateDone):
+            return self._finish(self._emigrate(space, came.node, message, now), now)
+        return self._finish(self._immigrate(space, came.node, message, now), now)
+
+    def tell(self, answer: StoreAnswer, now: int) -> list[Output]:
+        """The daemon's answer to something asked; one that came too late is nothing."""
+        heard = self._heard.get(answer.token)
+        return self._finish(heard(answer, now), now) if heard is not None else []
 
     def tick(self, now: int) -> list[Output]:
-        """Send again what is not answered."""
+        """Send again what is not answered, save what has waited."""
         self.deadline = FOREVER
         outputs: list[Output] = []
-        if self.view is not None and not self.exchange.is_over:
-            self.exchange.fire(ExchangeDue(), now)
-            outputs += self._drain_exchange()
-        for emigration in list(self._emigrations.values()):
-            emigration.fire(Due(), now)
-            outputs += self._drain_emigration(emigration, now)
-        for settlement in self._settlements.values():
-            settlement.fire(Due(), now)
-            outputs += self._drain_settlement(settlement)
+        if now >= self._sends_at:
+            self._sends_at = FOREVER
+            if self.view is not None and not self.exchange.is_over:
+                self.exchange.fire(ExchangeDue(), now)
+                outputs += self._drain_exchange()
+            for space in self.spaces.values():
+                for settlement in space.settlements.values():
+                    settlement.fire(Due(), now)
+                    outputs += settlement.outputs
+                    settlement.outputs = []
+        for space in self.spaces.values():
+            for emigration in list(space.emigrations.values()):
+                if emigration.due <= now or emigration.state is E.DRAINING:
+                    emigration.fire(Due(), now)
+                    outputs += self._drain_emigration(space, emigration, now)
+        if now >= self._save_at:
+            outputs += self._save()
+        return self._finish(outputs, now)
+
+    # --- after each input ----------------------------------------------------------------------
+
+    def _finish(self, outputs: list[Output], now: int) -> list[Output]:
+        """Tell what has changed for requests, and see when we want the time next."""
+        for name, space in self.spaces.items():
+            if space.changed:
+                outputs.append(OwnershipChanged(name, space.refresh()))
+            if space.unsaved:
+                self._save_at = min(self._save_at, now + SAVE_MS)
+            for emigration in space.emigrations.values():
+                self.deadline = min(self.deadline, emigration.due)
         if not self.is_settled:
-            self._wake(now)
+            self._sends_at = min(self._sends_at, now + self.migrate.retransmit_ms)
+        self.deadline = min(self.deadline, self._save_at, self._sends_at)
         return outputs
 
+    def _save(self) -> list[Output]:
+        self._save_at = FOREVER
+        spaces = [space for space in self.spaces.values() if space.unsaved]
+        return [self._set_versions(space, self._new_token(None), {}) for space in spaces]
+
+    def _set_versions(
+        self, space: NamespacePartitions, token: Token, versions: Versions
+    ) -> SetVersions:
+        """Set versions, and all that wait to be set."""
+        together = {**space.unsaved, **versions}
+        space.unsaved = {}
+        return SetVersions(space.config.name, token, tuple(sorted(together.items(), key=_first)))
+
+    def _new_token(self, heard: Heard | None) -> Token:
+        self._next_token += 1
+        token = (self.NAME, self._next_token)
+        if heard is not None:
+            self._heard[token] = heard
+        return token
+
+    def _once(self, act: Callable[[StoreAnswer, int], list[Output]]) -> Token:
+        """A token whose answer is heard once."""
+
+        def heard(answer: StoreAnswer, now: int) -> list[Output]:
+            del self._heard[token]
+            return act(answer, now)
+
+        token = self._new_token(heard)
+        return token
+
     # --- from the exchange to the plans --------------------------------------------------------
-
-    def _wake(self, now: int) -> None:
-        self.deadline = min(self.deadline, now + self.config.migrate.retransmit_ms)
-
-    def _version_rows(self) -> tuple[VersionRow, ...]:
-        versions = ((p, self.store.version(p)) for p in range(self.config.partitions))
-        return tuple((p, v.cluster_key, v.flags) for p, v in versions if v is not None)
 
     def _drain_exchange(self) -> list[Output]:
         outputs, self.exchange.outputs = self.exchange.outputs, []
@@ -222,204 +243,237 @@ class Partitions(Service):
 
     def _advance(self, now: int) -> list[Output]:
         outputs = self._drain_exchange()
-        self._wake(now)
-        if self.exchange.is_known and not self.plans:
-            outputs += self._make_plans(now)
-            outputs.append(PartitionsBalanced(self.cluster_key))
+        if self.exchange.is_known and self.view is not None:
+            self.generation += 1
+            for name, space in self.spaces.items():
+                rows: dict[int, NamespaceRow] = {
+                    node: row
+                    for node, told in self.exchange.versions.items()
+                    for row in told
+                    if row[0] == name
+                }
+                outputs += self._plan(space, rows, self.view, now)
         return outputs
 
-    def _make_plans(self, now: int) -> list[Output]:
-        assert self.table is not None
-        versions: list[dict[int, PartitionVersion]] = [{} for _ in range(self.config.partitions)]
-        for node, rows in self.exchange.versions.items():
-            for partition, key, flags in rows:
-                if partition < self.config.partitions:
-                    versions[partition][node] = from_flags(key, flags)
-        outputs: list[Output] = []
-        factor = self.table.replication_factor
-        for partition, row in enumerate(self.table.rows):
-            made = plan(row, factor, versions[partition])
-            self.plans[partition] = made
-            self._acting[partition] = made.acting
-            outputs += self._adopt(partition, made, versions[partition], now)
-        return outputs + self._start_waiting(now)
-
-    def _adopt(
+    def _plan(
         self,
-        partition: int,
-        made: PartitionPlan,
-        versions: dict[int, PartitionVersion],
+        space: NamespacePartitions,
+        rows: Mapping[int, NamespaceRow],
+        view: ClusterChanged,
         now: int,
     ) -> list[Output]:
-        """Take our part in a plan: our version, what we send, what we settle."""
-        me = self._me
-        idle = not made.senders and not made.receivers
-        full = not versions or versions[made.acting].full
-        if me in made.in_step and full:
-            # What the master is still to collect the others do not have: then nobody vouches.
-            vouches = me == made.acting and (me != made.master or not made.senders)
-            self.store.set_version(partition, PartitionVersion(self.cluster_key, True, vouches))
-        elif me in made.replicas and me not in versions:
-            self.store.set_version(partition, PartitionVersion(self.cluster_key, False))
-        if idle:
-            self._settled.add(partition)
-            return self._drop_unless_replica(partition, made)
-        if me in made.senders:
-            self._waiting.append((partition, made.master))
-        if me not in made.members:
-            self._settled.add(partition)
-        if me == made.master:
-            settlement = Settlement(self.cluster_key, partition, made, self._observer)
-            self._settlements[partition] = settlement
-            settlement.fire(Planned(), now)
-            return self._after_settlement(partition, settlement, now)
-        return []
+        changes = space.make_plans(view, rows)
+        if not changes:
+            return self._take_part(space, now)
+        token = self._once(lambda answer, now: self._take_part(space, now))
+        return [self._set_versions(space, token, changes)]
+
+    def _take_part(self, space: NamespacePartitions, now: int) -> list[Output]:
+        name = space.config.name
+        outputs = space.take_part(now)
+        outputs.append(OwnershipChanged(name, space.refresh()))
+        outputs.append(Balanced(name, self.cluster_key))
+        return outputs + self.balanced(name, now) + self._start_waiting(now)
 
     # --- sending -------------------------------------------------------------------------------
 
     def _start_waiting(self, now: int) -> list[Output]:
         outputs: list[Output] = []
-        while self._waiting and len(self._emigrations) < self.config.migrate.concurrent:
-            partition, target = self._waiting.pop(0)
-            emigration = self.emigration(
-                *(self.cluster_key, partition, target, self.store, self.config.migrate),
-                *(self._resume, self._observer),
-            )
-            if self._acting.get(partition) == self._me and target == self.plans[partition].master:
-                emigration.is_written = self.is_written
-                emigration.hand_over = self._close
-            self._emigrations[partition, target] = emigration
-            emigration.begin(now)
-            outputs += self._drain_emigration(emigration, now)
-        self._wake(now)
+        running = sum(len(space.emigrations) for space in self.spaces.values())
+        for space in sorted(self.spaces.values(), key=lambda each: each.config.migrate_order):
+            while space.waiting and running < self.migrate.threads and space.is_ready:
+                running += 1
+                outputs += self._start(space, *space.waiting.pop(0), now)
         return outputs
 
-    def _close(self, partition: int) -> None:
-        """All is sent to the master: nobody serves until it has heard so."""
-        self._closed.add(partition)
+    def _start(
+        self, space: NamespacePartitions, partition: int, target: int, now: int
+    ) -> list[Output]:
+        name = space.config.name
+        token = self._new_token(lambda answer, now: self._tell(space, emigration, answer, now))
+        emigration = self.emigration(
+            *((self.cluster_key, name, partition), target, token, self.migrate, self._observer)
+        )
+        made = space.plans[partition]
+        emigration.compares = space.compares(partition, target)
+        emigration.hands_over = space.acting[partition] == self._me and target == made.master
+        emigration.stays = self._me in made.replicas
+        emigration.is_written = lambda: self.is_written(name, partition)
+        emigration.disown = lambda token: self._disown(space, emigration)
+        space.emigrations[partition, target] = emigration
+        emigration.begin(now)
+        return self._drain_emigration(space, emigration, now)
+
+    def _disown(self, space: NamespacePartitions, emigration: Emigration) -> None:
+        """Our copy is a subset before another serves."""
+        version = space.versions[emigration.partition]
+        assert version is not None, "who hands over has a copy"
+        subset = space.versions[emigration.partition] = version.as_subset()
+        versions = {emigration.partition: subset}
+        emigration.outputs.append(self._set_versions(space, emigration.token, versions))
+
+    def _tell(
+        self, space: NamespacePartitions, emigration: Emigration, answer: StoreAnswer, now: int
+    ) -> list[Output]:
+        emigration.fire(answer, now)
+        return self._drain_emigration(space, emigration, now)
 
     def _emigrate(
-        self, node: int, message: ImmigrateReady | ImmigrateAck | ImmigrateDone, now: int
+        self,
+        space: NamespacePartitions,
+        node: int,
+        message: ImmigrateReady | ImmigrateWants | ImmigrateAck | ImmigrateDone,
+        now: int,
     ) -> list[Output]:
-        emigration = self._emigrations.get((message.partition, node))
+        emigration = space.emigrations.get((message.partition, node))
         if emigration is None:
             return []
         emigration.fire(message, now)
-        return self._drain_emigration(emigration, now)
+        return self._drain_emigration(space, emigration, now)
 
-    def _drain_emigration(self, emigration: Emigration, now: int) -> list[Output]:
+    def _drain_emigration(
+        self, space: NamespacePartitions, emigration: Emigration, now: int
+    ) -> list[Output]:
         outputs, emigration.outputs = emigration.outputs, []
-        partition, target = emigration.partition, emigration.target
-        handed_over = emigration.state in (EmigrationState.FINISHING, EmigrationState.DONE)
-        if handed_over and self._acting[partition] == self._me != self.plans[partition].master:
-            self._hand_over(partition)
-        if emigration.state is EmigrationState.DONE:
-            del self._emigrations[partition, target]
-            settlement = self._settlements.get(partition)
+        partition, state = emigration.partition, emigration.state
+        emigration.due = now + self.migrate.retransmit_ms
+        if state is E.RESTING:
+            emigration.due = emigration.rests_until
+        elif state is E.CLOSING and partition not in space.closed:
+            space.close(partition)
+        elif state in (E.FINISHING, E.DONE) and emigration.hands_over:
+            emigration.hands_over = False
+            self.generation += 1
+            space.hand_over(partition)
+        if state is E.DONE:
+            del space.emigrations[partition, emigration.target]
+            del self._heard[emigration.token]
+            settlement = space.settlements.get(partition)
             if settlement is not None:
-                settlement.fire(Emigrated(target), now)
-                outputs += self._after_settlement(partition, settlement, now)
+                settlement.fire(Emigrated(emigration.target), now)
+                outputs += space.after_settlement(partition)
             outputs += self._start_waiting(now)
         return outputs
 
-    def _hand_over(self, partition: int) -> None:
-        """The master serves from here on, and knows better than we what there is."""
-        made = self.plans[partition]
-        self._acting[partition] = made.master
-        self._closed.discard(partition)
-        version = self.store.version(partition)
-        if version is not None:
-            gone = self._me not in made.replicas
-            self.store.set_version(
-                partition, version.as_subset() if gone else version.without_word()
-            )
-
     # --- receiving -----------------------------------------------------------------------------
 
-    def _immigrate(self, node: int, message: Message, now: int) -> list[Output]:
-        key = self.cluster_key
+    def _bulk(self, node: int, message: Message) -> list[Output]:
+        return [Send(node, message, Channel.BULK)]
+
+    def _immigrate(
+        self, space: NamespacePartitions, node: int, message: Message, now: int
+    ) -> list[Output]:
         match message:
-            case EmigrateStart(_, partition):
-                epoch = self.store.epoch(partition)
-                return [self._bulk(node, ImmigrateReady(key, partition, epoch))]
-            case EmigrateBatch(_, partition, batch, records):
-                for row in records:
-                    self.take(from_row(row))
-                return [self._bulk(node, ImmigrateAck(key, partition, batch))]
-            case EmigrateDone(_, partition):
-                return self._note_arrival(node, message, now)
-            case PartitionSettled(_, partition):
-                return self._settle(node, partition)
-            case PartitionSettledAck(_, partition):
-                settlement = self._settlements.get(partition)
-                if settlement is not None:
-                    settlement.sender = node
-                    settlement.fire(message, now)
+            case EmigrateStart():
+                return self._let_in(space, node, message)
+            case EmigrateSummary(_, _, partition):
+                known = (partition, node) in space.incoming
+                return self._compare(space, node, message) if known else []
+            case EmigrateBatch(_, _, partition):
+                known = (partition, node) in space.incoming
+                return self._apply(space, node, message) if known else []
+            case EmigrateDone():
+                return self._note_arrival(space, node, message, now)
+            case PartitionSettled(_, _, partition):
+                return self._settle(space, node, message, now)
+            case PartitionSettledAck(_, _, partition) if partition in space.settlements:
+                settlement = space.settlements[partition]
+                settlement.sender = node
+                settlement.fire(message, now)
         return []
 
-    def take(self, record: Record) -> None:
-        """Keep a version that another node sent, if it wins.
+    def _let_in(self, space: NamespacePartitions, node: int, start: EmigrateStart) -> list[Output]:
+        """Get ready, unless so many immigrate that this one must ask again."""
+        coming = (start.partition, node)
+        if coming not in space.incoming:
+            count = sum(len(each.incoming) for each in self.spaces.values())
+            settlement = space.settlements.get(start.partition)
+            is_over = settlement is not None and node in settlement.arrived
+            if is_over or start.partition not in space.expects:
+                return []  # what is repeated comes late
+            if count >= self.migrate.max_incoming:
+                return []
+            space.incoming.add(coming)
+        place = start.cluster_key, start.namespace, start.partition
+        return self._bulk(node, ImmigrateReady(*place))
 
-        Others of our copy's old cluster do not have it: the copy is no longer one of theirs. And
-        where there was none there is one now, for the next exchange to know of.
-        """
-        partition = self.store.partition_of(record.digest)
-        version = self.store.version(partition)
-        if version is None:
-            self.store.set_version(partition, PartitionVersion(self.cluster_key, False))
-        elif version.full and version.cluster_key != self.cluster_key:
-            self.store.set_version(partition, version.as_subset())
-        self.store.apply(record)
+    def _resolves(self, space: NamespacePartitions, partition: int) -> bool:
+        """Does the conflict rule say what stays? What the master spreads does."""
+        return space.plans[partition].master == self._me
 
-    def _bulk(self, node: int, message: Message) -> Send:
-        return Send(node, message, Channel.BULK)
-
-    def _note_arrival(self, node: int, message: EmigrateDone, now: int) -> list[Output]:
-        partition = message.partition
-        outputs: list[Output] = [
-            self._bulk(node, ImmigrateDone(self.cluster_key, partition)),
+    def _compare(
+        self, space: NamespacePartitions, node: int, told: EmigrateSummary
+    ) -> list[Output]:
+        partition = told.partition
+        fresh = [
+            (place, row)
+            for place, row in enumerate(told.summaries)
+            if not space.is_written(partition, row[0])
         ]
-        settlement = self._settlements.get(partition)
-        if settlement is not None and node in settlement.plan.senders:
-            if node == settlement.plan.acting and self._acting[partition] == node:
-                self._acting[partition] = self._me
+
+        def answer(compared: StoreAnswer, now: int) -> list[Output]:
+            assert isinstance(compared, Compared)
+            places = tuple(fresh[place][0] for place in compared.places)
+            where = told.cluster_key, told.namespace, partition, told.batch
+            return self._bulk(node, ImmigrateWants(*where, places))
+
+        rows = tuple(row for _, row in fresh)
+        resolves = self._resolves(space, partition)
+        return [Compare(space.config.name, self._once(answer), rows, resolves)]
+
+    def _apply(self, space: NamespacePartitions, node: int, batch: EmigrateBatch) -> list[Output]:
+        partition = batch.partition
+        rows = tuple([r for r in batch.records if not space.is_written(partition, r[0])])
+        where = batch.cluster_key, batch.namespace, partition, batch.batch
+        ack = self._bulk(node, ImmigrateAck(*where))
+        if not rows:
+            return ack
+        token = self._once(lambda answer, now: ack)
+        return [Apply(space.config.name, token, rows, self._resolves(space, partition))]
+
+    def _note_arrival(
+        self, space: NamespacePartitions, node: int, done: EmigrateDone, now: int
+    ) -> list[Output]:
+        partition = done.partition
+        space.incoming.discard((partition, node))
+        outputs = self._bulk(node, ImmigrateDone(done.cluster_key, done.namespace, partition))
+        settlement = space.settlements.get(partition)
+        if settlement is None:
+            if node == space.plans[partition].master and partition in space.expects:
+                self.generation += 1
+                space.nothing_more_comes(partition)
+        elif node in settlement.plan.senders:
+            if node == settlement.plan.acting and space.acting[partition] == node:
+                self.generation += 1
+                space.take_over(partition)
             settlement.sender = node
-            settlement.fire(message, now)
-            outputs += self._after_settlement(partition, settlement, now)
+            settlement.fire(done, now)
+            space.changed.add(partition)
+            outputs += space.after_settlement(partition)
+            outputs += self._start_waiting(now)
         return outputs
 
-    def _after_settlement(self, partition: int, settlement: Settlement, now: int) -> list[Output]:
-        self._waiting += [(partition, node) for node in settlement.to_spread]
-        settlement.to_spread = ()
-        return self._drain_settlement(settlement) + self._start_waiting(now)
-
-    def _drain_settlement(self, settlement: Settlement) -> list[Output]:
-        outputs, settlement.outputs = settlement.outputs, []
-        return outputs
-
-    def _settle(self, master: int, partition: int) -> list[Output]:
-        made = self.plans[partition]
+    def _settle(
+        self, space: NamespacePartitions, master: int, message: PartitionSettled, now: int
+    ) -> list[Output]:
+        partition = message.partition
         outputs: list[Output] = []
-        if master == made.master and partition not in self._settled:
-            self._settled.add(partition)
-            self._acting[partition] = master
-            if self._me in made.replicas:
-                version = PartitionVersion(self.cluster_key, True, self._me == master)
-                self.store.set_version(partition, version)
-            outputs += self._drop_unless_replica(partition, made)
-        return [*outputs, self._bulk(master, PartitionSettledAck(self.cluster_key, partition))]
-
-    def _drop_unless_replica(self, partition: int, made: PartitionPlan) -> list[Output]:
-        if self._me in made.replicas or self.store.version(partition) is None:
-            return []
-        self.store.drop(partition)
-        return [PartitionDropped(partition)]
+        if master == space.plans[partition].master and partition not in space.settled:
+            outputs += space.settle(partition)
+        place = message.cluster_key, message.namespace, partition
+        return outputs + self._bulk(master, PartitionSettledAck(*place))
 
     def _check(self) -> None:
         self.exchange._check()
-        assert len(self._emigrations) <= self.config.migrate.concurrent
-        for partition, settlement in self._settlements.items():
-            assert self.plans[partition].master == self._me
-            settlement._check()
-        for partition in self._closed:
-            assert self._acting[partition] == self._me
+        for space in self.spaces.values():
+            space._check()
+            for settlement in space.settlements.values():
+                assert settlement.state is not SettlementState.SETTLED or not settlement.outputs
+
+
+def _never(namespace: str, partition: int) -> bool:
+    return False
+
+
+def _first(item: tuple[int, object]) -> int:
+    return item[0]

@@ -69,6 +69,7 @@ class Proxy(Machine):
 
     def __init__(
         self,
+        namespace: str,
         digest: bytes,
         body: bytes,
         expires: int,
@@ -77,6 +78,7 @@ class Proxy(Machine):
     ) -> None:
         """`server` gives the node that serves the digest (or None) and the cluster key."""
         super().__init__(X.WAITING, observer)
+        self.namespace = namespace
         self.digest = digest
         self.body = body
         self.expires = expires
@@ -91,7 +93,7 @@ class Proxy(Machine):
     def _ask(self, _: Due, now: int) -> None:
         node, key = self._server()
         assert node is not None
-        message = ProxyRequest(key, self.digest, self.body)
+        message = ProxyRequest(key, self.namespace, self.digest, self.body)
         self.outputs.append(
             Request(node, message, Channel.REPLICATION, PROXY_TIMEOUT_MS, (self, node))
         )

@@ -1,18 +1,24 @@
-"""The service that carries transactions out: here when this node serves the record, else by proxy.
+"""The service that carries records' transactions to the node that serves them, and to its replicas.
 
-What a transaction does is the application's: `carry_out` makes, from the record that is there and
-the transaction's bytes, its new version and the answer. This service finds the node, keeps one
-transaction a record in flight, resolves duplicates, replicates, and answers once all have it.
+Three ways lead through it. The *fast lane*: the daemon has committed a write by itself and reports
+it (`replicate`, and `flush` when the turn ends). The *slow lane*: a transaction for which
+duplicates must be resolved, or that must stand in line behind one (`submit`; the line is the
+rw-hash). And the way by *proxy* to the node that serves the record (`submit`, too). What a
+transaction does is the daemon's: it is asked to (`CarryOut`).
+
+Where a record has a line in the rw-hash, the daemon's own writes to it must go through `submit` too
+(`has_line`): a transaction in line may carry a winner that is older than such a write.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from attrs import define, frozen
+from attrs import define
 
+from citrusleaf import partition_id
 from cluster.fabric import FOREVER, Delivered
 from cluster.machine import Observer
 from cluster.messages import (
@@ -20,13 +26,26 @@ from cluster.messages import (
     DuplicateRead,
     ProxyReply,
     ProxyRequest,
-    ReplicaWrite,
-    ReplicaWritten,
+    RecordRow,
+    ReplicaAck,
+    ReplicaGroup,
 )
 from cluster.node import Service
-from cluster.outputs import Channel, ClusterChanged, Output, Respond
+from cluster.outputs import (
+    Answered,
+    Apply,
+    CarriedOut,
+    ClusterChanged,
+    Load,
+    Loaded,
+    Output,
+    Replicated,
+    Respond,
+    StoreAnswer,
+    Token,
+)
 from cluster.partitions.service import Partitions
-from cluster.records import Record
+from cluster.replication.lane import FastLane, LaneConfig, LaneReceiver, Unfinished
 from cluster.replication.proxy import (
     RETRY_MS,
     AnswerCame,
@@ -38,21 +57,20 @@ from cluster.replication.proxy import (
 from cluster.replication.proxy import Due as ProxyDue
 from cluster.replication.proxy import NoAnswer as ProxyNoAnswer
 from cluster.replication.rw_hash import PendingLimit, RwHash
-from cluster.replication.write import Begin, BrokenOff, RecordWrite, WriteState, records_of
+from cluster.replication.write import (
+    Begin,
+    BrokenOff,
+    DuplicateCame,
+    NoAnswer,
+    NobodyKnows,
+    RecordWrite,
+    ReplicasHaveIt,
+    WriteState,
+)
 from cluster.wire import Message
 
-CarryOut = Callable[[bytes, Record | None], tuple[Record | None, bytes]]
-"""(transaction, record) to (new version or None, answer)."""
-
-
-@frozen
-class Answered(Output):
-    """A transaction submitted here is over. `answer` is None when it failed; `in_doubt`: it may
-    have been carried out all the same."""
-
-    number: int
-    answer: bytes | None
-    in_doubt: bool
+Key = tuple[str, bytes]
+"""Namespace and digest."""
 
 
 @define(eq=False)
@@ -60,59 +78,93 @@ class _Job:
     """A transaction that this node serves, and who is to hear of it: a number here, or a peer."""
 
     write: RecordWrite
+    key: Key
     partition: int
-    answer: bytes = b""
     number: int = 0
     came: Delivered | None = None
 
 
 class Transactions(Service):
-    """Transactions of one namespace on one node."""
+    """Transactions of all namespaces on one node."""
 
-    MESSAGES: ClassVar[tuple[type[Message], ...]] = (DuplicateRead, ReplicaWrite, ProxyRequest)
+    NAME: ClassVar[str] = "transactions"
+    MESSAGES: ClassVar[tuple[type[Message], ...]] = (
+        *(DuplicateRead, ReplicaGroup, ReplicaAck, ProxyRequest),
+    )
+    receiver: ClassVar[type[LaneReceiver]] = LaneReceiver
+    lanes: ClassVar[type[FastLane]] = FastLane
 
     def __init__(
         self,
         me: int,
         partitions: Partitions,
-        carry_out: CarryOut,
         *,
+        partition_of: Callable[[bytes], int] = partition_id,
         pending_limit: int = 20,
+        lane: LaneConfig | None = None,
         observer: Observer | None = None,
     ) -> None:
         self.deadline = FOREVER
+        self.lane = self.lanes(lane)
+        self.next_number = 1
         self._me = me
         self._partitions = partitions
-        self._partition_of = partitions.store.partition_of
-        self._carry_out = carry_out
+        self._partition_of = partition_of
         self._observer = observer
-        self._hash: RwHash[_Job] = RwHash(pending_limit)
-        self._jobs: dict[RecordWrite, _Job] = {}
+        self._hash: RwHash[Key, _Job] = RwHash(pending_limit)
+        self._jobs: dict[Token, _Job] = {}
+        self._by_commitment: dict[int, _Job] = {}
         self._proxies: dict[int, Proxy] = {}
-        self.next_number = 1
-        self._broken: list[Output] = []
         self._retries: deque[tuple[int, RecordWrite, int]] = deque()
+        self._receivers: dict[tuple[int, str], LaneReceiver] = {}
+        self._applying: dict[Token, tuple[LaneReceiver, int]] = {}
+        self._loading: dict[Token, Delivered] = {}
+        self._limbo: list[Unfinished] = []
+        self._broken: list[Output] = []
+        self._next_token = 0
         partitions.is_written = self._is_written
         partitions.break_off = self._break_off
+        partitions.balanced = self._balanced
+
+    # --- the daemon's own writes ---------------------------------------------------------------
+
+    def has_line(self, namespace: str, digest: bytes) -> bool:
+        """Must a write to this record stand in line? O(1)."""
+        return (namespace, digest) in self._hash
+
+    def replicate(self, namespace: str, row: RecordRow) -> int:
+        """A write is committed here, where its partition is served: the commitment that
+        `Replicated` will name, 0 when there is no replica to wait for. O(1)."""
+        space = self._partitions.spaces[namespace]
+        partition = self._partition_of(row[0])
+        targets = space.targets(partition)
+        space.note_written(partition, (row[0],))
+        return self.lane.add(namespace, targets, row) if targets else 0
+
+    def flush(self, now: int) -> list[Output]:
+        """The turn ends: what was committed in it leaves for the replicas."""
+        outputs = self.lane.flush(now)
+        self.deadline = min(self.deadline, self.lane.deadline)
+        return outputs
 
     # --- inputs --------------------------------------------------------------------------------
 
     def submit(
-        self, digest: bytes, body: bytes, timeout_ms: int, now: int
+        self, namespace: str, digest: bytes, body: bytes, timeout_ms: int, now: int
     ) -> tuple[int, list[Output]]:
         """Carry a transaction out, wherever its record is; a number that `Answered` will carry."""
         number = self.next_number
         self.next_number += 1
+        space = self._partitions.spaces[namespace]
         partition = self._partition_of(digest)
 
         def server() -> tuple[int | None, int]:
-            return self._partitions.server(partition), self._partitions.cluster_key
+            return space.server(partition), self._partitions.cluster_key
 
-        proxy = Proxy(digest, body, now + timeout_ms, server, self._observer)
-        self._proxies[number] = proxy
         if server()[0] == self._me:
-            del self._proxies[number]
-            return number, self._serve(digest, body, number, None, now)
+            return number, self._serve((namespace, digest), body, number, None, now)
+        proxy = Proxy(namespace, digest, body, now + timeout_ms, server, self._observer)
+        self._proxies[number] = proxy
         proxy.fire(ProxyDue(), now)
         self._wake_for(proxy, now)
         return number, self._drain_proxy(number, proxy)
@@ -123,23 +175,54 @@ class Transactions(Service):
         return outputs
 
     def receive(self, came: Delivered, now: int) -> list[Output]:
-        """A request of another node."""
-        message, current = came.message, self._is_current(came)
+        """A message of another node."""
+        message: Any = came.message
+        key = self._partitions.cluster_key
+        space = self._partitions.spaces.get(message.namespace)
+        if space is None or not key or message.cluster_key != key:
+            return self._turn_away(came)
         match message:
-            case ProxyRequest(_, digest, body):
-                server = self._partitions.server(self._partition_of(digest))
-                if not current or server != self._me:
-                    return [self._reply(came, ProxyReply(elsewhere=server or came.node))]
-                return self._serve(digest, body, 0, came, now)
-            case DuplicateRead(_, digest):
-                record = self._partitions.store.get(digest)
-                rows = (record.row(),) if current and record is not None else ()
-                return [self._reply(came, DuplicateIs(current, rows))]
-            case ReplicaWrite(_, rows):
-                for record in records_of(rows) if current else ():
-                    self._partitions.take(record)
-                return [self._reply(came, ReplicaWritten(current))]
+            case ProxyRequest(_, namespace, digest, body):
+                server = space.server(self._partition_of(digest))
+                if server != self._me:
+                    return [self._respond(came, ProxyReply(elsewhere=server or came.node))]
+                return self._serve((namespace, digest), body, 0, came, now)
+            case DuplicateRead(_, namespace, digest) if space.is_ready:
+                token = self._new_token()
+                self._loading[token] = came
+                return [Load(namespace, token, (digest,))]
+            case ReplicaGroup():
+                return self._note_applies(self._receiver(came.node, message).receive(message, now))
+            case ReplicaAck():
+                return self._released(self.lane.receive(came.node, message, now), now)
+        return self._turn_away(came)
+
+    def _turn_away(self, came: Delivered) -> list[Output]:
+        """What is of another cluster, or came too early; who asked asks again."""
+        if isinstance(came.message, ProxyRequest):
+            return [self._respond(came, ProxyReply(elsewhere=came.node))]
+        if isinstance(came.message, DuplicateRead):
+            return [self._respond(came, DuplicateIs(False))]
         return []
+
+    def tell(self, answer: StoreAnswer, now: int) -> list[Output]:
+        """The daemon's answer; one to a question of an older cluster is nothing."""
+        if isinstance(answer, Loaded):
+            came = self._loading.pop(answer.token, None)
+            return [self._respond(came, DuplicateIs(True, answer.rows))] if came is not None else []
+        if isinstance(answer, CarriedOut):
+            job = self._jobs.pop(answer.token, None)
+            if job is None:
+                return []
+            job.write.fire(answer, now)
+            return [*self.flush(now), *self._advance(job, now)]
+        applied = self._applying.pop(answer.token, None)
+        return applied[0].applied(applied[1], now) if applied is not None else []
+
+    def is_wanted(self, token: Token) -> bool:
+        """Is what `CarryOut` asked still to be carried out? To be asked in the same step as it is
+        done: after a new cluster it is not, and the record may be another node's. O(1)."""
+        return token in self._jobs
 
     def answered(self, tag: object, reply: Message | None, now: int) -> list[Output]:
         """An answer to a proxy or a write of ours."""
@@ -148,35 +231,40 @@ class Transactions(Service):
         if isinstance(machine, Proxy):
             return self._proxy_answered(machine, reply, now)
         assert isinstance(machine, RecordWrite)
-        records: tuple[Record, ...] | None = None
-        if isinstance(reply, DuplicateIs | ReplicaWritten):
-            if not reply.current:  # it, or we, will soon be in another cluster
-                self._retries.append((now + RETRY_MS, machine, node))
-                self.deadline = min(self.deadline, now + RETRY_MS)
-                return []
-            records = records_of(reply.records) if isinstance(reply, DuplicateIs) else ()
-        machine.answered(node, records, now)
-        return self._advance(machine, now)
+        job = self._jobs.get(machine.token)
+        if job is None:
+            return []
+        if isinstance(reply, DuplicateIs) and reply.current:
+            machine.fire(DuplicateCame(node, reply.records), now)
+        elif reply is None:
+            machine.fire(NoAnswer(node), now)
+        else:  # it, or we, will soon be in another cluster
+            self._retries.append((now + RETRY_MS, machine, node))
+            self.deadline = min(self.deadline, now + RETRY_MS)
+        return self._advance(job, now)
 
     def tick(self, now: int) -> list[Output]:
-        """Look for servers again; give up what has waited long enough."""
-        self.deadline = FOREVER
-        outputs: list[Output] = []
+        """Look for servers again; send again; give up what has waited long enough."""
+        outputs = self.lane.tick(now)
         for number, proxy in list(self._proxies.items()):
-            server = self._partitions.server(self._partition_of(proxy.digest))
+            space = self._partitions.spaces[proxy.namespace]
+            server = space.server(self._partition_of(proxy.digest))
             if proxy.expires <= now:
                 proxy.fire(Expired(), now)
             elif proxy.state is ProxyState.WAITING and server == self._me:
                 del self._proxies[number]
-                outputs += self._serve(proxy.digest, proxy.body, number, None, now)
+                key = proxy.namespace, proxy.digest
+                outputs += self._serve(key, proxy.body, number, None, now)
                 continue
             else:
                 proxy.fire(ProxyDue(), now)
             outputs += self._drain_proxy(number, proxy)
         while self._retries and self._retries[0][0] <= now:
             _, write, node = self._retries.popleft()
-            write.answered(node, None, now)
-            outputs += self._advance(write, now)
+            write.fire(NoAnswer(node), now)
+            caused, write.outputs = write.outputs, []
+            outputs += caused
+        self.deadline = self.lane.deadline
         for proxy in self._proxies.values():
             self._wake_for(proxy, now)
         if self._retries:
@@ -208,44 +296,53 @@ class Transactions(Service):
             outputs.append(Answered(number, proxy.answer, proxy.in_doubt))
         return outputs
 
-    # --- here ----------------------------------------------------------------------------------
-
-    def _is_current(self, came: Delivered) -> bool:
-        key = self._partitions.cluster_key
-        return came.message.cluster_key == key and key != 0  # type: ignore[attr-defined] # all of MESSAGES have a key
-
-    def _reply(self, came: Delivered, message: Message) -> Respond:
+    def _respond(self, came: Delivered, message: Message) -> Respond:
         return Respond(came.node, came.transaction, message, came.channel)
 
-    def _serve(
-        self, digest: bytes, body: bytes, number: int, came: Delivered | None, now: int
-    ) -> list[Output]:
-        def change(record: Record | None) -> Record | None:
-            new, job.answer = self._carry_out(body, record)
-            return new
+    # --- the slow lane -------------------------------------------------------------------------
 
-        key = self._partitions.cluster_key
-        write = RecordWrite(key, digest, change, self._partitions.store, self._observer)
-        job = _Job(write, self._partition_of(digest), number=number, came=came)
+    def _new_token(self) -> Token:
+        self._next_token += 1
+        return self.NAME, self._next_token
+
+    def _serve(
+        self, key: Key, body: bytes, number: int, came: Delivered | None, now: int
+    ) -> list[Output]:
+        namespace, digest = key
+        space = self._partitions.spaces[namespace]
+        token = self._new_token()
+
+        def send(rows: tuple[RecordRow, ...]) -> int:
+            return max([self.replicate(namespace, row) for row in rows])
+
+        place = self._partitions.cluster_key, namespace, digest
+        write = RecordWrite(place, body, token, space.config.policy, send, self._observer)
+        job = _Job(write, key, self._partition_of(digest), number, came)
         try:
-            first = self._hash.enter(digest, job)
+            first = self._hash.enter(key, job)
         except PendingLimit:
             return [self._outcome(job, None, False)]
-        self._jobs[write] = job
+        self._jobs[token] = job
         return self._begin(job, now) if first else []
 
     def _begin(self, job: _Job, now: int) -> list[Output]:
-        job.write.duplicates = self._partitions.duplicates(job.partition)
-        job.write.targets = self._partitions.targets(job.partition)
+        space = self._partitions.spaces[job.key[0]]
+        job.write.duplicates = space.duplicates(job.partition)
         job.write.fire(Begin(), now)
-        return self._advance(job.write, now)
+        return self._advance(job, now)
 
-    def _advance(self, write: RecordWrite, now: int) -> list[Output]:
+    def _advance(self, job: _Job, now: int) -> list[Output]:
+        write = job.write
         outputs, write.outputs = write.outputs, []
-        if write.state is WriteState.DONE and write in self._jobs:
-            job = self._jobs.pop(write)
-            outputs.append(self._outcome(job, job.answer, False))
-            following = self._hash.leave(write.digest)
+        if write.state is WriteState.REPLICATING:
+            self._by_commitment[write.commitment] = job
+        elif write.state is WriteState.DONE:
+            outputs.append(self._outcome(job, write.answer, False))
+        # What is committed has its order: the next need not wait for the replicas.
+        over = write.state in (WriteState.REPLICATING, WriteState.DONE)
+        if over and self._hash.is_first(job.key, job):
+            following = self._hash.leave(job.key)
+            self._partitions.drained(now)
             if following is not None:
                 outputs += self._begin(following, now)
         return outputs
@@ -254,29 +351,102 @@ class Transactions(Service):
         if job.came is None:
             return Answered(job.number, answer, in_doubt)
         if answer is None and not in_doubt:
-            return self._reply(job.came, ProxyReply(elsewhere=job.came.node))
-        return self._reply(job.came, ProxyReply(answer or b""))
+            return self._respond(job.came, ProxyReply(elsewhere=job.came.node))
+        return self._respond(job.came, ProxyReply(answer or b""))
 
-    def _is_written(self, partition: int) -> bool:
-        return any(job.partition == partition for job in self._hash.in_flight())
+    def _released(self, outputs: list[Output], now: int) -> list[Output]:
+        """Commitments are over: so are the transactions that wait for them."""
+        caused: list[Output] = []
+        for output in outputs:
+            caused.append(output)
+            if isinstance(output, Replicated):
+                job = self._by_commitment.pop(output.commitment, None)
+                if job is not None:
+                    job.write.fire(NobodyKnows() if output.in_doubt else ReplicasHaveIt(), now)
+                    answer = None if output.in_doubt else job.write.answer
+                    if job.came is None or answer is not None:
+                        caused.append(self._outcome(job, answer, output.in_doubt))
+                self._partitions.drained(now)
+        self.deadline = min(self.deadline, self.lane.deadline)
+        return caused
 
-    def _break_off(self) -> None:
-        """A new cluster: what is in flight stays unfinished, and its partition's copy knows it."""
+    # --- what comes by the fast lane -----------------------------------------------------------
+
+    def _receiver(self, node: int, group: ReplicaGroup) -> LaneReceiver:
+        place = node, group.namespace
+        receiver = self._receivers.get(place)
+        if receiver is None:
+            key, config = group.cluster_key, self.lane.config
+            receiver = self.receiver(node, group.namespace, key, config, self._applied_token)
+            self._receivers[place] = receiver
+            if self._partitions.spaces[group.namespace].is_ready:
+                receiver.open(0)
+        return receiver
+
+    def _applied_token(self, receiver: LaneReceiver, sequence: int) -> Token:
+        token = self._new_token()
+        self._applying[token] = receiver, sequence
+        return token
+
+    def _note_applies(self, outputs: list[Output]) -> list[Output]:
+        """Records that the master wrote: what immigrates for them is older."""
+        for output in outputs:
+            if isinstance(output, Apply):
+                space = self._partitions.spaces[output.namespace]
+                if space.expects:
+                    for row in output.rows:
+                        space.note_written(self._partition_of(row[0]), (row[0],))
+        return outputs
+
+    # --- a new cluster -------------------------------------------------------------------------
+
+    def _is_written(self, namespace: str, partition: int) -> bool:
+        """Has a partition writes that are under way, or that not all replicas have?"""
+        if any(j.partition == partition and j.key[0] == namespace for j in self._jobs.values()):
+            return True
+        unacknowledged = self.lane.unacknowledged(namespace)
+        return any(self._partition_of(digest) == partition for digest in unacknowledged)
+
+    def _break_off(self, cluster_key: int) -> None:
+        """A new cluster: what is not carried out will not be; what is not acknowledged is
+        unfinished, and its partition's copy knows it."""
         for job in self._hash.clear():
             job.write.fire(BrokenOff(), 0)
-            if job.write.is_unfinished:
-                self._partitions.left_unfinished(job.partition)
-            # A peer that asked hears nothing: it is in doubt by itself.
+            # A peer that asked hears nothing: it asks again by itself, or is in doubt.
             if job.came is None:
-                self._broken.append(self._outcome(job, None, job.write.is_unfinished))
-        self._jobs.clear()
+                self._broken.append(self._outcome(job, None, False))
+        for held in (self._jobs, self._receivers, self._applying, self._loading):
+            held.clear()
         self._retries.clear()
+        unfinished = self.lane.begin(cluster_key)
+        for each in unfinished:
+            space = self._partitions.spaces[each.namespace]
+            for digest in each.digests:
+                space.left_unfinished(self._partition_of(digest))
+        self._limbo += unfinished
+
+    def _balanced(self, namespace: str, now: int) -> list[Output]:
+        """A namespace is served again: take what was held, and tell who waited in limbo."""
+        outputs: list[Output] = []
+        for (_, name), receiver in self._receivers.items():
+            if name == namespace:
+                outputs += self._note_applies(receiver.open(now))
+        space = self._partitions.spaces[namespace]
+        over = [each for each in self._limbo if each.namespace == namespace]
+        self._limbo = [each for each in self._limbo if each.namespace != namespace]
+        for each in over:
+            partitions = {self._partition_of(digest) for digest in each.digests}
+            ours = all(space.acting[partition] == self._me for partition in partitions)
+            outputs.append(Replicated(each.commitment, not ours))
+        return self._released(outputs, now)
 
     def _check(self) -> None:
         self._hash._check()
-        assert all(job.write is write for write, job in self._jobs.items())
-        for write in self._jobs:
-            assert write.state in (WriteState.NEW, WriteState.RESOLVING, WriteState.REPLICATING)
-
-
-__all__ = ["Answered", "CarryOut", "Channel", "Transactions"]
+        self.lane._check()
+        for receiver in self._receivers.values():
+            receiver._check()
+        for job in self._jobs.values():
+            assert job.write.state in (WriteState.NEW, WriteState.RESOLVING, WriteState.CARRYING)
+        for commitment, job in self._by_commitment.items():
+            assert job.write.state is WriteState.REPLICATING
+            assert job.write.commitment == commitment

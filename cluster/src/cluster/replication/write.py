@@ -1,4 +1,15 @@
-"""A replicated write where its partition is served: resolve duplicates, apply, replicate."""
+"""A transaction on one record where its partition is served: the slow lane.
+
+The nodes that may have a newer version are asked for theirs (only while copies differ); the best of
+their answers goes with the transaction to the daemon, which carries it out in one step and says
+which versions it made; those take the fast lane to the replicas like any other write; then it is
+done.
+
+The new version need not win over anything: it is in its place because it was made from the winner,
+and the lane's order puts it in its place on the replicas. The daemon may take as long as it likes,
+for a record that is not in memory or a slow disk; only transactions on the same record wait
+meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +19,9 @@ from enum import auto
 from attrs import frozen
 
 from cluster.machine import Machine, Observer, State, table
-from cluster.messages import DuplicateRead, ReplicaWrite
-from cluster.outputs import Channel, Output, Request
-from cluster.records import Record, RecordStore, from_row
-from cluster.wire import Message
+from cluster.messages import DuplicateRead, RecordRow
+from cluster.outputs import CarriedOut, CarryOut, Channel, Output, Request, Token
+from cluster.records import ConflictPolicy, wins
 
 TIMEOUT_MS = 1500
 """How long the fabric asks again before we hear that there was no answer."""
@@ -22,6 +32,7 @@ class WriteState(State):
 
     NEW = auto()
     RESOLVING = auto()
+    CARRYING = auto()
     REPLICATING = auto()
     DONE = auto()
     BROKEN = auto()
@@ -37,14 +48,7 @@ class DuplicateCame:
     """A node's version of the record: none, or one."""
 
     node: int
-    records: tuple[Record, ...]
-
-
-@frozen
-class ReplicaHasIt:
-    """A replica has kept the new version."""
-
-    node: int
+    rows: tuple[RecordRow, ...]
 
 
 @frozen
@@ -55,126 +59,114 @@ class NoAnswer:
 
 
 @frozen
+class ReplicasHaveIt:
+    """All replicas have kept what it made."""
+
+
+@frozen
+class NobodyKnows:
+    """The cluster has changed, and another node serves: which replicas have it is not known."""
+
+
+@frozen
 class BrokenOff:
-    """The cluster has changed, or the client waits no more."""
+    """The cluster has changed before it was carried out: it will not be."""
 
 
 W = WriteState
-Change = Callable[[Record | None], Record | None]
-"""From the record that is there (a tombstone included) to its new version; None: write nothing."""
 
 
 class RecordWrite(Machine):
-    """One write. `outcome` is the new version once it is done: None when nothing was written."""
+    """One transaction on one record. `answer` is what the client is told once it is done."""
 
     TABLE = table(
-        "replica write",
+        "record write",
         (W.NEW, Begin, "_has_duplicates", W.RESOLVING, "_ask_duplicates"),
-        (W.NEW, Begin, "", W.REPLICATING, "_apply"),
-        (W.RESOLVING, DuplicateCame, "_is_the_last", W.REPLICATING, "_note_and_apply"),
+        (W.NEW, Begin, "", W.CARRYING, "_carry_out"),
+        (W.RESOLVING, DuplicateCame, "_is_the_last", W.CARRYING, "_note_and_carry_out"),
         (W.RESOLVING, DuplicateCame, "", W.RESOLVING, "_note"),
         (W.RESOLVING, NoAnswer, "", W.RESOLVING, "_ask_duplicate_again"),
-        (W.RESOLVING, BrokenOff, "", W.BROKEN, ""),
-        (W.REPLICATING, ReplicaHasIt, "_is_the_last", W.DONE, ""),
-        (W.REPLICATING, ReplicaHasIt, "", W.REPLICATING, "_note_replica"),
-        (W.REPLICATING, NoAnswer, "", W.REPLICATING, "_replicate_again"),
-        (W.REPLICATING, BrokenOff, "", W.BROKEN, "_say_unfinished"),
+        (W.CARRYING, CarriedOut, "_is_for_replicas", W.REPLICATING, "_replicate"),
+        (W.CARRYING, CarriedOut, "", W.DONE, "_note_answer"),
+        (W.REPLICATING, ReplicasHaveIt, "", W.DONE, ""),
+        (W.REPLICATING, NobodyKnows, "", W.BROKEN, "_be_in_doubt"),
         (W.NEW, BrokenOff, "", W.BROKEN, ""),
+        (W.RESOLVING, BrokenOff, "", W.BROKEN, ""),
+        (W.CARRYING, BrokenOff, "", W.BROKEN, ""),
     )
 
     def __init__(
         self,
-        cluster_key: int,
-        digest: bytes,
-        change: Change,
-        store: RecordStore,
+        place: tuple[int, str, bytes],
+        body: bytes,
+        token: Token,
+        policy: ConflictPolicy,
+        replicate: Callable[[tuple[RecordRow, ...]], int],
         observer: Observer | None = None,
     ) -> None:
+        """`place`: cluster key, namespace, digest. `replicate` gives rows to the fast lane and
+        returns their commitment (0: there is no replica)."""
         super().__init__(W.NEW, observer)
-        self.digest = digest
-        self.outcome: Record | None = None
+        self.place = place
         self.duplicates: tuple[int, ...] = ()
-        self.targets: tuple[int, ...] = ()
-        self.is_unfinished = False
+        self.answer = b""
+        self.in_doubt = False
+        self.commitment = 0
         self.outputs: list[Output] = []
-        self._key = cluster_key
-        self._change = change
-        self._store = store
+        self._body = body
+        self.token = token
+        self._policy = policy
+        self._send = replicate
         self._waiting: set[int] = set()
-        self._best: Record | None = None
+        self._best: RecordRow | None = None
+
+    @property
+    def digest(self) -> bytes:
+        """The record."""
+        return self.place[2]
 
     def _has_duplicates(self, _: Begin, now: int) -> bool:
         return bool(self.duplicates)
 
-    def _request(self, node: int, message: Message, channel: Channel) -> None:
-        self.outputs.append(Request(node, message, channel, TIMEOUT_MS, (self, node)))
+    def _ask(self, node: int) -> None:
+        asked = DuplicateRead(*self.place)
+        self.outputs.append(Request(node, asked, Channel.REPLICATION, TIMEOUT_MS, (self, node)))
 
     def _ask_duplicates(self, _: Begin, now: int) -> None:
         self._waiting = set(self.duplicates)
         for node in self.duplicates:
-            self._request(node, DuplicateRead(self._key, self.digest), Channel.REPLICATION)
+            self._ask(node)
 
     def _ask_duplicate_again(self, silent: NoAnswer, now: int) -> None:
         if silent.node in self._waiting:
-            asked = DuplicateRead(self._key, self.digest)
-            self._request(silent.node, asked, Channel.REPLICATION)
+            self._ask(silent.node)
 
-    def _is_the_last(self, came: DuplicateCame | ReplicaHasIt, now: int) -> bool:
+    def _is_the_last(self, came: DuplicateCame, now: int) -> bool:
         return self._waiting <= {came.node}
 
     def _note(self, came: DuplicateCame, now: int) -> None:
         self._waiting.discard(came.node)
-        for record in came.records:
-            if self._store.wins(record, self._best):
-                self._best = record
+        for row in came.rows:
+            if wins(row, self._best, self._policy):
+                self._best = row
 
-    def _note_and_apply(self, came: DuplicateCame, now: int) -> None:
+    def _note_and_carry_out(self, came: DuplicateCame, now: int) -> None:
         self._note(came, now)
-        self._apply(came, now)
+        self._carry_out(came, now)
 
-    def _apply(self, _: object, now: int) -> None:
-        """Make the new version here, then on the others. All of it is ours alone: we are first in
-        the digest's line."""
-        current = self._store.get(self.digest)
-        if self._best is not None and self._store.wins(self._best, current):
-            # Not applied by itself: our copy may vouch that the replicas have all it has.
-            current = self._best
-        new = self._change(current)
-        self._waiting = set(self.targets) if new is not None else set()
-        if new is not None:
-            kept = self._store.apply(new)
-            assert kept, "a new version replaces the one it was made from"
-            self.outcome = new
-        for node in sorted(self._waiting):
-            self._replicate(node)
-        if not self._waiting:
-            self.fire(ReplicaHasIt(0), now)
+    def _carry_out(self, _: object, now: int) -> None:
+        _, namespace, digest = self.place
+        self.outputs.append(CarryOut(namespace, self.token, digest, self._body, self._best))
 
-    def _replicate(self, node: int) -> None:
-        assert self.outcome is not None
-        message = ReplicaWrite(self._key, (self.outcome.row(),))
-        self._request(node, message, Channel.REPLICATION)
+    def _is_for_replicas(self, carried: CarriedOut, now: int) -> bool:
+        self.commitment = self._send(carried.rows) if carried.rows else 0
+        return bool(self.commitment)
 
-    def _note_replica(self, came: ReplicaHasIt, now: int) -> None:
-        self._waiting.discard(came.node)
+    def _replicate(self, carried: CarriedOut, now: int) -> None:
+        self._note_answer(carried, now)
 
-    def _replicate_again(self, silent: NoAnswer, now: int) -> None:
-        if silent.node in self._waiting:
-            self._replicate(silent.node)
+    def _note_answer(self, carried: CarriedOut, now: int) -> None:
+        self.answer = carried.answer
 
-    def _say_unfinished(self, _: BrokenOff, now: int) -> None:
-        self.is_unfinished = True
-
-    def answered(self, node: int, records: tuple[Record, ...] | None, now: int) -> None:
-        """A node's answer to what `outputs` asked; None: it has none for this cluster."""
-        if records is None:
-            self.fire(NoAnswer(node), now)
-        elif self.state is W.RESOLVING:
-            self.fire(DuplicateCame(node, records), now)
-        else:
-            self.fire(ReplicaHasIt(node), now)
-
-
-def records_of(rows: tuple[tuple[bytes, int, int, bool, bytes], ...]) -> tuple[Record, ...]:
-    """The records of a message."""
-    return tuple(from_row(row) for row in rows)
+    def _be_in_doubt(self, _: NobodyKnows, now: int) -> None:
+        self.in_doubt = True

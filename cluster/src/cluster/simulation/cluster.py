@@ -74,6 +74,8 @@ class Machine:
     disk: dict[str, Any] = field(factory=dict)
     asked: dict[tuple[str, int], bytes] = field(factory=dict)
     """What clients have asked the process that runs, and not heard of."""
+    waiting: dict[int, list[Any]] = field(factory=dict)
+    """What is to be done when a commitment of the process that runs is over."""
     loop: ProcessLoop | None = None
     runtime: NodeRuntime | None = None
     lives: int = 0
@@ -151,6 +153,7 @@ class SimulatedCluster:
         machine.loop = loop
         machine.lives += 1
         machine.asked.clear()
+        machine.waiting.clear()
         self._by_loop[loop] = machine
         node = self._new_node(machine)
         group = partial(_open_group, loop) if self.shape.multicast else None
@@ -176,7 +179,7 @@ class SimulatedCluster:
                 multicast=shape.multicast,
             ),
             PaxosConfig(interval_ms=shape.interval_ms),
-            FabricConfig(connections=(1, 1, 1, 1)),
+            FabricConfig(connections=(1, 1, 1, 1, 1)),
         )
         services = self._services(machine) if self._services is not None else ()
         node = ClusterNode(
@@ -263,6 +266,10 @@ class SimulatedCluster:
                 self.network.mend(*way)
 
         self.later(lasts_s, mend)
+
+    def reset(self, one: str, other: str) -> None:
+        """Break every connection between two nodes."""
+        self.network.reset(self.machines[one].address, self.machines[other].address)
 
     def clog_for(self, lasts_s: float, ways: Sequence[tuple[str, str]], delay_s: float) -> None:
         """Slow ways down for some time."""
