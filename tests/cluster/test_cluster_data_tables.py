@@ -41,7 +41,7 @@ from cluster.partitions.exchange import Exchange
 from cluster.partitions.settlement import Settlement
 from cluster.records import ConflictPolicy
 from cluster.replication import proxy as proxy_module
-from cluster.replication.proxy import AnswerCame, Elsewhere, Expired, Proxy, ProxyState
+from cluster.replication.proxy import AnswerCame, Busy, Elsewhere, Expired, Proxy, ProxyState
 from cluster.replication.write import (
     Begin,
     BrokenOff,
@@ -120,7 +120,7 @@ def walk_proxy(seed: int, rows: Counter[Row]) -> None:
     proxy = Proxy(
         "ns", b"d", b"x", 0, lambda: (random.choice(servers), 1), lambda r: rows.update([r])
     )
-    answers = (AnswerCame(b"y"), Elsewhere(), proxy_module.NoAnswer(), Expired())
+    answers = (AnswerCame(b"y"), Elsewhere(), Busy(), proxy_module.NoAnswer(), Expired())
     for _ in range(20):
         asking = proxy.state is ProxyState.ASKING
         event = random.choice((proxy_module.Due(), random.choice(answers)))

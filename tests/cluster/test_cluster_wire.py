@@ -15,12 +15,14 @@ from cluster.wire import LENGTH, MAX_FRAME_BYTES, FrameReader, Message, WireErro
 CODEC = codec()
 U64 = st.integers(0, (1 << 64) - 1)
 ITEM = st.tuples(st.text(max_size=5), U64, U64, st.none() | st.text(max_size=5))
+DIGEST = st.binary(min_size=2, max_size=20)
 VALUES = {
     "int": U64,
     "bool": st.booleans(),
     "str": st.text(max_size=9),
     "str | None": st.none() | st.text(max_size=9),
     "bytes": st.binary(max_size=9),
+    "Digest": DIGEST,
     "tuple[int, ...]": st.lists(U64, max_size=4).map(tuple),
     "Endpoint": st.tuples(st.text(max_size=9), U64),
     "tuple[Host, ...]": st.lists(st.tuples(U64, st.text(max_size=5), U64), max_size=3).map(tuple),
@@ -40,14 +42,14 @@ VALUES = {
     ).map(tuple),
     "tuple[RecordRow, ...]": st.lists(
         st.tuples(
-            *(st.binary(max_size=5), st.integers(1, 65535), U64, U64),
+            *(DIGEST, st.integers(1, 65535), U64, U64),
             *(st.text(max_size=5), U64, st.binary(max_size=5)),
         ),
         max_size=2,
     ).map(tuple),
-    "tuple[SummaryRow, ...]": st.lists(
-        st.tuples(st.binary(max_size=5), U64, U64, U64, U64, U64), max_size=2
-    ).map(tuple),
+    "tuple[SummaryRow, ...]": st.lists(st.tuples(DIGEST, U64, U64, U64, U64, U64), max_size=2).map(
+        tuple
+    ),
 }
 
 

@@ -36,6 +36,9 @@ RecordRow = tuple[bytes, int, int, int, str, int, bytes]
 SummaryRow = tuple[bytes, int, int, int, int, int]
 """Digest, generation, last-update-time, void-time, flags, and a mark of the bytes."""
 
+Digest = bytes
+"""A record's digest: 20 bytes, or in simulations fewer; two at least, which say its partition."""
+
 NOWHERE: Endpoint = ("", 0)
 
 
@@ -390,7 +393,7 @@ class DuplicateRead(Message):
     TYPE: ClassVar[int] = 72
     cluster_key: int
     namespace: str
-    digest: bytes
+    digest: Digest
 
 
 @frozen
@@ -430,17 +433,19 @@ class ProxyRequest(Message):
     TYPE: ClassVar[int] = 76
     cluster_key: int
     namespace: str
-    digest: bytes
+    digest: Digest
     body: bytes
 
 
 @frozen
 class ProxyReply(Message):
-    """Its outcome; `elsewhere` not 0: I am not its master, ask that node."""
+    """Its outcome; `elsewhere` not 0: I am not its master, ask that node; `busy`: too many wait for
+    this record."""
 
     TYPE: ClassVar[int] = 77
     body: bytes = b""
     elsewhere: int = 0
+    busy: bool = False
 
 
 CLASSES: tuple[type[Message], ...] = (

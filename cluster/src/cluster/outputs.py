@@ -335,8 +335,9 @@ class Replicated(Output):
 @frozen
 class Answered(Output):
     """A transaction submitted here is over. `answer` is None when it failed; `in_doubt`: it may
-    have been carried out all the same."""
+    have been carried out all the same; `is_busy`: too many wait for the record."""
 
     number: int
     answer: bytes | None
     in_doubt: bool
+    is_busy: bool = False

@@ -72,6 +72,12 @@ def _blob(raw: Any) -> bytes:
     return raw
 
 
+def _digest(raw: Any) -> bytes:
+    if type(raw) is not bytes or not 2 <= len(raw) <= 20:
+        raise WireError("not a digest")
+    return raw
+
+
 def _ints(raw: Any) -> tuple[int, ...]:
     if type(raw) is not list:
         raise WireError("not a list")
@@ -104,6 +110,7 @@ def _record_rows(raw: Any) -> tuple[tuple[Any, ...], ...]:
         digest, generation, updated, void_time, set_name, flags, body = each[:7]
         if not (
             type(digest) is bytes
+            and 2 <= len(digest) <= 20
             and type(generation) is type(updated) is type(void_time) is type(flags) is int
             and type(set_name) is str
             and type(body) is bytes
@@ -126,6 +133,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "str": _text,
         "str | None": _maybe_text,
         "bytes": _blob,
+        "Digest": _digest,
         "tuple[int, ...]": _ints,
         "Endpoint": _endpoint,
         "tuple[Host, ...]": partial(_rows, (_int, _text, _int)),
@@ -138,7 +146,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             _rows, (_text, _int, _int, _int, _ints, partial(_rows, (_int, _int, _blob)))
         ),
         "tuple[RecordRow, ...]": _record_rows,
-        "tuple[SummaryRow, ...]": partial(_rows, (_blob, _int, _int, _int, _int, _int)),
+        "tuple[SummaryRow, ...]": partial(_rows, (_digest, _int, _int, _int, _int, _int)),
     }
 )
 """How a field of each annotated type is checked and brought into its Python form."""

@@ -85,7 +85,9 @@ class Exchange(Machine):
         self.outputs += [Send(node, told, Channel.META) for node in sorted(self._unseen)]
 
     def _is_of_this_cluster(self, message: ExchangeVersions | ExchangeSeen, now: int) -> bool:
-        return self._view is not None and message.cluster_key == self._view.cluster_key
+        view = self._view
+        known = view is not None and message.cluster_key == view.cluster_key
+        return view is not None and known and self.sender in view.nodes
 
     def _is_the_last(self, told: ExchangeVersions, now: int) -> bool:
         if self._view is None or not self._is_of_this_cluster(told, now):

@@ -165,6 +165,7 @@ class NamespacePartitions:
         self.unavailable: set[int] = set()
         self._written: dict[int, set[bytes]] = {}
         self._told: list[dict[int, PartitionVersion]] = []
+        self._targets: list[tuple[int, ...]] = []
         self._me = me
         self._observer = observer
         self._key = 0
@@ -178,8 +179,8 @@ class NamespacePartitions:
         return self.acting[partition]
 
     def targets(self, partition: int) -> tuple[int, ...]:
-        """Nodes that must have a write besides us. O(replication factor)."""
-        return tuple([node for node in self.plans[partition].replicas if node != self._me])
+        """Nodes that must have a write besides us. O(1)."""
+        return self._targets[partition]
 
     def duplicates(self, partition: int) -> tuple[int, ...]:
         """Nodes to ask for their version before we trust ours, when we serve. O(nodes)."""
@@ -215,7 +216,7 @@ class NamespacePartitions:
         """Forget the plans of the cluster before."""
         self._key = view.cluster_key
         self.is_ready = False
-        for held in (self.plans, self.acting, self.waiting, self._told):
+        for held in (self.plans, self.acting, self.waiting, self._told, self._targets):
             held.clear()
         for kept in (self.settlements, self.emigrations, self._written):
             kept.clear()
@@ -249,6 +250,7 @@ class NamespacePartitions:
             made = plan(line, self.table.replication_factor, self._told[partition])
             self.plans.append(made)
             self.acting.append(made.acting)
+            self._targets.append(tuple(node for node in made.replicas if node != self._me))
             mine = self._adopted(partition, made)
             if mine is not None and mine != self.versions[partition]:
                 changes[partition] = self.versions[partition] = mine

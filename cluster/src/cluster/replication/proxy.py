@@ -37,6 +37,11 @@ class AnswerCame:
 
 
 @frozen
+class Busy:
+    """Too many wait for the record there."""
+
+
+@frozen
 class Elsewhere:
     """That node does not serve the record (any more)."""
 
@@ -63,6 +68,7 @@ class Proxy(Machine):
         (X.WAITING, Expired, "", X.FAILED, ""),
         (X.ASKING, AnswerCame, "", X.DONE, "_keep"),
         (X.ASKING, Elsewhere, "", X.WAITING, ""),
+        (X.ASKING, Busy, "", X.FAILED, "_note_busy"),
         (X.ASKING, NoAnswer, "", X.FAILED, "_be_in_doubt"),
         (X.ASKING, Expired, "", X.FAILED, "_be_in_doubt"),
     )
@@ -84,6 +90,7 @@ class Proxy(Machine):
         self.expires = expires
         self.answer: bytes | None = None
         self.in_doubt = False
+        self.is_busy = False
         self.outputs: list[Output] = []
         self._server = server
 
@@ -100,6 +107,9 @@ class Proxy(Machine):
 
     def _keep(self, came: AnswerCame, now: int) -> None:
         self.answer = came.body
+
+    def _note_busy(self, _: Busy, now: int) -> None:
+        self.is_busy = True
 
     def _be_in_doubt(self, _: object, now: int) -> None:
         self.in_doubt = True

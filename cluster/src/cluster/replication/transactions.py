@@ -49,6 +49,7 @@ from cluster.replication.lane import FastLane, LaneConfig, LaneReceiver, Unfinis
 from cluster.replication.proxy import (
     RETRY_MS,
     AnswerCame,
+    Busy,
     Elsewhere,
     Expired,
     Proxy,
@@ -281,6 +282,8 @@ class Transactions(Service):
     def _proxy_answered(self, proxy: Proxy, reply: Message | None, now: int) -> list[Output]:
         if not isinstance(reply, ProxyReply):
             proxy.fire(ProxyNoAnswer(), now)
+        elif reply.busy:
+            proxy.fire(Busy(), now)
         elif reply.elsewhere:
             proxy.fire(Elsewhere(), now)
             self._wake_for(proxy, now)
@@ -293,7 +296,7 @@ class Transactions(Service):
         outputs, proxy.outputs = proxy.outputs, []
         if proxy.state in (ProxyState.DONE, ProxyState.FAILED):
             del self._proxies[number]
-            outputs.append(Answered(number, proxy.answer, proxy.in_doubt))
+            outputs.append(Answered(number, proxy.answer, proxy.in_doubt, proxy.is_busy))
         return outputs
 
     def _respond(self, came: Delivered, message: Message) -> Respond:
@@ -321,7 +324,9 @@ class Transactions(Service):
         try:
             first = self._hash.enter(key, job)
         except PendingLimit:
-            return [self._outcome(job, None, False)]
+            if came is None:
+                return [Answered(number, None, False, True)]
+            return [self._respond(came, ProxyReply(busy=True))]
         self._jobs[token] = job
         return self._begin(job, now) if first else []
 

@@ -184,9 +184,10 @@ class Canary:
     kinds: tuple[str, ...]
     first_seed: int = 0
     """One that is known to catch it, so that the search is short."""
+    writes_per_s: float = 20.0
 
     def caught(self, seeds: int = 20, minutes: float = 0.5) -> Outcome | None:
-        """The first run that catches it, among so many seeds, all with many writes."""
+        """The first run that catches it, among so many seeds."""
         for seed in range(self.first_seed, self.first_seed + seeds):
             drawn = draw_plan(seed, minutes=minutes)
             data = evolve(
@@ -194,7 +195,7 @@ class Canary:
                 namespaces=tuple(evolve(n, replication_factor=2) for n in drawn.data.namespaces),
                 slowest_ms=300,
             )
-            plan = evolve(drawn, kinds=self.kinds, data=data, writes_per_s=20.0)
+            plan = evolve(drawn, kinds=self.kinds, data=data, writes_per_s=self.writes_per_s)
             outcome = Run(plan, parts=self.parts, data_parts=self.data_parts).go()
             if outcome.violation:
                 return outcome
@@ -208,8 +209,10 @@ def _canary(
     data: DataParts | None = None,
     what: str,
     first: int = 0,
+    writes: float = 20.0,
 ) -> Canary:
-    return Canary(what, parts or Parts(), data or DataParts(), tuple(kinds.split()), first)
+    made = parts or Parts(), data or DataParts()
+    return Canary(what, *made, tuple(kinds.split()), first, writes)
 
 
 ANY = "kill power pause halves one-way clog"
@@ -251,7 +254,10 @@ CANARIES: Mapping[str, Canary] = MappingProxyType(
             "reset", data=DataParts(receiver=TakesAnyGroup), what="a group is missed"
         ),
         "early-ack": _canary(
-            "kill power", data=DataParts(receiver=AcknowledgesEarly), what="acknowledged, not kept"
+            "kill",
+            data=DataParts(receiver=AcknowledgesEarly),
+            what="acknowledged, not kept",
+            writes=4.0,
         ),
         "resolving-replicas": _canary(
             "clock", data=DataParts(receiver=ResolvesReplicas), what="the rule undoes the order"

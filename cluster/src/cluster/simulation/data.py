@@ -277,7 +277,10 @@ class DataWorld:
         return (digest, generation, wall_ms, void_time, set_name, flags, value)
 
     def _release(self, machine: Machine, commitment: int, in_doubt: bool) -> None:
-        for store, position, name in machine.waiting.pop(commitment, ()):
+        for store, position, name, key, disks in machine.waiting.pop(commitment, ()):
+            if not in_doubt and key == self._services(machine)[1].cluster_key:
+                for disk in disks:
+                    self.ledger.check_replica(name, disk)
             # A client hears when this node's own disk has it too.
             store.flush(max(position, store.flushed))
             self.ledger.answered(None if in_doubt else name)
@@ -319,7 +322,7 @@ class DataWorld:
         self._carry(machine, transactions, outputs)
 
     def _write_fast(self, machine: Machine, namespace: str, digest: bytes, body: bytes) -> None:
-        _, _, transactions = self._services(machine)
+        _, partitions, transactions = self._services(machine)
         store = self.store(machine, namespace)
         row, name = self._commit(machine, namespace, digest, body, store.live.get(digest))
         if row is None:
@@ -329,8 +332,12 @@ class DataWorld:
             store.flush(store.position)
             self.ledger.answered(name)
             return
-        machine.waiting.setdefault(commitment, []).append((store, store.position, name))
         assert self.cluster is not None
+        targets = partitions.spaces[namespace].targets(partition_of(digest))
+        machines = self.cluster.machines.values()
+        disks = [self.store(m, namespace).disk for m in machines if m.node_id in targets]
+        waits = (store, store.position, name, partitions.cluster_key, disks)
+        machine.waiting.setdefault(commitment, []).append(waits)
         world = self.cluster.world
         turn_s = world.chance.between(0, 0.005)
         world.call_at(world.now_s + turn_s, machine.loop, partial(self._end_turn, machine))

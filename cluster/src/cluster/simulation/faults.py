@@ -38,7 +38,7 @@ def _stop(cluster: SimulatedCluster, chance: Chance, power: bool) -> str:
         return ""
     name = chance.choose(victims)
     cluster.crash(name, power=power)
-    down_s = chance.between(0.05, 12)
+    down_s = chance.between(0.05, chance.choose((0.5, 12)))  # back before it is missed, or not
     cluster.later(down_s, lambda: cluster.restart(name))
     return f"{'kill' if power else 'power off'} {name} for {down_s:.2f} s"
 

@@ -6,6 +6,7 @@
 - *By the rule*: one that was not is what wins among the versions that the members brought along
   when they joined; nothing where nobody had any. (Where three versions are in a circle, one of
   them.)
+- *Replicated*: when a client is told, every replica's disk has the version, or a later one.
 - *Nothing lost*: of a record that is never deleted plainly, every version that a client was told of
   is on some disk, or one that follows from it: made from it, or winning over it, in any number of
   steps.
@@ -44,6 +45,8 @@ class Ledger:
         self._brought: dict[tuple[str, int], list[dict[bytes, RecordRow]]] = {}
         self._loose: set[Place] = set()
         self._seen: set[bytes] = set()
+        self._order: dict[bytes, int] = {}
+        self._removed: dict[Place, int] = {}
 
     # --- what happens --------------------------------------------------------------------------
 
@@ -58,10 +61,12 @@ class Ledger:
         place, name = (namespace, row[0]), namespace.encode() + b":" + row[6]
         self._seen.add(row[0])
         self._made[name] = place, row
+        self._order[name] = len(self._order)
         if base is not None:
             self._from[name] = base[6]
         if row[5] & REMOVAL:
             self._loose.add(place)
+            self._removed[place] = self._order[name]
         self._versions.setdefault(place, {})[row[6]] = row
         self._last.setdefault((namespace, cluster_key), {})[row[0]] = row
         return name
@@ -74,6 +79,17 @@ class Ledger:
             self.writes += 1
             place, row = self._made[name]
             self._told.setdefault(place, set()).add(row[6])
+
+    def check_replica(self, name: bytes, disk: Mapping[bytes, RecordRow]) -> None:
+        """A client is about to be told of a version: has this replica it? Raises Violation."""
+        place, row = self._made[name]
+        kept = disk.get(place[1])
+        if kept is None:
+            reached = self._removed.get(place, -1)
+        else:
+            reached = self._order[place[0].encode() + b":" + kept[6]]
+        if reached < self._order[name]:
+            raise Violation(f"{row} is acknowledged, and a replica's disk has {kept}")
 
     def joined(self, namespace: str, cluster_key: int, live: Mapping[bytes, RecordRow]) -> None:
         """A node joins a cluster with these records."""
