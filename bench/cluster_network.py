@@ -83,7 +83,9 @@ class Bench:
 
     def ask(self, then: object) -> None:
         """Send one request; `then` is called with the reply."""
-        request = Request(2, ProxyRequest(0, b"", BODY), Channel.REPLICATION, 5000, then)
+        request = Request(
+            2, ProxyRequest(0, "bench", b"digest", BODY), Channel.REPLICATION, 5000, then
+        )
         outputs = self.node.carry_out(self.echo, [request], self.runtime.now())
         self.runtime.carry_out(outputs)
 
@@ -124,7 +126,7 @@ class Bench:
         before = await self.counted()
         began_s = time.perf_counter()
         while time.perf_counter() - began_s < seconds:
-            message = ProxyRequest(0, b"", BODY)
+            message = ProxyRequest(0, "bench", b"digest", BODY)
             sends: list[Output] = [Send(2, message, Channel.REPLICATION) for _ in range(100)]
             outputs = self.node.carry_out(self.echo, sends, self.runtime.now())
             self.runtime.carry_out(outputs)

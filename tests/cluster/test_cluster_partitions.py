@@ -209,7 +209,7 @@ def test_while_a_copy_is_on_its_way_its_holder_lists_both_and_the_newcomer_nothi
     net, before = joined_frozen()
     kinds = Counter()
     for partition, old in enumerate(before):
-        views = {node: space.show(partition) for node, space in net.spaces().items()}
+        views = {node: space.show_all()[partition] for node, space in net.spaces().items()}
         new = net.spaces()[1].plans[partition].replicas
         kinds[new.index(4) if 4 in new else -1] += 1
         if 4 not in new:
@@ -302,7 +302,7 @@ def test_a_split_is_resolved_by_asking_and_then_by_migration():
     for partition in range(PARTITIONS):
         for node, space in net.spaces().items():
             if space.server(partition) == node:
-                view = space.show(partition)
+                view = space.show_all()[partition]
                 assert view.duplicates == len(space.duplicates(partition))
                 asks = Ownership.WITH_DUPLICATES if view.duplicates else Ownership.WITH_REPLICAS
                 assert space.ownership[partition] == asks

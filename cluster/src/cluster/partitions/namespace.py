@@ -50,6 +50,7 @@ and after two splits there is no common version; the summary of an emigration do
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
 
@@ -433,14 +434,18 @@ class NamespacePartitions:
                 columns[column][partition >> 3] |= 0x80 >> (partition & 7)
         return PartitionMap(len(columns), tuple(map(bytes, columns)))
 
-    def show(self, partition: int) -> PartitionView:
-        """One partition for info commands. Only when `is_ready`."""
+    def show_all(self) -> list[PartitionView]:
+        """Every partition for info commands; none unless `is_ready`. O(partitions)."""
+        if not self.is_ready:
+            return []
+        to_send = Counter([p for p, _ in self.waiting] + [p for p, _ in self.emigrations])
+        return [self._show(partition, to_send[partition]) for partition in range(len(self.plans))]
+
+    def _show(self, partition: int, to_send: int) -> PartitionView:
         assert self.table is not None
         made, me = self.plans[partition], self._me
         mine = self.versions[partition]
         replica = made.replicas.index(me) if me in made.replicas else -1
-        emigrating = [e for (p, _), e in self.emigrations.items() if p == partition]
-        waiting = [target for p, target in self.waiting if p == partition]
         leads = me in (made.acting, made.master)
         serves = self.acting[partition] == me
         return PartitionView(
@@ -452,8 +457,8 @@ class NamespacePartitions:
             columns=self.columns(partition),
             ownership=Ownership(self.ownership[partition]),
             duplicates=len(self.duplicates(partition)) if serves else 0,
-            emigrates=len(emigrating) + len(waiting),
-            lead_emigrates=(len(emigrating) + len(waiting)) * leads,
+            emigrates=to_send,
+            lead_emigrates=to_send * leads,
             immigrates=int(partition in self.expects),
             version=mine,
         )

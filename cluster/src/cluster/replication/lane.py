@@ -9,7 +9,8 @@ keeps the rows in the order in which they come, in place of whatever it has, and
 cumulatively. This is LevelDB's batch group across a network: the more writes come, the fewer
 messages each costs.
 
-Nothing here is kept for a record: no line a digest, no version, no look-up. That is enough because:
+Nothing here is kept for a record but the number of its writes in flight, which a daemon may bound
+(`in_flight`): no line a digest, no version. That is enough because:
 
 1. In one cluster (one key) the writes of a partition have one order: one node at a time serves it,
    and hands it over only when all its groups are acknowledged (`cluster.partitions.namespace`).
@@ -253,6 +254,7 @@ class FastLane:
         self._turn: dict[tuple[str, tuple[int, ...]], int] = {}
         self._open: dict[int, _Commitment] = {}
         self._senders: dict[tuple[int, str], LaneSender] = {}
+        self._in_flight: dict[tuple[str, bytes], int] = {}
 
     @property
     def deadline(self) -> int:
@@ -266,7 +268,7 @@ class FastLane:
             for number, each in self._open.items()
         ]
         self._key = cluster_key
-        for held in (self._turn, self._open, self._senders):
+        for held in (self._turn, self._open, self._senders, self._in_flight):
             held.clear()
         return broken
 
@@ -278,6 +280,8 @@ class FastLane:
             self._next += 1
             self._open[number] = _Commitment(namespace, targets)
         self._open[number].rows.append(row)
+        place = namespace, row[0]
+        self._in_flight[place] = self._in_flight.get(place, 0) + 1
         return number
 
     def flush(self, now: int) -> list[Output]:
@@ -309,9 +313,23 @@ class FastLane:
             commitment = self._open[number]
             commitment.left -= 1
             if not commitment.left:
-                del self._open[number]
+                self._land(self._open.pop(number))
                 outputs.append(Replicated(number, False))
         return outputs
+
+    def _land(self, commitment: _Commitment) -> None:
+        for row in commitment.rows:
+            place = commitment.namespace, row[0]
+            left = self._in_flight[place] - 1
+            if left:
+                self._in_flight[place] = left
+            else:
+                del self._in_flight[place]
+
+    def in_flight(self, namespace: str, digest: bytes) -> int:
+        """Writes of a record that not all replicas have yet: what a daemon bounds by its
+        transaction-pending-limit. O(1)."""
+        return self._in_flight.get((namespace, digest), 0)
 
     def tick(self, now: int) -> list[Output]:
         """Send again what is not acknowledged."""
@@ -335,6 +353,8 @@ class FastLane:
     def _check(self) -> None:
         for sender in self._senders.values():
             sender._check()
+        rows = sum(len(each.rows) for each in self._open.values())
+        assert rows == sum(self._in_flight.values())
         for number, commitment in self._open.items():
             assert commitment.rows
             assert commitment.targets

@@ -7,7 +7,7 @@
 
 from cluster.simulation.canaries import CANARIES, Canary
 from cluster.simulation.checks import ClusterChecks, DeliveryChecks, Violation
-from cluster.simulation.cluster import Machine, Shape, SimulatedCluster
+from cluster.simulation.cluster import Shape, SimulatedCluster, SimulatedMachine
 from cluster.simulation.data import DataParts, DataShape, DataWorld
 from cluster.simulation.faults import KINDS, Fault, swarm
 from cluster.simulation.history import History
@@ -35,7 +35,7 @@ __all__ = [
     # clusters in it
     "SimulatedCluster",
     "Shape",
-    "Machine",
+    "SimulatedMachine",
     "DataWorld",
     "DataParts",
     "DataShape",

@@ -34,8 +34,8 @@ GROUP = ("239.1.99.222", 9918)
 KNOWN_MESSAGES = 256
 """Bytes of messages that the codec of a simulation remembers."""
 
-Services = Callable[["Machine"], Sequence[Service]]
-"""Makes the services of a node when its process starts; what must last stands in `Machine.disk`."""
+Services = Callable[["SimulatedMachine"], Sequence[Service]]
+"""Makes the services of a node when its process starts; what must last stands in its `disk`."""
 
 
 class SharedCodec(Codec):
@@ -62,7 +62,7 @@ class SharedCodec(Codec):
 
 
 @define(eq=False)
-class Machine:
+class SimulatedMachine:
     """A machine: its address and clock, and what its disk keeps when the process dies."""
 
     name: str
@@ -108,7 +108,7 @@ class SimulatedCluster:
         shape: Shape | None = None,
         *,
         services: Services | None = None,
-        watch: Callable[[Machine, Output], None] | None = None,
+        watch: Callable[[SimulatedMachine, Output], None] | None = None,
         parts: Parts | None = None,
     ) -> None:
         self.shape = shape if shape is not None else Shape()
@@ -126,11 +126,11 @@ class SimulatedCluster:
         self._codes = SharedCodec(CLASSES)
         self.machines = {machine.name: machine for machine in self._build()}
         self.names = list(self.machines)
-        self._by_loop: dict[ProcessLoop, Machine] = {}
+        self._by_loop: dict[ProcessLoop, SimulatedMachine] = {}
         self.world.after_step = self._after_step
         self.world.check_every = CHECK_EVERY
 
-    def _build(self) -> Iterable[Machine]:
+    def _build(self) -> Iterable[SimulatedMachine]:
         chance, shape = self.world.chance, self.shape
         ids = list(range(1, shape.nodes + 1))
         ids = ids if shape.in_order else chance.shuffled(ids)
@@ -140,7 +140,7 @@ class SimulatedCluster:
             offset_s = chance.between(-shape.max_wall_offset_s, shape.max_wall_offset_s)
             rate = 1 + chance.between(-shape.max_rate_drift, shape.max_rate_drift)
             clock = SimulatedClock(self.world, offset_s)
-            yield Machine(f"n{number}", node_id, address, clock, rate)
+            yield SimulatedMachine(f"n{number}", node_id, address, clock, rate)
 
     # --- processes -----------------------------------------------------------------------------
 
@@ -161,7 +161,7 @@ class SimulatedCluster:
         loop.create_task(machine.runtime.start())
         self.note(name, f"starts, life {machine.lives}")
 
-    def _new_node(self, machine: Machine) -> ClusterNode:
+    def _new_node(self, machine: SimulatedMachine) -> ClusterNode:
         shape = self.shape
         identity = Identity(
             node=machine.node_id,
@@ -308,12 +308,12 @@ class SimulatedCluster:
         assert runtime is not None
         return runtime.node
 
-    def runtime_of(self, machine: Machine) -> NodeRuntime:
+    def runtime_of(self, machine: SimulatedMachine) -> NodeRuntime:
         """What runs, or last ran, a machine's node."""
         assert machine.runtime is not None
         return machine.runtime
 
-    def _event(self, machine: Machine, life: tuple[int, int], event: Output) -> None:
+    def _event(self, machine: SimulatedMachine, life: tuple[int, int], event: Output) -> None:
         if self._watch is not None:
             self._watch(machine, event)
         match event:

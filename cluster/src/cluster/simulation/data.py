@@ -54,7 +54,7 @@ from cluster.records import (
 from cluster.replication.lane import FastLane, LaneConfig, LaneReceiver
 from cluster.replication.transactions import Transactions
 from cluster.simulation.checks import Violation
-from cluster.simulation.cluster import Machine, SimulatedCluster
+from cluster.simulation.cluster import SimulatedCluster, SimulatedMachine
 from cluster.simulation.ledger import Ledger
 from cluster.simulation.store import SimulatedStore, partition_of
 
@@ -105,7 +105,7 @@ class DataWorld:
 
     # --- nodes ---------------------------------------------------------------------------------
 
-    def services(self, machine: Machine) -> tuple[Service, ...]:
+    def services(self, machine: SimulatedMachine) -> tuple[Service, ...]:
         """The services of one node; its records and metadata outlive the process on its disk."""
         assert self.cluster is not None
         disk, parts, shape = machine.disk, self.parts, self.shape
@@ -132,14 +132,14 @@ class DataWorld:
         smd = SmdSync(parts.smd(disk["smd"], MODULES), machine.node_id, observer)
         return smd, partitions, transactions
 
-    def store(self, machine: Machine, namespace: str) -> SimulatedStore:
+    def store(self, machine: SimulatedMachine, namespace: str) -> SimulatedStore:
         """A machine's store of a namespace."""
         store: SimulatedStore = machine.disk["stores"][namespace]
         return store
 
     # --- the daemon ----------------------------------------------------------------------------
 
-    def watch(self, machine: Machine, event: Output) -> None:
+    def watch(self, machine: SimulatedMachine, event: Output) -> None:
         """What a node asks of its daemon, and tells it."""
         match event:
             case Load() | Apply() | Survey() | Compare() | SetVersions() | Close() | CarryOut():
@@ -163,7 +163,7 @@ class DataWorld:
                 if asked is not None and done:
                     self._note_item(machine, bytes(asked).decode())
 
-    def _ask(self, machine: Machine, asked: Any) -> None:
+    def _ask(self, machine: SimulatedMachine, asked: Any) -> None:
         """Have the effect now; answer when the disk is so far."""
         store = self.store(machine, asked.namespace)
         match asked:
@@ -181,12 +181,14 @@ class DataWorld:
             return 0.0
         return chance.between(0, self.shape.slowest_ms / 1000)
 
-    def _later(self, machine: Machine, act: Any) -> None:
+    def _later(self, machine: SimulatedMachine, act: Any) -> None:
         assert self.cluster is not None
         world = self.cluster.world
         world.call_at(world.now_s + self._delay_s(), machine.loop, act)
 
-    def _answer(self, machine: Machine, asked: Any, store: SimulatedStore, position: int) -> None:
+    def _answer(
+        self, machine: SimulatedMachine, asked: Any, store: SimulatedStore, position: int
+    ) -> None:
         answer: StoreAnswer
         match asked:
             case Load(_, token, digests):
@@ -207,17 +209,17 @@ class DataWorld:
                     answer = VersionsSet(asked.token)
         self._tell(machine, answer)
 
-    def _tell(self, machine: Machine, answer: StoreAnswer) -> None:
+    def _tell(self, machine: SimulatedMachine, answer: StoreAnswer) -> None:
         assert self.cluster is not None
         runtime = self.cluster.runtime_of(machine)
         runtime.carry_out(runtime.node.tell(answer, runtime.now()))
 
-    def _carry(self, machine: Machine, service: Service, outputs: list[Output]) -> None:
+    def _carry(self, machine: SimulatedMachine, service: Service, outputs: list[Output]) -> None:
         assert self.cluster is not None
         runtime = self.cluster.runtime_of(machine)
         runtime.carry_out(runtime.node.carry_out(service, outputs, runtime.now()))
 
-    def _services(self, machine: Machine) -> tuple[SmdSync, Partitions, Transactions]:
+    def _services(self, machine: SimulatedMachine) -> tuple[SmdSync, Partitions, Transactions]:
         assert self.cluster is not None
         smd, partitions, transactions = self.cluster.node(machine.name).services
         assert isinstance(smd, SmdSync)
@@ -227,7 +229,7 @@ class DataWorld:
 
     # --- transactions --------------------------------------------------------------------------
 
-    def _carry_out(self, machine: Machine, asked: CarryOut, store: SimulatedStore) -> None:
+    def _carry_out(self, machine: SimulatedMachine, asked: CarryOut, store: SimulatedStore) -> None:
         """The slow lane: unless a new cluster has made it void."""
         _, _, transactions = self._services(machine)
         if not transactions.is_wanted(asked.token):
@@ -242,7 +244,12 @@ class DataWorld:
         self._tell(machine, CarriedOut(asked.token, rows, answer))
 
     def _commit(
-        self, machine: Machine, namespace: str, digest: bytes, body: bytes, base: RecordRow | None
+        self,
+        machine: SimulatedMachine,
+        namespace: str,
+        digest: bytes,
+        body: bytes,
+        base: RecordRow | None,
     ) -> tuple[RecordRow | None, bytes]:
         """Decide and commit a transaction: the row that it made, and the client's answer."""
         row = self._decide(machine, digest, body, base)
@@ -254,7 +261,7 @@ class DataWorld:
         return row, name
 
     def _decide(
-        self, machine: Machine, digest: bytes, body: bytes, base: RecordRow | None
+        self, machine: SimulatedMachine, digest: bytes, body: bytes, base: RecordRow | None
     ) -> RecordRow | None:
         """Make the new version. Clocks step back, and nothing here minds."""
         kind, value = body[:1], body[1:]
@@ -276,7 +283,7 @@ class DataWorld:
         assert 1 <= generation <= GENERATIONS
         return (digest, generation, wall_ms, void_time, set_name, flags, value)
 
-    def _release(self, machine: Machine, commitment: int, in_doubt: bool) -> None:
+    def _release(self, machine: SimulatedMachine, commitment: int, in_doubt: bool) -> None:
         for store, position, name, key, disks in machine.waiting.pop(commitment, ()):
             if not in_doubt and key == self._services(machine)[1].cluster_key:
                 for disk in disks:
@@ -308,7 +315,7 @@ class DataWorld:
             kind = REMOVE
         self._write(machine, namespace, digest, kind + b"%d" % self._serial)
 
-    def _write(self, machine: Machine, namespace: str, digest: bytes, body: bytes) -> None:
+    def _write(self, machine: SimulatedMachine, namespace: str, digest: bytes, body: bytes) -> None:
         assert self.cluster is not None
         _, partitions, transactions = self._services(machine)
         now = self.cluster.runtime_of(machine).now()
@@ -321,7 +328,9 @@ class DataWorld:
         _, outputs = transactions.submit(namespace, digest, body, TIMEOUT_MS, now)
         self._carry(machine, transactions, outputs)
 
-    def _write_fast(self, machine: Machine, namespace: str, digest: bytes, body: bytes) -> None:
+    def _write_fast(
+        self, machine: SimulatedMachine, namespace: str, digest: bytes, body: bytes
+    ) -> None:
         _, partitions, transactions = self._services(machine)
         store = self.store(machine, namespace)
         row, name = self._commit(machine, namespace, digest, body, store.live.get(digest))
@@ -342,14 +351,14 @@ class DataWorld:
         turn_s = world.chance.between(0, 0.005)
         world.call_at(world.now_s + turn_s, machine.loop, partial(self._end_turn, machine))
 
-    def _end_turn(self, machine: Machine) -> None:
+    def _end_turn(self, machine: SimulatedMachine) -> None:
         assert self.cluster is not None
         _, _, transactions = self._services(machine)
         self._carry(
             machine, transactions, transactions.flush(self.cluster.runtime_of(machine).now())
         )
 
-    def _change_item(self, machine: Machine) -> None:
+    def _change_item(self, machine: SimulatedMachine) -> None:
         assert self.cluster is not None
         chance = self.cluster.world.chance
         smd, _, _ = self._services(machine)
@@ -360,7 +369,7 @@ class DataWorld:
         machine.asked["smd", number] = key.encode()
         self._carry(machine, smd, outputs)
 
-    def _note_item(self, machine: Machine, key: str) -> None:
+    def _note_item(self, machine: SimulatedMachine, key: str) -> None:
         smd, _, _ = self._services(machine)
         self.ledger.item_changed(key, smd.smd.items("sindex")[key])
 
