@@ -351,6 +351,18 @@ def test_where_nodes_differ_the_highest_one_s_word_holds():
     assert {space.table.replication_factor for space in net.spaces().values()} == {3}
 
 
+def test_a_replication_factor_is_changed_by_the_next_balance():
+    net = three_with(30)
+    for node in net.members:
+        net.nodes[node].reconfigure(NamespaceConfig("ns", 3, partitions=PARTITIONS))
+    assert {space.table.replication_factor for space in net.spaces().values()} == {2}
+    net.form(1, 2, 3)
+    net.settle()
+    stores = [net.stores[node]["ns"].live for node in (1, 2, 3)]
+    assert len(stores[0]) == 30
+    assert stores[0] == stores[1] == stores[2]
+
+
 def test_in_strong_consistency_a_minority_serves_nothing():
     strong = NamespaceConfig("ns", strong=True, roster=(1, 2, 3, 4, 5), partitions=PARTITIONS)
     net = Net(strong)

@@ -206,6 +206,11 @@ class ClusterNode:
         self.deadline = self._due()
         return outputs
 
+    def recluster(self, now: int) -> list[Output]:
+        """Agree and balance anew although the nodes are the same; nothing unless we are the
+        principal."""
+        return self._settle(self.paxos.recluster(now), now)
+
     def tell(self, answer: StoreAnswer, now: int) -> list[Output]:
         """The daemon's answer to a question that a listener heard: `Loaded`, `Applied`, ..."""
         service = self._named[answer.token[0]]

@@ -119,6 +119,12 @@ class Partitions(Service):
         self.migrate = migrate
         return self._finish(self._start_waiting(now), now)
 
+    def reconfigure(self, config: NamespaceConfig) -> None:
+        """A namespace's replication factor, rack, policy ... from the next balance on."""
+        space = self.spaces[config.name]
+        assert config.partitions == space.config.partitions, "partitions are for ever"
+        space.config = config
+
     def drained(self, now: int) -> None:
         """Writes are done: a partition that is to be handed over may have none left."""
         for space in self.spaces.values():
