@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
 
-from cluster.balance import BalanceTable
+from cluster.partitions.balance import BalanceTable
 
 
 class Availability(Enum):

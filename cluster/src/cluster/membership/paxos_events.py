@@ -1,4 +1,4 @@
-"""What happens to a paxos core, and its times: the vocabulary of `cluster.paxos`."""
+"""What happens to a paxos core, and its times: the vocabulary of `cluster.membership.paxos`."""
 
 from __future__ import annotations
 

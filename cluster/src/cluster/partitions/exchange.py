@@ -7,7 +7,7 @@ from enum import auto
 from attrs import frozen
 
 from cluster.machine import Machine, Observer, State, table
-from cluster.messages import ExchangeSeen, ExchangeVersions, VersionRow
+from cluster.messages import ExchangeSeen, ExchangeVersions, NamespaceRow
 from cluster.outputs import Channel, ClusterChanged, Output, Send
 
 RETRANSMIT_MS = 400
@@ -53,10 +53,10 @@ class Exchange(Machine):
         super().__init__(E.IDLE, observer)
         self.outputs: list[Output] = []
         self.sender = me
-        self.versions: dict[int, tuple[VersionRow, ...]] = {}
+        self.versions: dict[int, tuple[NamespaceRow, ...]] = {}
         self._me = me
         self._view: ClusterChanged | None = None
-        self._mine: tuple[VersionRow, ...] = ()
+        self._mine: tuple[NamespaceRow, ...] = ()
         self._unseen: set[int] = set()
 
     @property
@@ -69,7 +69,7 @@ class Exchange(Machine):
         """Has moreover everybody seen what we have?"""
         return self.state is E.KNOWN and not self._unseen
 
-    def begin(self, view: ClusterChanged, mine: tuple[VersionRow, ...], now: int) -> None:
+    def begin(self, view: ClusterChanged, mine: tuple[NamespaceRow, ...], now: int) -> None:
         """Exchange with the members of a new cluster."""
         self._view = view
         self._unseen = set(view.nodes) - {self._me}
@@ -85,7 +85,9 @@ class Exchange(Machine):
         self.outputs += [Send(node, told, Channel.META) for node in sorted(self._unseen)]
 
     def _is_of_this_cluster(self, message: ExchangeVersions | ExchangeSeen, now: int) -> bool:
-        return self._view is not None and message.cluster_key == self._view.cluster_key
+        view = self._view
+        known = view is not None and message.cluster_key == view.cluster_key
+        return view is not None and known and self.sender in view.nodes
 
     def _is_the_last(self, told: ExchangeVersions, now: int) -> bool:
         if self._view is None or not self._is_of_this_cluster(told, now):
@@ -93,7 +95,7 @@ class Exchange(Machine):
         return self.versions.keys() | {self.sender} >= set(self._view.nodes)
 
     def _note(self, told: ExchangeVersions, now: int) -> None:
-        self.versions[self.sender] = told.versions
+        self.versions[self.sender] = told.namespaces
         if self.sender != self._me:
             self.outputs.append(Send(self.sender, ExchangeSeen(told.cluster_key), Channel.META))
 

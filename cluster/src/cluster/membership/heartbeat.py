@@ -15,7 +15,7 @@ from enum import auto
 from attrs import frozen
 
 from cluster.machine import Machine, Observer, State, table
-from cluster.mesh import Mesh
+from cluster.membership.mesh import Mesh
 from cluster.messages import Hello, MeshHosts, MeshRequest, Pulse
 from cluster.outputs import (
     Datagram,
@@ -24,7 +24,7 @@ from cluster.outputs import (
     NodeArrived,
     NodeDeparted,
     Output,
-    Write,
+    Transmit,
 )
 from cluster.wire import Codec, Endpoint, FrameReader, Message, WireError, frame
 
@@ -298,8 +298,8 @@ class Heartbeat:
 
     # --- inside --------------------------------------------------------------------------------
 
-    def _write(self, link: int, message: Message) -> Write:
-        return Write(PLANE, link, frame(self._codec.encode(message)))
+    def _write(self, link: int, message: Message) -> Transmit:
+        return Transmit(PLANE, link, frame(self._codec.encode(message)))
 
     def _receive(self, link: int, message: Message) -> list[Output]:
         match message:
@@ -412,7 +412,7 @@ class Heartbeat:
         if self.config.multicast:
             return [Datagram(data)]
         framed = frame(data)
-        return [Write(PLANE, link, framed) for link in self.mesh.open_links()]
+        return [Transmit(PLANE, link, framed) for link in self.mesh.open_links()]
 
     def _ask_for_strangers(self, peer: Peer, now: int) -> list[Output]:
         """Ask a peer for the endpoints of nodes that it hears and we know nothing of."""

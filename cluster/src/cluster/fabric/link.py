@@ -9,7 +9,7 @@ from typing import Final
 from attrs import frozen
 
 from cluster.machine import Machine, Observer, State, table
-from cluster.outputs import Dial, Hangup, Output, Write
+from cluster.outputs import Dial, Hangup, Output, Transmit
 from cluster.wire import Endpoint
 
 PLANE = "fabric"
@@ -18,9 +18,9 @@ PLANE = "fabric"
 @frozen
 class FabricConfig:
     """Limits and times of the fabric. `connections` is by channel: control, meta, replication,
-    bulk; together they are at most seven a direction for each pair of nodes, the old default."""
+    bulk, and the lane, which is one connection because it is in order; seven together."""
 
-    connections: tuple[int, int, int, int] = (1, 1, 3, 2)
+    connections: tuple[int, int, int, int, int] = (1, 1, 2, 2, 1)
     queue_bytes: int = 4 << 20
     """A connection whose queue has so much takes nothing more."""
     window: int = 4096
@@ -146,12 +146,12 @@ class FabricLink(Machine):
         self.outputs.append(Dial(PLANE, self.link, self._endpoint))
 
     def _greet_and_flush(self, _: object, now: int) -> None:
-        self.outputs.append(Write(PLANE, self.link, self._greeting))
+        self.outputs.append(Transmit(PLANE, self.link, self._greeting))
         self._flush(_, now)
 
     def _flush(self, _: object, now: int) -> None:
         if self._queue:
-            self.outputs.append(Write(PLANE, self.link, b"".join(self._queue)))
+            self.outputs.append(Transmit(PLANE, self.link, b"".join(self._queue)))
             self.clear()
 
     def _back_off(self, _: object, now: int) -> None:

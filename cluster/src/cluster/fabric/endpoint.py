@@ -13,7 +13,7 @@ from typing import Final
 
 from attrs import define, field, frozen
 
-from cluster.fabric_link import (
+from cluster.fabric.link import (
     BUSY,
     TICK,
     Dropped,
@@ -24,8 +24,8 @@ from cluster.fabric_link import (
     Lost,
     Up,
 )
-from cluster.heartbeat import Identity
 from cluster.machine import Observer
+from cluster.membership.heartbeat import Identity
 from cluster.messages import FabricHello, Parcel
 from cluster.outputs import Channel, Output
 from cluster.wire import Codec, Endpoint, FrameReader, Message, WireError, frame

@@ -1,10 +1,16 @@
-"""The rw-hash: one transaction in flight for each digest, the others in line behind it."""
+"""The rw-hash: one transaction in flight for each record, the others in line behind it.
+
+Only transactions that need it stand here (`cluster.replication.transactions`): in a partition
+without duplicates a record's writes follow one another without a line.
+"""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Hashable
 from typing import Generic, TypeVar
 
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 
@@ -12,10 +18,10 @@ class PendingLimit(Exception):
     """Too many transactions wait for one record: the key is busy."""
 
 
-class RwHash(Generic[T]):
-    """Transactions by digest; at most `limit` wait behind the one in flight (0: any number).
+class RwHash(Generic[K, T]):
+    """Transactions by record; at most `limit` wait behind the one in flight (0: any number).
 
-    >>> line = RwHash[str](limit=1)
+    >>> line = RwHash[bytes, str](limit=1)
     >>> line.enter(b"d", "first"), line.enter(b"d", "second")
     (True, False)
     >>> line.leave(b"d")
@@ -24,30 +30,39 @@ class RwHash(Generic[T]):
 
     def __init__(self, limit: int = 20) -> None:
         self.limit = limit
-        self._lines: dict[bytes, deque[T]] = {}
+        self._lines: dict[K, deque[T]] = {}
 
     def __len__(self) -> int:
         """Transactions in flight and in line."""
         return sum(len(line) for line in self._lines.values())
 
-    def enter(self, digest: bytes, transaction: T) -> bool:
+    def __contains__(self, key: K) -> bool:
+        """Is there a line for this record? O(1)."""
+        return key in self._lines
+
+    def is_first(self, key: K, transaction: T) -> bool:
+        """Is this transaction the one in flight? O(1)."""
+        line = self._lines.get(key)
+        return line is not None and line[0] is transaction
+
+    def enter(self, key: K, transaction: T) -> bool:
         """Join the line; True when it is in flight at once. O(1). Raises PendingLimit."""
-        line = self._lines.get(digest)
+        line = self._lines.get(key)
         if line is None:
-            self._lines[digest] = deque([transaction])
+            self._lines[key] = deque([transaction])
             return True
         if self.limit and len(line) > self.limit:
             raise PendingLimit
         line.append(transaction)
         return False
 
-    def leave(self, digest: bytes) -> T | None:
+    def leave(self, key: K) -> T | None:
         """The one in flight is done; the next, which is in flight now, or None. O(1)."""
-        line = self._lines[digest]
+        line = self._lines[key]
         line.popleft()
         if line:
             return line[0]
-        del self._lines[digest]
+        del self._lines[key]
         return None
 
     def in_flight(self) -> list[T]:

@@ -26,9 +26,9 @@ from cluster.messages import (
     SmdSet,
     SmdSettled,
 )
+from cluster.metadata.smd import Items, Smd, SmdItem
 from cluster.node import Service
 from cluster.outputs import Channel, ClusterChanged, Output, Send, SmdAnswer, SmdReady
-from cluster.smd import Items, Smd, SmdItem
 from cluster.wire import Message
 
 RETRANSMIT_MS = 400

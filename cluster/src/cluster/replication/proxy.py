@@ -37,6 +37,11 @@ class AnswerCame:
 
 
 @frozen
+class Busy:
+    """Too many wait for the record there."""
+
+
+@frozen
 class Elsewhere:
     """That node does not serve the record (any more)."""
 
@@ -63,12 +68,14 @@ class Proxy(Machine):
         (X.WAITING, Expired, "", X.FAILED, ""),
         (X.ASKING, AnswerCame, "", X.DONE, "_keep"),
         (X.ASKING, Elsewhere, "", X.WAITING, ""),
+        (X.ASKING, Busy, "", X.FAILED, "_note_busy"),
         (X.ASKING, NoAnswer, "", X.FAILED, "_be_in_doubt"),
         (X.ASKING, Expired, "", X.FAILED, "_be_in_doubt"),
     )
 
     def __init__(
         self,
+        namespace: str,
         digest: bytes,
         body: bytes,
         expires: int,
@@ -77,11 +84,13 @@ class Proxy(Machine):
     ) -> None:
         """`server` gives the node that serves the digest (or None) and the cluster key."""
         super().__init__(X.WAITING, observer)
+        self.namespace = namespace
         self.digest = digest
         self.body = body
         self.expires = expires
         self.answer: bytes | None = None
         self.in_doubt = False
+        self.is_busy = False
         self.outputs: list[Output] = []
         self._server = server
 
@@ -91,13 +100,16 @@ class Proxy(Machine):
     def _ask(self, _: Due, now: int) -> None:
         node, key = self._server()
         assert node is not None
-        message = ProxyRequest(key, self.digest, self.body)
+        message = ProxyRequest(key, self.namespace, self.digest, self.body)
         self.outputs.append(
             Request(node, message, Channel.REPLICATION, PROXY_TIMEOUT_MS, (self, node))
         )
 
     def _keep(self, came: AnswerCame, now: int) -> None:
         self.answer = came.body
+
+    def _note_busy(self, _: Busy, now: int) -> None:
+        self.is_busy = True
 
     def _be_in_doubt(self, _: object, now: int) -> None:
         self.in_doubt = True

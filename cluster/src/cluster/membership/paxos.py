@@ -15,21 +15,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Protocol
 
-from cluster.clique import cluster_of
-from cluster.heartbeat import Identity, Standing
 from cluster.machine import Machine, Observer, table
-from cluster.messages import (
-    Accept,
-    Accepted,
-    Commit,
-    Committed,
-    MemberRow,
-    Prepare,
-    Promise,
-    Reject,
-)
-from cluster.outputs import ClusterChanged, Output, Send
-from cluster.paxos_events import (
+from cluster.membership.clique import cluster_of
+from cluster.membership.heartbeat import Identity, Standing
+from cluster.membership.paxos_events import (
     CAME,
     AcceptCame,
     AcceptedCame,
@@ -46,6 +35,17 @@ from cluster.paxos_events import (
     RetransmitDue,
     RoundOver,
 )
+from cluster.messages import (
+    Accept,
+    Accepted,
+    Commit,
+    Committed,
+    MemberRow,
+    Prepare,
+    Promise,
+    Reject,
+)
+from cluster.outputs import ClusterChanged, Output, Send
 from cluster.wire import Message
 
 Ballot = tuple[int, int]

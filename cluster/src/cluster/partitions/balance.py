@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 from attrs import field, frozen
 
-from cluster.partition_map import BITMAP_BYTES, PARTITIONS, PartitionMap
+from cluster.partitions.map import BITMAP_BYTES, PARTITIONS, PartitionMap
 
 Row = tuple[int, ...]
 

@@ -13,7 +13,7 @@ class PartitionMap:
 
     `columns` holds a bitmap for each replica column this node takes part in: bit
     `0x80 >> (pid & 7)` of byte `pid >> 3` is set where this node owns that column. Column 0 is the
-    master.
+    master. While a replica's copy is on its way the master owns its column too.
     """
 
     def __init__(
@@ -43,8 +43,3 @@ class PartitionMap:
     def _check(self) -> None:
         assert self.replication_factor >= 1
         assert len(self.columns) == self.replication_factor
-        seen = bytearray(BITMAP_BYTES)
-        for column in self.columns:
-            for i, byte in enumerate(column):
-                assert not seen[i] & byte, "a node owns two columns of a partition"
-                seen[i] |= byte
