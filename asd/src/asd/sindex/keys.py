@@ -39,7 +39,7 @@ _PREFIXES: Final = {
 }
 
 
-class Change(NamedTuple):
+class KeyChange(NamedTuple):
     """What becomes of a record's index values."""
 
     gone: Set[int]
@@ -72,14 +72,14 @@ class Keys:
             return _NOTHING if particle is None else frozenset(bvals(particle))
         return self._bvals_of(self._elements(view))
 
-    def difference(self, old: RecordView | None, new: RecordView | None) -> Change:
+    def difference(self, old: RecordView | None, new: RecordView | None) -> KeyChange:
         """What a record loses and gets when it changes from `old` to `new`; None = not there."""
         name = self.definition.bin_name
         if old is not None and new is not None and name and old.bin(name) == new.bin(name):
             return _UNCHANGED
         had = _NOTHING if old is None else self.of_record(old)
         has = _NOTHING if new is None else self.of_record(new)
-        return _UNCHANGED if had == has else Change(had - has, has - had)
+        return _UNCHANGED if had == has else KeyChange(had - has, has - had)
 
     def values(self, view: RecordView) -> Iterator[bytes]:
         """The values indexed, in bytes: of strings and blobs themselves, of GeoJSON the text."""
@@ -153,7 +153,7 @@ class Keys:
 _IN_SET: Final = frozenset((0,))
 """In a set index all records have the same value."""
 _NOTHING: Final[frozenset[int]] = frozenset()
-_UNCHANGED: Final = Change(_NOTHING, _NOTHING)
+_UNCHANGED: Final = KeyChange(_NOTHING, _NOTHING)
 
 
 def _cells(text: bytes) -> Iterable[int]:
