@@ -23,6 +23,7 @@ from aerospike_client import (
     ClientPolicy,
     ConnectionFailed,
     GenerationMismatch,
+    InvalidParameter,
     Key,
     NoMoreConnections,
     NotConnected,
@@ -143,6 +144,43 @@ def test_listeners_hear_of_nodes(server: Server) -> None:
     with client:
         assert [type(event) for event in news] == [NodeAdded] + [PartitionsChanged] * 2
         client.remove_listener(news.append)
+
+
+def test_a_listener_that_fails_stops_nothing(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_event: object) -> None:
+        raise RuntimeError("on purpose")
+
+    client = Client([server.address], ClientPolicy(tend_interval=20))
+    client.add_listener(fail)
+    with client:
+        client.put(KEY, {"a": 1})
+        assert client._engine.tend_round() == ()
+    assert "on purpose" in caplog.text
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "x" * 100])
+def test_a_host_that_nobody_has(face: Face, host: str) -> None:
+    with pytest.raises(NotConnected, match="cannot be reached"):
+        face([(host, 3000)])
+
+
+@pytest.mark.parametrize(
+    ("kind", "setting", "value"),
+    [
+        (ReadPolicy, "total_timeout", -1),
+        (WritePolicy, "max_retries", -1),
+        (WritePolicy, "ttl", -3),
+        (WritePolicy, "generation", 1 << 40),
+        (QueryPolicy, "max_records", -1),
+        (ClientPolicy, "tend_interval", 0),
+        (ClientPolicy, "max_conns_per_node", 0),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(kind: Any, setting: str, value: int) -> None:
+    with pytest.raises(InvalidParameter, match=f"{kind.__name__}: {setting} is at least"):
+        kind(**{setting: value})
 
 
 def test_blocking_pools_have_an_end() -> None:

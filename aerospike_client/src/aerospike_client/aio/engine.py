@@ -263,7 +263,8 @@ class Engine:
                 connection = await self.pools.connect(ask.address, name)
             try:
                 timeout_us = self.settings.policy.connect_timeout * 1000
-                connection.send(info_frame(ask.commands), self.clock.monotonic_us() + timeout_us)
+                deadline_us = self.clock.monotonic_us() + timeout_us if timeout_us else 0
+                connection.send(info_frame(ask.commands), deadline_us)
                 answers = info_answers(await connection.receive())
             except BaseException:
                 connection.close()
