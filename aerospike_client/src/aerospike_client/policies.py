@@ -285,7 +285,7 @@ class ClientPolicy:
     max_conns_per_node: int = 100
     #: asyncio only: requests on their way over one connection, one behind the other, before another
     #: connection is made; 1 sends each over a connection that is free.
-    pipeline_depth: int = 16
+    pipeline_depth: int = 32
     #: Failures of a node within the window after which it is left alone; 0 never.
     max_error_rate: int = 100
     #: In rounds of tending.
