@@ -17,6 +17,7 @@ from aerospike_helpers.operations import map_operations as o_maps
 from aerospike_helpers.operations import operations as o
 
 from aerospike_client import expressions, operations
+from aerospike_client.commands.single import operate_info
 from aerospike_client.expressions import Bin, Int
 from aerospike_client.operations import (
     BitOverflow,
@@ -42,7 +43,7 @@ from aerospike_client.operations import (
 )
 from aerospike_client.operations import context as ctx
 from aerospike_common import AsGeojson, as_msgpack
-from aerospike_common.wire import Op, ParticleType
+from aerospike_common.wire import Info2, Op, ParticleType
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -373,3 +374,23 @@ def test_bytes_are_the_official_client_s(
 
 def readable(op: Op) -> Any:
     return as_msgpack.unpack(op.value) if op.particle_type == ParticleType.BLOB else op
+
+
+@pytest.mark.parametrize(
+    ("ours", "all_answer"),
+    [
+        (paths.select("b", [ctx.all_children()]), False),
+        (paths.modify("b", [ctx.all_children()], expressions.element_value(Int) + 1), False),
+        (lists.size("b", context=STEPS), False),
+        (maps.size("b"), True),
+        (maps.size("b", context=STEPS), True),
+        (bits.count("b", 0, 1), True),
+        (hlls.describe("b"), True),
+        (operations.read_expression("b", Bin("a").int()), True),
+        (operations.read("b"), False),
+    ],
+)
+def test_operations_that_the_official_client_has_all_answered(ours: Op, all_answer: bool) -> None:
+    expected = Info2.RESPOND_ALL_OPS if all_answer else 0
+
+    assert operate_info([ours], False) == (0, expected)

@@ -37,6 +37,7 @@ READ_OPS: Final = frozenset(
 _COMPRESSED_FROM: Final = 128
 _MAX_BIN_NAME: Final = 15
 _FIRST_MAP_OP: Final = 64
+_ON_PATH: Final = 0xFE
 _ALL_OPS_ANSWER: Final = frozenset(
     {OpType.EXP_READ, OpType.EXP_MODIFY, OpType.BIT_READ, OpType.BIT_MODIFY}
     | {OpType.HLL_READ, OpType.HLL_MODIFY}
@@ -203,7 +204,7 @@ def _is_map_op(op: Op) -> bool:
     call = unpack(op.value)  # which knows the wildcard and infinity
     if call and call[0] == 0xFF and len(call) == 3:
         call = call[2]
-    return bool(call) and isinstance(call[0], int) and call[0] >= _FIRST_MAP_OP
+    return bool(call) and isinstance(call[0], int) and _FIRST_MAP_OP <= call[0] < _ON_PATH
 
 
 def _operate_read_frame(
