@@ -26,7 +26,10 @@ MEMBERS = {
 }
 
 # What the example of a package's README needs besides.
-EXAMPLE_NEEDS = {"asd": ["aerospike"]}
+EXAMPLE_NEEDS = {
+    "asd": ["aerospike"],
+    "aerospike_client": [str(ROOT / folder) for folder in ("storage", "cluster", "asd")],
+}
 
 IMPORT_ALL = """
 import importlib, pkgutil, sys

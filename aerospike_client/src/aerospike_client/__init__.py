@@ -45,6 +45,7 @@ from aerospike_client.errors import (
     UdfFailed,
 )
 from aerospike_client.key import Key
+from aerospike_client.loops import run
 from aerospike_client.policies import (
     TTL_DEFAULT,
     TTL_DONT_UPDATE,
@@ -87,6 +88,7 @@ from aerospike_client.scripts.security import Permission, Privilege, Role, User
 __all__ = [
     "Client",
     "AsyncClient",
+    "run",
     "Key",
     "Record",
     # batches

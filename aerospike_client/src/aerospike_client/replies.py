@@ -1,7 +1,11 @@
-"""Info requests and replies, as both faces exchange them."""
+"""What both faces make of replies that are no records."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from aerospike_client.core.nodes import Node
+from aerospike_client.errors import server_error
 from aerospike_client.transport import Broken
 from aerospike_common.wire import (
     MessageError,
@@ -29,3 +33,10 @@ def info_answers(reply: tuple[int, bytes]) -> dict[str, str]:
     if body.startswith(b"ERROR:"):
         raise MessageError(body.decode("utf-8", "replace").strip())
     return dict(parse_info_reply(body))
+
+
+def checked_values(values: list[Any], code: int, node: Node) -> list[Any]:
+    """The values of an aggregation whose reply ended with this code. Raises ServerError."""
+    if code:
+        raise server_error(code, node=str(node))
+    return values

@@ -102,12 +102,11 @@ def play(
                     message = encode_reply(11, gone, info3=4)
                     keep = not any(key.partition_id == gone for key in RECORDS)
                     body = body + message if keep else body
-                page = attempts.received(share, body, 1)
-                for record in attempts.deliver(share, page):
+                for record in attempts.records(share, body, 1):
                     delivered.append(record.key.digest)
                     if len(delivered) == stop_after:
                         return delivered
-                if page.end is not None:
+                if share.over:
                     break
     return delivered
 
@@ -168,12 +167,12 @@ def test_which_refusals_are_tried_again(code: int, retried: bool) -> None:
     share = attempts.next_round(0)[0]
     body = encode_reply(code)
     if retried:
-        attempts.received(share, body, 1)
+        assert list(attempts.records(share, body, 1)) == []
         with pytest.raises(IndexFailed):
             attempts.next_round(1)
     else:
         with pytest.raises(ClientError) as caught:
-            attempts.received(share, body, 1)
+            list(attempts.records(share, body, 1))
         assert caught.value.code == code
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 from aerospike_client.aio.connection import Connection
 from aerospike_client.aio.pools import Pools
 from aerospike_client.batches import BatchResult
+from aerospike_client.commands.replies import aggregate_page
 from aerospike_client.core.addresses import Address
 from aerospike_client.core.batch import BatchAttempts, PlannedRow, Share
 from aerospike_client.core.command import Attempts, Command, Step
@@ -20,8 +21,16 @@ from aerospike_client.core.nodes import Node
 from aerospike_client.core.tend_events import Answered, Ask, Failed, NodeRemoved, RoundOver
 from aerospike_client.errors import BadReply, ClientError, ConnectionFailed, NotConnected, TimedOut
 from aerospike_client.policies import BatchPolicy
-from aerospike_client.replies import info_answers, info_frame
-from aerospike_client.scripts.effects import AdminAt, Effect, InfoAt, MessageAt, Pause, Script
+from aerospike_client.replies import checked_values, info_answers, info_frame
+from aerospike_client.scripts.effects import (
+    Effect,
+    Exchange,
+    InfoAt,
+    MessageAt,
+    Pause,
+    Script,
+    ValuesAt,
+)
 from aerospike_client.settings import Settings
 from aerospike_client.transport import Broken, Exhausted, Expired
 from aerospike_common.wire import AdminMessage, MessageError, parse_admin
@@ -289,15 +298,20 @@ class Engine:
         return nodes[0]
 
 
-async def _converse(
-    connection: Connection, effect: InfoAt | AdminAt | MessageAt, deadline_us: int
-) -> Any:
+async def _converse(connection: Connection, effect: Exchange, deadline_us: int) -> Any:
     if isinstance(effect, InfoAt):
         connection.send(info_frame(effect.commands), deadline_us)
         return info_answers(await connection.receive())
     connection.send(effect.frame, deadline_us)
     if isinstance(effect, MessageAt):
         return (await connection.receive())[1]
+    if isinstance(effect, ValuesAt):
+        values: list[Any] = []
+        while True:
+            more, code = aggregate_page((await connection.receive())[1])
+            values += more
+            if code is not None:
+                return checked_values(values, code, effect.node)
     messages: list[AdminMessage] = []
     while True:
         messages += parse_admin((await connection.receive())[1])

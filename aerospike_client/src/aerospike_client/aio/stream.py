@@ -7,12 +7,11 @@ are read ahead; then the node has to wait until records are taken.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from types import TracebackType
 from typing import Self
 
 from aerospike_client.aio.engine import Engine
-from aerospike_client.commands.replies import QueryPage
 from aerospike_client.core.query import QueryAttempts, QueryShare
 from aerospike_client.queries import QueryCursor
 from aerospike_client.record import Record
@@ -64,15 +63,18 @@ class RecordStream:
             for share in shares:
                 pages = self._pages(share)
                 try:
-                    async for page in pages:
-                        for record in attempts.deliver(share, page):
+                    async for records in pages:
+                        for record in records:
                             yield record
+                except MessageError as error:
+                    attempts.failed(share, f"answered what cannot be read: {error}")
                 finally:
                     await pages.aclose()
             if attempts.pause_us:
                 await asyncio.sleep(attempts.pause_us / 1e6)
 
-    async def _pages(self, share: QueryShare) -> AsyncGenerator[QueryPage, None]:
+    async def _pages(self, share: QueryShare) -> AsyncGenerator[Iterator[Record], None]:
+        """The records of each frame; they are to be taken before the next frame is asked for."""
         attempts, pools, node = self._attempts, self._engine.pools, share.node
         clock = self._engine.clock
         try:
@@ -80,24 +82,19 @@ class RecordStream:
         except (Broken, Exhausted) as error:
             attempts.failed(share, getattr(error, "reason", "has no connection to spare"))
             return
-        over = False
         try:
             connection.send(share.frame, self._frame_deadline())
-            while not over:
+            while not share.over:
                 connection.extend(self._frame_deadline())
                 body = (await connection.receive())[1]
-                page = attempts.received(share, body, clock.monotonic_us())
-                over = page.end is not None
-                yield page
+                yield attempts.records(share, body, clock.monotonic_us())
         except Broken as broken:
             attempts.failed(share, broken.reason)
-        except MessageError as error:
-            attempts.failed(share, f"answered what cannot be read: {error}")
         except Expired:
             attempts.failed(share, "did not go on in time", expired=True)
         finally:
             # An unfinished stream cannot be used for anything else; closing it ends the query.
-            if over:
+            if share.over:
                 pools.put_back(node, connection, clock.monotonic_us())
             else:
                 pools.discard(node, connection)

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from aerospike_client.blocking.engine import Engine
 from aerospike_client.blocking.stream import RecordStream
 from aerospike_client.blocking.task import Task
-from aerospike_client.commands.query import Query, background_ops_frame, background_udf_frame
+from aerospike_client.commands.query import (
+    Query,
+    aggregate_frame,
+    background_ops_frame,
+    background_udf_frame,
+)
 from aerospike_client.core.query import QueryAttempts
 from aerospike_client.policies import QueryPolicy, WritePolicy
 from aerospike_client.queries import Partitions, QueryCursor, Where, names
 from aerospike_client.scripts import background
+from aerospike_client.scripts.aggregate import aggregate
 from aerospike_client.values import BinValue
 from aerospike_common.wire import Op
 
@@ -102,6 +109,33 @@ class Queries:
             arguments,
         )
         return self._start(frame, task_id)
+
+    def aggregate(
+        self,
+        namespace: str,
+        set_name: str,
+        module: str,
+        function: str,
+        arguments: Sequence[BinValue] = (),
+        *,
+        where: Where | None = None,
+        source: bytes | None = None,
+        policy: QueryPolicy | None = None,
+    ) -> list[Any]:
+        """Run a stream function over a query's records: the nodes filter, map, aggregate and
+        reduce, this client reduces what they send once more. What comes out of the stream.
+
+        Needs the extra `lua`. `source` is the module's, fetched from a node when it is not given.
+        UdfFailed when the function fails, there or here.
+        """
+        engine = self._engine
+        chosen = policy or engine.settings.policy.query
+        query = Query(namespace, set_name, where)
+        task_id = engine.settings.task_id()
+        frame = aggregate_frame(query, chosen, task_id, module, function, arguments)
+        timeouts_ms = (chosen.total_timeout, engine.settings.policy.info.timeout)
+        call = (module, function, arguments)
+        return engine.run(aggregate(engine.view, frame, call, source, timeouts_ms))
 
     def _start(self, frame: bytes, task_id: int) -> Task:
         engine, timeout_ms = self._engine, self._engine.settings.policy.info.timeout

@@ -13,7 +13,6 @@ from types import TracebackType
 from typing import Self
 
 from aerospike_client.blocking.engine import Engine
-from aerospike_client.commands.replies import QueryPage
 from aerospike_client.core.query import QueryAttempts, QueryShare
 from aerospike_client.queries import QueryCursor
 from aerospike_client.record import Record
@@ -63,12 +62,16 @@ class RecordStream:
         while shares := attempts.next_round(clock.monotonic_us()):
             for share in shares:
                 with closing(self._pages(share)) as pages:
-                    for page in pages:
-                        yield from attempts.deliver(share, page)
+                    try:
+                        for records in pages:
+                            yield from records
+                    except MessageError as error:
+                        attempts.failed(share, f"answered what cannot be read: {error}")
             if attempts.pause_us:
                 self._engine.pause(attempts.pause_us)
 
-    def _pages(self, share: QueryShare) -> Generator[QueryPage, None, None]:
+    def _pages(self, share: QueryShare) -> Generator[Iterator[Record], None, None]:
+        """The records of each frame; they are to be taken before the next frame is asked for."""
         attempts, pools, node = self._attempts, self._engine.pools, share.node
         clock = self._engine.clock
         try:
@@ -76,23 +79,18 @@ class RecordStream:
         except (Broken, Expired, Exhausted) as error:
             attempts.failed(share, getattr(error, "reason", "has no connection to spare"))
             return
-        over = False
         try:
             connection.send(share.frame, attempts.policy.socket_timeout * 1000)
-            while not over:
+            while not share.over:
                 body = connection.receive(attempts.deadline_us)[1]
-                page = attempts.received(share, body, clock.monotonic_us())
-                over = page.end is not None
-                yield page
+                yield attempts.records(share, body, clock.monotonic_us())
         except Broken as broken:
             attempts.failed(share, broken.reason)
-        except MessageError as error:
-            attempts.failed(share, f"answered what cannot be read: {error}")
         except Expired:
             attempts.failed(share, "did not go on in time", expired=True)
         finally:
             # An unfinished stream cannot be used for anything else; closing it ends the query.
-            if over:
+            if share.over:
                 pools.put_back(node, connection, clock.monotonic_us())
             else:
                 pools.discard(node, connection)

@@ -7,9 +7,10 @@ the body by themselves; slices do not, so each part's end is compared with the b
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
+from aerospike_client.errors import UdfFailed
 from aerospike_client.key import Key, user_key_of
 from aerospike_client.record import Record
 from aerospike_client.values import from_particle
@@ -165,29 +166,39 @@ def batch_page(body: bytes, detailed: Sequence[bool]) -> tuple[list[Row], int | 
     return rows, None
 
 
-class QueryPage(NamedTuple):
-    """What one frame of a query's reply holds."""
+class PageNotes:
+    """What one frame of a query's reply holds besides records; complete when those are read."""
 
-    records: list[Record]
-    #: Where an index has each record, parallel to `records`; empty for primary-index queries.
-    bvals: list[int]
-    #: Partitions that the node has not.
-    unavailable: list[int]
-    #: Result code of the last message, if it was among these.
-    end: int | None
+    __slots__ = ("count", "end", "unavailable")
+
+    def __init__(self) -> None:
+        #: Records read.
+        self.count = 0
+        #: Partitions that the node has not.
+        self.unavailable: list[int] = []
+        #: Result code of the last message, if it was among these.
+        self.end: int | None = None
 
 
-def query_page(body: bytes, namespace: str, read_bins: BinsReader = bins_at) -> QueryPage:
+def query_records(
+    body: bytes,
+    namespace: str,
+    digests: dict[int, bytes],
+    bvals: dict[int, int],
+    notes: PageNotes,
+    read_bins: BinsReader = bins_at,
+) -> Iterator[Record]:
     """The records in one frame of a query's reply. MessageError if one is cut.
+
+    `digests` and `bvals` (by partition) are moved to a record before it is handed out. Records are
+    made one by one: thousands at once would be looked through by the garbage collector again and
+    again while they are waiting to be taken.
 
     Nodes send namespace, digest and set as each record's fields. All but the digest is the same
     for all records of a set, so the fields of the record before are compared as bytes, and only
     read where they differ.
     """
-    records: list[Record] = []
-    bvals: list[int] = []
-    unavailable: list[int] = []
-    at, end = 0, len(body)
+    at, end, count = 0, len(body), 0
     new = tuple.__new__
     # Bytes before and behind the digest of the latest record whose fields are these three.
     before, behind, set_name = b"\xff", b"\xff", ""
@@ -197,9 +208,10 @@ def query_page(body: bytes, namespace: str, read_bins: BinsReader = bins_at) -> 
             info3, code, generation, void_time, _, n_fields, n_ops = _HEADER(body, at)
             if info3 or code:
                 if info3 & Info3.LAST or not info3 & Info3.PARTITION_DONE:
-                    return QueryPage(records, bvals, unavailable, code)
+                    notes.end = code
+                    return
                 if code:
-                    unavailable.append(generation)
+                    notes.unavailable.append(generation)
                 at = _skip_fields(body, at + HEADER_SIZE, n_fields + n_ops)
                 continue
             at += HEADER_SIZE
@@ -209,24 +221,31 @@ def query_page(body: bytes, namespace: str, read_bins: BinsReader = bins_at) -> 
                 and body.startswith(before, at)
                 and body.startswith(behind, start + 20)
             ):
-                key = new(Key, (namespace, set_name, None, body[start : start + 20]))
+                digest = body[start : start + 20]
+                key = new(Key, (namespace, set_name, None, digest))
                 at += to_bins
+                pid = (digest[0] | digest[1] << 8) & 4095
             else:
                 start = at
                 key, place, at, bval = _key_at(body, at, n_fields, namespace)
+                digest = key[3]
+                pid = (digest[0] | digest[1] << 8) & 4095
                 if bval is not None:
-                    bvals.append(bval)
-                if n_fields == 3 and key[1] and bval is None:
+                    bvals[pid] = bval
+                elif n_fields == 3 and key[1]:
                     set_name = key[1]
                     to_digest, to_bins = place - start, at - start
                     before, behind = body[start:place], body[place + 20 : at]
             bins, at = read_bins(body, at, n_ops)
-            records.append(new(Record, (key, bins, generation, void_time, ())))
+            digests[pid] = digest
+            count += 1
+            yield new(Record, (key, bins, generation, void_time, ()))
+        if at != end:
+            raise MessageError("a message that is cut off")
     except (struct.error, UnicodeDecodeError):
         raise MessageError("a record that is cut off") from None
-    if at != end:
-        raise MessageError("a message that is cut off")
-    return QueryPage(records, bvals, unavailable, None)
+    finally:
+        notes.count = count
 
 
 def _key_at(
@@ -250,3 +269,26 @@ def _key_at(
     if len(digest) != DIGEST_SIZE:
         raise MessageError("a record without a digest")
     return tuple.__new__(Key, (namespace, set_name, user_key, digest)), place, at, bval
+
+
+def aggregate_page(body: bytes) -> tuple[list[Any], int | None]:
+    """The values in one frame of an aggregation's reply, and its result code when this is the end.
+
+    Raises UdfFailed when the function says that it failed, MessageError if a message is cut.
+    """
+    values: list[Any] = []
+    at = 0
+    while at < len(body):
+        try:
+            info3, code, _, _, _, n_fields, n_ops = _HEADER(body, at)
+        except struct.error:
+            raise MessageError("a message that is cut off") from None
+        at = _skip_fields(body, at + HEADER_SIZE, n_fields)
+        results, at = results_at(body, at, n_ops)
+        for name, value in results:
+            if name == "FAILURE":
+                raise UdfFailed(str(value))
+            values.append(value)
+        if info3 & Info3.LAST or code:
+            return values, code
+    return values, None

@@ -5,8 +5,8 @@ partitions that are not through are divided among the nodes that hold them, and 
 for its share once. What makes this safe to repeat is the cursor. Records of a partition come in a
 fixed order (by digest, or by place in the index), so "after this digest" continues a partition on
 any node, without a record twice and without one left out. The cursor moves as records are
-*delivered*, not as they arrive: an application that stops in the middle of a page and keeps the
-cursor gets the rest of that page later.
+*taken*, not as they arrive: an application that stops in the middle of a page and keeps the cursor
+gets the rest of that page later.
 
 A partition is through when its node's reply ends well and did not end because of `max_records`; in
 that case nobody knows which partitions were read to their end, so all of the share stay open. It is
@@ -26,7 +26,7 @@ from typing import Final
 import attrs
 
 from aerospike_client.commands.query import Query, foreground_frame
-from aerospike_client.commands.replies import BinsReader, QueryPage, bins_at, query_page
+from aerospike_client.commands.replies import BinsReader, PageNotes, bins_at, query_records
 from aerospike_client.core.command import RETRIED_CODES, told
 from aerospike_client.core.nodes import Node
 from aerospike_client.core.view import ClusterView
@@ -57,6 +57,8 @@ class QueryShare:
     frame: bytes
     begun_us: int
     delivered: int = 0
+    #: Whether its reply has ended.
+    over: bool = False
 
 
 class QueryAttempts:
@@ -148,23 +150,42 @@ class QueryAttempts:
 
     # ------------------------------------------------------------------ events
 
-    def received(self, share: QueryShare, body: bytes, now_us: int) -> QueryPage:
-        """A frame of a share's reply: give its records to `deliver`. Raises MessageError, and the
-        ClientError of a node that refuses the query."""
-        page = query_page(body, self.query.namespace, self._read_bins)
-        if page.unavailable:
-            missing = set(page.unavailable)
-            share.partitions = [pid for pid in share.partitions if pid not in missing]
-            self._cause = server_error(
-                ResultCode.PARTITION_UNAVAILABLE,
-                f"{share.node.address} has {len(missing)} partitions no more",
-                node=str(share.node),
+    def records(self, share: QueryShare, body: bytes, now_us: int) -> Iterator[Record]:
+        """The records in a frame of a share's reply, moving the cursor with each. When all are
+        taken, `share.over` says whether that was the last frame.
+
+        Raises MessageError, and the ClientError of a node that refuses the query.
+        """
+        notes = PageNotes()
+        cursor = self.cursor
+        try:
+            yield from query_records(
+                body,
+                self.query.namespace,
+                cursor.digests,
+                cursor.bvals,
+                notes,
+                self._read_bins,
             )
-        if page.end is not None:
+        finally:
+            share.delivered += notes.count
+        if notes.unavailable:
+            self._lacking(share, set(notes.unavailable))
+        if notes.end is not None:
+            share.over = True
             share.node.metrics.query.add(now_us - share.begun_us)
-            if page.end:
-                self._refused(share, page.end)
-        return page
+            if notes.end:
+                self._refused(share, notes.end)
+            else:
+                self._ended(share)
+
+    def _lacking(self, share: QueryShare, missing: set[int]) -> None:
+        share.partitions = [pid for pid in share.partitions if pid not in missing]
+        self._cause = server_error(
+            ResultCode.PARTITION_UNAVAILABLE,
+            f"{share.node.address} has {len(missing)} partitions no more",
+            node=str(share.node),
+        )
 
     def _refused(self, share: QueryShare, code: int) -> None:
         error = server_error(code, node=str(share.node))
@@ -173,28 +194,6 @@ class QueryAttempts:
             raise error
         self._failures.append((str(share.node.address), str(error.args[0])))
         self._cause = error
-        share.partitions = []
-
-    def deliver(self, share: QueryShare, page: QueryPage) -> Iterator[Record]:
-        """The records of a page, moving the cursor with each."""
-        digests = self.cursor.digests
-        if page.bvals:
-            bvals = self.cursor.bvals
-            for record, bval in zip(page.records, page.bvals, strict=True):
-                digest = record[0][3]
-                pid = (digest[0] | digest[1] << 8) & 4095
-                digests[pid] = digest
-                bvals[pid] = bval
-                share.delivered += 1
-                yield record
-        else:
-            for record in page.records:
-                digest = record[0][3]
-                digests[(digest[0] | digest[1] << 8) & 4095] = digest
-                share.delivered += 1
-                yield record
-        if page.end == ResultCode.OK:
-            self._ended(share)
 
     def _ended(self, share: QueryShare) -> None:
         if not share.max_records or share.delivered < share.max_records:

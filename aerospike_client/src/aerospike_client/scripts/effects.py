@@ -44,13 +44,25 @@ class MessageAt:
 
 
 @attrs.frozen
+class ValuesAt:
+    """Send an aggregation to a node; gives the list of values in its reply."""
+
+    node: Node
+    frame: bytes
+    timeout_ms: int
+
+
+@attrs.frozen
 class Pause:
     """Do nothing for so many milliseconds; gives None."""
 
     duration_ms: int
 
 
-Effect = InfoAt | AdminAt | MessageAt | Pause
+Exchange = InfoAt | AdminAt | MessageAt | ValuesAt
+"""Effects that talk to a node."""
+
+Effect = Exchange | Pause
 
 Script = Generator[Effect, Any, T]
 """A script that ends with a T."""
