@@ -31,6 +31,7 @@ from aerospike_common.wire.request import digest_field, request_frame, target_fi
 
 READ_OPS: Final = frozenset(
     {OpType.READ, OpType.CDT_READ, OpType.EXP_READ, OpType.BIT_READ, OpType.HLL_READ}
+    | {OpType.STRING_READ, OpType.TO_STRING}
 )
 """Operations that change nothing."""
 
@@ -41,6 +42,7 @@ _ON_PATH: Final = 0xFE
 _ALL_OPS_ANSWER: Final = frozenset(
     {OpType.EXP_READ, OpType.EXP_MODIFY, OpType.BIT_READ, OpType.BIT_MODIFY}
     | {OpType.HLL_READ, OpType.HLL_MODIFY}
+    | {OpType.STRING_READ, OpType.STRING_MODIFY, OpType.TO_STRING}
 )
 
 
