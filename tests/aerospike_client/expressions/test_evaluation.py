@@ -6,6 +6,7 @@ Each sample is an expression together with a Python function that says what it s
 from __future__ import annotations
 
 import ctypes
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -21,8 +22,11 @@ from aerospike_client.expressions import (
     Expression,
     Float,
     Int,
+    List,
+    RegexFlags,
     Str,
     cond,
+    element_value,
     exclusive,
     let,
     literal,
@@ -31,7 +35,9 @@ from aerospike_client.expressions import (
     unknown,
     var,
 )
-from aerospike_client.operations import ExpressionReadFlags, read_expression
+from aerospike_client.operations import ExpressionReadFlags, hlls, read_expression
+from aerospike_client.operations.context import all_children, list_index, map_key
+from aerospike_common import AsGeojson
 from asd import Server
 
 KEY = Key("test", "demo", "evaluated")
@@ -49,6 +55,8 @@ BINS: dict[str, Any] = {
     "n": False,
     "l": LIST,
     "m": MAP,
+    "b": b"\x0f\xa5\x00\xff\x81",
+    "g2": AsGeojson('{"type": "Point", "coordinates": [1.0, 2.0]}'),
 }
 
 Variables = dict[str, Any]
@@ -177,7 +185,55 @@ def list_call(index: int) -> st.SearchStrategy[Both]:
     )
 
 
+def blob_int(offset: int, size: int, negative: bool) -> Both:
+    def value(_: Variables) -> int:
+        if offset + size > 8 * len(BLOB):
+            raise Unknown
+        number = int(f"{int.from_bytes(BLOB):040b}"[offset : offset + size], 2)
+        return number - (1 << size) if negative and number >> size - 1 else number
+
+    return Both(Bin("b").blob().get_int(offset, size, signed=negative), value)
+
+
+def bits_set(blob: Both) -> Both:
+    return Both(
+        blob.expression.count_bits(0, 8 * len(BLOB)),
+        lambda variables: int.from_bytes(blob.value(variables)).bit_count(),
+    )
+
+
+def bitwise(name: str, offset: int, size: int, operand: bytes) -> st.SearchStrategy[Both]:
+    """A blob with some bits changed by those of another, as on strings of digits."""
+
+    def value(_: Variables) -> bytes:
+        digits = f"{int.from_bytes(BLOB):040b}"
+        other = f"{int.from_bytes(operand):0{8 * len(operand)}b}"[:size]
+        if size > 8 * len(operand) or offset + size > 40:
+            raise Unknown
+        mine = int(digits[offset : offset + size], 2)
+        combined = {
+            "or_bits": mine | int(other, 2),
+            "and_bits": mine & int(other, 2),
+            "xor_bits": mine ^ int(other, 2),
+            "set_bits": int(other, 2),
+        }[name]
+        changed = digits[:offset] + f"{combined:0{size}b}" + digits[offset + size :]
+        return int(changed, 2).to_bytes(5)
+
+    return st.just(Both(getattr(Bin("b").blob(), name)(offset, size, operand), value))
+
+
+BLOB = b"\x0f\xa5\x00\xff\x81"
+blobs = st.tuples(
+    st.sampled_from(["or_bits", "and_bits", "xor_bits", "set_bits"]),
+    st.integers(0, 39),
+    st.integers(1, 24),
+    st.binary(min_size=1, max_size=3),
+).flatmap(lambda drawn: bitwise(*drawn))
+
 LST, MP = Bin("l").list(), Bin("m").map()
+INSIDE = LST.at(list_index(6)).list()
+OVER_TWO = all_children(element_value(Int) > 2)
 
 ints = st.deferred(
     lambda: (
@@ -192,6 +248,15 @@ ints = st.deferred(
         | element(lambda: LST.append(9).by_index(-1).value(Int), lambda: 9)
         | element(lambda: LST.by_index_range(0, 2).remove().get(1, Int), lambda: 3)
         | element(MP.size, lambda: len(MAP))
+        | st.builds(blob_int, st.integers(0, 39), st.integers(1, 40), st.booleans())
+        | st.builds(bits_set, blobs)
+        | element(lambda: Bin("h").hll().may_contain(["x", "y"]), lambda: 1)
+        | element(lambda: Bin("h").hll().union_count(Bin("h").hll()), lambda: 3)
+        | element(lambda: MP.at(map_key("b")).list().size(), lambda: None)
+        | element(INSIDE.size, lambda: 2)
+        | element(lambda: INSIDE.append(5).get(6, List).size(), lambda: 3)
+        | element(lambda: LST.path(OVER_TWO).values().size(), lambda: None)
+        | element(lambda: LST.path(OVER_TWO, no_fail=True).values().size(), lambda: 3)
         | element(lambda: MP.get("b", Int), lambda: 22)
         | element(lambda: MP.get("c", Int), lambda: None)
         | element(lambda: MP.put("z", 4).by_key("z").index(), lambda: 4)
@@ -268,6 +333,16 @@ def comparisons(
     )
 
 
+REGION = {"type": "Polygon", "coordinates": [[[0, 0], [4, 0], [4, 4], [0, 4], [0, 0]]]}
+
+
+def matching(pattern: str) -> Both:
+    return Both(
+        Bin("s").str().matches(pattern, RegexFlags.EXTENDED),
+        lambda _: re.search(pattern, BINS["s"]) is not None,
+    )
+
+
 bools = st.deferred(
     lambda: (
         bin_of(Bool, "t", "n")
@@ -276,6 +351,10 @@ bools = st.deferred(
             lambda name: Both(Bin(name).exists(), lambda _: name in BINS)
         )
         | element(lambda: LST.contains("a"), lambda: True)
+        | st.sampled_from(["h.*o", "^el", "L+"]).map(matching)
+        | element(lambda: Bin("g2").geo().within(REGION), lambda: True)
+        | element(lambda: Bin("missing").geo().within(REGION), lambda: None)
+        | comparisons(blobs)
         | element(lambda: LST.contains(5.0), lambda: False)
         | element(lambda: LST.contains([1, 2]), lambda: True)
         | element(lambda: MP.contains_key(7), lambda: True)
@@ -315,6 +394,7 @@ def client(aerospike_session_server: Server) -> Iterator[Client]:
     host, port = aerospike_session_server.address
     with Client(f"{host}:{port}") as client:
         client.put(KEY, BINS)
+        client.operate(KEY, [hlls.add("h", ["x", "y", "z"], 10)])
         yield client
 
 
@@ -331,7 +411,7 @@ def test_the_server_gives_what_python_gives(client: Client, sample: Both) -> Non
 def test_a_filter_passes_what_is_true(client: Client, sample: Both) -> None:
     policy = ReadPolicy(filter_expression=sample.expression)
     if outcome(sample, {}):
-        assert client.get(KEY, policy).bins == BINS
+        assert {**client.get(KEY, policy).bins, "h": None} == {**BINS, "h": None}
     else:
         with pytest.raises(FilteredOut):
             client.get(KEY, policy)

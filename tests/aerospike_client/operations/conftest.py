@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -42,17 +43,12 @@ class Tap:
 
     def _pump(self, source: socket.socket, sink: socket.socket, keep: bool) -> None:
         pending = b""
-        with source, sink:
-            while data := self._receive(source):
+        # Either side may close while the other one still talks.
+        with source, sink, contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
                 if keep:
                     pending = self._keep(pending + data)
                 sink.sendall(data)
-
-    def _receive(self, source: socket.socket) -> bytes:
-        try:
-            return source.recv(1 << 16)
-        except OSError:
-            return b""
 
     def _keep(self, pending: bytes) -> bytes:
         while len(pending) >= FRAME_HEADER:

@@ -15,8 +15,11 @@ from aerospike_helpers.operations import hll_operations as o_hlls
 from aerospike_helpers.operations import list_operations as o_lists
 from aerospike_helpers.operations import map_operations as o_maps
 from aerospike_helpers.operations import operations as o
+from aerospike_helpers.operations import string_operations as o_texts
+from aerospike_helpers.string_helpers import StringPolicy
 
 from aerospike_client import expressions, operations
+from aerospike_client.commands.single import operate_info
 from aerospike_client.expressions import Bin, Int
 from aerospike_client.operations import (
     BitOverflow,
@@ -34,15 +37,17 @@ from aerospike_client.operations import (
     MapReturnType,
     MapWriteFlags,
     SelectMode,
+    StrWriteFlags,
     bits,
     hlls,
     lists,
     maps,
     paths,
+    texts,
 )
 from aerospike_client.operations import context as ctx
 from aerospike_common import AsGeojson, as_msgpack
-from aerospike_common.wire import Op, ParticleType
+from aerospike_common.wire import Info2, Op, ParticleType
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -348,12 +353,62 @@ SKETCHES = {
     "describe": (hlls.describe("b"), o_hlls.hll_describe("b")),
 }
 
+TEXTS = {
+    "strlen": (texts.strlen("b"), o_texts.strlen("b")),
+    "strlen inside": (texts.strlen("b", context=STEPS), o_texts.strlen("b", O_STEPS)),
+    "substr": (texts.substr("b", 1), o_texts.substr("b", 1)),
+    "substr range": (texts.substr("b", 1, 2), o_texts.substr_range("b", 1, 2)),
+    "char at": (texts.char_at("b", 0), o_texts.char_at("b", 0)),
+    "find": (texts.find("b", "a"), o_texts.find("b", "a")),
+    "contains": (texts.contains("b", "a"), o_texts.contains("b", "a")),
+    "starts with": (texts.starts_with("b", "a"), o_texts.starts_with("b", "a")),
+    "ends with": (texts.ends_with("b", "a"), o_texts.ends_with("b", "a")),
+    "to integer": (texts.to_integer("b"), o_texts.to_integer("b")),
+    "to double": (texts.to_double("b"), o_texts.to_double("b")),
+    "byte length": (texts.byte_length("b"), o_texts.byte_length("b")),
+    "is numeric": (texts.is_numeric("b"), o_texts.is_numeric("b")),
+    "is upper": (texts.is_upper("b"), o_texts.is_upper("b")),
+    "is lower": (texts.is_lower("b"), o_texts.is_lower("b")),
+    "to blob": (texts.to_blob("b"), o_texts.to_blob("b")),
+    "split": (texts.split("b"), o_texts.split("b")),
+    "split at": (texts.split("b", ","), o_texts.split_separator("b", ",")),
+    "base64": (texts.b64_decode("b"), o_texts.base64_decode("b")),
+    "regex": (texts.regex_compare("b", "a"), o_texts.regex_compare("b", "a")),
+    "insert": (texts.insert("b", 0, "x"), o_texts.insert("b", 0, "x")),
+    "overwrite": (texts.overwrite("b", 0, "x"), o_texts.overwrite("b", 0, "x")),
+    "concat": (texts.concat("b", ["a", "b"]), o_texts.concat("b", ["a", "b"])),
+    "append": (texts.append("b", "x"), o_texts.append("b", "x")),
+    "prepend": (texts.prepend("b", "x"), o_texts.prepend("b", "x")),
+    "replace": (texts.replace("b", "a", "b"), o_texts.replace("b", "a", "b")),
+    "replace all": (texts.replace_all("b", "a", "b"), o_texts.replace_all("b", "a", "b")),
+    "regex replace": (texts.regex_replace("b", "a", "b"), o_texts.regex_replace("b", "a", "b")),
+    "upper": (
+        texts.upper("b", StrWriteFlags.NO_FAIL, context=STEPS),
+        o_texts.upper("b", StringPolicy(4), O_STEPS),
+    ),
+    "lower": (texts.lower("b"), o_texts.lower("b")),
+    "case fold": (texts.case_fold("b"), o_texts.casefold("b")),
+    "normalize": (texts.normalize_nfc("b"), o_texts.normalize_nfc("b")),
+    "trim": (texts.trim("b"), o_texts.trim("b")),
+    "trim start": (texts.trim_start("b"), o_texts.trim_start("b")),
+    "trim end": (texts.trim_end("b"), o_texts.trim_end("b")),
+    "pad start": (texts.pad_start("b", 5, "x"), o_texts.pad_start("b", 5, "x")),
+    "pad end": (texts.pad_end("b", 5, "x"), o_texts.pad_end("b", 5, "x")),
+    "repeat": (texts.repeat("b", 2), o_texts.repeat("b", 2)),
+    "snip": (texts.snip("b", 0, 2), o_texts.snip("b", 0, 2)),
+    "snip rest": (texts.snip("b", 0), o_texts.snip("b", 0)),
+    "to string": (texts.to_string("b"), o_texts.to_string("b")),
+    "join": (lists.join("b", ","), o_lists.list_join("b", ",")),
+    "base64 encode": (bits.b64_encode("b", 1, 2), o_bits.bit_b64_encode("b", 1, 2)),
+}
+
 TABLES = {
     "scalar": SCALARS,
     "list": {**LISTS, **LIST_SELECTIONS},
     "map": {**MAPS, **MAP_SELECTIONS},
     "bits": BITS,
     "sketch": SKETCHES,
+    "text": TEXTS,
 }
 CASES = [
     pytest.param(ours, theirs, id=f"{table}: {name}")
@@ -373,3 +428,26 @@ def test_bytes_are_the_official_client_s(
 
 def readable(op: Op) -> Any:
     return as_msgpack.unpack(op.value) if op.particle_type == ParticleType.BLOB else op
+
+
+@pytest.mark.parametrize(
+    ("ours", "all_answer"),
+    [
+        (paths.select("b", [ctx.all_children()]), False),
+        (paths.modify("b", [ctx.all_children()], expressions.element_value(Int) + 1), False),
+        (lists.size("b", context=STEPS), False),
+        (maps.size("b"), True),
+        (maps.size("b", context=STEPS), True),
+        (bits.count("b", 0, 1), True),
+        (hlls.describe("b"), True),
+        (operations.read_expression("b", Bin("a").int()), True),
+        (operations.read("b"), False),
+        (texts.strlen("b"), True),
+        (texts.upper("b"), True),
+        (texts.to_string("b"), True),
+    ],
+)
+def test_operations_that_the_official_client_has_all_answered(ours: Op, all_answer: bool) -> None:
+    expected = Info2.RESPOND_ALL_OPS if all_answer else 0
+
+    assert operate_info([ours], False) == (0, expected)

@@ -239,7 +239,7 @@ class _Restore:
         self._existing = existing
         self._policy = policy or BatchPolicy(total_timeout=30_000, max_retries=5)
         self._progress = progress
-        self._now_s = client._engine.clock.epoch_s()
+        self._clock = client._engine.clock
         self._rows: list[BatchOperate] = []
         self._size = 0
         self._counts = Counts()
@@ -277,7 +277,8 @@ class _Restore:
         )
 
     def _add(self, record: BackupRecord) -> None:
-        if 0 < record.void_time <= self._now_s:
+        now_s = self._clock.epoch_s()
+        if 0 < record.void_time <= now_s:
             self._counts.expired += 1
             return
         if not record.bins:
@@ -286,19 +287,19 @@ class _Restore:
         namespace = self._namespace or record.namespace
         key = Key.of_digest(namespace, record.set_name, record.digest, record.user_key)
         ops = [Op(OpType.WRITE, each[1], _name(each), each[2]) for each in record.bins]
-        self._rows.append(BatchOperate(key, ops, self._write_policy(record)))
+        self._rows.append(BatchOperate(key, ops, self._write_policy(record, now_s)))
         self._size += sum(len(op.value) for op in ops)
         if len(self._rows) >= BATCH_RECORDS or self._size >= BATCH_BYTES:
             self._flush()
 
-    def _write_policy(self, record: BackupRecord) -> BatchWritePolicy:
+    def _write_policy(self, record: BackupRecord, now_s: int) -> BatchWritePolicy:
         older = self._existing is Existing.OLDER
         keep = self._existing is Existing.NONE
         return BatchWritePolicy(
             gen=Generation.GT if older else Generation.IGNORE,
             generation=record.generation if older else 0,
             exists=Exists.CREATE if keep else Exists.CREATE_OR_REPLACE,
-            ttl=record.void_time - self._now_s if record.void_time else TTL_NEVER_EXPIRE,
+            ttl=record.void_time - now_s if record.void_time else TTL_NEVER_EXPIRE,
             key=SendKey.DIGEST if record.user_key is None else SendKey.SEND,
         )
 

@@ -31,6 +31,7 @@ from aerospike_common.wire.request import digest_field, request_frame, target_fi
 
 READ_OPS: Final = frozenset(
     {OpType.READ, OpType.CDT_READ, OpType.EXP_READ, OpType.BIT_READ, OpType.HLL_READ}
+    | {OpType.STRING_READ, OpType.TO_STRING}
 )
 """Operations that change nothing."""
 
@@ -39,9 +40,11 @@ _WRITE: Final = int(Info2.WRITE)
 _COMPRESSED_FROM: Final = 128
 _MAX_BIN_NAME: Final = 15
 _FIRST_MAP_OP: Final = 64
+_ON_PATH: Final = 0xFE
 _ALL_OPS_ANSWER: Final = frozenset(
     {OpType.EXP_READ, OpType.EXP_MODIFY, OpType.BIT_READ, OpType.BIT_MODIFY}
     | {OpType.HLL_READ, OpType.HLL_MODIFY}
+    | {OpType.STRING_READ, OpType.STRING_MODIFY, OpType.TO_STRING}
 )
 
 
@@ -241,7 +244,7 @@ def _is_map_op(op: Op) -> bool:
     call = unpack(op.value)  # which knows the wildcard and infinity
     if call and call[0] == 0xFF and len(call) == 3:
         call = call[2]
-    return bool(call) and isinstance(call[0], int) and call[0] >= _FIRST_MAP_OP
+    return bool(call) and isinstance(call[0], int) and _FIRST_MAP_OP <= call[0] < _ON_PATH
 
 
 def _operate_read_frame(

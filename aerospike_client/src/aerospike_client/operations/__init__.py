@@ -6,12 +6,13 @@
         maps.get_by_rank_range("scores", -3, returning=MapReturnType.KEY_VALUE),
     ])
 
-Whole bins are dealt with by the functions here; `lists`, `maps`, `bits` and `hlls` have those of
-each type of value, `paths` those on all elements a path leads to, and `context` the steps that lead
-inside a value. Each gives an `aerospike_common.wire.Op`, with the bytes of the official clients.
+Whole bins are dealt with by the functions here; `lists`, `maps`, `bits`, `hlls` and `texts` have
+those of each type of value, `paths` those on all elements a path leads to, and `context` the steps
+that lead inside a value. Each gives an `aerospike_common.wire.Op`, with the bytes of the official
+clients.
 """
 
-from aerospike_client.operations import bits, context, hlls, lists, maps, paths
+from aerospike_client.operations import bits, context, hlls, lists, maps, paths, texts
 from aerospike_client.operations.codes import (
     INFINITY,
     WILDCARD,
@@ -28,7 +29,10 @@ from aerospike_client.operations.codes import (
     MapOrder,
     MapReturnType,
     MapWriteFlags,
+    NumericType,
     SelectMode,
+    StrRegexFlags,
+    StrWriteFlags,
 )
 from aerospike_client.operations.policies import ListPolicy, MapPolicy
 from aerospike_client.operations.scalars import (
@@ -61,6 +65,7 @@ __all__ = [
     "maps",
     "bits",
     "hlls",
+    "texts",
     "paths",
     "context",
     # how
@@ -79,6 +84,9 @@ __all__ = [
     "HllWriteFlags",
     "ExpressionReadFlags",
     "ExpressionWriteFlags",
+    "StrWriteFlags",
+    "StrRegexFlags",
+    "NumericType",
     "SelectMode",
     "WILDCARD",
     "INFINITY",

@@ -130,3 +130,9 @@ def rscan(bin: str, offset: int, size: int, bit: bool) -> Op:
 def get_int(bin: str, offset: int, size: int, *, signed: bool = False) -> Op:
     """The integer in `size` bits, 64 at most."""
     return operation(_READ, bin, (), BitCode.GET_INT, offset, size, *((1,) if signed else ()))
+
+
+def b64_encode(bin: str, offset: int = 0, size: int | None = None) -> Op:
+    """The base64 of the bytes from a byte offset on. Servers from 8.1.3."""
+    rest = () if size is None else (size,)
+    return operation(_READ, bin, (), BitCode.B64_ENCODE, offset, *rest)

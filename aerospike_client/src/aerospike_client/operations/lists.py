@@ -58,6 +58,7 @@ __all__ = [
     "size",
     "get",
     "get_range",
+    "join",
     # selecting
     "get_by_index",
     "get_by_rank",
@@ -216,6 +217,11 @@ def size(bin: str, *, context: Context = ()) -> Op:
 def get(bin: str, index: int, *, context: Context = ()) -> Op:
     """The element at `index`."""
     return operation(_READ, bin, context, ListCode.GET, index)
+
+
+def join(bin: str, separator: str | None = None, *, context: Context = ()) -> Op:
+    """The strings of the list as one text. Servers from 8.1.3."""
+    return operation(_READ, bin, context, ListCode.JOIN, *optional(separator))
 
 
 def get_range(bin: str, index: int, count: int | None = None, *, context: Context = ()) -> Op:
