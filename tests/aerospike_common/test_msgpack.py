@@ -354,16 +354,22 @@ def test_doubles_keep_their_bits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wire", "items", "rest"),
+    ("wire", "items", "rest", "whole"),
     [
-        ("93010203", [1, 2, 3], ""),
-        ("930102c1", [1, 2], "c1"),
-        ("dc0003019201", [1], "9201"),
-        ("dd00000002a4", [], "a4"),
-        ("9201", [1], ""),
-        ("81", [], ""),
-        ("", [], ""),
+        ("93010203", [1, 2, 3], "", True),
+        ("930102c1", [1, 2], "c1", False),
+        ("dc0003019201", [1], "9201", False),
+        ("dd00000002a4", [], "a4", False),
+        ("9201", [1], "", False),
+        ("9301ddffffffff02", [1, mp.UNWALKED, 2], "", True),
+        ("9301df0000000202c1", [1, mp.UNWALKED, 2], "c1", True),
+        ("9201dd000000010203", [1, [2]], "03", True),
+        ("9201dcffff", [1], "dcffff", False),
+        ("81", [], "", False),
+        ("", [], "", False),
     ],
 )
-def test_the_sound_part_of_a_broken_list(wire: str, items: list[Any], rest: str) -> None:
-    assert mp.unpack_sound_part(bytes.fromhex(wire)) == (items, bytes.fromhex(rest))
+def test_the_sound_part_of_a_broken_list(
+    wire: str, items: list[Any], rest: str, whole: bool
+) -> None:
+    assert mp.unpack_sound_part(bytes.fromhex(wire)) == (items, bytes.fromhex(rest), whole)

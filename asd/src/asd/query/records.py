@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Final
 
 from aerospike_common.wire.errors import OperationError
@@ -47,6 +47,12 @@ class Reader:
         self._plain = request.expression is None and (request.no_bins or not request.ops)
         self._set_name = request.set_name
         self._left = request.max_records or None
+        self._rows: AsyncIterator[Row] | None = None
+
+    @property
+    def behind(self) -> bool:
+        """Some records of the last batch have not been answered yet: time was up."""
+        return self._rows is not None
 
     @property
     def full(self) -> bool:
@@ -74,14 +80,25 @@ class Reader:
             joined = b"".join(batch.entries)
         return batch, joined
 
-    async def answer(self, batch: Batch) -> bytes:
-        """The messages of a batch's records, one behind the other."""
-        batch, joined = self._select(batch)
-        if not joined:
-            return b""
-        if self._plain and self._bulk is not None:
-            return self._answer_all(self._bulk, batch, joined)
-        answers = [answer async for row in self.rows(batch) if (answer := self._answer_one(row))]
+    async def answer(self, batch: Batch, over: Callable[[], bool]) -> bytes:
+        """The messages of a batch's records, one behind the other.
+
+        A filter or an op may take long: when `over` says after a record that time is up, the rest
+        stays `behind`, as it was read, and the next call goes on with it, whatever its batch.
+        """
+        if self._rows is None:
+            batch, joined = self._select(batch)
+            if not joined:
+                return b""
+            if self._plain and self._bulk is not None:
+                return self._answer_all(self._bulk, batch, joined)
+            self._rows = self.rows(batch)
+        answers: list[bytes] = []
+        async for row in self._rows:
+            answers.append(self._answer_one(row))
+            if over() or self.full:
+                return b"".join(answers)
+        self._rows = None
         return b"".join(answers)
 
     # --------------------------------------------------------- records as they are
@@ -131,6 +148,11 @@ class Reader:
                 self._job.failed += 1
                 return None
 
+    async def again(self, row: Row) -> Row | None:
+        """A record as it is now; None when it is gone, or cannot be read."""
+        record = await self._load(row.digest)
+        return None if record is None else row._replace(record=record)
+
     def view(self, row: Row) -> RecordView:
         """A record as expressions and ops see it."""
         set_name = self._namespace.set_names[row.record[3]]
@@ -152,8 +174,6 @@ class Reader:
 
     def _answer_one(self, row: Row) -> bytes:
         """The message of one record; empty when it has none."""
-        if self._left == 0:
-            return b""
         view = self.view(row)
         if not self.passes(view):
             return b""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from itertools import compress
 from struct import Struct
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -43,6 +43,7 @@ class IndexBuilder:
         self._threads = threads
         self._until_s = 0.0
         self._bulk: Bulk | None = None
+        self._building: SecondaryIndex | None = None
 
     async def run(self) -> None:
         """Build whatever is new. Ends by cancellation."""
@@ -50,9 +51,27 @@ class IndexBuilder:
         while True:
             await indexes.unbuilt.wait()
             indexes.unbuilt.clear()
+            self._settle_empty()
             for index in list(indexes):
                 if not index.readable:
                     await self._build(index)
+
+    def _settle_empty(self) -> None:
+        """Indexes of sets without records are built at once, and wait for no other's building."""
+        for index in self._namespace.indexes:
+            begun = index.built or index is self._building
+            if not begun and self._is_empty(index.definition.set_name):
+                index.built = PARTITIONS
+                self._built(index, unread=0)
+
+    def _is_empty(self, set_name: bytes) -> bool:
+        """Has the set, or with b"" the namespace, no entry in the primary index?"""
+        primary = self._namespace.engine.index
+        if not set_name:
+            return not len(primary)
+        set_id = self._namespace.find_set(set_name)
+        usage = None if set_id is None else primary.sets.get(set_id)
+        return usage is None or not (usage.objects or usage.tombstones)
 
     async def _build(self, index: SecondaryIndex) -> None:
         loop = asyncio.get_running_loop()
@@ -60,39 +79,44 @@ class IndexBuilder:
         engine = self._namespace.engine
         self._bulk = engine if isinstance(engine, Bulk) else None
         unread = 0
+        self._building = index
         while index.built < PARTITIONS and not index.dropped:
             if loop.time() >= self._until_s:
                 await self._yield()
+                index.load_time_s = int(loop.time() - started_s)
             if self._bulk is not None or index.definition.source is Source.SET:
                 rows = self._rows(index, *self._members(index, index.built))
             else:
                 rows, failed = await self._read_rows(index, index.built)
                 unread += failed
             if not index.dropped:
-                rows.sort()
-                index.entries.load(index.built, rows)
+                if rows:
+                    rows.sort()
+                    index.entries.load(index.built, rows)
                 index.built += 1
-                index.load_time_s = int(loop.time() - started_s)
         if not index.dropped:
-            name = index.definition.name or "set index"
-            log.info("{%s} %s built: %d", self._namespace.name, name, len(index.entries))
-            if unread:
-                log.error(
-                    "{%s} %s lacks %d records that cannot be read",
-                    self._namespace.name,
-                    name,
-                    unread,
-                )
+            index.load_time_s = int(loop.time() - started_s)
+            self._built(index, unread)
+
+    def _built(self, index: SecondaryIndex, unread: int) -> None:
+        namespace, name = self._namespace.name, index.definition.name or "set index"
+        log.info("{%s} %s built: %d", namespace, name, len(index.entries))
+        if unread:
+            log.error("{%s} %s lacks %d records that cannot be read", namespace, name, unread)
 
     async def _yield(self) -> None:
         """Let others go on."""
         await asyncio.sleep(0)
+        if self._namespace.indexes.unbuilt.is_set():
+            self._settle_empty()
         self._until_s = asyncio.get_running_loop().time() + SLICE_S
 
     def _members(self, index: SecondaryIndex, partition: int) -> tuple[list[bytes], list[int]]:
         """The entries, and their slots, of a partition's records that belong into the index."""
         primary = self._namespace.engine.index
         slots = partition_slots(primary, partition)
+        if not slots:
+            return [], []
         entries = entries_at(primary, slots)
         alive = [entry[FLAGS_AT] < TOMBSTONE for entry in entries]
         if not all(alive):
@@ -100,7 +124,7 @@ class IndexBuilder:
         set_name = index.definition.set_name
         if set_name:
             wanted = self._namespace.find_set(set_name)
-            sets = column(b"".join(entries), "set_id") if entries else []
+            sets = column(b"".join(entries), "set_id")
             if sets.count(wanted or 0) < len(sets) or wanted is None:
                 chosen = [at for at, set_id in enumerate(sets) if set_id == wanted]
                 slots = [slots[at] for at in chosen]
@@ -125,7 +149,7 @@ class IndexBuilder:
         Records that change meanwhile are read again, known by their changed entries.
         """
         loop = asyncio.get_running_loop()
-        known: dict[bytes, frozenset[int] | None] = {}
+        known: dict[bytes, Set[int] | None] = {}
         while True:
             entries, slots = self._members(index, partition)
             changed = [entry for entry in entries if entry not in known]
@@ -142,7 +166,7 @@ class IndexBuilder:
         ]
         return rows, sum(known.get(entry) is None for entry in entries)
 
-    async def _read_keys(self, index: SecondaryIndex, digest: bytes) -> frozenset[int] | None:
+    async def _read_keys(self, index: SecondaryIndex, digest: bytes) -> Set[int] | None:
         """The index values of a record; None when it cannot be read."""
         while True:
             try:
@@ -152,7 +176,7 @@ class IndexBuilder:
             except StorageError:  # the engine has said where and why
                 return None
 
-    def _keys(self, index: SecondaryIndex, digest: bytes) -> frozenset[int]:
+    def _keys(self, index: SecondaryIndex, digest: bytes) -> Set[int]:
         """The index values of a record. Raises NotResident, StorageError."""
         record = self._namespace.engine.get(digest)
         set_name = self._namespace.set_names[record[3]] if record else b""

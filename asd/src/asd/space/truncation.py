@@ -102,7 +102,7 @@ class Truncator:
         until_s = loop.time() + SLICE_S
         removed = 0
         for partition in range(PARTITIONS):
-            removed += self._namespace.remove_slots(partition, self._hidden(partition))
+            removed += self._namespace.door.remove_slots(partition, self._hidden(partition))
             if loop.time() >= until_s:
                 await asyncio.sleep(0)
                 until_s = loop.time() + SLICE_S

@@ -43,7 +43,6 @@ class Operands:
             self._view = self._look()
         return self._view
 
-    @property
     def paths(self) -> RecordPaths:
         """What path expressions may ask of the record."""
         return RecordPaths(self.view, self.expressions.path)
@@ -90,8 +89,11 @@ def _exp_read(operands: Operands, op: Op) -> Particle | None:
 
 
 def _bit_read(operands: Operands, op: Op) -> Particle | None:
+    particle = operands.bin(op.name)
+    if particle is None:
+        return None
     _check_list_argument(op)
-    return bits.read(operands.bin(op.name), op.value)
+    return bits.read(particle, op.value)
 
 
 def _hll_read(operands: Operands, op: Op) -> Particle | None:
