@@ -21,7 +21,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from asd import compiled
+from asd.process import compiled
 
 TESTS = Path(__file__).resolve().parents[1]
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from asd import compilation, compiled
+from asd.process import compilation, compiled
 
 TESTS = Path(__file__).resolve().parents[1]
 SAID = "the request path is compiled"
@@ -36,7 +36,7 @@ def python(*arguments: str, **environment: str) -> str:
 
 def used(cache: Path, **environment: str) -> bool:
     """Does a process that has this cache use it?"""
-    code = "from asd import compiled; print(compiled.use(), compiled.in_use())"
+    code = "from asd.process import compiled; print(compiled.use(), compiled.in_use())"
     answer = python("-c", code, XDG_CACHE_HOME=str(cache), **environment).split()
     assert answer[0] == answer[1]
     return answer[0] == "True"
@@ -105,15 +105,15 @@ def test_without_a_cache_the_modules_are_plain(tmp_path: Path) -> None:
 
 
 def test_all_are_twins_or_none_is(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import asd.histogram  # noqa: F401 - that it has been imported is what is tested
+    import asd.measures.histogram  # noqa: F401 - that it has been imported is what is tested
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(built))
     assert not compiled.use()
 
 
-@pytest.mark.parametrize("name", ["histogram.pxd", "service.py"])
+@pytest.mark.parametrize("name", ["measures/histogram.pxd", "service/connection.py"])
 def test_a_changed_source_has_no_twin(name: str, built: Path, tmp_path: Path) -> None:
-    copy = shutil.copytree(Path(compiled.__file__).parent, tmp_path / "asd")
+    copy = shutil.copytree(Path(compiled.__file__).parents[1], tmp_path / "asd")
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     assert used(built, PYTHONPATH=path)  # where the sources are does not matter
     with (copy / name).open("a") as source:
@@ -186,7 +186,7 @@ def test_the_recorded_answers_of_the_real_server(start: tuple[str, str], built: 
 @pytest.mark.parametrize(
     "spot",
     [
-        lambda folder: folder / f"asd.turns{compiled.SUFFIX}",
+        lambda folder: folder / f"asd.measures.turns{compiled.SUFFIX}",
         lambda folder: folder / compiled.CHECKSUMS,
         lambda folder: folder,
         lambda folder: folder.parent,
@@ -212,7 +212,7 @@ def test_what_belongs_to_another_user_is_refused(
 
 
 def test_a_twin_that_is_a_link_is_refused(cache: Path, tmp_path: Path) -> None:
-    twin = folder_in(cache) / f"asd.turns{compiled.SUFFIX}"
+    twin = folder_in(cache) / f"asd.measures.turns{compiled.SUFFIX}"
     twin.symlink_to(twin.rename(tmp_path / "elsewhere"))
     assert compiled.find_twins() is None
 
@@ -220,8 +220,8 @@ def test_a_twin_that_is_a_link_is_refused(cache: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda folder: (folder / f"asd.turns{compiled.SUFFIX}").unlink(),
-        lambda folder: os.truncate(folder / f"asd.turns{compiled.SUFFIX}", 5000),
+        lambda folder: (folder / f"asd.measures.turns{compiled.SUFFIX}").unlink(),
+        lambda folder: os.truncate(folder / f"asd.measures.turns{compiled.SUFFIX}", 5000),
         lambda folder: (folder / compiled.CHECKSUMS).unlink(),
         lambda folder: (folder / compiled.CHECKSUMS).write_bytes(b"\xff"),
         lambda folder: (folder / compiled.CHECKSUMS).write_text(""),
@@ -236,7 +236,7 @@ def test_half_a_build_is_not_used(spoil: Callable[[Path], object], cache: Path) 
 
 def test_a_twin_that_cannot_be_loaded_does_not_stop_the_server(cache: Path, running: Any) -> None:
     folder = folder_in(cache)
-    (folder / f"asd.turns{compiled.SUFFIX}").write_bytes(b"no library")
+    (folder / f"asd.measures.turns{compiled.SUFFIX}").write_bytes(b"no library")
     (folder / compiled.CHECKSUMS).write_text(compiled.checksums(folder))
     with running() as (process, _):
         process.terminate()
@@ -290,7 +290,7 @@ class TestWithACompiler:
     def test_a_compiler_that_fails(
         self, compiling: Callable[[], str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(compiled, "MODULES", ("asd.turns",))
+        monkeypatch.setattr(compiled, "MODULES", ("asd.measures.turns",))
         monkeypatch.setenv("CC", f"{sys.executable} --no-such-option")
         assert "failed:\n" in compiling()
 

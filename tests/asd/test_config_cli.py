@@ -2,8 +2,8 @@
 
 import pytest
 
-from asd.cli import CommandLineError, Options, build_config, check_config, parse_arguments
 from asd.config import Edition
+from asd.process.cli import CommandLineError, Options, build_config, check_config, parse_arguments
 
 
 def config_of(*arguments: str):

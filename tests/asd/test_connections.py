@@ -7,7 +7,7 @@ import pytest
 
 from asd.config import Config, NamespaceConfig
 from asd.node import Node
-from asd.service import Connection
+from asd.service.connection import Connection
 from citrusleaf.cf_clock import VirtualClock
 
 
@@ -23,7 +23,7 @@ def test_connections_turned_away_do_not_flood_the_log(caplog) -> None:
 
     async def until_reaped() -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("asd.connections.REAP_INTERVAL_S", 0.001)
+            patch.setattr("asd.service.connections.REAP_INTERVAL_S", 0.001)
             task = asyncio.create_task(node.connections.reap())
             while len(caplog.messages) == 1:
                 await asyncio.sleep(0.001)

@@ -9,7 +9,7 @@ import pytest
 
 from asd.config import LoggingConfig, LogSink, ServiceConfig
 from asd.daemon import run
-from asd.logging_setup import (
+from asd.process.logging import (
     CONTEXTS,
     ROOTS,
     JsonFormatter,
@@ -163,7 +163,7 @@ def test_attaching_again_replaces_the_sinks(said) -> None:
     [
         ("asd.nsup", "nsup"),
         ("asd.node", "as"),
-        ("asd.connections", "service"),
+        ("asd.service.connections", "service"),
         ("storage.ssd", "drv-ssd"),
         ("asd.batch_sub", "batch-sub"),
         ("asd.something", "misc"),

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asd.config import NamespaceConfig
-from asd.engines import make_engine
-from asd.group_commit import GroupCommit
-from asd.namespace import Namespace
-from asd.record_survey import SIZE_BUCKETS, TTL_BUCKETS, LogHistogram, RecordSurvey
-from asd.transaction_threads import TransactionThreads
+from asd.measures.turns import Turns
+from asd.process.transaction_threads import TransactionThreads
+from asd.space.engines import make_engine
+from asd.space.namespace import Namespace
+from asd.space.survey import SIZE_BUCKETS, TTL_BUCKETS, LogHistogram, RecordSurvey
 from citrusleaf.cf_clock import VirtualClock
 from storage.engine import TOMBSTONE
 
@@ -36,8 +36,9 @@ def threads() -> Iterator[TransactionThreads]:
 def make_namespace(threads: TransactionThreads) -> Namespace:
     config = NamespaceConfig("test", nsup_period=120)
     engine = make_engine(config)
-    commit = GroupCommit(engine.sync, threads)
-    return Namespace(config, engine, VirtualClock(), commit, community=True)
+    clock = VirtualClock()
+    turns = Turns(clock.monotonic_ns, lambda end: None)
+    return Namespace(config, engine, clock, threads, turns, community=True)
 
 
 def numbers(text: str) -> dict[str, str]:
@@ -108,7 +109,7 @@ async def run_for(survey: RecordSurvey, clock: VirtualClock, seconds: int) -> No
         await real_sleep(0)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("asd.record_survey.asyncio.sleep", sleep)
+        patch.setattr("asd.space.survey.asyncio.sleep", sleep)
         task = asyncio.create_task(survey.run())
         until_ms = clock.monotonic_ms() + 1000 * seconds
         while clock.monotonic_ms() < until_ms:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from asd.config import Config, NamespaceConfig
-from asd.histogram import NS_PER_MS
-from asd.machine import Machine, Readings
+from asd.info.ticker import Ticker, size_text
+from asd.measures.histogram import NS_PER_MS
 from asd.node import Node
-from asd.ticker import Ticker, size_text
+from asd.process.machine import Machine, Readings
 from citrusleaf.cf_clock import VirtualClock
 
 
@@ -51,7 +51,7 @@ async def run_for(ticker: Ticker, clock: VirtualClock, seconds: int) -> None:
         await real_sleep(0)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("asd.ticker.asyncio.sleep", sleep)
+        patch.setattr("asd.info.ticker.asyncio.sleep", sleep)
         task = asyncio.create_task(ticker.run())
         until_ms = clock.monotonic_ms() + 1000 * seconds
         while clock.monotonic_ms() < until_ms:

@@ -34,12 +34,12 @@ ADAPTERS = {
     "cluster/src/cluster/smd_files.py": "metadata in files",
     "storage/src/storage/device.py": "files and devices",
     "asd/src/asd/daemon.py": "hands the real world to a node",
-    "asd/src/asd/cli.py": "reads the configuration file",
-    "asd/src/asd/compilation.py": "runs the compilers and writes the cache",
-    "asd/src/asd/compiled.py": "reads the sources and the cache",
-    "asd/src/asd/machine.py": "asks the operating system about the machine",
+    "asd/src/asd/process/cli.py": "reads the configuration file",
+    "asd/src/asd/process/compilation.py": "runs the compilers and writes the cache",
+    "asd/src/asd/process/compiled.py": "reads the sources and the cache",
+    "asd/src/asd/process/machine.py": "asks the operating system about the machine",
     "asd/src/asd/server.py": "hosts a node in a thread",
-    "asd/src/asd/transaction_threads.py": "the threads for work that blocks",
+    "asd/src/asd/process/transaction_threads.py": "the threads for work that blocks",
 }
 """The files that touch the world, and what of it they wrap."""
 

@@ -91,6 +91,8 @@ class ColdEngine:
         self._level = level
         self._mutex = new_mutex()
         self.stamp = 0
+        self._due = False
+        self._flush_due: Callable[[], None] = self._note_due
         self._forget()
 
     # Life
@@ -187,6 +189,9 @@ class ColdEngine:
                     self._release(location, size)
                     raise OutOfSpace(f"no room for the index: {error}") from error
             self._defrag()
+        if self._due:
+            self._due = False
+            self._flush_due()
 
     def remove(self, digest: bytes) -> bool:
         """Forget the record or tombstone; True if there was a record."""
@@ -236,6 +241,15 @@ class ColdEngine:
             self._retired.clear()
         self.chunks.sync()
 
+    def on_flush_due(self, flush_due: Callable[[], None]) -> None:
+        """Have it called whenever a MiB more of chunks waits to be written."""
+        self._flush_due = flush_due
+        self.chunks.on_flush_due(self._note_due)
+
+    def write_behind(self) -> None:
+        """Hand chunks to the device, so that less waits for a sync. Raises OSError."""
+        self.chunks.write_behind()
+
     def statistics(self) -> dict[str, int]:
         """Counters and sizes in bytes, under the names the server reports."""
         return {
@@ -249,6 +263,10 @@ class ColdEngine:
         }
 
     # Chunks
+
+    def _note_due(self) -> None:
+        """Chunks are put by whoever syncs, too: the owner passes it on."""
+        self._due = True
 
     def _each(self, digests: list[bytes]) -> Iterator[tuple[bytes, Record]]:
         """The records there are of these, waited for; without those that are damaged."""

@@ -3,13 +3,17 @@
 A record is an opaque payload with a little metadata, found by its 20-byte digest. All engines keep
 the same packed primary index (`storage.index.PrimaryIndex`) and differ in where payloads live.
 
-One thread owns an engine. Only `load` callables handed out by `NotResident` and `sync` may run on
-another thread; everything else is called by the owner.
+One thread owns an engine. Only `load` callables handed out by `NotResident`, `sync`, and what is
+said to run on any thread may run on another; everything else is called by the owner.
+
+What only some engines can do, and callers can do without, is a *capability*: `Overwrites`,
+`Exchanges`, `Bulk` and `Upkeep` at the end of this module. Ask with `isinstance`, once and not for
+each record; never ask which class an engine is of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from storage.index import TOMBSTONE, PrimaryIndex
@@ -24,6 +28,10 @@ __all__ = [
     "StorageError",
     "DamagedRecord",
     "get_waited",
+    "Overwrites",
+    "Exchanges",
+    "Bulk",
+    "Upkeep",
 ]
 
 Record: TypeAlias = tuple[int, int, int, int, int, bytes]
@@ -173,3 +181,64 @@ class Overwrites(Protocol):
         with `start`. Returns its new generation (65535 is followed by 1); 0 when it is not so, or
         cannot be told at once, and then nothing has changed. Raises what `put` raises.
         """
+
+
+@runtime_checkable
+class Exchanges(Protocol):
+    """An engine that does the most common update for those who need to know what was there."""
+
+    def exchange(
+        self, digest: bytes, last_update_time: int, set_id: int, start: bytes, payload: bytes
+    ) -> tuple[int, int, bytes] | None:
+        """Do as `Overwrites.overwrite`: (new generation, slot in the index, old payload).
+
+        None when the record is not as it has to be, or that cannot be told at once, and then
+        nothing has changed. Raises what `put` raises.
+        """
+
+
+@runtime_checkable
+class Bulk(Protocol):
+    """An engine whose payloads are all in memory, so that many are had, or let go, at once.
+
+    Arguments come out of index entries, as `storage.bulk` gives them: `locations` and `sizes`
+    (bytes) are those columns of entries of the present moment. After any call that changes the
+    store they have to be taken anew.
+    """
+
+    def payloads(
+        self, locations: Sequence[int], sizes: Sequence[int], skip: int = 0
+    ) -> list[bytes]:
+        """The payloads of entries, each without its first `skip` bytes; b"" of tombstones.
+
+        About 0.2 µs apiece out of cache. Raises ValueError for rows of unequal length.
+        """
+
+    def payload_byte(self, locations: Sequence[int], at: int) -> bytes:
+        """Byte `at` of each payload, one behind the other; all must be longer than `at`."""
+
+    def remove_slots(self, partition: int, slots: Sequence[int]) -> int:
+        """Forget what is at these slots in use of a partition (0..4095); how many were records.
+
+        As `Engine.remove` of each, tombstones included, at a fraction of the cost. The places given
+        up are not made good for here: `settle` does that. O(the partition).
+        """
+
+    def settle(self) -> bool:
+        """One bounded step of making good for what `remove_slots` gave up; True when done."""
+
+
+@runtime_checkable
+class Upkeep(Protocol):
+    """An engine that keeps records on a medium: `sync` has to be called now and then.
+
+    Between the syncs it may write what has gathered, so that a sync has little left to write.
+    """
+
+    def on_flush_due(self, flush_due: Callable[[], None]) -> None:
+        """Have `flush_due()` called, by the thread that puts, whenever `write_behind` should be
+        run soon. It must return at once and raise nothing."""
+
+    def write_behind(self) -> None:
+        """Hand to the medium what has gathered, nothing promised. On any thread, one call at a
+        time. Raises OSError when the medium fails, as `Engine.sync`."""

@@ -7,7 +7,7 @@ Puts gather in memory and are written by `sync`, all in one transaction. Another
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Protocol
 
 import lmdb
@@ -25,12 +25,18 @@ NAMES_KEY: Final = b"set-names"
 META_SIZE: Final = 20
 MAX_PENDING_BYTES: Final = 32 << 20
 """Bytes gathered before a put writes them itself."""
+DUE_BYTES: Final = 8 << 20
+"""Bytes gathered before somebody else is asked to write them."""
 MAX_VALUE: Final = 0xFFFFFFFF
 _MAP_BYTES: Final = 1 << 40  # address space, not memory
 _OVERHEAD: Final = 64  # bytes a record takes in the tree beyond its own, about
 
 _meta = META.unpack_from
 _pack_meta = META.pack
+
+
+def _nobody_writes() -> None:
+    """What is called when nobody has asked for `on_flush_due`."""
 
 
 class KeyValueStore(Protocol):
@@ -181,6 +187,7 @@ class KvEngine:
         self._pending_bytes = 0
         self._stored_bytes = 0
         self._full = False
+        self._flush_due: Callable[[], None] = _nobody_writes
 
     # Life
 
@@ -326,6 +333,14 @@ class KvEngine:
             self._writing = {}
             self._stored_bytes = self._store.used_bytes()
 
+    def on_flush_due(self, flush_due: Callable[[], None]) -> None:
+        """Have it called while 8 MiB or more wait to be written."""
+        self._flush_due = flush_due
+
+    def write_behind(self) -> None:
+        """As `sync`: a store that writes all or nothing has no half of it."""
+        self.sync()
+
     def statistics(self) -> dict[str, int]:
         """Counters and sizes in bytes, under the names the server reports. O(4096)."""
         used = self._stored_bytes
@@ -355,6 +370,8 @@ class KvEngine:
         with self._mutex:
             self._pending[key] = value
             self._pending_bytes += len(value or b"") + _OVERHEAD
+        if self._pending_bytes > DUE_BYTES:
+            self._flush_due()
         if self._pending_bytes > MAX_PENDING_BYTES and not self._full:
             try:
                 self.sync()

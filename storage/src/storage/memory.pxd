@@ -18,3 +18,5 @@ cdef class MemoryEngine:
               payload)
     @cython.locals(index=PrimaryIndex)
     cpdef overwrite(self, bytes digest, last_update_time, set_id, bytes start, payload)
+    @cython.locals(index=PrimaryIndex)
+    cpdef exchange(self, bytes digest, last_update_time, set_id, bytes start, payload)

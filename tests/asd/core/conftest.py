@@ -11,9 +11,9 @@ import pytest
 from aerospike_common.wire.codes import FieldType, Info1, Info2, OpType
 from aerospike_common.wire.message import Message, Op, encode_message, parse_message
 from asd.config import Config, Edition, NamespaceConfig
+from asd.measures.turns import Turns
 from asd.node import Node
-from asd.service import Connection
-from asd.turns import Turns
+from asd.service.connection import Connection
 from citrusleaf.cf_clock import VirtualClock
 
 

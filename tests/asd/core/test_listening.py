@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from asd.listening import listen
-from asd.loops import new_event_loop
+from asd.process.loops import new_event_loop
+from asd.service.listening import listen
 
 TWO = ["127.0.0.1", "127.0.0.2"]
 

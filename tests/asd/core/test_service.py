@@ -13,7 +13,7 @@ from aerospike_common.wire.codes import ParticleType, ResultCode
 from aerospike_common.wire.frame import deflate
 from aerospike_common.wire.message import parse_message
 from asd.config import Edition
-from asd.service import MAX_UNSENT
+from asd.service.connection import MAX_UNSENT
 
 INT = ParticleType.INTEGER
 BIN = (b"a", INT, struct.pack(">q", 5))

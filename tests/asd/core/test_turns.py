@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from asd.histogram import NS_PER_MS, Histogram
-from asd.turns import Turns
+from asd.measures.histogram import NS_PER_MS, Histogram
+from asd.measures.turns import Turns
 from citrusleaf.cf_clock import SystemClock, VirtualClock
 
 MS = 0.001

@@ -13,12 +13,12 @@ import pytest
 from aerospike_common.wire.codes import FieldType, Info1, Info3
 from aerospike_common.wire.message import Message, Op, encode_message, parse_message, split_messages
 from asd.config import Config, Edition, NamespaceConfig
-from asd.namespace import Namespace
 from asd.node import Node
-from asd.record import Bins, pack_payload
-from asd.service import Connection
+from asd.records.record import Bins, pack_payload
+from asd.service.connection import Connection
 from asd.sindex import IndexDefinition, SecondaryIndex
-from asd.sindex.build import IndexBuilder
+from asd.space.index_builder import IndexBuilder
+from asd.space.namespace import Namespace
 from citrusleaf.cf_clock import VirtualClock
 
 EVERYWHERE = tuple(range(4096))

@@ -187,7 +187,7 @@ def test_a_burst_left_in_the_middle_goes_on(kit: Any) -> None:
         if step % 10 == 0 and step < 300:  # the one after the next changes, or goes
             its = digest(2 * (len(seen) + 1))
             if step % 20:
-                namespace.remove(its)
+                namespace.door.remove_unread(its)
             else:
                 kit.store(namespace, its, {b"v": Particle(ParticleType.STRING, b"other")})
     assert step > 250
@@ -209,7 +209,7 @@ def test_an_integer_changed_in_the_middle_of_a_burst_is_not_made_up(kit: Any) ->
     assert first is not None
     assert len(first.entries) == 40
     kit.store(namespace, digest(2 * 40), {b"v": number(2)})
-    namespace.remove(digest(2 * 41))
+    namespace.door.remove_unread(digest(2 * 41))
     second = walk.next(100, lambda: False)
     assert second is not None
     assert [entry[:20] for entry in second.entries] == [digest(2 * at) for at in range(42, 90)]
@@ -255,7 +255,7 @@ def test_a_walk_while_values_change(kit: Any) -> None:
             if at % 2:  # these change, those with even numbers stay
                 kit.store(namespace, digest(2 * at), {b"v": number((at * step) % 60)})
         kit.store(namespace, digest(2 * (600 + step)), {b"v": number(step % 50)})
-        namespace.remove(digest(2 * (4 * step + 1)))
+        namespace.door.remove_unread(digest(2 * (4 * step + 1)))
     assert step > 10
     stay = [digest(2 * at) for at in range(0, 600, 2)]
     assert all(seen.count(d) == 1 for d in stay)

@@ -11,7 +11,7 @@ import pytest
 from aerospike_common.wire.codes import FieldType, Info1, Info2, Info3, OpType, ResultCode
 from aerospike_common.wire.message import Op
 from asd.bins.particle import Particle
-from asd.record import unpack_bins
+from asd.records.record import unpack_bins
 from storage.index import PARTITIONS
 
 RECORDS = 3000

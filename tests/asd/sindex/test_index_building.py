@@ -13,13 +13,14 @@ from aerospike_common.wire.codes import ParticleType
 from asd.bins.particle import Particle
 from asd.config import Config, NamespaceConfig
 from asd.config.storage import StorageConfig
-from asd.namespace import Namespace
 from asd.node import Node
-from asd.nsup import Nsup
-from asd.record import find_bin, pack_payload
+from asd.records.change import Change
+from asd.records.record import find_bin, pack_payload
 from asd.sindex import IndexDefinition, KeyType
-from asd.sindex.build import IndexBuilder
-from asd.truncation import Truncator
+from asd.space.index_builder import IndexBuilder
+from asd.space.namespace import Namespace
+from asd.space.nsup import Nsup
+from asd.space.truncation import Truncator
 from citrusleaf.cf_clock import VirtualClock
 from cluster import PARTITIONS
 from storage.testing import FaultyDisk
@@ -41,7 +42,7 @@ def digest(number: int) -> bytes:
 def write(node: Node, number: int, set_name: bytes, value: int | None) -> None:
     namespace = node.namespaces[b"test"]
     if value is None:
-        namespace.remove(digest(number))
+        namespace.door.remove_unread(digest(number))
         return
     bins = {
         b"n": Particle(ParticleType.INTEGER, value.to_bytes(8, "big")),
@@ -217,3 +218,19 @@ def test_an_index_of_a_whole_namespace_is_not_of_an_empty_set() -> None:
         task.cancel()
 
     asyncio.run(run())
+
+
+def test_a_set_index_is_built_without_tombstones() -> None:
+    before = [(0, number, b"s", number) for number in range(4)]
+    node = reopened(FaultyDisk(), before)
+    namespace = node.namespaces[b"test"]
+    dead = namespace.engine.get(digest(1))
+    assert dead is not None
+    namespace.commit(Change(digest(1), dead, namespace.tombstone(dead)))
+    namespace.indexes.keep_set_indexes({b"s"})
+    (index,) = namespace.indexes
+    builder = IndexBuilder(namespace, node.transaction_threads)
+    asyncio.run(builder._build(index))
+    assert entries(index, namespace) == [(0, digest(0)), (0, digest(2)), (0, digest(3))]
+    write(node, 1, b"s", 7)
+    assert entries(index, namespace) == [(0, digest(number)) for number in (0, 2, 1, 3)]

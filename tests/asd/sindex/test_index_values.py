@@ -11,8 +11,8 @@ from aerospike_common.wire.codes import ParticleType
 from aerospike_common.wire.errors import OperationError
 from asd.bins import geo
 from asd.bins.particle import Particle
-from asd.record import pack_bins
-from asd.record_view import RecordView
+from asd.records.record import pack_bins
+from asd.records.record_view import RecordView
 from asd.sindex import IndexDefinition, KeyType, Source
 from asd.sindex.bval import hash_bval
 from asd.sindex.keys import Keys

@@ -16,18 +16,18 @@ from aerospike_common.wire.codes import Info3, MessageType, ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.frame import PROTOCOL_VERSION
 from aerospike_common.wire.message import encode_reply, reply_frame
-from asd.histogram import Histogram
-from asd.namespace import Namespace
+from asd.measures.histogram import Histogram
+from asd.measures.query_statistics import QueryStatistics
 from asd.query.job import JobType, QueryJob, Status
 from asd.query.pace import Pace
 from asd.query.records import Reader
 from asd.query.walk import BATCH, Batch, Walk
-from asd.query_statistics import QueryStatistics
+from asd.space.namespace import Namespace
 from storage.engine import NotResident
 
 if TYPE_CHECKING:
-    from asd.node import Node
-    from asd.service import Connection
+    from asd.query.node import QueryNode
+    from asd.state import Client
 
 log = logging.getLogger("asd.query")
 
@@ -47,9 +47,9 @@ _frame_header: Final = struct.Struct(">BBHI").pack
 class Setting:
     """What a query works with."""
 
-    node: Node
+    node: QueryNode
     namespace: Namespace
-    connection: Connection
+    connection: Client
     job: QueryJob
     walk: Walk
     reader: Reader

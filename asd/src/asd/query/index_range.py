@@ -12,7 +12,7 @@ from aerospike_common.wire.errors import OperationError
 from asd.bins import geo
 from asd.sindex import IndexDefinition, KeyType, SecondaryIndex, SecondaryIndexes, Source
 from asd.sindex.bval import hash_bval, signed
-from asd.transactions.operate import MAX_BIN_NAME
+from asd.transactions.ops import MAX_BIN_NAME
 
 MAX_INDEX_NAME: Final = 63
 MAX_STRING: Final = 2048

@@ -26,12 +26,12 @@ from typing import Final, NamedTuple
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.bins import geo
-from asd.namespace import Namespace
 from asd.query.index_range import IndexRange, Span
 from asd.query.request import Resume
 from asd.query.walk import ASKED_AT_ONCE, Batch
-from asd.record_view import RecordView
+from asd.records.record_view import RecordView
 from asd.sindex import KeyType, SecondaryIndex
+from asd.space.namespace import Namespace
 from citrusleaf.cf_digest import DIGEST_SIZE, partition_id
 from storage.bulk import entries_at
 from storage.engine import NotResident

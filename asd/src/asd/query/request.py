@@ -16,7 +16,7 @@ from aerospike_common.wire.codes import FieldType, Info1, Info2, Info3, OpType, 
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message, Op
 from asd.bins.expressions import Expression, ExpressionCache
-from asd.transactions.operate import READ_OPS, check_bin_name
+from asd.transactions.ops import READ_OPS, check_bin_name
 from citrusleaf.cf_digest import partition_id
 from cluster import PARTITIONS
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from aerospike_common.wire.codes import FieldType, Info1, Info2, ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message
-from asd.namespace import Namespace
 from asd.query.access import choose_walk, split
 from asd.query.aggregation import AggregationQuery
 from asd.query.background import start_function, start_ops
@@ -25,11 +24,13 @@ from asd.query.request import (
     parse_basic,
     parse_whole,
 )
-from asd.udf import Call, check_enabled
+from asd.space.namespace import Namespace
+from asd.transactions.udf import check_enabled
+from asd.udf import Call
 
 if TYPE_CHECKING:
-    from asd.node import Node
-    from asd.service import Connection
+    from asd.query.node import QueryNode
+    from asd.state import Client
 
 Job: TypeAlias = Coroutine[Any, Any, None]
 
@@ -37,7 +38,7 @@ _UDF_FIELDS: Final = (FieldType.UDF_PACKAGE, FieldType.UDF_FUNCTION)
 
 
 def answer(
-    node: Node, connection: Connection, namespace: Namespace, message: Message
+    node: QueryNode, connection: Client, namespace: Namespace, message: Message
 ) -> bytes | Job:
     """The reply to a message without digest, or a job that will write it.
 
@@ -56,7 +57,7 @@ def answer(
     return _basic(node, connection, namespace, message)
 
 
-def _basic(node: Node, connection: Connection, namespace: Namespace, message: Message) -> Job:
+def _basic(node: QueryNode, connection: Client, namespace: Namespace, message: Message) -> Job:
     request = parse_basic(message, node.expressions)
     here, unavailable = split(namespace, request.partitions)
     setting = _setting(
@@ -65,7 +66,9 @@ def _basic(node: Node, connection: Connection, namespace: Namespace, message: Me
     return BasicQuery(setting).run()
 
 
-def _aggregation(node: Node, connection: Connection, namespace: Namespace, message: Message) -> Job:
+def _aggregation(
+    node: QueryNode, connection: Client, namespace: Namespace, message: Message
+) -> Job:
     if FieldType.FILTER in message.fields:
         raise OperationError(ResultCode.UNSUPPORTED_FEATURE, "a filter on an aggregation")
     if message.info1 & Info1.SHORT_QUERY:
@@ -81,8 +84,8 @@ def _aggregation(node: Node, connection: Connection, namespace: Namespace, messa
 
 
 def _setting(
-    node: Node,
-    connection: Connection,
+    node: QueryNode,
+    connection: Client,
     namespace: Namespace,
     message: Message,
     request: QueryRequest,

@@ -13,7 +13,7 @@ from itertools import compress
 from typing import Final, NamedTuple, Protocol
 
 from asd.query.request import Resume
-from asd.truncation import Truncation
+from asd.space.truncation import Truncation
 from storage.bulk import column, entries_at, partition_slots
 from storage.engine import TOMBSTONE
 from storage.index import ENTRY_SIZE, PrimaryIndex

@@ -8,7 +8,7 @@ from typing import Final
 
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
-from asd.record_view import RecordView
+from asd.records.record_view import RecordView
 from asd.sindex.definition import IndexDefinition, KeyType, Source
 from asd.sindex.entries import IndexEntries
 from asd.sindex.keys import Keys

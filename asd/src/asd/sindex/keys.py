@@ -16,7 +16,7 @@ from asd.bins.cdt.containers import Container, from_value
 from asd.bins.expressions import UNKNOWN, Expression, ExpType, compile_expression, to_particle
 from asd.bins.expressions.values import text_bytes
 from asd.bins.particle import Particle
-from asd.record_view import RecordView
+from asd.records.record_view import RecordView
 from asd.sindex.bval import hash_bval, signed
 from asd.sindex.definition import IndexDefinition, KeyType, Source
 

@@ -316,6 +316,10 @@ class SsdEngine:
         """
         self._on_medium(self._sync)
 
+    def on_flush_due(self, flush_due: Callable[[], None]) -> None:
+        """Have it called whenever `flush_size` more bytes wait to be written."""
+        self.tuning.flush_due = flush_due
+
     def write_behind(self) -> None:
         """Hand sealed blocks and whole flush units to the devices, so that less waits for a sync.
 
