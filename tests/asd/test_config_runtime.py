@@ -55,6 +55,10 @@ def test_every_row_is_safe_between_its_separators(config):
             assert not set(";=\n\t") & set(name + text)
 
 
+def test_an_unset_address_is_shown_as_null():
+    assert ("secrets-address-port", "null") in get_config(Config(), "service")
+
+
 def test_unset_lists_that_real_answers_leave_out():
     assert "alternate-access-address" not in "".join(name for name, _ in get_config(Config()))
 
@@ -68,6 +72,7 @@ def test_unset_lists_that_real_answers_leave_out():
         ("network", "heartbeat.interval", "200", "200"),
         ("network", "fabric.channel-rw-recv-threads", "3", "3"),
         ("namespace", "default-ttl", "30d", "2592000"),
+        ("namespace", "replication-factor", "3", "3"),
         ("namespace", "max-record-size", "256K", "262144"),
         ("namespace", "geo2dsphere-within.max-cells", "16", "16"),
         ("namespace", "storage-engine.defrag-lwm-pct", "60", "60"),
@@ -104,7 +109,7 @@ def test_storage_parameters_may_be_named_bare(config):
         ("namespace", "test", "max-record-size", "5", InvalidParameterError),
         ("namespace", "test", "nsup-period", "-5", InvalidParameterError),
         ("namespace", "test", "rack-id", "5", InvalidParameterError),
-        ("namespace", "test", "replication-factor", "1", InvalidParameterError),
+        ("namespace", "test", "partition-tree-sprigs", "512", InvalidParameterError),
         ("namespace", "test", "storage-engine.data-size", "1G", InvalidParameterError),
         ("namespace", "test", "nosuch.default-ttl", "1", InvalidParameterError),
         ("security", None, "nosuch", "1", InvalidParameterError),

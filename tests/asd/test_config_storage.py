@@ -89,7 +89,7 @@ def test_get_config_shows_what_the_engine_does() -> None:
         rows = get_config(read_config(with_storage(engine)), "namespace", "test")
         return {name.removeprefix("storage-engine.") for name, _ in rows}
 
-    own = {"flush-size", "post-write-cache"}
+    own = {"flush-size", "post-write-cache", "read-page-cache", "cold-start-empty"}
     assert own <= names("device")
     assert own <= names("ssd")
     assert not own & names("memory")

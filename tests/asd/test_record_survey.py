@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asd.config import NamespaceConfig
+from asd.measures.turns import Turns
 from asd.process.transaction_threads import TransactionThreads
 from asd.space.engines import make_engine
-from asd.space.group_commit import GroupCommit
 from asd.space.namespace import Namespace
 from asd.space.survey import SIZE_BUCKETS, TTL_BUCKETS, LogHistogram, RecordSurvey
 from citrusleaf.cf_clock import VirtualClock
@@ -36,8 +36,9 @@ def threads() -> Iterator[TransactionThreads]:
 def make_namespace(threads: TransactionThreads) -> Namespace:
     config = NamespaceConfig("test", nsup_period=120)
     engine = make_engine(config)
-    commit = GroupCommit(engine.sync, threads)
-    return Namespace(config, engine, VirtualClock(), commit, community=True)
+    clock = VirtualClock()
+    turns = Turns(clock.monotonic_ns, lambda end: None)
+    return Namespace(config, engine, clock, threads, turns, community=True)
 
 
 def numbers(text: str) -> dict[str, str]:

@@ -12,10 +12,10 @@ from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.config import NamespaceConfig
 from asd.config.namespace import StorageConfig
+from asd.measures.turns import Turns
 from asd.process.machine import Machine, Readings
 from asd.process.transaction_threads import TransactionThreads
 from asd.space.engines import make_engine
-from asd.space.group_commit import GroupCommit
 from asd.space.namespace import Namespace
 from asd.space.nsup import Nsup
 from asd.space.truncation import TruncationMetadata, Truncator
@@ -42,8 +42,10 @@ class Space:
         self.config = NamespaceConfig("test", nsup_period=120, **config)
         engine = make_engine(self.config)
         self.threads = TransactionThreads(1, 1)
-        commit = GroupCommit(engine.sync, self.threads)
-        self.namespace = Namespace(self.config, engine, self.clock, commit, community=True)
+        turns = Turns(self.clock.monotonic_ns, lambda end: None)
+        self.namespace = Namespace(
+            self.config, engine, self.clock, self.threads, turns, community=True
+        )
         self.machine = TightMachine()
         self.changes = 0
         self.nsup = Nsup(self.namespace, self.machine, self.changed)
@@ -218,7 +220,7 @@ def test_writes_stop_with_the_data_size(spaces: Any) -> None:
     assert 45 <= number <= 55
     assert refused(space) == ResultCode.OUT_OF_SPACE
     for done in range(1, number):
-        space.namespace.remove(space_digest(done))
+        space.namespace.door.remove_unread(space_digest(done))
     space.nsup.watch()
     space.put(1)
 
@@ -234,7 +236,7 @@ def test_a_set_has_limits_of_its_own(spaces: Any, limit: str, value: int) -> Non
     digests = [space.put(number) for number in range(3)]
     assert refused(space, 9) == ResultCode.FORBIDDEN
     space.put(10, set_name=b"other")
-    space.namespace.remove(digests[0])
+    space.namespace.door.remove_unread(digests[0])
     space.put(9)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from storage.cold import ColdEngine
-from storage.engine import TOMBSTONE
+from storage.engine import TOMBSTONE, raid_waited
 from storage.kv import KvEngine
 from storage.mapped import MappedMemoryEngine
 from storage.memory import MemoryEngine
@@ -99,10 +99,28 @@ class EnginesSideBySide(RuleBasedStateMachine):
             assert engine.remove(digest) == expected
         self.removed.add(digest)
 
+    @rule(until=st.integers(0, 2**40 - 1))
+    def raid(self, until):
+        """What older copies make an engine keep goes plainly, so that all hold the same again."""
+        before = set(self.model.held)
+        count = raid_waited(self.model, until)
+        gone = before - set(self.model.held)
+        for name, engine in self.engines.items():
+            taken = raid_waited(engine, until)
+            assert taken <= count if name in ("ssd", "cold") else taken == count, name
+            for digest in gone:
+                assert not engine.remove(digest), name
+        self.removed |= gone
+
     @rule(set_id=st.integers(1, 3), name=st.binary(max_size=20))
     def name_set(self, set_id, name):
         for engine in (self.model, *self.engines.values()):
             engine.name_set(set_id, name)
+
+    @rule(key=st.sampled_from([b"a", b"b" * 32]), value=st.none() | st.binary(max_size=256))
+    def set_meta(self, key, value):
+        for engine in (self.model, *self.engines.values()):
+            engine.set_meta(key, value)
 
     @rule()
     def clear(self):
@@ -175,6 +193,7 @@ class EnginesSideBySide(RuleBasedStateMachine):
             statistics = engine.statistics()
             assert {key: statistics[key] for key in expected} == expected, name
             assert engine.set_names == self.model.set_names, name
+            assert engine.meta() == self.model.meta(), name
 
 
 TestEnginesSideBySide = EnginesSideBySide.TestCase

@@ -31,7 +31,7 @@ ADAPTERS = {
     "citrusleaf/src/citrusleaf/cf_random.py": "the system's entropy",
     "cluster/src/cluster/group.py": "sockets of multicast groups",
     "cluster/src/cluster/simulation/__main__.py": "spreads seeds over processes",
-    "cluster/src/cluster/smd_files.py": "metadata in files",
+    "cluster/src/cluster/metadata/files.py": "metadata in files",
     "storage/src/storage/device.py": "files and devices",
     "asd/src/asd/daemon.py": "hands the real world to a node",
     "asd/src/asd/process/cli.py": "reads the configuration file",

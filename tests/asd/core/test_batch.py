@@ -30,7 +30,7 @@ from aerospike_common.wire.message import (
 )
 from asd.batch.replies import FRAME_SIZE
 from asd.config import Edition
-from asd.fastpath.rows import RowPlan, RowPlans
+from asd.fastpath.rows import RowPath, RowPaths
 from asd.sindex.definition import IndexDefinition, KeyType
 from citrusleaf.cf_clock import VirtualClock
 from citrusleaf.cf_digest import partition_id
@@ -334,7 +334,7 @@ def test_a_bug_in_a_row_costs_that_row(wire: Any, monkeypatch: pytest.MonkeyPatc
     def broken(*_: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(namespace, "store", broken)
+    monkeypatch.setattr(namespace, "commit", broken)
     reply = codes(wire.send(batch(put(0, 1), get(1, 1))))
     assert reply == ({0: ResultCode.SERVER_ERROR, 1: ResultCode.NOT_FOUND}, 0)
 
@@ -372,10 +372,10 @@ def test_damaged_batches_have_an_answer(kit: Any, data: st.DataObject) -> None:
 # ------------------------------------------------------ both ways, side by side
 
 
-class NoRowPlans(RowPlans):
+class NoRowPaths(RowPaths):
     """Learns nothing: every row takes the general way."""
 
-    def learn(self, *_: Any) -> RowPlan | None:
+    def learn(self, *_: Any) -> RowPath | None:
         return None
 
 
@@ -414,7 +414,7 @@ def any_row(draw: st.DrawFn) -> bytes:
 
 
 def test_plans_are_made_and_forgotten(wire: Any) -> None:
-    plans, reading, writing = wire.node.plans, get(0, 1), put(0, 1)
+    plans, reading, writing = wire.node.paths, get(0, 1), put(0, 1)
     heads = reading[24:], writing[24 : writing.index(b"\0\0\0\x0d\x02")]
     wire.send(batch(writing, reading))
     assert all(plans.rows.find(head) for head in heads)
@@ -435,7 +435,7 @@ def entries_of_new_index(wire: Any) -> Any:
 def test_both_ways_answer_alike(kit: Any, script: list[list[bytes]], indexed: bool) -> None:
     clock = VirtualClock()
     planned, general = wires = [kit.Wire(kit.make_node(clock)) for _ in range(2)]
-    general.node.plans.rows = NoRowPlans(general.node)
+    general.node.paths.rows = NoRowPaths(general.node)
     indexes = [entries_of_new_index(wire) for wire in wires] if indexed else []
     for rows in script:
         data = batch(*rows)

@@ -19,7 +19,8 @@ from aerospike_common.wire.message import (
     split_messages,
 )
 from asd.batch.replies import FRAME_SIZE
-from asd.space.group_commit import GroupCommit
+from asd.measures.turns import Turns
+from asd.space.namespace import Namespace
 from citrusleaf.cf_clock import VirtualClock
 from storage.engine import NotResident
 from storage.memory import MemoryEngine
@@ -133,7 +134,7 @@ def test_plans_that_are_forgotten_between_slices(kit: Any, wire: Any) -> None:
     async def script() -> None:
         wire.send(reads(kit, 300))
         while wire.connection.busy:
-            wire.node.plans.clear()
+            wire.node.paths.clear()
             await asyncio.sleep(0)
         messages, last = unpack(wire.transport.written)
         assert (len(messages), last) == (300, ResultCode.OK)
@@ -233,10 +234,12 @@ class SyncingEngine(MemoryEngine):
 
 
 def use(node: Any, engine: MemoryEngine) -> None:
-    namespace = node.namespaces[b"test"]
-    namespace.engine = engine
-    namespace.group_commit = GroupCommit(engine.sync, node.transaction_threads)
-    node.plans.clear()
+    config = node.namespaces[b"test"].config
+    turns = Turns(node.clock.monotonic_ns, asyncio.get_running_loop().call_soon)
+    node.namespaces[b"test"] = Namespace(
+        config, engine, node.clock, node.transaction_threads, turns, community=True
+    )
+    node.paths.clear()
 
 
 def test_rows_whose_records_must_be_loaded(kit: Any, wire: Any) -> None:
@@ -266,7 +269,7 @@ def test_writes_are_answered_when_the_medium_has_them(kit: Any, wire: Any, broke
         wire.send(request(kit, range(3), [WRITE_TEN] * 3))
         await asyncio.sleep(0.02)
         assert wire.transport.written == b""
-        engine.go.release()
+        engine.go.release(3)  # a sync for each turn of the loop that the batch took
         await finished(wire)
         messages, last = unpack(wire.transport.written)
         expected = (0, ResultCode.SERVER_ERROR) if broken else (3, ResultCode.OK)

@@ -11,8 +11,9 @@ import pytest
 
 from aerospike_common.wire.codes import ParticleType
 from aerospike_common.wire.message import parse_message
+from asd.measures.turns import Turns
 from asd.process.transaction_threads import TransactionThreads
-from asd.space.group_commit import GroupCommit
+from asd.space.namespace import Namespace
 from citrusleaf.cf_clock import VirtualClock
 from storage.engine import NotResident, StorageError
 from storage.memory import MemoryEngine
@@ -57,9 +58,11 @@ class SlowMedium(MemoryEngine):
 
 
 def use(node: Any, engine: Any) -> None:
-    namespace = node.namespaces[b"test"]
-    namespace.engine = engine
-    namespace.group_commit = GroupCommit(engine.sync, node.transaction_threads)
+    config = node.namespaces[b"test"].config
+    turns = Turns(node.clock.monotonic_ns, asyncio.get_running_loop().call_soon)
+    node.namespaces[b"test"] = Namespace(
+        config, engine, node.clock, node.transaction_threads, turns, community=True
+    )
 
 
 async def settle() -> None:
@@ -103,7 +106,7 @@ def test_a_plan_whose_record_is_not_in_memory_waits_too(kit: Any) -> None:
         wire = kit.Wire(node)
         wire.send(kit.put(1, BIN))
         assert codes(wire.send(kit.get(1))) == [0]
-        assert node.plans.table
+        assert node.paths.table
         engine.cold = True
         assert wire.send(kit.get(1)) == b""
         await settle()
@@ -171,6 +174,7 @@ def test_waiting_for_the_medium_is_part_of_how_long_it_takes(kit: Any) -> None:
         assert sum(namespace.write_latency.counts) == 1
         assert namespace.write_latency.total_ns == 250_000_000
         use(node, ColdEngine())
+        namespace = node.namespaces[b"test"]
         wire.send(kit.get(1))
         clock.advance(0.125)
         await settle()

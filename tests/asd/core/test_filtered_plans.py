@@ -11,7 +11,7 @@ from msgpack import packb
 
 from aerospike_common.wire.codes import ParticleType, ResultCode
 from asd.bins.particle import Particle
-from asd.fastpath.cache import Plans
+from asd.fastpath.cache import FastPaths
 from asd.records.record import find_bin, pack_bins
 from asd.records.record_view import RecordView
 from citrusleaf.cf_clock import VirtualClock
@@ -38,11 +38,11 @@ FILTERS = st.recursive(
 )
 
 
-class NoPlans(Plans):
+class NoPaths(FastPaths):
     """Learns nothing: every request takes the general way."""
 
-    def learn(self, head: bytes, body: bytes) -> None:
-        return
+    def wants(self, head: bytes, body: bytes) -> bool:
+        return False
 
 
 def integer(value: int) -> bytes:
@@ -66,7 +66,7 @@ def fill(kit: Any, wire: Any) -> None:
 def test_both_ways_answer_alike(kit: Any, filters: list[Any]) -> None:
     clock = VirtualClock()
     node = kit.make_node(clock)
-    node.plans = NoPlans(node)
+    node.paths = NoPaths(node)
     planned, general = kit.Wire(kit.make_node(clock)), kit.Wire(node)
     fill(kit, planned)
     fill(kit, general)

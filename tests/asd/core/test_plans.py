@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aerospike_common.wire.codes import Info1, Info2, Info3, OpType, ParticleType, ResultCode
 from aerospike_common.wire.message import Op
-from asd.fastpath.cache import Plans
+from asd.fastpath.cache import FastPaths
 from citrusleaf.cf_clock import VirtualClock
 
 INT, STR = ParticleType.INTEGER, ParticleType.STRING
@@ -138,18 +138,18 @@ def list_request(kit: Any, kind: str, number: int, set_name: bytes) -> bytes:
     return kit.request(number, info1=Info1.READ, info2=info2, ops=ops, set_name=set_name)
 
 
-class NoPlans(Plans):
+class NoPaths(FastPaths):
     """Learns nothing: every request takes the general way."""
 
-    def learn(self, head: bytes, body: bytes) -> None:
-        return
+    def wants(self, head: bytes, body: bytes) -> bool:
+        return False
 
 
 @given(st.lists(steps(), max_size=40))
 def test_both_ways_answer_alike(kit: Any, script: list[tuple[str, dict[str, Any]]]) -> None:
     clock = VirtualClock()
     node = kit.make_node(clock)
-    node.plans = NoPlans(node)
+    node.paths = NoPaths(node)
     planned, general = kit.Wire(kit.make_node(clock)), kit.Wire(node)
     for kind, arguments in script:
         if kind == "wait":
@@ -159,7 +159,7 @@ def test_both_ways_answer_alike(kit: Any, script: list[tuple[str, dict[str, Any]
         assert planned.send(data) == general.send(data), (kind, arguments)
         # Again in one piece with others, where the loop over frames finds the plan.
         assert planned.send(data * 3) == general.send(data * 3), (kind, arguments)
-    assert not general.node.plans.table
+    assert not general.node.paths.table
     for number in (1, 2, 3):
         key = kit.digest(number)
         records = [w.node.namespaces[b"test"].engine.get(key) for w in (planned, general)]
@@ -184,7 +184,7 @@ def test_a_plan_is_made_and_counts(kit: Any) -> None:
     for _ in range(3):
         wire.send(kit.put(1, (b"a", INT, integer(1))))
         wire.send(kit.get(1))
-    assert len(wire.node.plans.table) == 2
+    assert len(wire.node.paths.table) == 2
     counters = wire.node.namespaces[b"test"].statistics.client
     assert (counters.write_success, counters.read_success) == (3, 3)
     histogram = wire.node.namespaces[b"test"].read_latency
@@ -227,14 +227,14 @@ def test_an_op_that_lies_about_its_size_takes_the_general_way(kit: Any) -> None:
 def test_a_request_without_plan_is_not_looked_into_twice(kit: Any) -> None:
     wire = kit.Wire(kit.make_node())
     asked = []
-    make = wire.node.plans._make
+    make = wire.node.paths._make
 
-    class Counting(Plans):
-        def _make(self, message: Any, rest: int, head_size: int) -> Any:
+    class Counting(FastPaths):
+        def _make(self, namespace: Any, message: Any, rest: int, head_size: int) -> Any:
             asked.append(message)
-            return make(message, rest, head_size)
+            return make(namespace, message, rest, head_size)
 
-    wire.node.plans = Counting(wire.node)
+    wire.node.paths = Counting(wire.node)
     touch = kit.request(1, info2=Info2.WRITE, ops=[Op(OpType.TOUCH, 0, b"", b"")], generation=1)
     wire.send(kit.put(1, (b"a", INT, integer(1))))
     asked.clear()
@@ -246,12 +246,12 @@ def test_a_request_without_plan_is_not_looked_into_twice(kit: Any) -> None:
 def test_reading_some_bins_has_a_plan(kit: Any) -> None:
     wire = kit.Wire(kit.make_node())
     wire.send(kit.put(1, (b"a", INT, integer(1)), (b"b", INT, integer(2))))
-    wire.node.plans.clear()
+    wire.node.paths.clear()
     ops = [Op(OpType.READ, 0, b"b", b""), Op(OpType.READ, 0, b"c", b"")]
     request = kit.request(1, info1=Info1.READ, ops=ops)
     replies = {wire.send(request) for _ in range(3)}
     assert len(replies) == 1
-    assert len(wire.node.plans.table) == 1
+    assert len(wire.node.paths.table) == 1
     assert [op.name for op in wire.call(request).ops] == [b"b"]
 
 

@@ -61,6 +61,19 @@ async def _ask(kit: Any, node: Any, body: bytes) -> Any:
     return await kit.Client(node).ask(body)
 
 
+def test_what_a_finished_query_needed_is_forgotten(kit: Any, node: Any) -> None:
+    """A hundred finished queries are listed: their filters and partitions would take memory."""
+    below = b"\x93\x05\x93\x51\x02\xa1i\x64"  # bin("i", int) < 100
+    ops = [Op(OpType.READ, 0, b"i", b"")]
+    body = kit.query(ops=ops, trid=5, fields={FieldType.FILTER: below})
+    found = asyncio.run(_ask(kit, node, body))
+    assert len(found) == 100 + 1
+    request = node.queries._done[5].request
+    assert (request.expression, request.ops, request.partitions) == (None, (), {})
+    shown = row(node, 5)
+    assert (shown["n-pids-requested"], shown["job-progress"]) == ("4096", "100.00")
+
+
 def test_only_the_last_ones_are_remembered(kit: Any, node: Any) -> None:
     node.config.service.set("query-max-done", "2")
     for trid in (1, 2, 3):

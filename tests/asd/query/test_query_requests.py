@@ -13,7 +13,8 @@ from aerospike_common.wire.codes import FieldType, Info2, Info3, OpType, ResultC
 from aerospike_common.wire.message import Op, encode_message
 from asd.bins.particle import Particle
 from asd.sindex import IndexDefinition, KeyType
-from cluster import PARTITIONS, PartitionMap
+from asd.space.ownership import ELSEWHERE
+from cluster import PARTITIONS
 
 COUNT = b"function count(s) return s : aggregate(0, function(n) return n + 1 end) end"
 BUMP = b"function bump(rec) end"
@@ -183,7 +184,8 @@ def test_many_partitions_take_turns_with_others(kit: Any, node: Any) -> None:
 def half(kit: Any, node: Any) -> Any:
     """A node that owns half of the partitions: those with odd numbers, as 7 and 4095."""
     spread(kit, node, b"t")
-    node.namespaces[b"test"].partition_map = PartitionMap(1, (b"\x55" * (PARTITIONS // 8),))
+    for partition in range(0, PARTITIONS, 2):
+        node.namespaces[b"test"].ownership.set(partition, ELSEWHERE)
     return node
 
 

@@ -14,6 +14,7 @@ from asd.bins.particle import Particle
 from asd.config import Config, NamespaceConfig
 from asd.config.storage import StorageConfig
 from asd.node import Node
+from asd.records.change import Change
 from asd.records.record import find_bin, pack_payload
 from asd.sindex import IndexDefinition, KeyType
 from asd.space.index_builder import IndexBuilder
@@ -21,6 +22,7 @@ from asd.space.namespace import Namespace
 from asd.space.nsup import Nsup
 from asd.space.truncation import Truncator
 from citrusleaf.cf_clock import VirtualClock
+from cluster import PARTITIONS
 from storage.testing import FaultyDisk
 
 KEYS = 8
@@ -40,7 +42,7 @@ def digest(number: int) -> bytes:
 def write(node: Node, number: int, set_name: bytes, value: int | None) -> None:
     namespace = node.namespaces[b"test"]
     if value is None:
-        namespace.remove(digest(number))
+        namespace.door.remove_unread(digest(number))
         return
     bins = {
         b"n": Particle(ParticleType.INTEGER, value.to_bytes(8, "big")),
@@ -160,3 +162,75 @@ def test_records_that_cannot_be_read_at_once_go_from_the_index_too(
     left = [digest(number) for number in range(0, KEYS, 4)]
     assert [found for _, found in entries(index, namespace)] == sorted(left)
     index.entries._check()
+
+
+def test_a_set_index_is_built_without_tombstones() -> None:
+    before = [(0, number, b"s", number) for number in range(4)]
+    node = reopened(FaultyDisk(), before)
+    namespace = node.namespaces[b"test"]
+    dead = namespace.engine.get(digest(1))
+    assert dead is not None
+    namespace.commit(Change(digest(1), dead, namespace.tombstone(dead)))
+    namespace.indexes.keep_set_indexes({b"s"})
+    (index,) = namespace.indexes
+    builder = IndexBuilder(namespace, node.transaction_threads)
+    asyncio.run(builder._build(index))
+    assert entries(index, namespace) == [(0, digest(0)), (0, digest(2)), (0, digest(3))]
+    write(node, 1, b"s", 7)
+    assert entries(index, namespace) == [(0, digest(number)) for number in (0, 2, 1, 3)]
+
+
+def test_an_index_of_an_empty_set_waits_for_no_other() -> None:
+    """Readable within a few turns of the loop, while another is being built."""
+    space = NamespaceConfig("test", nsup_period=120)
+    node = Node(Config(namespaces={"test": space}), VirtualClock(), machine_id=1)
+    namespace = node.namespaces[b"test"]
+    namespace.engine.open()
+    for at in range(20_000):
+        partition = at % PARTITIONS
+        its = partition.to_bytes(2, "little") + at.to_bytes(18, "big")
+        namespace.store(its, 1, 0, b"full", False, pack_payload({}, b""))
+    namespace.intern_set(b"empty")
+
+    async def run() -> None:
+        task = asyncio.create_task(IndexBuilder(namespace, node.transaction_threads).run())
+        create, find = namespace.indexes.create, namespace.indexes.find
+        create(IndexDefinition("i", b"full", b"n", KeyType.NUMERIC))
+        await asyncio.sleep(0)
+        for name, set_name in (("j", b"empty"), ("k", b"unknown")):
+            create(IndexDefinition(name, set_name, b"n", KeyType.NUMERIC))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        first, second, third = find("i"), find("j"), find("k")
+        assert first is not None
+        assert second is not None
+        assert third is not None
+        assert not first.readable
+        assert second.readable
+        assert third.readable
+        value = Particle(ParticleType.INTEGER, (5).to_bytes(8, "big"))
+        namespace.store(digest(1), 1, 0, b"empty", False, pack_payload({b"n": value}, b""))
+        assert entries(second, namespace) == [(5, digest(1))]
+        task.cancel()
+
+    asyncio.run(run())
+
+
+def test_an_index_of_a_whole_namespace_is_not_of_an_empty_set() -> None:
+    node = Node(Config(namespaces={"test": NamespaceConfig("test")}), VirtualClock(), machine_id=1)
+    namespace = node.namespaces[b"test"]
+    namespace.engine.open()
+    value = Particle(ParticleType.INTEGER, (5).to_bytes(8, "big"))
+    namespace.store(digest(1), 1, 0, b"", False, pack_payload({b"n": value}, b""))
+
+    async def run() -> None:
+        task = asyncio.create_task(IndexBuilder(namespace, node.transaction_threads).run())
+        namespace.indexes.create(IndexDefinition("i", b"", b"n", KeyType.NUMERIC))
+        index = namespace.indexes.find("i")
+        assert index is not None
+        while not index.readable:
+            await asyncio.sleep(0)
+        assert entries(index, namespace) == [(5, digest(1))]
+        task.cancel()
+
+    asyncio.run(run())

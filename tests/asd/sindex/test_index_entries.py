@@ -55,6 +55,23 @@ class Entries(RuleBasedStateMachine):
             self.model.remove((old, d))
             self.model.add((bval, d))
 
+    @rule(which=st.integers(0, RECORDS - 1), values=st.sets(st.integers(-8, 8) | bvals))
+    def change(self, which: int, values: set[int]) -> None:
+        """A record has these values from now on, many or few."""
+        d = self.digests[which % len(self.digests)]
+        had = {bval for bval, its in self.model if its == d}
+        self.entries.change(d[0], had - values, values - had, d, self.slots[d])
+        self.model -= {(bval, d) for bval in had}
+        self.model |= {(bval, d) for bval in values}
+
+    @rule(which=st.integers(0, RECORDS - 1), bval=bvals, ends=st.tuples(bvals, bvals))
+    def ask(self, which: int, bval: int, ends: tuple[int, int]) -> None:
+        d = self.digests[which % len(self.digests)]
+        assert self.entries.holds(d[0], bval, d) == ((bval, d) in self.model)
+        low, high = min(ends), max(ends)
+        wanted = {d[0] for bval, d in self.model if low <= bval <= high}
+        assert self.entries.having((0, 3, 7), low, high) == sorted(wanted)
+
     @rule(which=st.integers(0, RECORDS - 1))
     def discard(self, which: int) -> None:
         d = self.digests[which % len(self.digests)]

@@ -14,11 +14,12 @@ from aerospike_common.wire.codes import ParticleType
 from asd.bins.particle import Particle
 from asd.config import NamespaceConfig
 from asd.fastpath.one_bin import BinHead, OneBinWrite
+from asd.measures.turns import Turns
 from asd.process.transaction_threads import TransactionThreads
+from asd.records.change import Change
 from asd.records.record import Bins, pack_payload
 from asd.sindex import IndexDefinition, KeyType, Source
 from asd.space.engines import make_engine
-from asd.space.group_commit import GroupCommit
 from asd.space.index_builder import IndexBuilder
 from asd.space.namespace import Namespace
 from asd.space.truncation import Truncator
@@ -63,8 +64,8 @@ class Exactness(RuleBasedStateMachine):
         engine = make_engine(config)
         self.threads = TransactionThreads(1, 1)
         self.clock = VirtualClock()
-        commit = GroupCommit(engine.sync, self.threads)
-        self.namespace = Namespace(config, engine, self.clock, commit, community=True)
+        turns = Turns(self.clock.monotonic_ns, lambda end: None)
+        self.namespace = Namespace(config, engine, self.clock, self.threads, turns, community=True)
 
     @initialize(
         definitions=st.one_of(
@@ -112,9 +113,10 @@ class Exactness(RuleBasedStateMachine):
     @rule(number=key_numbers, name=st.sampled_from([b"n", b"t"]), value=values, set_name=sets)
     def write_one_bin(self, number: int, name: bytes, value: Particle, set_name: bytes) -> None:
         """As a plan does."""
-        writes = OneBinWrite.of(self.namespace, set_name, 0)
-        if writes is None:
+        watching = self.namespace.indexes.watching(set_name)
+        if not all(index.keys.direct for index in watching):
             return
+        writes = OneBinWrite(self.namespace, set_name)
         size = 4 + len(name) + len(value.data)
         op = size.to_bytes(4, "big") + bytes((2, value.type, 0, len(name))) + name
         head = BinHead.parse(op)
@@ -126,13 +128,19 @@ class Exactness(RuleBasedStateMachine):
 
     @rule(number=key_numbers)
     def remove(self, number: int) -> None:
-        self.namespace.remove(digest(number))
+        self.namespace.door.remove_unread(digest(number))
 
     @rule(number=key_numbers)
     def touch(self, number: int) -> None:
         record = self.namespace.engine.get(digest(number))
         if record is not None:
-            self.namespace.touch(digest(number), record, self.clock.epoch_s() + 50)
+            self.namespace.commit(
+                Change(
+                    digest(number),
+                    record,
+                    self.namespace.renewed(record, self.clock.epoch_s() + 50),
+                )
+            )
 
     @rule(seconds=st.sampled_from([0.001, 1, 30]))
     def time_passes(self, seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,10 +12,12 @@ from hypothesis import strategies as st
 from aerospike_common import as_msgpack
 from aerospike_common.wire.codes import FieldType, Info2, Info3, ParticleType, ResultCode
 from aerospike_common.wire.errors import OperationError
-from aerospike_common.wire.message import Message
+from aerospike_common.wire.message import Message, encode_message, parse_message
 from asd.bins.particle import Particle
 from asd.records.record import pack_bins, unpack_bins
-from asd.transactions.udf import apply_to_record
+from asd.transactions.outcome import count_udf, perform
+from asd.transactions.transaction import Transaction
+from asd.transactions.udf import udf_on_found
 from asd.udf import Call
 
 MODULE = """
@@ -157,7 +160,7 @@ def delete(bins: dict[str, Any], name: str) -> None:
 )
 @settings(max_examples=150)
 def test_writing_a_record(shared: Any, start: dict[str, Any] | None, steps: list[Any]) -> None:
-    shared.namespace.remove(b"0123456789abcdefghij")
+    shared.namespace.door.remove_unread(b"0123456789abcdefghij")
     if start is not None:
         shared.store({name.encode(): value for name, value in start.items()})
     model = Model(None if start is None else dict(start))
@@ -402,7 +405,9 @@ def test_a_function_on_a_record_of_a_job(lua: Any) -> None:
     counters = lua.namespace.statistics.udf_sub
 
     def apply(call: Call, digest: bytes = b"0123456789abcdefghij") -> Any:
-        return apply_to_record(lua.node, lua.namespace, digest, call, counters)
+        message = parse_message(encode_message(fields={FieldType.SET: b"s"}))
+        transaction = Transaction(lua.namespace, message, digest, lua.node.expressions, counters)
+        return perform(transaction, partial(udf_on_found, lua.node, call), count_udf)
 
     assert apply(Call("m", b"put", b"\x92\xa2\x03a\x05")).code == ResultCode.OK
     assert lua.bins() == {b"a": 5}

@@ -34,6 +34,10 @@ _FIELD_WRITE: Final = _FIELD.pack
 _OP: Final = struct.Struct(">IBBBB")
 _OP_READ: Final = _OP.unpack_from
 _OP_WRITE: Final = _OP.pack
+OP_HEAD_SIZE: Final = _OP.size
+op_head: Final = _OP.unpack_from
+"""(size of what follows the size, op type, particle type, flags, length of the bin name) of the op
+at an offset, in any buffer."""
 _OP_HAS_LUT: Final = 0x01
 _BATCH_FIELDS: Final = (FieldType.BATCH, FieldType.BATCH_WITH_SET)
 _VERSION_AND_TYPE: Final = PROTOCOL_VERSION << 8 | MessageType.AS_MSG

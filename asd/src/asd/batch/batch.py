@@ -30,9 +30,10 @@ from aerospike_common.wire.codes import FieldType, Info2, OpType, ResultCode
 from aerospike_common.wire.errors import MessageError, OperationError
 from aerospike_common.wire.message import Message, parse_batch
 from asd.batch.replies import Replies, as_reads, last, row_reply
-from asd.fastpath.rows import RowPlan
+from asd.fastpath.rows import RowPath
 from asd.measures.histogram import NS_PER_MS
 from asd.measures.statistics import OriginStatistics
+from asd.space.commitment import Commitment
 from asd.space.namespace import Namespace
 from asd.transactions.transaction import Reply
 from storage.engine import NotResident
@@ -95,6 +96,14 @@ def _begin(
     return batch.stream(connection)
 
 
+class CommitFailed(Exception):
+    """What rows have written did not become safe."""
+
+    def __init__(self, code: ResultCode) -> None:
+        super().__init__(code)
+        self.code = code
+
+
 class Batch:
     """One batch on its way through its rows."""
 
@@ -110,7 +119,7 @@ class Batch:
         "_namespace",
         "_node",
         "_offset",
-        "_plan",
+        "_path",
         "_row",
         "_row_at",
         "_started_ns",
@@ -146,12 +155,12 @@ class Batch:
         self._known = False
         self._row: Row
         self._namespace: Namespace | None
-        self._plan: RowPlan | None = None
+        self._path: RowPath | None = None
         self._code: int = ResultCode.OK
         self._load: Callable[[], None] | None = None
         self.replies = Replies()
-        self.unsynced: set[Namespace] = set()
-        """Namespaces whose engines must sync before the replies may be sent."""
+        self.unsynced: set[Commitment] = set()
+        """What must be released before the replies may be sent."""
         self.ended = False
         """The last message is among the replies."""
 
@@ -162,7 +171,7 @@ class Batch:
         now_ns = self._node.clock.monotonic_ns
         now = now_ns()
         slice_end_ns = now + SLICE_NS
-        self._plan = None  # it may be out of date
+        self._path = None  # it may be out of date
         try:
             while self._left:
                 if now >= self._deadline_ns:
@@ -196,10 +205,10 @@ class Batch:
             log.info("%s does not read the replies to its batch: closed", connection.peer)
             self._node.statistics.batch_index_timeout += not self.ended
             connection.abort()
-        except OSError as error:
-            log.critical("a batch ends, the medium fails: %s", error)
+        except CommitFailed as error:
+            log.critical("a batch ends, its writes are in doubt: result %d", error.code)
             self._node.statistics.batch_index_error += not self.ended
-            await connection.send(last(ResultCode.SERVER_ERROR))
+            await connection.send(last(error.code))
         except asyncio.CancelledError:  # the client has gone
             self._node.statistics.batch_index_error += not self.ended
             raise
@@ -219,7 +228,9 @@ class Batch:
         """Send the whole frames, once the medium has the writes they acknowledge."""
         frames = self.replies.take()
         while frames and self.unsynced:
-            await self.unsynced.pop().group_commit.wait()
+            code = await self.unsynced.pop().wait()
+            if code != ResultCode.OK:
+                raise CommitFailed(code)
         if frames:
             async with asyncio.timeout(self._timeout_ms / 1000):
                 await connection.send(frames)
@@ -240,13 +251,14 @@ class Batch:
 
     def _plain_rows(self) -> bool:
         """Answer the next rows the fast way; False when the first of them needs the general way."""
-        if self._plan is None:
+        if self._path is None:
             return False
         limit = min(self._left, ROWS_AT_ONCE)
-        replies, offset, row_at = self._plan.answer(self._data, self._offset, limit)
+        replies, offset, row_at = self._path.answer(self._data, self._offset, limit)
         if not replies:
             return False
         self.replies.extend(replies)
+        self._await_commitment(self._path.namespace)
         self._offset = offset
         self._left -= len(replies)
         if row_at is not None:
@@ -264,9 +276,9 @@ class Batch:
             end = offset + REPEAT_SIZE
         else:
             fields_end = head_end(data, offset)
-            if self._find_plan(data[offset + FLAGS_AT : fields_end]) and self._plain_rows():
+            if self._find_path(data[offset + FLAGS_AT : fields_end]) and self._plain_rows():
                 return
-            self._row_at, self._plan = offset, None
+            self._row_at, self._path = offset, None
             end = self._parse(fields_end)
         reply = self._transaction(digest)
         self._offset = end
@@ -278,12 +290,12 @@ class Batch:
         elif reply.code == ResultCode.OK and self._filter is None:
             self._learn()
 
-    def _find_plan(self, head: bytes) -> bool:
+    def _find_path(self, head: bytes) -> bool:
         """Is there another fast way for rows with this head than the one that was just tried?"""
         if self._filter is not None:
             return False
-        before, self._plan = self._plan, self._node.plans.rows.find(head)
-        return self._plan is not before
+        before, self._path = self._path, self._node.paths.rows.find(head)
+        return self._path is not before
 
     def _parse(self, fields_end: int) -> int:
         """Make the row at `_row_at` what is asked for; where it ends."""
@@ -329,19 +341,23 @@ class Batch:
             log.exception("a batch row failed inside the server")
             return Reply(ResultCode.SERVER_ERROR)
         if message.info2 & Info2.WRITE:
-            if namespace.engine.acknowledges_sync:
-                self.unsynced.add(namespace)
+            self._await_commitment(namespace)
             return reply
         if reply.n_ops and any(op.type != OpType.READ for op in message.ops):
             return reply._replace(ops=as_reads(reply.ops))
         return reply
 
+    def _await_commitment(self, namespace: Namespace) -> None:
+        """Writes in this namespace are acknowledged when those of this turn are safe."""
+        if namespace.commitments.turn is not None:
+            self.unsynced.add(namespace.commitments.turn)
+
     def _learn(self) -> None:
         row, namespace = self._row, self._namespace
         assert namespace is not None
-        self._plan = self._node.plans.rows.learn(row.head, namespace, row.message)
-        if self._plan is not None:
-            self._plan.learn(self._data[self._row_at + FLAGS_AT : row.end], row.message)
+        self._path = self._node.paths.rows.learn(row.head, namespace, row.message)
+        if self._path is not None:
+            self._path.learn(self._data[self._row_at + FLAGS_AT : row.end], row.message)
 
 
 def _check_limits(node: BatchNode, rows: int) -> None:

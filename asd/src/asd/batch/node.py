@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from asd.fastpath.cache import Plans
+from asd.fastpath.cache import FastPaths
 from asd.state import NodeState
 
 
@@ -12,5 +12,5 @@ class BatchNode(NodeState, Protocol):
     """A node, and the fast paths of its requests and rows."""
 
     @property
-    def plans(self) -> Plans:
+    def paths(self) -> FastPaths:
         """The fast paths of the node."""

@@ -1,59 +1,46 @@
-"""The plan cache: the unchanging head of a request, parsed once.
+"""The fast paths of a node, by the head of the requests that they answer (see the contract).
 
-A client sends the same bytes before the digest again and again: size, flags, ttl, timeout,
-namespace, set, and the digest field's header. Those bytes are looked up here. What is found is a
-plan: a function made for just this head, which needs only the digest and the values. A head that is
-not found, or a record that a plan does not expect (another set, a stored key, other bins), takes
-the general way through `asd.service.tsvc`, and both ways give the same answer
-(`tests/asd/core/test_plans.py` plays them side by side).
-
-A plan holds what was true when it was made (configuration, sets, ownership); whoever changes one of
-those clears the cache.
+A head that is not found takes the general way; once that has answered with success, a path is made
+for the head, or it is remembered that there is none. A path holds what was true when it was made
+(configuration, sets, indexes, observers); whoever changes one of those clears the cache.
 """
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from aerospike_common.wire.codes import FieldType, Info1, Info2, OpType
-from aerospike_common.wire.message import Message, is_batch, parse_message
-from asd.fastpath import collections
-from asd.fastpath.many_bins import ManyBinWrite
-from asd.fastpath.one_bin import HEADS_CAPACITY, OP_SIZE, BinHead, OneBinWrite
-from asd.fastpath.operate import operate_plan
-from asd.fastpath.reads import Plan, filtered_plan, read_plan
-from asd.fastpath.rows import RowPlans
+from aerospike_common.wire.message import Message
+from asd.fastpath.collections import collection_read_path, collection_write_path
+from asd.fastpath.contract import LARGEST_REQUEST, Bar, FastPath, Kind, bars, fits
+from asd.fastpath.many_bins import put_many_path
+from asd.fastpath.one_bin import put_one_path
+from asd.fastpath.operate import operate_path
+from asd.fastpath.reads import filtered_path, read_path
+from asd.fastpath.rows import RowPaths
 from asd.measures.histogram import Histogram
+from asd.space.commitment import Commitments
 from asd.space.namespace import Namespace
-from citrusleaf.cf_digest import DIGEST_SIZE
 
 if TYPE_CHECKING:
     from asd.state import NodeState
 
-CAPACITY = 4096
-"""Plans kept; a cache that is full starts afresh."""
+CAPACITY: Final = 4096
+"""Paths kept; a cache that is full starts afresh."""
 
-MAX_FRAME = 4096
-"""Bytes of the largest request that has a plan: large ones come in too many sizes."""
-
-
-Planned: TypeAlias = tuple[Plan, int, Histogram]
-"""A plan, the size of the frames it answers, and where the time it takes is counted."""
+Entry: TypeAlias = tuple[FastPath, int, Histogram, Commitments | None]
+"""A path, the size of the frames it answers, where the time it takes is counted, and what its
+replies may have to wait for; None: nothing."""
 
 _FIELDS: Final = [FieldType.NAMESPACE, FieldType.SET, FieldType.DIGEST]
-
-_START: Final = b"\x02\x03\x00\x00"
-_HEADER_OK: Final = b"\x16\x00\x00\x00\x00\x00"
-_EMPTY_OK: Final = _START + b"\x00\x00\x00\x16" + _HEADER_OK
-_reply_without_bins: Final = struct.Struct(">14sII8x").pack
+_RESPOND_ALL: Final = Info2.RESPOND_ALL_OPS
 
 
 def head_size(data: bytes, offset: int) -> int:
     """The length of the head of the request at `offset`: all before the digest.
 
     Assumes that the digest is the field behind namespace and set. If it is not, what comes out is
-    not the head of anything, and no plan will be found for it. 0 when the request is too short.
+    not the head of anything, and no path will be found for it. 0 when the request is too short.
     """
     try:
         field = offset + 34 + data[offset + 33]
@@ -62,164 +49,101 @@ def head_size(data: bytes, offset: int) -> int:
         return 0
 
 
-class Plans:
-    """The plans of one node."""
+class FastPaths:
+    """The fast paths of one node."""
 
-    __slots__ = ("_node", "_unplanned", "rows", "table")
+    __slots__ = ("_node", "_without", "rows", "table")
 
     def __init__(self, node: NodeState) -> None:
         self._node = node
-        self.rows = RowPlans(node)
-        """The plans for rows of batches."""
-        self.table: dict[bytes, Planned] = {}
-        """Plans by the head of a request."""
-        self._unplanned: set[bytes] = set()
-        """Heads known to have no plan."""
+        self.rows = RowPaths(node)
+        """The paths of rows of batches."""
+        self.table: dict[bytes, Entry] = {}
+        """Paths by the head of a request."""
+        self._without: set[bytes] = set()
+        """Heads known to have no path."""
 
     def clear(self) -> None:
-        """Forget all plans: something they relied on has changed."""
+        """Forget all paths: something they relied on has changed."""
         self.table.clear()
-        self._unplanned.clear()
+        self._without.clear()
         self.rows.clear()
 
-    def learn(self, head: bytes, body: bytes) -> None:
-        """Make a plan for requests that begin like this one, if it is of a kind that has plans.
+    def wants(self, head: bytes, body: bytes) -> bool:
+        """Is it not known yet whether requests with this head have a path, but may they?"""
+        known = head in self.table or head in self._without
+        return not known and len(body) + 8 <= LARGEST_REQUEST
 
-        `head` as of `head_size`, `body` the frame's without its header; the request has been
-        answered, and with success.
+    def learn(self, head: bytes, body: bytes, message: Message) -> None:
+        """Make a path for requests that begin like this one, if it is of a kind that has paths.
+
+        `head` as of `head_size`, `body` the frame's without its header, and what it says; the
+        request has been answered, and with success.
         """
         size = len(body) + 8
-        if size > MAX_FRAME or head in self._unplanned or is_batch(body):
-            return
-        message = parse_message(body)
         digest = message.fields.get(FieldType.DIGEST)
         if body[len(head) - 8 : len(head) + 12] != digest:
             return
-        plan = self._make(message, size - len(head), len(head))
-        if len(self.table) + len(self._unplanned) >= CAPACITY:
+        namespace = self._node.namespaces.get(message.fields.get(FieldType.NAMESPACE, b""))
+        path = None
+        if namespace is not None and list(message.fields)[:3] == _FIELDS:
+            path = self._make(namespace, message, size - len(head), len(head))
+        if len(self.table) + len(self._without) >= CAPACITY:
             self.table.clear()
-            self._unplanned.clear()
-        if plan is None:
-            self._unplanned.add(head)
+            self._without.clear()
+        if path is None or namespace is None:
+            self._without.add(head)
+        elif message.info2 & Info2.WRITE:
+            waits = namespace.commitments if namespace.door.observers else None
+            self.table[head] = path, size, namespace.write_latency, waits
         else:
-            namespace = self._node.namespaces[message.fields[FieldType.NAMESPACE]]
-            writes = message.info2 & Info2.WRITE
-            latency = namespace.write_latency if writes else namespace.read_latency
-            self.table[head] = plan, size, latency
+            self.table[head] = path, size, namespace.read_latency, None
 
-    def _make(self, message: Message, rest: int, head_size: int) -> Plan | None:
+    def _make(
+        self, namespace: Namespace, message: Message, rest: int, head_size: int
+    ) -> FastPath | None:
         """`rest` is the size of all from the digest on."""
-        fields = list(message.fields)
-        if fields[:3] != _FIELDS or message.info4 or message.generation:
+        if message.info2 & Info2.DELETE or message.info1 & Info1.BATCH:
             return None
-        namespace = self._node.namespaces.get(message.fields[FieldType.NAMESPACE])
-        if namespace is None or not namespace.partition_map.owns_everything:
-            return None
-        set_name = message.fields[FieldType.SET]
-        if namespace.find_set(set_name) is None or namespace.truncation.running:
-            return None
-        if fields[3:] == [FieldType.FILTER] and not message.info3:
-            return filtered_plan(self._node, namespace, message, rest)
-        if fields[3:] or message.info2 & Info2.DELETE:
-            return None
+        present = bars(namespace, message)
         if message.info2 & Info2.WRITE:
-            otherwise = operate_plan(self._node, namespace, rest, head_size)
-            return otherwise and self._make_write(namespace, set_name, message, rest, otherwise)
-        if message.info3:
+            return self._make_write(namespace, message, rest, head_size, present)
+        if Bar.FILTER in present:
+            return filtered_path(self._node, namespace, message, rest, present)
+        if _one_op(message, OpType.CDT_READ):
+            plain = message.info1 == Info1.READ and not message.info2 & ~_RESPOND_ALL
+            if plain and fits(Kind.COLLECTION_READ, present):
+                return collection_read_path(self._node, namespace, message, rest)
             return None
-        return self._make_read(namespace, set_name, message, rest)
-
-    def _make_read(
-        self, namespace: Namespace, set_name: bytes, message: Message, rest: int
-    ) -> Plan | None:
-        ops = message.ops
-        if len(ops) != 1 or ops[0].type != OpType.CDT_READ:
-            return read_plan(namespace, message, rest)
-        if message.info1 != Info1.READ or message.info2 & ~Info2.RESPOND_ALL_OPS:
-            return None
-        if message.record_ttl or namespace.config.read_touch_ttl_pct_of(set_name):
-            return None
-        return collections.read_plan(self._node, namespace, message, rest)
+        return read_path(namespace, message, rest, present)
 
     def _make_write(
-        self, namespace: Namespace, set_name: bytes, message: Message, rest: int, otherwise: Plan
-    ) -> Plan:
-        """The closest plan that fits, which leaves to `otherwise` what it does not expect."""
-        ops, ttl = message.ops, message.record_ttl
-        closest = None
-        if message.info1 or message.info3:
+        self,
+        namespace: Namespace,
+        message: Message,
+        rest: int,
+        head_size: int,
+        present: frozenset[Bar],
+    ) -> FastPath | None:
+        """The closest path that fits, which leaves to `operate_path` what it does not expect."""
+        if not fits(Kind.OPERATE, present):
+            return None
+        otherwise = operate_path(self._node, namespace, rest, head_size)
+        set_name, ops = message.fields[FieldType.SET], message.ops
+        if message.info1 or not ops:
             return otherwise
-        if len(ops) == 1 and ops[0].type == OpType.CDT_MODIFY:
-            if message.info2 & ~Info2.RESPOND_ALL_OPS == Info2.WRITE:
-                closest = collections.modify_plan(self._node, namespace, message, rest)
-        elif message.info2 == Info2.WRITE and len(ops) > 1:
-            closest = self._put_many(namespace, set_name, message, rest, otherwise)
-        elif message.info2 == Info2.WRITE and ops[0].type == OpType.WRITE:
-            closest = self._put_one(namespace, set_name, ttl, rest, otherwise)
+        closest = None
+        if message.info2 & ~_RESPOND_ALL == Info2.WRITE and _one_op(message, OpType.CDT_MODIFY):
+            if fits(Kind.COLLECTION_WRITE, present):
+                closest = collection_write_path(self._node, namespace, message, rest)
+        elif message.info2 != Info2.WRITE:
+            closest = None
+        elif len(ops) > 1 and fits(Kind.PUT_MANY, present):
+            closest = put_many_path(namespace, set_name, len(ops), rest, otherwise)
+        elif _one_op(message, OpType.WRITE) and fits(Kind.PUT_ONE, present):
+            closest = put_one_path(namespace, set_name, rest, otherwise)
         return closest or otherwise
 
-    def _put_one(
-        self, namespace: Namespace, set_name: bytes, ttl: int, rest: int, otherwise: Plan
-    ) -> Plan | None:
-        """A write of one plain bin, over a record that has just this bin, or over none.
 
-        `rest` is the size of digest and op together.
-        """
-        writes = OneBinWrite.of(namespace, set_name, ttl)
-        if writes is None or 0 < namespace.config.max_record_size < 2 * MAX_FRAME:
-            return None
-        overwrite, put, set_id = writes.overwrite, writes.put, writes.set_id
-        now_ms = namespace.clock.epoch_ms
-        counters = namespace.statistics.client
-        latency = namespace.write_latency
-        heads: dict[bytes, BinHead] = {}
-
-        def plan(data: bytes, digest: int) -> bytes | None:
-            op = digest + 20
-            value = op + OP_SIZE + data[op + OP_SIZE - 1]
-            head = heads.get(data[op:value])
-            if head is None:
-                head = BinHead.parse(data[op:value])
-                if head is None or value - digest + head.value_size != rest:
-                    return otherwise(data, digest)
-                if len(heads) >= HEADS_CAPACITY:
-                    heads.clear()
-                heads[data[op:value]] = head
-            key = data[digest:op]
-            start = head.start
-            payload = start + data[value : digest + rest]
-            # All writes of one turn happen at one time: the clock is read for the first.
-            now = latency.since_ms or now_ms()
-            generation = overwrite(key, now, set_id, start, payload)
-            if not generation:
-                generation = put(key, now, head, payload)
-                if not generation:
-                    return otherwise(data, digest)
-            counters.write_success += 1
-            latency.since_ms = now
-            return _reply_without_bins(_EMPTY_OK, generation, 0)
-
-        return plan
-
-    def _put_many(
-        self, namespace: Namespace, set_name: bytes, message: Message, rest: int, otherwise: Plan
-    ) -> Plan | None:
-        """A write of several plain bins, over a record that has just these, or over none."""
-        if 0 < namespace.config.max_record_size < 2 * MAX_FRAME:
-            return None
-        ttl, count = message.record_ttl, len(message.ops)
-        writes = ManyBinWrite.of(namespace, set_name, ttl, count, rest - DIGEST_SIZE)
-        if writes is None:
-            return None
-        put, now_ms = writes.put, namespace.clock.epoch_ms
-        counters = namespace.statistics.client
-
-        def plan(data: bytes, digest: int) -> bytes | None:
-            ops = digest + DIGEST_SIZE
-            generation = put(data[digest:ops], now_ms(), data, ops)
-            if not generation:
-                return otherwise(data, digest)
-            counters.write_success += 1
-            return _reply_without_bins(_EMPTY_OK, generation, 0)
-
-        return plan
+def _one_op(message: Message, op_type: OpType) -> bool:
+    return len(message.ops) == 1 and message.ops[0].type == op_type

@@ -1,27 +1,26 @@
-"""The plans of one operation on a list or map (see `asd.fastpath.cache`).
+"""The fast paths of one operation on a list or map (see the contract).
 
-The operation itself is the same function that every command calls; what the plan leaves out is the
+The operation itself is the same function that every command calls; what the path leaves out is the
 way there. Whatever is not plain (a missing record, a ttl, an error) takes the general way, which
 finds the record as it was: the operations are pure.
 """
 
 from __future__ import annotations
 
-import struct
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aerospike_common.wire.codes import FieldType, Info2, OpType
-from aerospike_common.wire.errors import OperationError
-from aerospike_common.wire.message import Message
+from aerospike_common.wire.message import OP_HEAD_SIZE, Message, op_head
 from asd.bins import cdt
 from asd.bins.expressions import RecordPaths
 from asd.bins.particle import NULL, IndexedMap
-from asd.fastpath.one_bin import OP_SIZE, OneBinWrite
-from asd.fastpath.reads import Plan, framed
-from asd.records.record import encode_op, find_bin, replace_bin
+from asd.fastpath.contract import FastPath, unplain
+from asd.fastpath.replies import NO_OPS, framed
+from asd.records.record import encode_op, find_bin, next_generation, replace_bin
 from asd.records.record_view import RecordView
 from asd.space.namespace import Namespace
+from asd.space.ownership import REPLICATED
 from asd.transactions.ops import is_bin_name
 from citrusleaf.cf_digest import DIGEST_SIZE
 from storage.engine import Record
@@ -29,7 +28,6 @@ from storage.engine import Record
 if TYPE_CHECKING:
     from asd.state import NodeState
 
-_op_head: Final = struct.Struct(">IBBBB").unpack_from
 _ROOM: Final = 512
 """Bytes by which the rules of record sizes may count more than the payload has."""
 
@@ -41,7 +39,7 @@ class _Request(NamedTuple):
 
 
 class _Collections:
-    """What the two plans share: the request's parts, and how its answer is framed."""
+    """What the two paths share: the request's parts, and how its answer is framed."""
 
     def __init__(self, node: NodeState, namespace: Namespace, message: Message, rest: int) -> None:
         self.node = node
@@ -53,15 +51,15 @@ class _Collections:
         self.set_id = namespace.intern_set(set_name)
 
     def parse(self, data: bytes, digest: int) -> _Request | None:
-        """The request's parts; None when its op is not of the plan's kind."""
+        """The request's parts; None when its op is not of the path's kind."""
         op = digest + DIGEST_SIZE
-        size, op_type, _, flags, name_size = _op_head(data, op)
-        name = data[op + OP_SIZE : op + OP_SIZE + name_size]
+        size, op_type, _, flags, name_size = op_head(data, op)
+        name = data[op + OP_HEAD_SIZE : op + OP_HEAD_SIZE + name_size]
         if op_type != self.op_type or flags or not is_bin_name(name):
             return None
         if size + 4 + DIGEST_SIZE != self.rest:
             return None
-        argument = data[op + OP_SIZE + name_size : digest + self.rest]
+        argument = data[op + OP_HEAD_SIZE + name_size : digest + self.rest]
         return _Request(data[digest:op], name, argument)
 
     def paths(self, digest: bytes, record: Record) -> RecordPaths:
@@ -71,45 +69,48 @@ class _Collections:
         return RecordPaths(view, self.node.expressions.path)
 
 
-def read_plan(node: NodeState, namespace: Namespace, message: Message, rest: int) -> Plan:
+def collection_read_path(
+    node: NodeState, namespace: Namespace, message: Message, rest: int
+) -> FastPath:
     """One operation that reads."""
     kind = _Collections(node, namespace, message, rest)
     get, now_s = namespace.engine.get, namespace.clock.epoch_s
-    counters = namespace.statistics.client
+    counters, owned = namespace.statistics.client, namespace.ownership.states
 
-    def plan(data: bytes, digest: int) -> bytes | None:
+    def path(data: bytes, digest: int) -> bytes | None:
+        if owned[data[digest] | (data[digest + 1] & 15) << 8] > REPLICATED:
+            return None
         request = kind.parse(data, digest)
         record = get(request.digest) if request is not None else None
-        if request is None or record is None or record[4] or record[3] != kind.set_id:
+        if request is None or record is None or record[3] != kind.set_id:
             return None
-        if 0 < record[1] < now_s():
+        if unplain(record, kind.set_id, now_s):
             return None
-        try:
-            value = find_bin(record[5], request.name)
-            result = cdt.read(value, request.argument, partial(kind.paths, request.digest, record))
-        except OperationError:
-            return None
+        value = find_bin(record[5], request.name)
+        result = cdt.read(value, request.argument, partial(kind.paths, request.digest, record))
         counters.read_success += 1
         if result is None and not kind.respond_all:
-            return framed(record[0], record[1], b"\0\0")
+            return framed(record[0], record[1], NO_OPS)
         op = encode_op(kind.op_type, request.name, result or NULL)
         return framed(record[0], record[1], b"\0\1" + op)
 
-    return plan
+    return path
 
 
-def modify_plan(node: NodeState, namespace: Namespace, message: Message, rest: int) -> Plan | None:
+def collection_write_path(
+    node: NodeState, namespace: Namespace, message: Message, rest: int
+) -> FastPath:
     """One operation that changes a record which is there and never expires."""
-    set_name = message.fields[FieldType.SET]
-    writes = OneBinWrite.of(namespace, set_name, message.record_ttl)
-    if writes is None or namespace.indexes.watching(set_name):
-        return None
     kind = _Collections(node, namespace, message, rest)
-    get, put, now_ms = namespace.engine.get, namespace.engine.put, namespace.clock.epoch_ms
-    counters = namespace.statistics.client
+    get, now_ms = namespace.engine.get, namespace.clock.epoch_ms
+    put = namespace.door.doors(message.fields[FieldType.SET]).put
+    assert put is not None
+    counters, owned = namespace.statistics.client, namespace.ownership.states
     longest = (namespace.config.max_record_size or 1 << 30) - _ROOM
 
-    def plan(data: bytes, digest: int) -> bytes | None:
+    def path(data: bytes, digest: int) -> bytes | None:
+        if owned[data[digest] | (data[digest + 1] & 15) << 8] > REPLICATED:
+            return None
         request = kind.parse(data, digest)
         record = get(request.digest) if request is not None else None
         if request is None or record is None:
@@ -117,24 +118,21 @@ def modify_plan(node: NodeState, namespace: Namespace, message: Message, rest: i
         generation, void_time, _, set_id, flags, payload = record
         if flags or void_time or set_id != kind.set_id:
             return None
-        try:
-            old = find_bin(payload, request.name)
-            paths = partial(kind.paths, request.digest, record)
-            value, result = cdt.modify(old, request.argument, paths)
-        except OperationError:
-            return None
+        old = find_bin(payload, request.name)
+        paths = partial(kind.paths, request.digest, record)
+        value, result = cdt.modify(old, request.argument, paths)
         if value is None or type(value) is IndexedMap:
             return None
         if value is not old:
             payload = replace_bin(payload, request.name, value)
         if len(payload) > longest:
             return None
-        generation = generation % 65535 + 1
+        generation = next_generation(generation)
         put(request.digest, generation, 0, now_ms(), set_id, 0, payload)
         counters.write_success += 1
         if result is None and not kind.respond_all:
-            return framed(generation, 0, b"\0\0")
+            return framed(generation, 0, NO_OPS)
         op = encode_op(OpType.CDT_MODIFY, request.name, result or NULL)
         return framed(generation, 0, b"\0\1" + op)
 
-    return plan
+    return path

@@ -7,10 +7,16 @@ the general way.
 from __future__ import annotations
 
 import struct
-from typing import Final, Self
+from typing import Final
 
-from asd.fastpath.one_bin import HEADS_CAPACITY, OP_SIZE, BinHead, OneBinWrite
+from aerospike_common.wire.message import OP_HEAD_SIZE, op_head
+from asd.fastpath.contract import FastPath
+from asd.fastpath.one_bin import HEADS_CAPACITY, BinHead
+from asd.fastpath.replies import written
+from asd.records.record import next_generation
 from asd.space.namespace import Namespace
+from asd.space.ownership import REPLICATED
+from citrusleaf.cf_digest import DIGEST_SIZE
 
 MAX_BINS: Final = 64
 """Bins of one write; a write of more is rare, and its cost is in the bins anyway."""
@@ -18,45 +24,38 @@ MAX_BINS: Final = 64
 _COUNT: Final = 2
 """Bytes of the count that a payload begins with."""
 
-_op_head: Final = struct.Struct(">IBBBB").unpack_from
 _u16: Final = struct.Struct(">H").pack
 
 
 class ManyBinWrite:
-    """The write of `count` plain bins, by ops of `size` bytes together, into records of a set."""
+    """The write of `count` plain bins, by ops of `size` bytes together, into records of a set that
+    no secondary index watches."""
 
-    __slots__ = ("_count", "_heads", "_namespace", "_prefix", "_set_id", "_size")
+    __slots__ = ("_count", "_get", "_heads", "_prefix", "_put", "_set_id", "_size")
 
-    def __init__(self, namespace: Namespace, set_id: int, count: int, size: int) -> None:
-        self._namespace = namespace
-        self._set_id = set_id
+    def __init__(self, namespace: Namespace, set_name: bytes, count: int, size: int) -> None:
+        put = namespace.door.doors(set_name).put
+        assert put is not None
+        self._put = put
+        self._get = namespace.engine.get
+        self._set_id = namespace.intern_set(set_name)
         self._count = count
         self._size = size
         self._prefix = _u16(count)
         self._heads: dict[bytes, BinHead] = {}
 
-    @classmethod
-    def of(
-        cls, namespace: Namespace, set_name: bytes, ttl: int, count: int, size: int
-    ) -> Self | None:
-        """None where such writes need more than is done here."""
-        one = OneBinWrite.of(namespace, set_name, ttl)
-        if one is None or count > MAX_BINS or namespace.indexes.watching(set_name):
-            return None
-        return cls(namespace, one.set_id, count, size)
-
     def put(self, digest: bytes, now_ms: int, data: bytes, start: int) -> int:
         """Write the bins of the ops at `start`; the new generation, 0 for the general way.
 
-        Raises NotResident, OutOfSpace.
+        Raises what means the general way.
         """
         parts = [self._prefix]
         names = []
         end = start + self._size
         for _ in range(self._count):
-            if end - start < OP_SIZE:
+            if end - start < OP_HEAD_SIZE:
                 return 0
-            value = start + OP_SIZE + data[start + OP_SIZE - 1]
+            value = start + OP_HEAD_SIZE + data[start + OP_HEAD_SIZE - 1]
             head = self._head(data[start:value])
             if head is None:
                 return 0
@@ -66,15 +65,14 @@ class ManyBinWrite:
             names.append(head.name)
         if start != end or len(set(names)) != self._count:
             return 0
-        engine = self._namespace.engine
-        record = engine.get(digest)
+        record = self._get(digest)
         generation = 1
         if record is not None:
             generation, void_time, _, set_id, flags, payload = record
             if flags or void_time or set_id != self._set_id or _names(payload) != names:
                 return 0
-            generation = generation % 65535 + 1
-        engine.put(digest, generation, 0, now_ms, self._set_id, 0, b"".join(parts))
+            generation = next_generation(generation)
+        self._put(digest, generation, 0, now_ms, self._set_id, 0, b"".join(parts))
         return generation
 
     def _head(self, wire: bytes) -> BinHead | None:
@@ -93,7 +91,33 @@ def _names(payload: bytes) -> list[bytes]:
     names = []
     offset = _COUNT
     for _ in range(payload[0] << 8 | payload[1]):
-        size, _, _, _, name_size = _op_head(payload, offset)
-        names.append(payload[offset + OP_SIZE - 1 : offset + OP_SIZE + name_size])
+        size, _, _, _, name_size = op_head(payload, offset)
+        names.append(payload[offset + OP_HEAD_SIZE - 1 : offset + OP_HEAD_SIZE + name_size])
         offset += 4 + size
     return names
+
+
+def put_many_path(
+    namespace: Namespace, set_name: bytes, count: int, rest: int, otherwise: FastPath
+) -> FastPath | None:
+    """A write of several plain bins, over a record that has just these, or over none.
+
+    `rest` is the size of digest and ops; what else there is goes `otherwise`.
+    """
+    if count > MAX_BINS:
+        return None
+    put = ManyBinWrite(namespace, set_name, count, rest - DIGEST_SIZE).put
+    now_ms, owned = namespace.clock.epoch_ms, namespace.ownership.states
+    counters = namespace.statistics.client
+
+    def path(data: bytes, digest: int) -> bytes | None:
+        if owned[data[digest] | (data[digest + 1] & 15) << 8] > REPLICATED:
+            return None
+        ops = digest + DIGEST_SIZE
+        generation = put(data[digest:ops], now_ms(), data, ops)
+        if not generation:
+            return otherwise(data, digest)
+        counters.write_success += 1
+        return written(generation)
+
+    return path

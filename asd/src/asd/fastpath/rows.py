@@ -1,9 +1,9 @@
-"""Fast ways for the two commonest rows: reading a whole record, writing one plain bin.
+"""The fast paths of the two commonest rows of batches: reading a whole record, writing one plain
+bin.
 
-As `asd.fastpath.cache` does for single commands: what is the same from row to row is worked out
-once, and a record that is not as expected (another set, a stored key, other bins) takes the general
-way, which gives the same answer (`tests/asd/core/test_batch.py` plays both). Like the plans of
-single commands they hold what was true when they were made, and are forgotten together with those.
+As for single commands: what is the same from row to row is worked out once, and a row that is not
+as expected takes the general way, which gives the same answer (`tests/asd/batch/test_batch.py`
+plays both). The contract of these paths is that of all (`asd.fastpath.contract`).
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from aerospike_common.wire.batch import FLAGS_AT, REPEAT, REPEAT_SIZE, row_key
-from aerospike_common.wire.codes import FieldType, Info1, Info2, OpType, ParticleType, ResultCode
-from aerospike_common.wire.message import Message, encode_op
-from asd.fastpath.one_bin import HEADS_CAPACITY, ONE_BIN, OP_SIZE, BinHead, OneBinWrite
+from aerospike_common.wire.codes import FieldType, Info1, Info2, OpType, ParticleType
+from aerospike_common.wire.message import OP_HEAD_SIZE, Message, encode_op
+from asd.fastpath.contract import GENERAL_WAY, Kind, bars, fits, unplain
+from asd.fastpath.one_bin import HEADS_CAPACITY, ONE_BIN, BinHead, OneBinWrite
+from asd.fastpath.replies import HEADER_OK, ROW_NOT_FOUND, row_with_ops, row_without_record
 from asd.space.namespace import Namespace
-from storage.engine import DeviceOverload, NotResident, OutOfSpace, StorageError
+from asd.space.ownership import REPLICATED
 
 if TYPE_CHECKING:
     from asd.state import NodeState
@@ -36,16 +38,14 @@ LONGEST_PAYLOAD: Final = 16 << 10
 """Bytes; longer records take the general way: many at once would be too much for a slice."""
 
 _REPEATS: Final = bytes((REPEAT,))
-_HEADER_OK: Final = bytes((22, 0, 0, 0, 0, ResultCode.OK))
-_HEADER_NOT_FOUND: Final = bytes((22, 0, 0, 0, 0, ResultCode.NOT_FOUND))
-# Header to the result code, generation, void-time, row index, no fields; then the count of ops.
-_reply: Final = struct.Struct(">6sII4s2x").pack
-_reply_not_found: Final = struct.Struct(">6s8x4s4x").pack
 _repeats: Final = struct.Struct(">4s20sx").iter_unpack
 
 
-class RowPlan(Protocol):
+class RowPath(Protocol):
     """Answers the rows of one head as long as they are plain."""
+
+    namespace: Namespace
+    """Where the rows are."""
 
     def answer(self, data: bytes, offset: int, limit: int) -> Answered:
         """Up to `limit` rows from `offset` on; counts them in statistics and histograms."""
@@ -54,80 +54,65 @@ class RowPlan(Protocol):
         """A row was answered the general way, with success; `row` is what is behind the digest."""
 
 
-class RowPlans:
-    """The plans of one node."""
+class RowPaths:
+    """The paths of one node."""
 
-    __slots__ = ("_node", "_plans")
+    __slots__ = ("_node", "_paths")
 
     def __init__(self, node: NodeState) -> None:
         self._node = node
-        self._plans: dict[bytes, RowPlan] = {}
+        self._paths: dict[bytes, RowPath] = {}
 
     def clear(self) -> None:
-        """Forget all plans: something they relied on has changed."""
-        self._plans.clear()
+        """Forget all paths: something they relied on has changed."""
+        self._paths.clear()
 
-    def find(self, head: bytes) -> RowPlan | None:
-        """The plan for rows with this head, if there is one yet."""
-        return self._plans.get(head)
+    def find(self, head: bytes) -> RowPath | None:
+        """The path for rows with this head, if there is one yet."""
+        return self._paths.get(head)
 
-    def learn(self, head: bytes, namespace: Namespace, message: Message) -> RowPlan | None:
-        """The plan for rows with this head, if it is of a kind that has plans.
+    def learn(self, head: bytes, namespace: Namespace, message: Message) -> RowPath | None:
+        """The path for rows with this head, if it is of a kind that has paths.
 
         `message` is a row of it that was answered with success.
         """
-        plan = self._plans.get(head)
-        if plan is None:
-            plan = self._make(head, namespace, message)
-            if plan is not None:
-                if len(self._plans) >= CAPACITY:
-                    self._plans.clear()
-                self._plans[head] = plan
-        return plan
+        path = self._paths.get(head)
+        if path is None:
+            path = self._make(head, namespace, message)
+            if path is not None:
+                if len(self._paths) >= CAPACITY:
+                    self._paths.clear()
+                self._paths[head] = path
+        return path
 
-    def _make(self, head: bytes, namespace: Namespace, message: Message) -> RowPlan | None:
-        if list(message.fields) != _FIELDS or message.info3 or message.info4:
+    def _make(self, head: bytes, namespace: Namespace, message: Message) -> RowPath | None:
+        if list(message.fields) != _FIELDS:
             return None
-        if not namespace.partition_map.owns_everything:
-            return None
-        set_id = namespace.find_set(message.fields[FieldType.SET])
-        if set_id is None or namespace.truncation.running:
-            return None
+        present = bars(namespace, message)
+        set_name = message.fields[FieldType.SET]
         info2 = message.info2 & ~Info2.RESPOND_ALL_OPS
         if message.info1 == _GET_ALL and not info2 and not message.ops:
-            return self._get_all(head, namespace, set_id, message)
+            if fits(Kind.ROW_GET, present):
+                return GetAllRows(self._node, namespace, namespace.intern_set(set_name), head)
+            return None
         if info2 == Info2.WRITE and not message.info1 and len(message.ops) == 1:
-            return self._put_one(head, namespace, message)
+            if not fits(Kind.ROW_PUT, present):
+                return None
+            echoes = bool(message.info2 & Info2.RESPOND_ALL_OPS)
+            writes = OneBinWrite(namespace, set_name)
+            return PutOneRows(self._node, namespace, writes, head, echoes)
         return None
-
-    def _get_all(
-        self, head: bytes, namespace: Namespace, set_id: int, message: Message
-    ) -> RowPlan | None:
-        set_name = message.fields[FieldType.SET]
-        if message.record_ttl or namespace.config.read_touch_ttl_pct_of(set_name):
-            return None
-        return GetAllRows(self._node, namespace, set_id if set_name else None, head)
-
-    def _put_one(self, head: bytes, namespace: Namespace, message: Message) -> RowPlan | None:
-        set_name = message.fields[FieldType.SET]
-        writes = OneBinWrite.of(namespace, set_name, message.record_ttl)
-        if writes is None:
-            return None
-        echoes = bool(message.info2 & Info2.RESPOND_ALL_OPS)
-        return PutOneRows(self._node, namespace, writes, head, echoes)
 
 
 class GetAllRows:
     """Rows that read a whole record: one with the head, then any that repeat."""
 
-    __slots__ = ("_head", "_namespace", "_node", "_set_id")
+    __slots__ = ("_head", "_node", "_set_id", "namespace")
 
-    def __init__(
-        self, node: NodeState, namespace: Namespace, set_id: int | None, head: bytes
-    ) -> None:
-        """`set_id` None: whatever set the record is in."""
+    def __init__(self, node: NodeState, namespace: Namespace, set_id: int, head: bytes) -> None:
+        """`set_id` 0: whatever set the record is in."""
         self._node = node
-        self._namespace = namespace
+        self.namespace = namespace
         self._set_id = set_id
         self._head = head
 
@@ -152,27 +137,28 @@ class GetAllRows:
     def _read(self, rows: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
         """Replies to (index, digest) as long as the records are plain."""
         replies: list[bytes] = []
-        namespace, set_id = self._namespace, self._set_id
-        get, now_s = namespace.engine.get, namespace.clock.epoch_s()
+        namespace, set_id = self.namespace, self._set_id
+        get, now_s, owned = (
+            namespace.engine.get,
+            namespace.clock.epoch_s,
+            namespace.ownership.states,
+        )
         missing = 0
         for index, digest in rows:
+            if owned[digest[0] | (digest[1] & 15) << 8] > REPLICATED:
+                break
             try:
                 record = get(digest)
-            except NotResident:
+            except GENERAL_WAY:
                 break
             if record is None:
                 missing += 1
-                replies.append(_reply_not_found(_HEADER_NOT_FOUND, index))
+                replies.append(row_without_record(ROW_NOT_FOUND, index))
                 continue
-            generation, void_time, _, record_set, record_flags, payload = record
-            if (
-                record_flags
-                or (record_set != set_id and set_id is not None)
-                or 0 < void_time < now_s
-                or len(payload) > LONGEST_PAYLOAD
-            ):
+            generation, void_time, _, _, _, payload = record
+            if unplain(record, set_id, now_s) or len(payload) > LONGEST_PAYLOAD:
                 break
-            replies.append(_reply(_HEADER_OK, generation, void_time, index) + payload)
+            replies.append(row_with_ops(HEADER_OK, generation, void_time, index) + payload)
         counters = namespace.statistics.batch_sub
         counters.read_success += len(replies) - missing
         counters.read_not_found += missing
@@ -187,10 +173,10 @@ class PutOneRows:
         "_echoes",
         "_head",
         "_longest",
-        "_namespace",
         "_node",
         "_op_heads",
         "_writes",
+        "namespace",
     )
 
     def __init__(
@@ -198,7 +184,7 @@ class PutOneRows:
     ) -> None:
         """`echoes`: the reply has an op, without value, for the op of the row."""
         self._node = node
-        self._namespace = namespace
+        self.namespace = namespace
         self._writes = writes
         self._head = head
         self._echoes = echoes
@@ -210,7 +196,7 @@ class PutOneRows:
         """Know the row's op (its header and bin name) from now on, if it writes a plain value."""
         op = message.ops[0]
         at = len(self._head)
-        wire = row[at : at + OP_SIZE + len(op.name)]
+        wire = row[at : at + OP_HEAD_SIZE + len(op.name)]
         head = BinHead.parse(wire)
         if head is None or head.value_size > self._longest:
             return
@@ -224,16 +210,18 @@ class PutOneRows:
     def answer(self, data: bytes, offset: int, limit: int) -> Answered:
         """Rows with this head and a known op, over records of one bin in the set that never
         expire."""
-        head, op_heads, overwrite = self._head, self._op_heads, self._writes.overwrite
-        set_id, now_ms = self._writes.set_id, self._namespace.clock.epoch_ms()
+        head, op_heads = self._head, self._op_heads
+        overwrite, put = self._writes.overwrite, self._writes.put
+        set_id, now_ms = self._writes.set_id, self.namespace.clock.epoch_ms()
+        owned = self.namespace.ownership.states
         head_size, size = len(head), len(data)
         replies: list[bytes] = []
         row_at = offset
         while len(replies) < limit:
             op = offset + FLAGS_AT + head_size
-            if size - op < OP_SIZE or not data.startswith(head, offset + FLAGS_AT):
+            if size - op < OP_HEAD_SIZE or not data.startswith(head, offset + FLAGS_AT):
                 break
-            value = op + OP_SIZE + data[op + OP_SIZE - 1]
+            value = op + OP_HEAD_SIZE + data[op + OP_HEAD_SIZE - 1]
             known = op_heads.get(data[op:value])
             if known is None:
                 break
@@ -242,20 +230,18 @@ class PutOneRows:
             if end > size:
                 break
             index, digest = row_key(data, offset)
+            if owned[digest[0] | (digest[1] & 15) << 8] > REPLICATED:
+                break
             payload = bin_head.start + data[value:end]
-            generation = overwrite(digest, now_ms, set_id, bin_head.start, payload)
+            try:
+                generation = overwrite(digest, now_ms, set_id, bin_head.start, payload)
+                generation = generation or put(digest, now_ms, bin_head, payload)
+            except GENERAL_WAY:
+                break
             if not generation:
-                generation = self._put(digest, now_ms, bin_head, payload)
-                if not generation:
-                    break
-            replies.append(_reply(_HEADER_OK, generation, 0, index) + echo)
+                break
+            replies.append(row_with_ops(HEADER_OK, generation, 0, index) + echo)
             row_at, offset = offset, end
-        self._namespace.statistics.batch_sub.write_success += len(replies)
-        self._node.turns.count(self._namespace.batch_sub_write_latency, len(replies))
+        self.namespace.statistics.batch_sub.write_success += len(replies)
+        self._node.turns.count(self.namespace.batch_sub_write_latency, len(replies))
         return replies, offset, row_at
-
-    def _put(self, digest: bytes, now_ms: int, head: BinHead, payload: bytes) -> int:
-        try:
-            return self._writes.put(digest, now_ms, head, payload)
-        except (NotResident, OutOfSpace, DeviceOverload, StorageError):
-            return 0  # the general way waits, or says what is wrong

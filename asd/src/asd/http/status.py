@@ -192,22 +192,23 @@ def configuration(node: InfoNode) -> list[dict[str, str]]:
         ("network", node.config.network),
         *((f"namespace {name}", each) for name, each in node.config.namespaces.items()),
     ]
-    return [row for context, section in sections for row in _parameters(context, section)]
+    community = node.config.community
+    return [row for context, each in sections for row in _parameters(context, each, community)]
 
 
-def _parameters(context: str, section: Section) -> Iterator[dict[str, str]]:
-    usual = dict(_defaults(section))
-    for name, value in section.rows():
+def _parameters(context: str, section: Section, community: bool) -> Iterator[dict[str, str]]:
+    usual = dict(_defaults(section, community))
+    for name, value in section.rows(community=community):
         row = {"context": context, "name": name, "value": value}
         default = usual.get(name, value)
         yield row if default == value else {**row, "default": default}
 
 
-def _defaults(section: Section, prefix: str = "") -> Iterator[tuple[str, str]]:
+def _defaults(section: Section, community: bool, prefix: str = "") -> Iterator[tuple[str, str]]:
     """(name, text) of all parameters' defaults, subsections under their name and a dot."""
     for parameter in section.parameters().values():
-        yield prefix + parameter.name, parameter.kind.show(parameter.default)
+        yield prefix + parameter.name, parameter.kind.show(parameter.default_in(community))
     for attribute in fields(type(section)):  # type: ignore[arg-type] # each is an attrs class
         part = getattr(section, attribute.name)
         if isinstance(part, Section):
-            yield from _defaults(part, f"{prefix}{attribute.name.replace('_', '-')}.")
+            yield from _defaults(part, community, f"{prefix}{attribute.name.replace('_', '-')}.")

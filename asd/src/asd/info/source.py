@@ -38,6 +38,30 @@ class InfoConnections(Protocol):
     def __iter__(self) -> Iterator[InfoConnection]: ...
 
 
+class InfoAdminPort(Protocol):
+    """The port for tools, and its connections."""
+
+    @property
+    def port(self) -> int:
+        """The port listened on; 0 = none."""
+
+    @property
+    def addresses(self) -> Sequence[str] | None:
+        """The hosts listened on; None = all of the machine's."""
+
+    @property
+    def opened(self) -> int:
+        """Connections there have been."""
+
+    @property
+    def closed(self) -> int:
+        """Connections that have ended."""
+
+    def __len__(self) -> int: ...
+
+    def __contains__(self, connection: object) -> bool: ...
+
+
 class InfoNode(Protocol):
     """A node as info sees it. The attributes are read at each request, never kept."""
 
@@ -108,6 +132,10 @@ class InfoNode(Protocol):
     @property
     def port(self) -> int:
         """The port listened on."""
+
+    @property
+    def admin(self) -> InfoAdminPort:
+        """The port for tools."""
 
     def histograms(self) -> Sequence[Histogram]:
         """All latency histograms."""

@@ -62,6 +62,9 @@ def _figures(node: InfoNode) -> dict[str, Any]:
         "objects": sum(index.objects for index in indexes),
         "tombstones": sum(index.tombstones for index in indexes),
         "client_connections": len(node.connections),
+        "admin_connections": len(node.admin),
+        "admin_connections_opened": node.admin.opened,
+        "admin_connections_closed": node.admin.closed,
         "long_queries_active": node.queries.long_active,
     }
 

@@ -37,6 +37,10 @@ class Turns:
         self._call_soon(self.end)
         return self.started_ns
 
+    def at_end(self, call: Callable[[], None]) -> None:
+        """Call it when this turn ends."""
+        self._call_soon(call)
+
     def count(self, histogram: Histogram, transactions: int = 1) -> None:
         """Transactions were answered; how long they took is known when the turn ends."""
         if not self.started_ns:

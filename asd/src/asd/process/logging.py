@@ -16,7 +16,7 @@ from logging.handlers import WatchedFileHandler
 from types import MappingProxyType
 from typing import Final
 
-from asd.config import LOG_LEVELS, LoggingConfig, LogSink, ServiceConfig
+from asd.config import LOG_CONTEXTS, LOG_LEVELS, LoggingConfig, LogSink, ServiceConfig
 
 ROOTS: Final = ("asd", "cluster", "storage")
 """The loggers whose lines go to the sinks, with all below them."""
@@ -32,14 +32,7 @@ LEVELS: Final[Mapping[str, int]] = MappingProxyType(
 )
 """The server's level names. A line of level `ERROR` counts as a warning."""
 
-_CONTEXTS: Final = """
-    misc alloc arenax hardware msg os secrets socket tls vault vmapx xmem aggr appeal as audit batch
-    batch-sub bin config clustering deprecation drv-mem drv-pmem drv-ssd exchange exp fabric flat
-    geo hb health hlc http index info info-command key-busy masking migrate mrt-audit mrt-monitor
-    namespace nsup particle partition proto proxy proxy-divert query record roster rw rw-client
-    security service service-list sindex skew smd storage truncate tsvc udf xdr xdr-client
-"""
-CONTEXTS: Final = tuple(_CONTEXTS.split())
+CONTEXTS: Final = LOG_CONTEXTS
 """All contexts, in the order in which `log/<id>` lists them. Many are silent in this server."""
 
 _LINE: Final = "%(asctime)s: %(level)s (%(context)s): (%(filename)s:%(lineno)d) %(message)s"

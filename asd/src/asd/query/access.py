@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import compress
+from operator import not_
 
 from aerospike_common.wire.codes import FieldType
 from aerospike_common.wire.message import Message
@@ -17,9 +19,11 @@ def split(
     namespace: Namespace, partitions: Mapping[int, Resume | None]
 ) -> tuple[dict[int, Resume | None], tuple[int, ...]]:
     """The partitions that this node is master of, and the others: no query reads these."""
-    is_master = namespace.partition_map.is_master
-    here = {partition: resume for partition, resume in partitions.items() if is_master(partition)}
-    return here, tuple(partition for partition in partitions if partition not in here)
+    mine = list(map(namespace.ownership.is_master, partitions))
+    if all(mine):
+        return dict(partitions), ()
+    elsewhere = compress(partitions, map(not_, mine))
+    return dict(compress(partitions.items(), mine)), tuple(elsewhere)
 
 
 def choose_walk(

@@ -44,9 +44,7 @@ class AggregationQuery(ForegroundQuery):
                 self._feed(partition, group, messages)
             except AggregationError as error:
                 self._fail(error, messages)
-            if self._pace.over:
-                await self._pace.rest()
-                self._pace.begin()
+            await self._pace.breathe()
         self._job.succeeded += len(rows)
         return False
 

@@ -132,14 +132,14 @@ class ForegroundQuery(ABC):
         size = 0
         while size < FRAME_SIZE:
             try:
-                batch = self._walk.next(self._pace.batch(BATCH))
+                batch = self._next_batch()
             except NotResident as absent:
                 await self._node.transaction_threads.run(absent.load)
                 continue
             if batch is None:
                 return await self._finish(messages)
             handled, before = self._job.succeeded, len(messages)
-            if await self._take(batch, messages):
+            if (batch.entries or self._reader.behind) and await self._take(batch, messages):
                 return True
             size += sum(map(len, messages[before:]))
             self._job.partitions_done = self._walk.partitions_done
@@ -149,6 +149,12 @@ class ForegroundQuery(ABC):
             if self._pace.used_up(handled):
                 return False
         return False
+
+    def _next_batch(self) -> Batch | None:
+        """Entries to take; none while some of the last are left. Raises as `Walk.next`."""
+        if self._reader.behind:
+            return Batch([], None)
+        return self._walk.next(self._pace.batch(BATCH), self._pace.over)
 
     async def _finish(self, messages: list[bytes]) -> bool:
         """There are no more records: add what is still to be sent."""

@@ -50,19 +50,13 @@ class IndexRange:
         if self.shape is None:
             return value == self.value
         try:
-            found = geo.parse(value)
+            if isinstance(self.shape, geo.Region):
+                point = geo.parse_point(value)
+                return point is not None and self.shape.contains(point)
+            region = geo.parse(value)
         except OperationError:
             return False
-        if isinstance(self.shape, geo.Region):
-            return isinstance(found, geo.Point) and self.shape.contains(found)
-        return isinstance(found, geo.Region) and found.contains(self.shape)
-
-    def first_of(self, bvals: frozenset[int]) -> int | None:
-        """The smallest of a record's index values that may match: the record is found by that."""
-        return min(
-            (bval for bval in bvals if any(low <= bval <= high for low, high in self.spans)),
-            default=None,
-        )
+        return isinstance(region, geo.Region) and region.contains(self.shape)
 
 
 def parse_range(data: bytes) -> IndexRange:

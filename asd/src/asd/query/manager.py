@@ -72,8 +72,7 @@ class QueryManager:
 
     def finish(self, job: QueryJob, status: Status) -> None:
         """A query that was added has ended."""
-        job.status = status
-        job.finished_ms = self._clock.monotonic_ms()
+        job.finish(status, self._clock.monotonic_ms())
         if job.request.short:
             self._short -= 1
             return

@@ -124,11 +124,10 @@ def _number(fields: Mapping[int, bytes], name: FieldType, size: int) -> int:
 
 
 def _partitions(fields: Mapping[int, bytes]) -> dict[int, Resume | None]:
-    partitions: dict[int, Resume | None] = {}
-    for partition in _partition_ids(fields.get(FieldType.PARTITION_IDS, b"")):
-        if partition >= PARTITIONS or partition in partitions:
-            raise OperationError(ResultCode.PARAMETER, f"partition {partition}")
-        partitions[partition] = None
+    ids = _partition_ids(fields.get(FieldType.PARTITION_IDS, b""))
+    partitions: dict[int, Resume | None] = dict.fromkeys(ids)
+    if len(partitions) < len(ids) or max(ids, default=0) >= PARTITIONS:
+        raise OperationError(ResultCode.PARAMETER, "a partition twice, or one there is not")
     for digest, bval in _resumes(fields):
         partition = partition_id(digest)
         if partition in partitions:

@@ -27,6 +27,19 @@ Bins: TypeAlias = dict[bytes, Particle]
 
 MAX_BINS = 32767
 
+LAST_GENERATION = 65535
+
+
+def next_generation(generation: int) -> int:
+    """The generation of the version behind one of `generation`: after 65535 comes 1."""
+    return generation % LAST_GENERATION + 1
+
+
+def is_expired(void_time: int, now_s: int) -> bool:
+    """The record's time was over before this second; 0 = it never is."""
+    return 0 < void_time < now_s
+
+
 _OP = struct.Struct(">IBBBB")
 _U16 = struct.Struct(">H")
 _U32 = struct.Struct(">I")

@@ -7,9 +7,10 @@ cdef class Connection:
     cdef public list _chunks
     cdef public Py_ssize_t _head_size
     cdef public long long _missing, last_used_ns
-    cdef public object _job, _node, _plan_of, _transport, _unwritable, _write
+    cdef public object _awaited, _closing, _held, _job, _node, _path_of, _paused
+    cdef public object _transport, _unwritable, _write
     cdef public object local_host, peer, user_agent
-    cdef public dict _plans
+    cdef public dict _paths
     cdef public Turns _turns
 
     @cython.locals(turns=Turns, head_size=Py_ssize_t, frame_size=Py_ssize_t, found=tuple,
@@ -19,7 +20,7 @@ cdef class Connection:
     cpdef _answer(self, bytes data)
     @cython.locals(size=Py_ssize_t, digest=Py_ssize_t, head_size=Py_ssize_t,
                    frame_size=Py_ssize_t, found=tuple, latency=Histogram)
-    cpdef Py_ssize_t _answer_planned(self, bytes data, Py_ssize_t offset, list replies) except -1
+    cpdef Py_ssize_t _answer_fast(self, bytes data, Py_ssize_t offset, list replies) except -1
     @cython.locals(size="long long")
     cpdef Py_ssize_t _whole_frame(self, bytes data, Py_ssize_t offset) except -1
     cpdef _send(self, list replies)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, cast
 
 from aerospike_common.wire.codes import MessageType, ResultCode
@@ -11,10 +12,14 @@ from aerospike_common.wire.errors import FrameError, MessageError
 from aerospike_common.wire.frame import MAX_BODY, frame, inflate
 from aerospike_common.wire.message import reply_frame
 from asd.fastpath.cache import head_size
+from asd.fastpath.contract import GENERAL_WAY
 from asd.info import respond
+from asd.service.held_replies import Held, HeldReplies
 from asd.service.tsvc import Job, answer
+from asd.space.commitment import Commitment
 
 if TYPE_CHECKING:
+    from asd.measures.histogram import Histogram
     from asd.service.node import ServiceNode
 
 log = logging.getLogger("asd.service")
@@ -39,13 +44,17 @@ class Connection:
     """
 
     __slots__ = (
+        "_awaited",
         "_chunks",
+        "_closing",
         "_head_size",
+        "_held",
         "_job",
         "_missing",
         "_node",
-        "_plan_of",
-        "_plans",
+        "_path_of",
+        "_paths",
+        "_paused",
         "_transport",
         "_turns",
         "_unwritable",
@@ -58,14 +67,18 @@ class Connection:
 
     def __init__(self, node: ServiceNode) -> None:
         self._node = node
-        self._plans = node.plans.table
-        self._plan_of = node.plans.table.get
+        self._paths = node.paths.table
+        self._path_of = node.paths.table.get
         self._turns = node.turns
         self._chunks: list[bytes] = []
         self._head_size = 0
         self._missing = 0
         self._job: asyncio.Task[None] | None = None
         self._unwritable: asyncio.Event | None = None
+        self._paused = False
+        self._closing = False
+        self._awaited: Commitment | None = None
+        self._held: HeldReplies
         self._transport: asyncio.Transport
         self.last_used_ns = 0
         self.peer = self.local_host = "?"
@@ -77,7 +90,8 @@ class Connection:
         """A client has connected; one too many is turned away."""
         # uvloop's transports are not subclasses of asyncio's.
         self._transport = cast(asyncio.Transport, transport)
-        self._write = self._transport.write
+        self._write: Callable[[bytes], None] = self._transport.write
+        self._held = HeldReplies(self._transport.write)
         peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         self.peer = f"{peer[0]}:{peer[1]}" if peer else "?"
         self.local_host = local[0] if local else "?"
@@ -90,6 +104,7 @@ class Connection:
         if self._job is not None:
             self._job.cancel()
         self._chunks.clear()
+        self._held.clear()
         self._node.connections.discard(self)
 
     def eof_received(self) -> None:
@@ -97,11 +112,23 @@ class Connection:
 
     def pause_writing(self) -> None:
         """The client reads too slowly: take no more requests from it."""
-        self._unwritable = asyncio.Event()
-        self._transport.pause_reading()
+        self._paused = True
+        self._stall()
 
     def resume_writing(self) -> None:
         """The client has caught up."""
+        self._paused = False
+        if not self._held.full:
+            self._go_on()
+
+    def _stall(self) -> None:
+        """Take no more requests for now."""
+        if self._unwritable is None:
+            self._unwritable = asyncio.Event()
+            self._transport.pause_reading()
+
+    def _go_on(self) -> None:
+        """Take requests again."""
         waiting, self._unwritable = self._unwritable, None
         if waiting is not None:
             waiting.set()
@@ -121,16 +148,21 @@ class Connection:
             self._chunks.clear()
         # Most of the time what comes is one request, of a kind that has come before.
         # Slots are read into locals before they are called: CPython calls those faster.
-        plan_of, head_size = self._plan_of, self._head_size
-        found = plan_of(data[:head_size])
+        path_of, head_size = self._path_of, self._head_size
+        found = path_of(data[:head_size])
         if found is not None:
-            plan, frame_size, latency = found
+            path, frame_size, latency, waits = found
             if frame_size == len(data):
                 try:
-                    reply = plan(data, head_size)
-                except Exception:  # the general way waits for the record, or says what is wrong
+                    reply = path(data, head_size)
+                except GENERAL_WAY:
                     reply = None
+                except Exception:  # our own bug, and it may have had its effect
+                    reply = self._failed()
                 if reply is not None:
+                    if waits is not None and waits.turn is not None:
+                        self._hold(Held(reply, waits.turn), latency)
+                        return
                     write = self._write
                     write(reply)
                     if not latency.pending:  # as `Turns.count`, without the call
@@ -146,19 +178,25 @@ class Connection:
         replies: list[bytes] = []
         offset, size = 0, len(data)
         while offset < size:
-            offset = self._answer_planned(data, offset, replies)
+            offset = self._answer_fast(data, offset, replies)
             if len(replies) == MAX_UNSENT:
                 self._send(replies)
                 replies.clear()
                 if self._unwritable is not None:
                     break
                 continue
+            if self._held.full:
+                break
             frame_size = self._whole_frame(data, offset)
             if not frame_size:
                 break
             reply = self._frame(data, offset, frame_size)
             offset += frame_size
-            if reply:
+            if isinstance(reply, Held):
+                self._send(replies)
+                replies.clear()
+                self._hold(reply)
+            elif reply:
                 replies.append(reply)
             elif self._job is not None:
                 break
@@ -166,32 +204,41 @@ class Connection:
         if offset < size and not self._transport.is_closing():
             self._keep(data[offset:])
 
-    def _answer_planned(self, data: bytes, offset: int, replies: list[bytes]) -> int:
+    def _answer_fast(self, data: bytes, offset: int, replies: list[bytes]) -> int:
         """Answer the frames from `offset` on, up to the first that no plan answers; its offset.
 
         Ends as well when there are MAX_UNSENT `replies`, to which it adds its own.
         """
-        plan_of, answered = self._plan_of, self._turns.answered
+        path_of, answered = self._path_of, self._turns.answered
         head_size, size = self._head_size, len(data)
         for _ in range(MAX_UNSENT - len(replies)):
             digest = offset + head_size
-            found = plan_of(data[offset:digest])
+            found = path_of(data[offset:digest])
             if found is None:
                 break
-            plan, frame_size, latency = found
+            path, frame_size, latency, waits = found
             if frame_size > size - offset:
                 break
             try:
-                reply = plan(data, digest)
-            except Exception:  # as above
+                reply = path(data, digest)
+            except GENERAL_WAY:
                 break
+            except Exception:  # as above
+                reply = self._failed()
             if reply is None:
                 break
+            offset += frame_size
+            if waits is not None and waits.turn is not None:
+                self._send(replies)
+                replies.clear()
+                self._hold(Held(reply, waits.turn), latency)
+                if self._held.full:
+                    break
+                continue
             if not latency.pending:
                 answered.append(latency)
             latency.pending += 1
             replies.append(reply)
-            offset += frame_size
         return offset
 
     def _whole_frame(self, data: bytes, offset: int) -> int:
@@ -205,20 +252,46 @@ class Connection:
             return 0
         return size if offset + size <= len(data) else 0
 
-    def _frame(self, data: bytes, offset: int, size: int) -> bytes:
+    def _frame(self, data: bytes, offset: int, size: int) -> bytes | Held:
         """Answer a whole frame the general way, and learn a plan for those that begin like it."""
         kind, body = data[offset + 1], data[offset + 8 : offset + size]
         if kind != MessageType.AS_MSG:
             return self._other_frame(kind, body)
         head = data[offset : offset + head_size(data, offset)]
-        if head in self._plans:
-            self._head_size = len(head)
-            return self._message(body)
-        reply = self._message(body)
-        if head and len(reply) > 13 and reply[13] == ResultCode.OK:
-            self._node.plans.learn(head, body)
+        reply = self._message(body, head)
+        if head in self._paths:
             self._head_size = len(head)
         return reply
+
+    def _failed(self) -> bytes:
+        """The reply to a request that a fast path has failed with."""
+        log.exception("%s: a request failed inside the server", self.peer)
+        return reply_frame(ResultCode.SERVER_ERROR)
+
+    def _hold(self, held: Held, latency: Histogram | None = None) -> None:
+        """Send a reply when its commitment is released, and all that come behind it then."""
+        commitment, line = held.commitment, self._held
+        if latency is not None:
+            commitment.count(latency)
+        if not line:
+            self._write = line.add
+        if commitment is not self._awaited:
+            self._awaited = commitment
+            commitment.when_released(self._release)
+        line.hold(held)
+        if line.full:
+            self._stall()
+
+    def _release(self) -> None:
+        """Something that replies wait for is released."""
+        if not self._held.release():
+            return
+        self._awaited = None
+        self._write = self._transport.write
+        if self._closing:
+            self._transport.close()
+        elif self._unwritable is not None and not self._paused:
+            self._go_on()
 
     def _send(self, replies: list[bytes]) -> None:
         if replies:
@@ -242,16 +315,16 @@ class Connection:
             return True
         return False
 
-    def _message(self, body: bytes) -> bytes:
+    def _message(self, body: bytes, head: bytes = b"") -> bytes | Held:
         """Answer a message; a stream of replies is begun and answers nothing yet."""
-        reply = answer(self._node, self, body)
-        if isinstance(reply, bytes):
+        reply = answer(self._node, self, body, head)
+        if isinstance(reply, bytes | Held):
             return reply
         self._transport.pause_reading()
         self._job = asyncio.get_running_loop().create_task(self._run(reply))
         return b""
 
-    def _other_frame(self, kind: int, body: bytes) -> bytes:
+    def _other_frame(self, kind: int, body: bytes) -> bytes | Held:
         """Answer a frame that is not a plain message."""
         if kind == MessageType.INFO:
             self._node.statistics.info_complete += 1
@@ -262,7 +335,7 @@ class Connection:
             return self._compressed(body)
         return b""  # the real server neither answers nor closes a frame of internal XDR
 
-    def _compressed(self, body: bytes) -> bytes:
+    def _compressed(self, body: bytes) -> bytes | Held:
         if self._node.community:
             return reply_frame(ResultCode.ENTERPRISE_ONLY)
         try:
@@ -307,7 +380,10 @@ class Connection:
 
     def close(self) -> None:
         """Close after what was answered has been sent."""
-        self._transport.close()
+        if self._held:
+            self._closing = True
+        else:
+            self._transport.close()
 
     def abort(self) -> None:
         """Close now."""

@@ -11,11 +11,11 @@ from aerospike_common.wire.errors import MessageError, OperationError
 from aerospike_common.wire.message import Message, is_batch, parse_message, reply_frame
 from asd.batch import answer as answer_batch
 from asd.query import answer as answer_query
+from asd.service.held_replies import Held
 from asd.transactions.dispatch import latency_of, run, run_row
-from storage.engine import NotResident, StorageError
+from storage.engine import NotResident
 
 if TYPE_CHECKING:
-    from asd.measures.histogram import Histogram
     from asd.service.connection import Connection
     from asd.service.node import ServiceNode
     from asd.space.namespace import Namespace
@@ -26,8 +26,13 @@ Job: TypeAlias = Coroutine[Any, Any, None]
 """A command whose answer is a stream, written to the connection piece by piece."""
 
 
-def answer(node: ServiceNode, connection: Connection, body: bytes) -> bytes | Job:
-    """The framed reply to one message, or a job that will write it."""
+def answer(
+    node: ServiceNode, connection: Connection, body: bytes, head: bytes = b""
+) -> bytes | Held | Job:
+    """The framed reply to one message, one that is held, or a job that will write it.
+
+    With a `head` (`asd.fastpath.cache.head_size`), a fast path is made for requests like this one.
+    """
     if is_batch(body):
         return answer_batch(node, connection, body, run_row)
     try:
@@ -37,7 +42,7 @@ def answer(node: ServiceNode, connection: Connection, body: bytes) -> bytes | Jo
         log.info("%s sent a malformed message: %s", connection.peer, error)
         return reply_frame(ResultCode.PARAMETER)
     try:
-        return dispatch(node, connection, message)
+        return dispatch(node, connection, message, body, head)
     except NotResident as wait:
         return _when_resident(node, connection, body, wait)
     except OperationError as error:
@@ -49,7 +54,9 @@ def answer(node: ServiceNode, connection: Connection, body: bytes) -> bytes | Jo
         return reply_frame(ResultCode.SERVER_ERROR)
 
 
-def dispatch(node: ServiceNode, connection: Connection, message: Message) -> bytes | Job:
+def dispatch(
+    node: ServiceNode, connection: Connection, message: Message, body: bytes, head: bytes
+) -> bytes | Held | Job:
     """Find out what a message asks for, and do it.
 
     Raises OperationError for what is wrong before a record is involved.
@@ -60,12 +67,16 @@ def dispatch(node: ServiceNode, connection: Connection, message: Message) -> byt
         return answer_query(node, connection, namespace, message)
     origin = namespace.statistics.client
     reply = run(node, namespace, message, digest, origin)
+    if head and reply.code == ResultCode.OK and node.paths.wants(head, body):
+        node.paths.learn(head, body, message)
     framed = reply_frame(reply.code, reply.generation, reply.void_time, reply.n_ops, reply.ops)
     latency = latency_of(namespace, message)
-    if message.info2 & Info2.WRITE and namespace.engine.acknowledges_sync:
-        return _when_synced(node, namespace, connection, framed, latency)
-    node.turns.count(latency)
-    return framed
+    commitment = namespace.commitments.turn
+    if commitment is None or not message.info2 & Info2.WRITE:
+        node.turns.count(latency)
+        return framed
+    commitment.count(latency)
+    return Held(framed, commitment)
 
 
 async def _when_resident(
@@ -78,27 +89,11 @@ async def _when_resident(
         reply = answer(node, connection, body)
     if isinstance(reply, bytes):
         await connection.send(reply)
+    elif isinstance(reply, Held):
+        await reply.commitment.wait()
+        await connection.send(reply.final)
     else:
         await reply
-
-
-async def _when_synced(
-    node: ServiceNode,
-    namespace: Namespace,
-    connection: Connection,
-    reply: bytes,
-    latency: Histogram,
-) -> None:
-    """Answer a write once the medium has it."""
-    started_ns = connection.last_used_ns
-    try:
-        await namespace.group_commit.wait()
-    except (OSError, StorageError) as error:
-        log.critical("{%s} cannot sync: %s", namespace.name, error)
-        reply = reply_frame(ResultCode.SERVER_ERROR)
-    with node.turns.since(started_ns):
-        node.turns.count(latency)
-    await connection.send(reply)
 
 
 def find_namespace(node: ServiceNode, message: Message) -> Namespace:

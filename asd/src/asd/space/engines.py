@@ -7,7 +7,7 @@ import logging
 from asd.config import NamespaceConfig, StorageConfig
 from citrusleaf.cf_clock import Clock, SystemClock
 from storage.device import Disk
-from storage.engine import Engine
+from storage.engine import Engine, Parameters, Tunable
 from storage.memory import MemoryEngine
 
 log = logging.getLogger("asd.engines")
@@ -88,17 +88,18 @@ def _ssd(namespace: NamespaceConfig, clock: Clock, disk: Disk | None) -> Engine:
 def apply_storage(engine: Engine, namespace: NamespaceConfig) -> None:
     """Let an engine take up the dynamic parameters."""
     config = namespace.storage_engine
-    if config.engine in ("device", "ssd"):
-        from storage.ssd import SsdEngine
-
-        assert isinstance(engine, SsdEngine)
-        engine.set_defrag_lwm_pct(config.defrag_lwm_pct)
-        engine.payloads.set_compression(config.compression, _compression_level(config))
-        tuning = engine.tuning
-        tuning.flush_size = config.flush_size
-        tuning.max_write_cache = config.max_write_cache
-        tuning.defrag_queue_min = config.defrag_queue_min
-        tuning.defrag_sleep_us = config.defrag_sleep
+    if isinstance(engine, Tunable):
+        engine.tune(
+            Parameters(
+                defrag_lwm_pct=config.defrag_lwm_pct,
+                compression=config.compression,
+                compression_level=_compression_level(config),
+                flush_size=config.flush_size,
+                max_write_cache=config.max_write_cache,
+                defrag_queue_min=config.defrag_queue_min,
+                defrag_sleep_us=config.defrag_sleep,
+            )
+        )
 
 
 def _compression_level(config: StorageConfig) -> int:

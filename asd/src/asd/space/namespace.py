@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from aerospike_common.wire.codes import ResultCode
@@ -10,23 +9,26 @@ from aerospike_common.wire.errors import OperationError
 from asd.config import NamespaceConfig
 from asd.measures.histogram import Histogram
 from asd.measures.statistics import NamespaceStatistics
+from asd.measures.turns import Turns
+from asd.process.transaction_threads import TransactionThreads
+from asd.records.change import Change
+from asd.records.record import is_expired, next_generation
 from asd.sindex import SecondaryIndexes
+from asd.space.commit import Commit
+from asd.space.commitment import Commitments
 from asd.space.group_commit import GroupCommit
+from asd.space.ownership import Ownership
 from asd.space.truncation import Truncation
 from citrusleaf.cf_clock import Clock
-from citrusleaf.cf_digest import partition_id
 from cluster import PartitionMap
-from storage import bulk
 from storage.engine import (
     TOMBSTONE,
-    DeviceOverload,
     Engine,
-    NotResident,
     OutOfSpace,
     Record,
     StorageError,
+    Upkeep,
 )
-from storage.memory import MemoryEngine
 
 TTL_NEVER = 0xFFFFFFFF
 TTL_KEEP = 0xFFFFFFFE
@@ -51,7 +53,8 @@ class Namespace:
         config: NamespaceConfig,
         engine: Engine,
         clock: Clock,
-        group_commit: GroupCommit,
+        threads: TransactionThreads,
+        turns: Turns,
         *,
         community: bool,
     ) -> None:
@@ -59,9 +62,10 @@ class Namespace:
         self.config = config
         self.engine = engine
         self.clock = clock
-        self.group_commit = group_commit
+        self.group_commit = GroupCommit(config.name, engine.sync, threads)
         self.community = community
         self.partition_map = PartitionMap.single_node()
+        self.ownership = Ownership()
         self.statistics = NamespaceStatistics()
         self.truncation = Truncation()
         self.indexes = SecondaryIndexes(engine.index)
@@ -74,6 +78,14 @@ class Namespace:
         self.evict_void_time = 0
         """Records with an earlier void-time were evicted last."""
         self.set_names = [b""]
+        self.door = Commit(engine, self.indexes, lambda: self.set_names)
+        """The one way by which records change."""
+        self.commit = self.door.commit
+        self.commitments = Commitments(turns, clock.monotonic_ns)
+        """What the writes of each turn wait for before they are acknowledged."""
+        if engine.acknowledges_sync:
+            self.commitments.add_stage(self.group_commit.stage(self.commitments.settle))
+            self.door.observe(self.commitments)
         self._set_ids: dict[bytes, int] = {b"": 0}
         self.read_latency = Histogram(f"{{{config.name}}}-read")
         self.write_latency = Histogram(f"{{{config.name}}}-write")
@@ -120,21 +132,58 @@ class Namespace:
 
     # --------------------------------------------------------------- records
 
-    def load(self, digest: bytes, now_s: int) -> Record | None:
-        """The live record: None when absent, expired or truncated.
+    def find(self, digest: bytes) -> Record | None:
+        """What stands in the store, dead or alive.
 
         Raises NotResident when it would block, OperationError SERVER_ERROR for a damaged record.
         """
         try:
-            record = self.engine.get(digest)
+            return self.engine.get(digest)
         except StorageError as error:
             raise OperationError(ResultCode.SERVER_ERROR, str(error)) from error
-        if record is not None and (
-            0 < record[1] < now_s
-            or (self.truncation.running and self.truncation.hides(record[3], record[2]))
-        ):
-            return None
-        return record
+
+    def is_live(self, record: Record, now_s: int) -> bool:
+        """Neither expired nor truncated: what clients may see."""
+        if is_expired(record[1], now_s):
+            return False
+        return not (self.truncation.running and self.truncation.hides(record[3], record[2]))
+
+    def load(self, digest: bytes, now_s: int) -> Record | None:
+        """The live record: None when absent, expired or truncated. Raises as `find`."""
+        record = self.find(digest)
+        return record if record is not None and self.is_live(record, now_s) else None
+
+    def version(
+        self,
+        generation: int,
+        void_time: int,
+        set_name: bytes,
+        flags: int,
+        payload: bytes,
+    ) -> Record:
+        """A version to be written now; `flags` as `payload_flags` has them.
+
+        Raises OperationError: as `intern_set`; FORBIDDEN for a set that has reached its limit, or
+        why writes are stopped.
+        """
+        set_id = self.intern_set(set_name)
+        self._check_limits(set_name, set_id)
+        return generation, void_time, self.update_time_ms(set_id), set_id, flags, payload
+
+    def renewed(self, record: Record, void_time: int) -> Record:
+        """A version with another void-time; nothing else changes, not even the generation."""
+        generation, _, _, set_id, flags, payload = record
+        return generation, void_time, self.update_time_ms(set_id), set_id, flags, payload
+
+    def tombstone(self, record: Record) -> Record:
+        """What a durable delete leaves of a record, so that no older copy comes back."""
+        generation, set_id = next_generation(record[0]), record[3]
+        return generation, 0, self.update_time_ms(set_id), set_id, TOMBSTONE, b""
+
+    def update_time_ms(self, set_id: int) -> int:
+        """The last-update-time of what is written now, which must not be taken for what a
+        truncation of this moment hides."""
+        return max(self.clock.epoch_ms(), self.truncation.hidden_before(set_id))
 
     def store(
         self,
@@ -145,46 +194,13 @@ class Namespace:
         flags: int,
         payload: bytes,
     ) -> None:
-        """Write the whole record; `flags` as `payload_flags` has them. Raises OperationError: as
-        `_put`, or FORBIDDEN for a set that has reached its limit."""
-        set_id = self.intern_set(set_name)
-        self._check_limits(set_name, set_id)
-        # What is written now must not be taken for what a truncation of this moment hides.
-        now_ms = max(self.clock.epoch_ms(), self.truncation.hidden_before(set_id))
-        old = self.engine.get(digest) if self.indexes.in_use else None
-        new = (generation, void_time, now_ms, set_id, flags, payload)
-        self._put(digest, new)
-        if self.indexes.in_use:
-            self._index_change(digest, old, new)
-
-    def _put(self, digest: bytes, record: Record) -> None:
-        """Hand a record to the engine. Raises OperationError: OUT_OF_SPACE, DEVICE_OVERLOAD, or
-        SERVER_ERROR when the medium has failed; nothing is changed then."""
-        generation, void_time, updated, set_id, flags, payload = record
-        try:
-            self.engine.put(digest, generation, void_time, updated, set_id, flags, payload)
-        except OutOfSpace as error:
-            raise OperationError(ResultCode.OUT_OF_SPACE, str(error)) from error
-        except DeviceOverload as error:
-            raise OperationError(ResultCode.DEVICE_OVERLOAD, str(error)) from error
-        except StorageError as error:
-            raise OperationError(ResultCode.SERVER_ERROR, str(error)) from error
-
-    def entomb(self, digest: bytes, record: Record) -> None:
-        """Delete a record so that no older copy comes back at a restart.
-
-        Memory has no older copies: there, nothing needs to be left.
-        """
-        if isinstance(self.engine, MemoryEngine):
-            self.remove(digest)
-            return
-        generation, now_ms = record[0] % 65535 + 1, self.clock.epoch_ms()
-        self._put(digest, (generation, 0, now_ms, record[3], TOMBSTONE, b""))
-        if self.indexes.in_use:
-            self._index_change(digest, record, None)
+        """Write a whole record, whatever was there: for those who load records, and have no
+        transaction. Raises OperationError as `version` and `commit`, NotResident as `find`."""
+        new = self.version(generation, void_time, set_name, flags, payload)
+        self.commit(Change(digest, self.find(digest), new))
 
     def limits_writes(self, set_name: bytes) -> bool:
-        """Must every write of the set be looked at before it is done? A plan then does none."""
+        """Must every write of the set be looked at first? No fast path does one then."""
         own = self.config.set_config_of(set_name)
         limited = own.stop_writes_count or own.stop_writes_size
         return bool(self.truncation.running or self.stop_writes or limited)
@@ -203,45 +219,11 @@ class Namespace:
         if 0 < own.stop_writes_size <= usage.bytes:
             raise OperationError(ResultCode.FORBIDDEN, "the set has its stop-writes-size")
 
-    def touch(self, digest: bytes, record: Record, void_time: int) -> None:
-        """Give a record another void-time; nothing else changes."""
-        generation, _, _, set_id, flags, payload = record
-        now_ms = max(self.clock.epoch_ms(), self.truncation.hidden_before(set_id))
-        new = (generation, void_time, now_ms, set_id, flags, payload)
-        self._put(digest, new)
-        if self.indexes.in_use:
-            self._index_change(digest, record, new)
-
-    def remove(self, digest: bytes) -> bool:
-        """Take the record out. True if there was one, live or expired."""
-        if self.indexes.in_use:
-            try:
-                self._index_change(digest, self.engine.get(digest), None)
-            except (NotResident, StorageError):  # its place in the index tells as much
-                slot = self.engine.index.find(digest)
-                self.indexes.removing_slots(partition_id(digest), (slot,))
-        return self.engine.remove(digest)
-
-    def remove_slots(self, partition: int, slots: Sequence[int]) -> int:
-        """Take out the records at these slots of a partition; how many there were."""
-        if not slots:
-            return 0
-        self.indexes.removing_slots(partition, slots)
-        if isinstance(self.engine, MemoryEngine):
-            return bulk.remove_slots(self.engine, partition, slots)
-        return sum(self.engine.remove(d) for d in self.engine.index.digests_at(slots))
-
-    def _index_change(self, digest: bytes, old: Record | None, new: Record | None) -> None:
-        """Keep the indexes exact; `old` is in the store now, or `new` if there is one."""
-        old_set = self.set_names[old[3]] if old else b""
-        new_set = self.set_names[new[3]] if new else old_set
-        self.indexes.changed(digest, old, old_set if old else new_set, new, new_set)
-
     def reset(self) -> None:
         """As new: no records, no sets, no indexes, no counts."""
         self.indexes.forget()
         self.engine.clear()
-        if isinstance(self.engine, MemoryEngine):  # others keep the names as long as the files
+        if not isinstance(self.engine, Upkeep):  # others keep the names as long as the files
             self.engine.set_names.clear()
         self._take_up_sets()
         self.statistics = NamespaceStatistics()

@@ -95,7 +95,7 @@ class Nsup:
             # It may have been written anew since it was found.
             slot = index.find(digest)
             if slot and 0 < index.entry(slot).void_time < before_s:
-                removed += self._namespace.remove(digest)
+                removed += self._namespace.door.remove_unread(digest)
             if done % REMOVALS_PER_STEP == 0:
                 await asyncio.sleep(0)
         return removed

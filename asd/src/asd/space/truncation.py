@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 from citrusleaf.cf_clock import Clock
 from cluster import PARTITIONS
 from cluster.smd import Smd, SmdItem
-from storage.bulk import column, entries_at, partition_slots, settle
-from storage.memory import MemoryEngine
+from storage.bulk import column, entries_at, partition_slots
+from storage.engine import Bulk
 
 if TYPE_CHECKING:
     from asd.space.namespace import Namespace
@@ -102,13 +102,14 @@ class Truncator:
         until_s = loop.time() + SLICE_S
         removed = 0
         for partition in range(PARTITIONS):
-            removed += self._namespace.remove_slots(partition, self._hidden(partition))
+            removed += self._namespace.door.remove_slots(partition, self._hidden(partition))
             if loop.time() >= until_s:
                 await asyncio.sleep(0)
                 until_s = loop.time() + SLICE_S
         engine = self._namespace.engine
-        while isinstance(engine, MemoryEngine) and not settle(engine):
-            await asyncio.sleep(0)
+        if isinstance(engine, Bulk):
+            while not engine.settle():
+                await asyncio.sleep(0)
         return removed
 
     def _hidden(self, partition: int) -> list[int]:

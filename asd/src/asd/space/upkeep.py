@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-from contextlib import suppress
+from contextlib import closing, suppress
 
 from aerospike_common.wire.codes import ResultCode
 from asd.process.transaction_threads import TransactionThreads
 from asd.space.namespace import Failure, Namespace
-from storage.engine import StorageError
-from storage.memory import MemoryEngine
+from storage.engine import StorageError, Upkeep
 
 log = logging.getLogger("asd.drv_ssd")
 
@@ -20,8 +19,8 @@ LOOK_S = 1.0
 
 
 def needs_upkeep(namespace: Namespace) -> bool:
-    """Does the engine keep records anywhere but in memory?"""
-    return type(namespace.engine) is not MemoryEngine
+    """Does the engine keep records on a medium that has to be synced?"""
+    return isinstance(namespace.engine, Upkeep)
 
 
 async def flush(namespace: Namespace) -> None:
@@ -60,17 +59,15 @@ def _fail(namespace: Namespace, error: OSError | StorageError) -> None:
 
 
 async def write_behind(namespace: Namespace, threads: TransactionThreads) -> None:
-    """Write what an engine says has gathered, `flush-size` bytes at a time, between the flushes.
+    """Write what an engine says has gathered between the flushes.
 
     Ends by cancellation, or when the medium fails: the next flush then says so.
     """
-    from storage.ssd import SsdEngine
-
     engine = namespace.engine
-    if not isinstance(engine, SsdEngine):
+    if not isinstance(engine, Upkeep):
         return
     due = asyncio.Event()
-    engine.tuning.flush_due = due.set
+    engine.on_flush_due(due.set)
     with suppress(OSError):
         while True:
             await due.wait()
@@ -80,12 +77,7 @@ async def write_behind(namespace: Namespace, threads: TransactionThreads) -> Non
 
 async def raid_tombs(namespace: Namespace, threads: TransactionThreads) -> None:
     """Take tombstones away that nothing needs, every `tomb-raider-period`. Ends by cancellation."""
-    from storage.ssd import SsdEngine
-    from storage.ssd.tomb_raider import TombRaid
-
     engine, clock = namespace.engine, namespace.clock
-    if not isinstance(engine, SsdEngine):
-        return
     last_s = clock.epoch_s()
     while True:
         await asyncio.sleep(LOOK_S)
@@ -93,12 +85,15 @@ async def raid_tombs(namespace: Namespace, threads: TransactionThreads) -> None:
         if clock.epoch_s() - last_s < config.tomb_raider_period or not config.tomb_raider_period:
             continue
         last_s = clock.epoch_s()
-        raid = TombRaid(engine, clock.epoch_ms() - 1000 * config.tomb_raider_eligible_age)
+        until = clock.epoch_ms() - 1000 * config.tomb_raider_eligible_age - 1
+        raid = engine.tomb_raid(until)
         try:
-            for part in raid.parts():  # one by one: flushes and reads wait for the same threads
-                await threads.run(part)
-                await asyncio.sleep(config.storage_engine.tomb_raider_sleep / 1e6)
+            with closing(raid.parts()) as parts:
+                for part in parts:  # one by one: flushes and reads wait for the same threads
+                    if part is not None:
+                        await threads.run(part)
+                    await asyncio.sleep(config.storage_engine.tomb_raider_sleep / 1e6)
         except OSError as error:
             log.warning("{%s} the tomb raider cannot read: %s", namespace.name, error)
             continue
-        log.info("{%s} took %d tombstones away", namespace.name, raid.finish())
+        log.info("{%s} took %d tombstones away", namespace.name, raid.gone)

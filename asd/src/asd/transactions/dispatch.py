@@ -15,8 +15,7 @@ from asd.transactions.outcome import (
     count_read,
     count_udf,
     count_write,
-    guard,
-    run_write,
+    perform,
 )
 from asd.transactions.read import read
 from asd.transactions.transaction import Reply, Transaction
@@ -47,22 +46,18 @@ def run(
         raise OperationError(ResultCode.PARAMETER, f"a digest of {len(digest)} bytes")
     if not (message.info1 & Info1.READ or message.info2 & Info2.WRITE):
         raise OperationError(ResultCode.PARAMETER, "neither a read nor a write")
-    if not namespace.partition_map.is_master(partition_id(digest)):
+    if not namespace.ownership.is_master(partition_id(digest)):
         raise OperationError(ResultCode.PARTITION_UNAVAILABLE)
     if FieldType.MRT_ID in message.fields or message.info4 & _IN_TRANSACTION:
         raise OperationError(ResultCode.ENTERPRISE_ONLY, "multi-record transaction")
     transaction = Transaction(namespace, message, digest, node.expressions, origin)
     if not message.info2 & Info2.WRITE:
-        reply = guard(read, transaction)
-        count_read(origin, reply.code)
-        return reply
-    if FieldType.UDF_PACKAGE in message.fields and not message.info2 & Info2.DELETE:
-        reply = guard(partial(udf, node), transaction)
-        count_udf(origin, reply.code)
-        return reply
+        return perform(transaction, read, count_read)
     if message.info2 & Info2.DELETE:
-        return run_write(transaction, delete, count_delete)
-    return run_write(transaction, write, count_write)
+        return perform(transaction, delete, count_delete)
+    if FieldType.UDF_PACKAGE in message.fields:
+        return perform(transaction, partial(udf, node), count_udf)
+    return perform(transaction, write, count_write)
 
 
 def run_row(

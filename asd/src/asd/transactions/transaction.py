@@ -9,6 +9,7 @@ from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message
 from asd.bins.expressions import ExpressionCache
 from asd.measures.statistics import OriginStatistics
+from asd.records.change import Change
 from asd.records.record import Bins, stored_key
 from asd.records.record_view import RecordView
 from asd.space.namespace import Namespace
@@ -55,7 +56,16 @@ def check_key_field(message: Message) -> None:
 class Transaction:
     """One command on one record."""
 
-    __slots__ = ("digest", "expressions", "message", "namespace", "now_s", "origin", "set_name")
+    __slots__ = (
+        "digest",
+        "expressions",
+        "found",
+        "message",
+        "namespace",
+        "now_s",
+        "origin",
+        "set_name",
+    )
 
     def __init__(
         self,
@@ -72,10 +82,17 @@ class Transaction:
         self.origin = origin
         self.set_name = message.fields.get(FieldType.SET, b"")
         self.now_s = namespace.clock.epoch_s()
+        self.found: Record | None = None
 
     def load(self) -> Record | None:
-        """The live record of this digest, or None."""
-        return self.namespace.load(self.digest, self.now_s)
+        """The live record of this digest, or None. Looked up here, once a transaction: what stands
+        in the store, dead or alive, is `found` from now on. Raises NotResident, OperationError."""
+        found = self.found = self.namespace.find(self.digest)
+        return found if found is not None and self.namespace.is_live(found, self.now_s) else None
+
+    def change(self, new: Record | None) -> Change:
+        """The record becomes `new`; None: it goes."""
+        return Change(self.digest, self.found, new)
 
     def check_set(self, record: Record, *, must_name: bool = False) -> None:
         """Raises PARAMETER when the command names another set than the record is in.

@@ -5,6 +5,7 @@
     text_of(data)               -> the GeoJSON text in a particle's bytes
     parse(text)                 -> Point | Region, with .cells() and Region.contains(point)
     is_valid(text)              -> whether it is a GeoJSON text that can be parsed
+    parse_point(text)           -> Point | None, without building a region
     regions_match(a, b)         -> whether one text is a point inside the other one's region
 
 The bytes are described in docs/formats/geojson.md.
@@ -17,7 +18,7 @@ from typing import Final
 
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
-from asd.bins.geo.shapes import Point, Region, Shape, parse
+from asd.bins.geo.shapes import Point, Region, Shape, parse, parse_point
 
 __all__ = [
     "Point",
@@ -26,6 +27,7 @@ __all__ = [
     "check_write",
     "is_valid",
     "parse",
+    "parse_point",
     "particle_data",
     "regions_match",
     "text_of",
