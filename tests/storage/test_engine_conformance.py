@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
 import re
 import struct
@@ -461,46 +460,3 @@ def test_an_engine_can_be_opened_again(name, tmp_path):
         put(engine, digest_of(n))
         assert engine.statistics()["objects"] == n + 1
         engine.close()
-
-
-FULL: dict[str, Callable[[Path], Any]] = {
-    "memory": lambda _: MemoryEngine(20_000, block_size=4096),
-    "memory, mapped": lambda path: MappedMemoryEngine(str(path / "a"), 20_000, block_size=4096),
-    "ssd": lambda path: SsdEngine(
-        [str(path / "a")], size=100_000, names_size=4096, block_size=4096, read_blocking=True
-    ),
-    "kv": lambda path: KvEngine(str(path / "a"), size=200_000),
-    "ssd_cold": lambda path: ColdEngine(
-        str(path / "a"),
-        size=100_000,
-        names_size=4096,
-        block_size=4096,
-        chunk_bytes=1000,
-        read_blocking=True,
-    ),
-}
-
-
-@pytest.mark.parametrize("name", FULL)
-def test_a_full_store_refuses_puts_keeps_what_it_has_and_takes_more_after_removal(name, tmp_path):
-    engine = FULL[name](tmp_path)
-    engine.open()
-    held = {}
-    with contextlib.suppress(OutOfSpace):
-        for n in range(2000):
-            put(engine, digest_of(n), b"%d" % n * 100)
-            held[digest_of(n)] = b"%d" % n * 100
-            engine.sync()
-    assert 20 < len(held) < 2000
-    assert {digest: engine.get(digest)[5] for digest in held} == held
-    assert engine.get(digest_of(len(held))) is None
-    for n, digest in enumerate(held):
-        if n % 4:
-            engine.remove(digest)
-    engine.sync()
-    for digest in list(held)[::8]:
-        put(engine, digest, b"again")
-        engine.sync()
-        assert engine.get(digest)[5] == b"again"
-    engine._check()
-    engine.close()

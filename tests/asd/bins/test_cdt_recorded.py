@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgpack import ExtType
 
 from aerospike_common import as_msgpack as mp
@@ -406,3 +409,41 @@ def test_a_list_has_no_keys_to_step_to() -> None:
     assert read(DEEP, [0xFE, [18, A], 16]) == []
     assert read(DEEP, [0xFE, [18, A], 17]) == []
     assert code(DEEP, [0xFE, [18, A], 0], reads=True) == PARAMETER
+
+
+# -- a naive model --------------------------------------------------------------------------------
+
+KEYS = st.lists(st.integers(0, 9), unique=True, max_size=8).map(sorted)
+OFFSETS = st.one_of(st.integers(-9, 9), st.sampled_from([2**63 - 1, 2**63 - 2, -(2**63)]))
+
+
+@given(KEYS, st.lists(st.integers(0, 9), min_size=1, max_size=6))
+def test_what_a_list_of_keys_leaves_of_any_map(keys: list[int], wanted: list[int]) -> None:
+    last = len(keys) - 1
+    kept = [at for at, key in enumerate(keys) if key not in wanted]
+    for flags in (UNORDERED, ORDERED, INDEXED):
+        particle = map_of(flags, dict.fromkeys(keys, 7))
+        assert read(particle, [107, INV | 1, wanted]) == kept
+        assert read(particle, [107, INV | 6, wanted]) == [keys[at] for at in kept]
+        found = read(particle, [107, INV | 2, wanted])
+        assert sorted(found) == sorted(last - at for at in kept)
+        if flags != UNORDERED:
+            assert found == [last - at for at in kept]
+        else:  # each number follows its neighbour, or a run of higher indexes begins
+            assert all(after == before + 1 or after < before for before, after in pairwise(found))
+
+
+@given(KEYS, st.integers(0, 9), OFFSETS, st.integers(-1, 9))
+def test_relative_offsets_are_numbers_of_64_bits(
+    keys: list[int], key: int, offset: int, count: int
+) -> None:
+    start = sum(1 for each in keys if each < key) + offset
+    start = (start + 2**63) % 2**64 - 2**63
+    stop = start + (count if count >= 0 else 2**64 - 1)
+    model = [each for at, each in enumerate(keys) if start <= at < stop]
+    for flags in (UNORDERED, ORDERED, INDEXED):
+        particle = map_of(flags, dict.fromkeys(keys, 7))
+        assert read(particle, [109, 6, key, offset, count]) == model
+    for ordered in (False, True):
+        numbers = list_of(*keys, ordered=ordered)
+        assert sorted(read(numbers, [27, 7, key, offset, count])) == model

@@ -187,7 +187,7 @@ def test_a_burst_left_in_the_middle_goes_on(kit: Any) -> None:
         if step % 10 == 0 and step < 300:  # the one after the next changes, or goes
             its = digest(2 * (len(seen) + 1))
             if step % 20:
-                namespace.remove(its)
+                namespace.door.remove_unread(its)
             else:
                 kit.store(namespace, its, {b"v": Particle(ParticleType.STRING, b"other")})
     assert step > 250
@@ -209,7 +209,7 @@ def test_an_integer_changed_in_the_middle_of_a_burst_is_not_made_up(kit: Any) ->
     assert first is not None
     assert len(first.entries) == 40
     kit.store(namespace, digest(2 * 40), {b"v": number(2)})
-    namespace.remove(digest(2 * 41))
+    namespace.door.remove_unread(digest(2 * 41))
     second = walk.next(100, lambda: False)
     assert second is not None
     assert [entry[:20] for entry in second.entries] == [digest(2 * at) for at in range(42, 90)]

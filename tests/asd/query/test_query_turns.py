@@ -11,7 +11,7 @@ from aerospike_common.wire.codes import FieldType, Info2, OpType, ResultCode
 from aerospike_common.wire.message import Op
 from asd.bins.particle import Particle
 from asd.query.pace import Pace
-from asd.record import find_bin
+from asd.records.record import find_bin
 
 RECORDS = 60
 READ_N = [Op(OpType.READ, 0, b"n", b"")]
@@ -83,7 +83,7 @@ def test_a_background_query_looks_at_records_as_they_are_then(kit: Any, node: An
         last = digest(2)  # the last of the last partition: it is behind all others
         assert b"m" not in namespace.engine.get(last)[5]
         kit.store(namespace, last, {b"n": number(100)})
-        namespace.remove(digest(5))
+        namespace.door.remove_unread(digest(5))
         while node.queries.long_active:
             await asyncio.sleep(0)
 

@@ -52,6 +52,8 @@ class QueryJob:
     succeeded: int = 0
     failed: int = 0
     net_io_bytes: int = 0
+    net_io_ms: int = 0
+    """Time spent waiting for the client to take what it is sent."""
     abort_wanted: bool = False
     partitions_wanted: int = field(
         default=Factory(lambda job: len(job.request.partitions), takes_self=True)
@@ -101,6 +103,7 @@ class QueryJob:
             ("from", f"{host}+{port}"),
             ("job-type", self.job_type.value),
             ("net-io-bytes", self.net_io_bytes),
+            ("net-io-time", self.net_io_ms),
             ("socket-timeout", request.socket_timeout_ms),
             *self.rows,
         ]

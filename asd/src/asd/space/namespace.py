@@ -128,6 +128,7 @@ class Namespace:
                 raise OperationError(ResultCode.OUT_OF_SPACE, str(error)) from error
             self._set_ids[name] = number
             self.set_names.append(name)
+            self.truncation.named(name, number)
         return number
 
     # --------------------------------------------------------------- records

@@ -207,7 +207,7 @@ def _are_many(sketch: Sketch, elements: Sequence[Any]) -> bool:
 
 
 def _locate_many(
-    sketch: Sketch, elements: Iterable[Any]
+    sketch: Sketch, elements: Sequence[Any]
 ) -> tuple[Sequence[int], bytearray, Iterable[int]]:
     """What `_locate` says of each element: register indexes, ranks, and (with minhash) minhashes.
 
@@ -215,8 +215,11 @@ def _locate_many(
     the index is in the two lowest bytes of the first half, and but for one element in 256 the rank
     shows in the lowest byte of the second.
     """
-    pack = Packer(unicode_errors="surrogateescape").pack
-    digests = b"".join(map(mmh3_x64_128_digest, map(pack, elements)))
+    try:
+        digests = b"".join(map(mmh3_x64_128_digest, map(Packer().pack, elements)))
+    except UnicodeEncodeError:  # escaped bytes in a string
+        pack = Packer(unicode_errors="surrogateescape").pack
+        digests = b"".join(map(mmh3_x64_128_digest, map(pack, elements)))
     count = len(digests) // 16
     mask = (1 << sketch.index_bits) - 1
     halves = bytearray(2 * count)

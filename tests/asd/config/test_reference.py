@@ -10,7 +10,7 @@ from asd.config.obsolete import OBSOLETE
 from asd.config.reference import render
 from asd.config.table import SECTIONS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PARAMETERS = [
     (heading, parameter)
     for heading, section in SECTIONS.items()

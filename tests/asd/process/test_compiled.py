@@ -20,7 +20,7 @@ import pytest
 
 from asd.process import compilation, compiled
 
-TESTS = Path(__file__).resolve().parents[1]
+TESTS = Path(__file__).resolve().parents[2]
 SAID = "the request path is compiled"
 WITHOUT_UVLOOP = "import sys; sys.modules['uvloop'] = None; from asd.__main__ import main; main()"
 
@@ -138,7 +138,7 @@ def test_the_types_name_every_attribute(module: str) -> None:
 @pytest.mark.parametrize("seed", range(2))
 def test_compiled_and_plain_answer_alike(seed: int, built: Path) -> None:
     def played(compiled: str) -> list[str]:
-        script = str(TESTS / "asd" / "mutated_frames.py")
+        script = str(TESTS / "asd" / "process" / "mutated_frames.py")
         environment = {"XDG_CACHE_HOME": str(built), "ASD_COMPILED": compiled}
         return python(script, str(seed), "200", **environment).splitlines()
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from asd.process import compiled
 
-TESTS = Path(__file__).resolve().parents[1]
+TESTS = Path(__file__).resolve().parents[2]
 
 
 def recorded() -> list[bytes]:
@@ -102,7 +102,7 @@ async def answers(wire: Any, pieces: Iterator[bytes]) -> str:
 
 async def play(seed: int, conversations: int) -> None:
     """Print a line for each conversation, then what the records have become."""
-    kit = runpy.run_path(str(TESTS / "asd" / "core" / "conftest.py"))
+    kit = runpy.run_path(str(TESTS / "asd" / "conftest.py"))
     random, node = Random(seed), kit["make_node"]()
     plain, rich = planned(kit), recorded()
     for _ in range(conversations):
