@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -295,3 +296,29 @@ def test_compressed_requests_and_replies(face: Face, server: Server) -> None:
     assert client.get_many([KEY] * 20, policy=policy)[19].bins == {"text": text}
     found = client.query("test", "s", policy=QueryPolicy(compress=True))
     assert [record.bins for record in found] == [{"text": text}]
+
+
+def test_a_closed_client_serves_nobody(face: Face, server: Server) -> None:
+    client = face([server.address])
+    client.exists(KEY)
+    client.close()
+    with pytest.raises(ClientError):
+        client.exists(KEY)
+    client.close()
+
+
+def test_whoever_waits_for_a_connection_gets_it_once() -> None:
+    """Also in a task that was cancelled before and went on all the same."""
+
+    async def main(client: AsyncClient) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(1)
+        assert task.cancelling() == 1
+        found = await asyncio.gather(*(client.get_many([KEY]) for _ in range(20)))
+        assert len(found) == 20
+        await client.get_many([KEY])
+
+    assert run(main, max_conns_per_node=2).connections <= 3

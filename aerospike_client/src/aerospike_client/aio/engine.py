@@ -72,6 +72,8 @@ class Engine:
         for connection in self._tend_connections.values():
             connection.close()
         self._tend_connections = {}
+        self.view.nodes.clear()
+        self.view.tables.clear()
         await asyncio.sleep(0)  # lets the transports finish closing
 
     # ------------------------------------------------------------------ commands

@@ -158,23 +158,19 @@ class Pools:
         try:
             async with asyncio.timeout(timeout_s):
                 return await waiter
-        except TimeoutError:
-            raise Exhausted from None
-        finally:
+        except BaseException as error:
             if waiter.done() and not waiter.cancelled():
-                self._pass_on_if_unwanted(entry, waiter)
+                self._pass_on(entry, waiter.result())
+            if isinstance(error, TimeoutError):
+                raise Exhausted from None
+            raise
 
-    def _pass_on_if_unwanted(
-        self, entry: _NodePool, waiter: asyncio.Future[Connection | None]
-    ) -> None:
-        """Given just when the waiter was cancelled: the next one may have it."""
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            connection = waiter.result()
-            if connection is None:
-                self._release(entry)
-            elif not entry.wake(connection):
-                entry.pool.put_back(connection, self._clock.monotonic_us())
+    def _pass_on(self, entry: _NodePool, connection: Connection | None) -> None:
+        """Given just when its taker was called off: the next in line may have it."""
+        if connection is None:
+            self._release(entry)
+        elif not entry.wake(connection):
+            entry.pool.put_back(connection, self._clock.monotonic_us())
 
     def put_back(self, node: Node, connection: Connection, now_us: int) -> None:
         """The connection may be used again; it is closed when the node has left."""

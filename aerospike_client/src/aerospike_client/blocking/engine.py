@@ -76,6 +76,8 @@ class Engine:
         for connection in self._tend_connections.values():
             connection.close()
         self._tend_connections = {}
+        self.view.nodes.clear()
+        self.view.tables.clear()
 
     def pause(self, duration_us: int) -> None:
         """Do nothing on the calling thread."""
