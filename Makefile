@@ -36,7 +36,7 @@ simulate: $(UV)
 
 crash-test: $(UV)
 	KILLS=100 $(UV) run pytest -q tests/storage/test_engine_kills.py
-	KILLS=100 $(UV) run pytest -q tests/asd/test_command_kills.py
+	KILLS=100 $(UV) run pytest -q tests/asd/test_daemon_kills.py
 	$(UV) run python -m storage.testing.crash --states 20000
 
 .uv/bin/uv:

@@ -100,7 +100,7 @@ class Case(NamedTuple):
 
     def run(self) -> None:
         """The operation as a function of bytes."""
-        (cdt.modify if self.modifies else cdt.read)(self.particle, self.payload, NoExpressions())
+        (cdt.modify if self.modifies else cdt.read)(self.particle, self.payload, NoExpressions)
 
 
 def cases(size: int) -> list[Case]:

@@ -158,7 +158,7 @@ def measure(
     rates: dict[str, list[tuple[float, float]]] = {name: [] for name in what}
     for _ in range(rounds):
         for name, (theirs, ours) in what.items():
-            repeats = 1 if name.startswith("scan") else 4
+            repeats = 1 if name.startswith("scan") else 4  # a scan's slice is long
             rates[name] += [(rate(theirs), rate(ours)) for _ in range(repeats)]
     return rates
 
@@ -169,8 +169,11 @@ def report(rates: dict[str, list[tuple[float, float]]]) -> str:
     for name, found in rates.items():
         theirs, ours = (median(pair[side] for pair in found) for side in (0, 1))
         ratio = median(our / their for their, our in found)
-        rows.append([name, f"{theirs:,.0f}", f"{ours:,.0f}", f"{ratio:.2f}", f"{1 / ratio:.2f}"])
-    return table(["", "official /s", "ours /s", "rate, ours : official", "time"], rows)
+        best = max(our for _, our in found) / max(their for their, _ in found)
+        figures = [f"{theirs:,.0f}", f"{ours:,.0f}", f"{ratio:.2f}", f"{1 / ratio:.2f}"]
+        rows.append([name, *figures, f"{best:.2f}", f"{1 / best:.2f}"])
+    header = ["", "official /s", "ours /s", "rate", "time", "best rate", "best time"]
+    return table(header, rows)
 
 
 def main() -> None:
@@ -206,6 +209,8 @@ def main() -> None:
         f"{given.rounds} rounds, {given.records:,} records scanned, {pinned}, asyncio on uvloop.\n"
     )
     print(report(rates))
+    print("\nRates and times are ours in parts of the official client's; the best of all slices,")
+    print("compared with the best, is what other programs disturb least.")
 
 
 if __name__ == "__main__":

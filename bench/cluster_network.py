@@ -19,11 +19,11 @@ from typing import ClassVar
 from attrs import frozen
 
 from citrusleaf import SystemClock
-from cluster import Channel, Identity, Node, NodeConfig, NodeRuntime, Service
+from cluster import Channel, ClusterNode, Identity, NodeConfig, NodeRuntime, Service
 from cluster.fabric import Delivered
-from cluster.heartbeat import Heartbeat, HeartbeatConfig
+from cluster.membership.heartbeat import Heartbeat, HeartbeatConfig
 from cluster.messages import ProxyReply, ProxyRequest, Pulse, codec
-from cluster.outputs import Output, Reply, Request, Send
+from cluster.outputs import Output, Request, Respond, Send
 from cluster.wire import Message
 
 BODY = bytes(100)
@@ -49,7 +49,7 @@ class Echo(Service):
             self.one_way += 1
             return []
         body = b"%d" % self.one_way
-        return [Reply(came.node, came.transaction, ProxyReply(body), came.channel)]
+        return [Respond(came.node, came.transaction, ProxyReply(body), came.channel)]
 
     def answered(self, tag: object, reply: Message | None, now: int) -> list[Output]:
         """Hand the answer to whoever measures."""
@@ -58,14 +58,14 @@ class Echo(Service):
         return []
 
 
-def build(number: int, ports: list[int]) -> tuple[Node, Echo]:
+def build(number: int, ports: list[int]) -> tuple[ClusterNode, Echo]:
     """Node 1 or 2 of two that are each other's seeds."""
     listen, fabric = ("127.0.0.1", ports[2 * number - 2]), ("127.0.0.1", ports[2 * number - 1])
     clock = SystemClock()
     echo = Echo()
     config = NodeConfig(HeartbeatConfig(seeds=(("127.0.0.1", ports[0]), ("127.0.0.1", ports[2]))))
     identity = Identity(number, clock.wall_ms(), "bench", listen, fabric)
-    return Node(identity, config, clock, [echo]), echo
+    return ClusterNode(identity, config, clock, [echo]), echo
 
 
 async def serve(ports: list[int]) -> None:
@@ -78,12 +78,14 @@ async def serve(ports: list[int]) -> None:
 class Bench:
     """The measuring side."""
 
-    def __init__(self, node: Node, echo: Echo, runtime: NodeRuntime) -> None:
+    def __init__(self, node: ClusterNode, echo: Echo, runtime: NodeRuntime) -> None:
         self.node, self.echo, self.runtime = node, echo, runtime
 
     def ask(self, then: object) -> None:
         """Send one request; `then` is called with the reply."""
-        request = Request(2, ProxyRequest(0, b"", BODY), Channel.REPLICATION, 5000, then)
+        request = Request(
+            2, ProxyRequest(0, "bench", b"digest", BODY), Channel.REPLICATION, 5000, then
+        )
         outputs = self.node.carry_out(self.echo, [request], self.runtime.now())
         self.runtime.carry_out(outputs)
 
@@ -124,7 +126,7 @@ class Bench:
         before = await self.counted()
         began_s = time.perf_counter()
         while time.perf_counter() - began_s < seconds:
-            message = ProxyRequest(0, b"", BODY)
+            message = ProxyRequest(0, "bench", b"digest", BODY)
             sends: list[Output] = [Send(2, message, Channel.REPLICATION) for _ in range(100)]
             outputs = self.node.carry_out(self.echo, sends, self.runtime.now())
             self.runtime.carry_out(outputs)

@@ -21,8 +21,8 @@ from aerospike_common.wire.codes import FieldType, Info1, Info2, OpType, Particl
 from aerospike_common.wire.message import Op
 from asd.bins.expressions import ExpressionCache
 from asd.bins.particle import Particle
-from asd.record import pack_bins
-from asd.record_view import RecordView
+from asd.records.record import pack_bins
+from asd.records.record_view import RecordView
 from storage.engine import Record
 
 GOAL_US = 3

@@ -13,24 +13,25 @@ from types import MappingProxyType
 
 import attrs
 
-from cluster.balance import BalanceTable, Member, balance, least_moves, moves
-from cluster.exchange import Exchange
-from cluster.fabric_link import FabricLink
-from cluster.heartbeat import Peer
+from cluster.fabric.link import FabricLink
 from cluster.machine import markdown
-from cluster.mesh import Target
+from cluster.membership.heartbeat import Peer
+from cluster.membership.mesh import Target
+from cluster.membership.paxos import Paxos
 from cluster.messages import CLASSES
-from cluster.migrate import Emigration, Settlement
-from cluster.paxos import Paxos
-from cluster.proxy import Proxy
-from cluster.replica_write import Write
+from cluster.metadata.sync import SmdSync
+from cluster.partitions.balance import BalanceTable, Member, balance, least_moves, moves
+from cluster.partitions.emigration import Emigration
+from cluster.partitions.exchange import Exchange
+from cluster.partitions.settlement import Settlement
+from cluster.replication.proxy import Proxy
+from cluster.replication.write import RecordWrite
 from cluster.simulation import Shape, SimulatedCluster
-from cluster.smd_sync import SmdSync
 
 DOCS = Path(__file__).resolve().parent
 MACHINES = (
     *(Peer, Target, FabricLink, Paxos, SmdSync),
-    *(Exchange, Emigration, Settlement, Write, Proxy),
+    *(Exchange, Emigration, Settlement, RecordWrite, Proxy),
 )
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377")
 IDS = tuple(0xBB9000000000000 + 7919 * index for index in range(11))

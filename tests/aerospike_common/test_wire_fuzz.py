@@ -15,7 +15,13 @@ from aerospike_common.wire.codes import MessageType
 from aerospike_common.wire.errors import FrameError, ProtocolError
 from aerospike_common.wire.frame import Frame, FrameReader, deflate, frame, inflate
 from aerospike_common.wire.info import info_parameters, parse_info_reply, parse_info_request
-from aerospike_common.wire.message import Op, encode_message, parse_message, split_messages
+from aerospike_common.wire.message import (
+    Op,
+    encode_message,
+    parse_batch,
+    parse_message,
+    split_messages,
+)
 
 PUT = encode_message(
     info2=1,
@@ -34,7 +40,7 @@ PARSERS = {
     MessageType.AS_MSG: parse_message,
     MessageType.AS_MSG_COMPRESSED: inflate,
 }
-CODECS = [*PARSERS.values(), split_messages, parse_info_reply]
+CODECS = [*PARSERS.values(), parse_batch, split_messages, parse_info_reply]
 
 
 def read(chunks: list[bytes]) -> tuple[list[Frame], bool]:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster.balance import Member, balance, least_moves, moves
-from cluster.partition_map import PARTITIONS
+from cluster.partitions.balance import Member, balance, least_moves, moves
+from cluster.partitions.map import PARTITIONS
 
 FEW = 64
 NODES = st.lists(st.integers(1, (1 << 64) - 1), min_size=1, max_size=9, unique=True)

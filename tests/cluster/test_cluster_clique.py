@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.clique import cluster_of, hear_each_other
+from cluster.membership.clique import cluster_of, hear_each_other
 
 IDS = range(1, 7)
 GRAPHS = st.fixed_dictionaries({node: st.sets(st.sampled_from(IDS)) for node in IDS})

@@ -7,10 +7,10 @@ from random import Random
 import pytest
 
 from cluster.fabric import Delivered, Fabric, FabricFull, Failed, Replied
-from cluster.fabric_link import FabricConfig
-from cluster.heartbeat import Identity
+from cluster.fabric.link import FabricConfig
+from cluster.membership.heartbeat import Identity
 from cluster.messages import Accepted, FabricHello, Parcel, Prepare, codec
-from cluster.outputs import Channel, Dial, Hangup, Write
+from cluster.outputs import Channel, Dial, Hangup, Transmit
 from cluster.wire import WireError, frame
 
 CODEC = codec()
@@ -45,7 +45,7 @@ class Pair:
                     self.fabrics[peer].accepted(self.next, self.now)
                     self.next += 2
                     self.do(node, self.fabrics[node].dialed(link, self.now))
-                case Write(_, link, data):
+                case Transmit(_, link, data):
                     self.pipes[node, link].append(data)
                 case Hangup(_, link):
                     self.connections.pop((node, link), None)
@@ -84,7 +84,7 @@ class Pair:
 
 @pytest.mark.parametrize("seed", range(30))
 def test_a_request_is_delivered_exactly_once_over_breaking_connections(seed):
-    pair = Pair(seed, FabricConfig(connections=(1, 1, 2, 1)), faults=0.25)
+    pair = Pair(seed, FabricConfig(connections=(1, 1, 2, 1, 1)), faults=0.25)
     numbers = {}
     for serial in range(1, 60):
         pair.carry()
@@ -102,7 +102,7 @@ def test_a_request_is_delivered_exactly_once_over_breaking_connections(seed):
 
 @pytest.mark.parametrize("seed", range(10))
 def test_a_one_way_message_is_delivered_at_most_once_and_in_order(seed):
-    pair = Pair(seed, FabricConfig(connections=(1, 1, 1, 1)), faults=0.1)
+    pair = Pair(seed, FabricConfig(connections=(1, 1, 1, 1, 1)), faults=0.1)
     for serial in range(1, 80):
         pair.do(1, pair.fabrics[1].send(2, Prepare(serial, ()), Channel.CONTROL, pair.now))
         pair.carry()

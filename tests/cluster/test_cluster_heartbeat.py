@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.heartbeat import Heartbeat, HeartbeatConfig, Identity
+from cluster.membership.heartbeat import Heartbeat, HeartbeatConfig, Identity
 from cluster.messages import Hello, Pulse, codec
 from cluster.outputs import Datagram, DuplicateNode, GraphChanged, NodeArrived, NodeDeparted
 from cluster.wire import WireError, frame

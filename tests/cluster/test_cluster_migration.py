@@ -1,30 +1,28 @@
-"""Versions, plans, records and the rw-hash: what migration and writes stand on."""
+"""Versions, plans and the rw-hash: what migration and writes stand on."""
 
 from __future__ import annotations
-
-from itertools import permutations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.migration_plan import plan
-from cluster.partition_version import FULL, VOUCHES, PartitionVersion, from_flags, groups
-from cluster.records import ConflictPolicy, MemoryRecords, Record, from_row, wins
-from cluster.rw_hash import PendingLimit, RwHash
+from cluster.partitions.plan import plan
+from cluster.partitions.version import (
+    EVADES,
+    FULL,
+    VOUCHES,
+    PartitionVersion,
+    from_flags,
+    groups,
+    pack,
+    unpack,
+)
+from cluster.replication.rw_hash import PendingLimit, RwHash
 
 ROW = (4, 3, 2, 1)
 VERSIONS = st.dictionaries(
     st.sampled_from(ROW),
     st.builds(PartitionVersion, st.integers(1, 2), st.booleans(), st.booleans()),
-)
-RECORDS = st.builds(
-    Record,
-    st.just(b"d1"),
-    st.integers(1, 2),
-    st.integers(0, 2),
-    st.booleans(),
-    st.sampled_from([b"", b"x"]),
 )
 
 
@@ -72,49 +70,53 @@ def test_the_working_master_is_the_first_with_a_full_copy_that_is_vouched_for():
     assert made.duplicates(4, frozenset({3})) == (2,)
 
 
-@given(st.integers(0, (1 << 64) - 1), st.booleans(), st.booleans())
-def test_versions_go_through_messages(key, full, vouches):
-    version = PartitionVersion(key, full, vouches)
-    assert from_flags(key, version.flags) == version
-    assert version.flags & ~(FULL | VOUCHES) == 0
+def test_a_copy_that_began_as_nothing_serves_last():
+    newcomer = PartitionVersion(9, False, evades=True)
+    made = plan(ROW, 2, {4: newcomer, 2: PartitionVersion(8, False)})
+    assert (made.master, made.acting) == (4, 2)
 
 
-@pytest.mark.parametrize("policy", ConflictPolicy)
-@given(records=st.lists(RECORDS, min_size=1, max_size=4))
-def test_versions_of_a_record_come_to_one_whatever_their_order(policy, records):
-    ends = set()
-    for order in permutations(records):
-        store = MemoryRecords(policy)
-        for record in order:
-            store.apply(record)
-        store._check()
-        ends.add(store.get(b"d1"))
-    assert len(ends) == 1
-    assert all(not wins(record, ends.copy().pop(), policy) for record in records)
+@given(VERSIONS, st.integers(1, 4))
+def test_who_serves_asks_one_of_each_group_of_copies_but_its_own(versions, factor):
+    made = plan(ROW, factor, versions)
+    if not versions:
+        assert not made.differing
+        return
+    same = groups(versions)
+    asked = made.duplicates(made.acting, frozenset())
+    assert not set(asked) & same[made.acting]
+    for node in versions:
+        assert same[node] & {*asked, *same[made.acting]}
 
 
-def test_changes_come_in_the_order_of_the_last_change():
-    store = MemoryRecords(ConflictPolicy.GENERATION, lambda digest: 3)
-    for digest, generation in ((b"a", 1), (b"b", 1), (b"c", 1), (b"a", 2)):
-        store.apply(Record(digest, generation, 0))
-    position, first = store.changes_after(3, 0, 2)
-    _, rest = store.changes_after(3, position, 2)
-    assert [record.digest for record in first + rest] == [b"b", b"c", b"a"]
-    assert store.changes_after(2, 0, 9) == (0, [])
-    before = store.epoch(3)
-    store.drop(3)
-    assert store.epoch(3) != before
-    assert store.get(b"a") is None
+@given(
+    st.lists(
+        st.none()
+        | st.builds(
+            PartitionVersion, st.integers(0, 3), st.booleans(), st.booleans(), st.booleans()
+        ),
+        max_size=40,
+    )
+)
+def test_versions_go_through_messages_in_groups(versions):
+    packed = pack(versions)
+    assert dict(unpack(packed, len(versions))) == {
+        p: v for p, v in enumerate(versions) if v is not None
+    }
+    assert len(packed) == len({v for v in versions if v is not None})
+    for version in versions:
+        if version is not None:
+            assert from_flags(version.cluster_key, version.flags) == version
+            assert version.flags & ~(FULL | VOUCHES | EVADES) == 0
 
 
-def test_records_go_through_messages():
-    record = Record(b"d", 1, 2, True, b"body")
-    assert from_row(record.row()) == record
+def test_bits_of_partitions_that_there_are_not_are_nothing():
+    assert [p for p, _ in unpack([(1, 1, b"\xff\xff")], 3)] == [0, 1, 2]
 
 
 class TestRwHash:
     def test_one_is_in_flight_and_the_others_follow_in_order(self):
-        line: RwHash[int] = RwHash(limit=2)
+        line: RwHash[bytes, int] = RwHash(limit=2)
         assert [line.enter(b"d", n) for n in (1, 2, 3)] == [True, False, False]
         assert line.enter(b"e", 4)
         with pytest.raises(PendingLimit):
@@ -122,10 +124,13 @@ class TestRwHash:
         assert line.in_flight() == [1, 4]
         assert [line.leave(b"d") for _ in range(3)] == [2, 3, None]
         assert len(line) == 1
+        assert b"e" in line
+        assert line.is_first(b"e", 4)
+        assert not line.is_first(b"d", 1)
         line._check()
 
     def test_all_is_broken_off_at_once(self):
-        line: RwHash[int] = RwHash(limit=0)
+        line: RwHash[bytes, int] = RwHash(limit=0)
         for n in range(30):
             line.enter(b"d", n)
         assert line.clear() == list(range(30))

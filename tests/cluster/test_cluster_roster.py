@@ -6,8 +6,8 @@ from itertools import combinations
 
 import pytest
 
-from cluster.balance import Member, balance
-from cluster.roster import (
+from cluster.partitions.balance import Member, balance
+from cluster.partitions.roster import (
     Availability,
     availability,
     is_quorum,

@@ -6,8 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.smd import MAX_VALUE_BYTES, MemoryStore, Smd, SmdCorrupt, SmdItem, latest, newest
-from cluster.smd_files import FileStore
+from cluster.metadata.files import FileStore
+from cluster.metadata.smd import (
+    MAX_VALUE_BYTES,
+    MemoryStore,
+    Smd,
+    SmdCorrupt,
+    SmdItem,
+    latest,
+    newest,
+)
 
 ITEMS = st.builds(
     SmdItem, st.integers(1, 3), st.integers(0, 3), st.none() | st.sampled_from(["a", "b"])

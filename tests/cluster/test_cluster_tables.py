@@ -11,49 +11,36 @@ from random import Random
 
 import pytest
 
-from cluster import exchange as exchange_module
-from cluster import fabric_link, heartbeat, mesh
-from cluster import proxy as proxy_module
-from cluster.exchange import Exchange
-from cluster.fabric_link import FabricConfig, FabricLink, LinkState
-from cluster.heartbeat import HeartbeatConfig, Identity, Peer, Standing
-from cluster.machine import Row, markdown, words
+from cluster.fabric import Delivered
+from cluster.fabric import link as fabric_link
+from cluster.fabric.link import FabricConfig, FabricLink, LinkState
+from cluster.machine import Row
+from cluster.membership import heartbeat, mesh
+from cluster.membership.heartbeat import HeartbeatConfig, Identity, Peer, Standing
+from cluster.membership.paxos import Paxos
+from cluster.membership.paxos_events import PaxosConfig
 from cluster.messages import (
     Accept,
     Accepted,
     Committed,
-    DuplicateRead,
-    EmigrateBatch,
-    EmigrateDone,
-    EmigrateStart,
-    ExchangeSeen,
-    ExchangeVersions,
-    ImmigrateAck,
-    ImmigrateDone,
-    ImmigrateReady,
     Prepare,
     Promise,
     Pulse,
     Reject,
 )
-from cluster.migrate import Due as DueToEmigrate
-from cluster.migrate import Emigration, EmigrationState, MigrateConfig, Settlement
-from cluster.outputs import Channel, ClusterChanged, Hangup, Send, SmdAnswer, Write
-from cluster.partitions import Delivered
-from cluster.paxos import Paxos
-from cluster.paxos_events import PaxosConfig
-from cluster.proxy import AnswerCame, Elsewhere, Expired, NoAnswer, Proxy, ProxyState
-from cluster.records import ConflictPolicy, MemoryRecords, Record, from_row
-from cluster.replica_write import Begin, BrokenOff, WriteState
-from cluster.replica_write import Write as ReplicaWrite
-from cluster.simulation import ClusterChecks, simulate
-from cluster.smd import MemoryStore, Smd
-from cluster.smd_sync import SmdSync
-
-MACHINES = (
-    *(Peer, mesh.Target, Paxos, FabricLink, SmdSync),
-    *(Exchange, Emigration, Settlement, ReplicaWrite, Proxy),
+from cluster.metadata.smd import MemoryStore, Smd
+from cluster.metadata.sync import SmdSync
+from cluster.outputs import (
+    Channel,
+    ClusterChanged,
+    Hangup,
+    Send,
+    SmdAnswer,
+    Transmit,
 )
+from cluster.simulation import ClusterChecks, simulate
+
+MACHINES = (*(Peer, mesh.Target, Paxos, FabricLink, SmdSync),)
 WALKS = 60
 
 
@@ -276,7 +263,7 @@ def walk_link(seed: int, rows: Counter[Row]) -> None:
             link.fire(random.choice(wants)(), now)
         assert link.queued_bytes <= config.queue_bytes + 40
         open_now = link.state in (LinkState.OPEN, LinkState.CLOGGED)
-        assert not any(isinstance(o, Write) for o in link.outputs) or open_now
+        assert not any(isinstance(o, Transmit) for o in link.outputs) or open_now
         link.outputs.clear()
         link._check()
 
@@ -355,112 +342,9 @@ def walk_participant(seed: int, rows: Counter[Row]) -> None:
     core._check()
 
 
-def walk_exchange(seed: int, rows: Counter[Row]) -> None:
-    """Whatever comes in whatever order: known is when all have told, over when all have seen."""
-    random = Random(seed)
-    exchange = Exchange(1, lambda row: rows.update([row]))
-    key = 0
-    for _ in range(100):
-        if random.random() < 0.1 or not key:
-            key += 1
-            members = tuple((node, 1, 0, False) for node in (3, 2, 1)[random.randrange(2) :])
-            exchange.begin(ClusterChanged(key, key, members[0][0], members), (), 0)
-        told = random.choice((ExchangeVersions(key, ()), ExchangeSeen(key), exchange_module.Due()))
-        exchange.sender = random.choice(members[:-1])[0]
-        exchange.fire(told, 0)
-        exchange._check()
-        assert not exchange.is_over or exchange.is_known
-
-
-def walk_write(seed: int, rows: Counter[Row]) -> None:
-    """A write is done when all replicas have it, and not before."""
-    random = Random(seed)
-    store = MemoryRecords(ConflictPolicy.GENERATION)
-
-    def change(old: Record | None) -> Record:
-        return Record(b"dd", (old.generation if old is not None else 0) + 1, 1)
-
-    write = ReplicaWrite(1, b"dd", change, store, lambda row: rows.update([row]))
-    write.duplicates = (5, 6)[: random.randrange(3)]
-    write.targets = (7, 8)[: random.randrange(3)]
-    if random.random() < 0.1:
-        write.fire(BrokenOff(), 0)
-    write.fire(Begin(), 0)
-    answered: set[int] = set()
-    while write.outputs and random.random() < 0.9:
-        request = write.outputs.pop(random.randrange(len(write.outputs)))
-        found = None if random.random() < 0.3 else ()
-        if found is not None and isinstance(request.message, DuplicateRead):
-            found = (Record(b"dd", 41, 1),)
-        answered |= {request.to} if found is not None else set()
-        write.answered(request.to, found, 0)
-    if write.state is WriteState.DONE:
-        assert answered == {*write.duplicates, *write.targets}
-        assert store.get(b"dd").generation == (42 if write.duplicates else 1)
-    else:
-        begun = write.state is WriteState.REPLICATING
-        write.fire(BrokenOff(), 0)
-        assert write.state is WriteState.BROKEN
-        assert write.is_unfinished == begun
-
-
-def walk_proxy(seed: int, rows: Counter[Row]) -> None:
-    """A proxy fails in doubt only when it has asked."""
-    random = Random(seed)
-    servers = [None, 4]
-    proxy = Proxy(b"d", b"x", 0, lambda: (random.choice(servers), 1), lambda r: rows.update([r]))
-    answers = (AnswerCame(b"y"), Elsewhere(), NoAnswer(), Expired())
-    for _ in range(20):
-        asking = proxy.state is ProxyState.ASKING
-        event = random.choice((proxy_module.Due(), random.choice(answers)))
-        proxy._server = lambda: (4, 1)
-        proxy.fire(event, 0)
-        if proxy.state is ProxyState.FAILED:
-            assert proxy.in_doubt <= (asking or proxy.in_doubt)
-            break
-    assert (proxy.answer is not None) == (proxy.state is ProxyState.DONE)
-
-
-def walk_emigration(seed: int, rows: Counter[Row]) -> None:
-    """What is acknowledged to the end is all there was, written meanwhile or not."""
-    random = Random(seed)
-    store = MemoryRecords(ConflictPolicy.GENERATION, lambda digest: 0, 1)
-    other = MemoryRecords(ConflictPolicy.GENERATION, lambda digest: 0, 1)
-    for number in range(random.randrange(9)):
-        store.apply(Record(b"%d" % number, 1, 1))
-    emigration = Emigration(
-        *(1, 0, 9, store, MigrateConfig(batch_records=2), {}, lambda row: rows.update([row]))
-    )
-    writes = 4
-    emigration.is_written = lambda partition: writes > 0
-    emigration.begin(0)
-    for _ in range(400):
-        if writes and random.random() < 0.2:
-            writes -= 1
-            store.apply(Record(b"%d" % random.randrange(9), 9 - writes, 1))
-        sent = [output.message for output in emigration.outputs]
-        emigration.outputs.clear()
-        for message in sent if random.random() < 0.8 else ():
-            match message:
-                case EmigrateStart():
-                    emigration.fire(ImmigrateReady(1, 0, 0), 0)
-                case EmigrateBatch(_, _, batch, rows_of):
-                    for row in rows_of:
-                        other.apply(from_row(row))
-                    for _ in range(random.choice((1, 2))):
-                        emigration.fire(ImmigrateAck(1, 0, batch), 0)
-                case EmigrateDone():
-                    emigration.fire(ImmigrateDone(1, 0), 0)
-        emigration.fire(DueToEmigrate(), 0)
-        emigration._check()
-    assert emigration.state is EmigrationState.DONE
-    assert other.records == store.records
-
-
 MACHINE_WALKS = (
     *(walk_link, walk_target, walk_peer),
     *(walk_proposer, walk_participant),
-    *(walk_exchange, walk_write, walk_proxy, walk_emigration),
 )
 
 
@@ -485,10 +369,3 @@ def test_every_row_of_every_table_is_taken():
         if not missing:
             return
     pytest.fail("rows never taken:\n" + "\n".join(missing))
-
-
-def test_tables_read_as_text():
-    text = markdown(Proxy.TABLE)
-    assert "| WAITING | Due | knows a server | ASKING | ask |" in text
-    assert words("_is_newer") == "is newer"
-    assert str(Proxy.TABLE[0]) == "proxy: WAITING + Due when knows a server"

@@ -15,12 +15,14 @@ from cluster.wire import LENGTH, MAX_FRAME_BYTES, FrameReader, Message, WireErro
 CODEC = codec()
 U64 = st.integers(0, (1 << 64) - 1)
 ITEM = st.tuples(st.text(max_size=5), U64, U64, st.none() | st.text(max_size=5))
+DIGEST = st.binary(min_size=2, max_size=20)
 VALUES = {
     "int": U64,
     "bool": st.booleans(),
     "str": st.text(max_size=9),
     "str | None": st.none() | st.text(max_size=9),
     "bytes": st.binary(max_size=9),
+    "Digest": DIGEST,
     "tuple[int, ...]": st.lists(U64, max_size=4).map(tuple),
     "Endpoint": st.tuples(st.text(max_size=9), U64),
     "tuple[Host, ...]": st.lists(st.tuples(U64, st.text(max_size=5), U64), max_size=3).map(tuple),
@@ -31,10 +33,23 @@ VALUES = {
     "tuple[ModuleRow, ...]": st.lists(
         st.tuples(st.text(max_size=5), st.lists(ITEM, max_size=2).map(tuple)), max_size=2
     ).map(tuple),
-    "tuple[VersionRow, ...]": st.lists(st.tuples(U64, U64, U64), max_size=3).map(tuple),
-    "tuple[RecordRow, ...]": st.lists(
-        st.tuples(st.binary(max_size=5), U64, U64, st.booleans(), st.binary(max_size=5)), max_size=2
+    "tuple[NamespaceRow, ...]": st.lists(
+        st.tuples(
+            *(st.text(max_size=5), U64, U64, U64, st.lists(U64, max_size=2).map(tuple)),
+            st.lists(st.tuples(U64, U64, st.binary(max_size=4)), max_size=2).map(tuple),
+        ),
+        max_size=2,
     ).map(tuple),
+    "tuple[RecordRow, ...]": st.lists(
+        st.tuples(
+            *(DIGEST, st.integers(1, 65535), U64, U64),
+            *(st.text(max_size=5), U64, st.binary(max_size=5)),
+        ),
+        max_size=2,
+    ).map(tuple),
+    "tuple[SummaryRow, ...]": st.lists(st.tuples(DIGEST, U64, U64, U64, U64, U64), max_size=2).map(
+        tuple
+    ),
 }
 
 
@@ -116,7 +131,7 @@ def test_a_frame_has_a_limit_on_both_sides():
 
 def test_rows_of_a_table_must_name_methods():
     from cluster.machine import table
-    from cluster.paxos_events import PaxosState, QuantumOver
+    from cluster.membership.paxos_events import PaxosState, QuantumOver
 
     with pytest.raises(AttributeError):
 

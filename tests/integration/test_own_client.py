@@ -24,6 +24,7 @@ from aerospike_client import (
     CommitLevel,
     Exists,
     Generation,
+    IndexKind,
     Key,
     OperatePolicy,
     ReadModeAP,
@@ -283,8 +284,8 @@ def without_task(body: bytes) -> str:
 
 def test_the_same_bytes_for_queries(official: Any, ours: Client, tap: Tap) -> None:
     ours.put(Key("test", "q", 1), {"n": 1, "s": "x"})
-    for name, bin_name, kind in (("qn", "n", "NUMERIC"), ("qs", "s", "STRING")):
-        ours.info(f"sindex-create:namespace=test;set=q;indexname={name};bin={bin_name};type={kind}")
+    for name, kind in (("n", IndexKind.NUMERIC), ("s", IndexKind.STRING)):
+        ours.create_index(f"q{name}", "test", "q", name, kind).wait(5000)
     for theirs, our in (
         (lambda: official.query("test", "q"), lambda: ours.query("test", "q")),
         (

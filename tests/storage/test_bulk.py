@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from storage import MemoryEngine, bulk
 from storage.engine import TOMBSTONE
-from storage.exchange import exchange
 
 records = st.lists(
     st.tuples(
@@ -44,14 +43,14 @@ def test_entries_columns_and_payloads(
     for name in ("generation", "set_id", "void_time", "flags", "size", "location"):
         assert bulk.column(joined, name) == [getattr(entry, name) for entry in wanted]
     locations, sizes = bulk.column(joined, "location"), bulk.column(joined, "size")
-    found = bulk.payloads(engine, locations, sizes)
+    found = engine.payloads(locations, sizes)
     for entry, payload in zip(wanted, found, strict=True):
         record = engine.get(entry.digest)
         assert payload == (b"" if record is None else record[5])
     live = [at for at, size in enumerate(sizes) if size]
     starts = [locations[at] for at in live]
-    assert bulk.payload_byte(engine, starts, 0) == bytes(found[at][0] for at in live)
-    cut = bulk.payloads(engine, starts, [sizes[at] for at in live], skip=1)
+    assert engine.payload_byte(starts, 0) == bytes(found[at][0] for at in live)
+    cut = engine.payloads(starts, [sizes[at] for at in live], skip=1)
     assert cut == [found[at][1:] for at in live]
 
 
@@ -64,8 +63,8 @@ def test_removing_slots_is_removing_each(
     slots = bulk.partition_slots(engine.index, partition)
     gone = [slot for at, slot in enumerate(slots) if at in chosen]
     digests = [entry[:20] for entry in bulk.entries_at(engine.index, gone)]
-    assert bulk.remove_slots(engine, partition, gone) == sum(map(model.remove, digests))
-    while not bulk.settle(engine):
+    assert engine.remove_slots(partition, gone) == sum(map(model.remove, digests))
+    while not engine.settle():
         pass
     engine._check()
     for part in range(256):
@@ -83,10 +82,10 @@ def test_exchange_is_overwrite_with_more_to_tell(old: bytes, new: bytes, other: 
         engine.put(digest, 65535, 0, 5, 1, int(other), old)
     start = old[:1]
     generation = engines[0].overwrite(digest, 6, 1, start, new)
-    done = exchange(engines[1], digest, 6, 1, start, new)
+    done = engines[1].exchange(digest, 6, 1, start, new)
     if generation:
         assert done == (generation, engines[1].index.find(digest), old)
     else:
         assert done is None
     assert engines[0].get(digest) == engines[1].get(digest)
-    assert exchange(engines[1], bytes(20), 6, 1, start, new) is None
+    assert engines[1].exchange(bytes(20), 6, 1, start, new) is None

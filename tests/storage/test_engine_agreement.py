@@ -8,7 +8,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from storage.engine import TOMBSTONE, OutOfSpace
+from storage.bulk import column, entries_at, partition_slots
+from storage.engine import TOMBSTONE, OutOfSpace, raid_waited
+from storage.index import ENTRY
 from storage.memory import MemoryEngine
 from storage.testing import ModelEngine
 
@@ -79,6 +81,38 @@ class EnginesBesideModel(RuleBasedStateMachine):
         for digest in some:
             assert self.engine.remove(digest) == self.model.remove(digest)
 
+    @rule(partition=st.sampled_from([3, 4095]), chosen=st.sets(st.integers(0, 11)))
+    def remove_slots(self, partition, chosen):
+        slots = partition_slots(self.engine.index, partition)
+        slots = [slot for at, slot in enumerate(slots) if at in chosen]
+        gone = self.engine.index.digests_at(slots)
+        assert self.engine.remove_slots(partition, slots) == sum(map(self.model.remove, gone))
+
+    @rule()
+    def settle(self):
+        while not self.engine.settle():
+            pass
+
+    @rule(digest=digests, set_id=st.sampled_from([0, 1]), fill=st.binary(min_size=1, max_size=1))
+    def overwrite(self, digest, set_id, fill):
+        old = self.model.get(digest)
+        payload = fill * (len(old[5]) if old else 21)
+        start = old[5][:1] if old else b""
+        fits = old is not None and (old[1], *old[3:5]) == (0, set_id, 0)
+        slot = self.engine.index.find(digest)
+        if fill < b"m":
+            done = self.engine.overwrite(digest, 77, set_id, start, payload)
+            assert done == (old[0] % 65535 + 1 if fits else 0)
+        else:
+            done = self.engine.exchange(digest, 77, set_id, start, payload)
+            assert done == ((old[0] % 65535 + 1, slot, old[5]) if fits else None)
+        if fits:
+            self.model.put(digest, old[0] % 65535 + 1, 0, 77, set_id, 0, payload)
+
+    @rule(until=st.integers(0, 2**40 - 1))
+    def raid(self, until):
+        assert raid_waited(self.engine, until) == raid_waited(self.model, until)
+
     @rule()
     def clear(self):
         self.engine.clear()
@@ -93,6 +127,13 @@ class EnginesBesideModel(RuleBasedStateMachine):
         self.engine._check()
         for digest in self.model.held:
             assert self.engine.get(digest) == self.model.get(digest)
+        for partition in (3, 4095):
+            entries = b"".join(
+                entries_at(self.engine.index, partition_slots(self.engine.index, partition))
+            )
+            found = self.engine.payloads(column(entries, "location"), column(entries, "size"))
+            wanted = [self.model.held[entry[0]][5] for entry in ENTRY.iter_unpack(entries)]
+            assert found == wanted
         assert sorted(self.engine.records()) == sorted(self.model.records())
         statistics = self.engine.statistics()
         expected = self.model.statistics()

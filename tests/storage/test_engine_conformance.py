@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
+import random
 import re
 import struct
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,17 @@ from typing import Any
 import pytest
 
 from storage.cold import ColdEngine
-from storage.engine import TOMBSTONE, OutOfSpace
+from storage.engine import (
+    MAX_META_ENTRIES,
+    TOMBSTONE,
+    Bulk,
+    Exchanges,
+    OutOfSpace,
+    Overwrites,
+    Tunable,
+    Upkeep,
+    raid_waited,
+)
 from storage.kv import KvEngine
 from storage.mapped import MappedMemoryEngine
 from storage.memory import MemoryEngine
@@ -152,6 +163,49 @@ def test_removing_a_tombstone_forgets_it_but_no_record(engine):
     assert engine.statistics()["tombstones"] == 0
 
 
+def test_a_raid_takes_old_tombstones_away_and_nothing_else(engine):
+    for n in range(3000):  # more than are looked at at once
+        flags, updated = (TOMBSTONE, n) if n % 3 else (0, 0)
+        payload = b"" if flags else b"payload"
+        engine.put(digest_of(n, partition=n % 7), 1, 0, updated, 7, flags, payload)
+    assert raid_waited(engine, 0) == 0
+    assert raid_waited(engine, 1000) == 667
+    statistics = engine.statistics()
+    assert (statistics["objects"], statistics["tombstones"]) == (1000, 1333)
+    assert raid_waited(engine, 2**40 - 1) == 1333
+    assert raid_waited(engine, 2**40 - 1) == 0
+    assert engine.statistics()["tombstones"] == 0
+    assert sum(1 for _ in engine.records()) == 1000
+
+
+def test_a_raid_leaves_what_is_written_while_it_goes_on(engine):
+    for n in range(3000):
+        put(engine, digest_of(n), b"", flags=TOMBSTONE)
+    raid = engine.tomb_raid(500)
+    for number, part in enumerate(raid.parts()):
+        if part is not None:
+            part()
+        if number == 0:
+            put(engine, digest_of(2998), b"back")
+            engine.put(digest_of(2999), 2, 0, 501, 7, TOMBSTONE, b"")
+    assert raid.gone == 2998
+    assert engine.get(digest_of(2998))[5] == b"back"
+    assert engine.statistics()["tombstones"] == 1
+
+
+def test_a_store_may_be_cleared_under_a_raid(engine):
+    for n in range(3000):
+        put(engine, digest_of(n), b"", flags=TOMBSTONE)
+    parts = engine.tomb_raid(500).parts()
+    next(parts)
+    engine.clear()
+    put(engine, digest_of(1), b"newest")
+    for part in parts:
+        if part is not None:
+            part()
+    assert [record[5] for _, record in engine.records()] == [b"newest"]
+
+
 def test_a_scan_is_one_partition_in_digest_order(engine):
     mine = [digest_of(n, partition=5) for n in range(200)]
     for digest in mine:
@@ -274,6 +328,38 @@ def test_puts_survive_a_sync_and_much_more_work(engine):
     assert engine.statistics()["objects"] == 60
 
 
+CAPABILITIES = {
+    "memory": {Overwrites, Exchanges, Bulk},
+    "ssd": {Overwrites, Upkeep, Tunable},
+    "kv": {Upkeep},
+    "ssd_cold": {Upkeep},
+    "model": set(),
+}
+
+
+def test_an_engine_has_the_capabilities_that_the_documentation_says(request, engine):
+    kind = request.node.callspec.params["engine"].split(",")[0]
+    every = (Overwrites, Exchanges, Bulk, Upkeep, Tunable)
+    assert {each for each in every if isinstance(engine, each)} == CAPABILITIES[kind]
+
+
+def test_an_engine_says_when_what_has_gathered_should_be_written(engine):
+    if not isinstance(engine, Upkeep):
+        pytest.skip("it keeps records nowhere but in memory")
+    due = []
+    engine.on_flush_due(lambda: due.append(threading.get_ident()))
+    payload = random.Random(1).randbytes(7000)  # no coder makes it shorter
+    for n in range(1250):
+        put(engine, digest_of(n), payload)
+    assert set(due) == {threading.get_ident()}
+    thread = threading.Thread(target=engine.write_behind)
+    thread.start()
+    thread.join()
+    assert set(due) == {threading.get_ident()}
+    assert all(engine.get(digest_of(n))[5] == payload for n in range(0, 1250, 100))
+    engine._check()
+
+
 def test_names_of_sets_are_kept(engine):
     engine.name_set(1, b"people")
     engine.name_set(65535, "größe".encode())
@@ -281,11 +367,46 @@ def test_names_of_sets_are_kept(engine):
     assert engine.set_names == {1: b"people", 65535: "größe".encode()}
 
 
+def test_metadata_is_kept_and_forgotten(engine):
+    assert dict(engine.meta()) == {}
+    for n in range(4096):
+        engine.set_meta(b"partition %d" % n, b"%d" % n * 3)
+    engine.set_meta(b"empty", b"")
+    engine.set_meta(b"partition 7", b"another")
+    engine.set_meta(b"partition 8", None)
+    engine.set_meta(b"never", None)
+    engine.clear()
+    engine.sync()
+    meta = engine.meta()
+    assert (len(meta), meta[b"partition 7"], meta[b"empty"]) == (4096, b"another", b"")
+    assert b"partition 8" not in meta
+    assert engine.statistics()["objects"] == 0
+
+
+def test_metadata_has_its_limits(engine):
+    for key, value in ((b"", b"v"), (b"k" * 33, b"v"), (b"k", b"v" * 257), (b"k" * 33, None)):
+        with pytest.raises(ValueError, match="metadata"):
+            engine.set_meta(key, value)
+    for n in range(MAX_META_ENTRIES):
+        engine.set_meta(b"%032d" % n, b"v" * 256)
+    before = dict(engine.meta())
+    with pytest.raises(OutOfSpace):
+        engine.set_meta(b"one more", b"")
+    engine.set_meta(b"%032d" % 1, b"w" * 256)
+    assert dict(engine.meta()) == before | {b"%032d" % 1: b"w" * 256}
+    engine.set_meta(b"%032d" % 1, None)
+    engine.set_meta(b"one more", b"")
+    engine.sync()
+
+
 @pytest.mark.parametrize("name", LASTING)
 def test_everything_is_there_after_a_clean_shutdown(name, tmp_path):
     engine = ENGINES[name](tmp_path)
     engine.open()
     engine.name_set(7, b"people")
+    engine.set_meta(b"version", bytes(range(256)))
+    engine.set_meta(b"gone", b"")
+    engine.set_meta(b"gone", None)
     digests = [digest_of(n, partition=n % 5) for n in range(300)]
     for n, digest in enumerate(digests):
         put(engine, digest, b"%d" % n * (n % 90))
@@ -298,6 +419,7 @@ def test_everything_is_there_after_a_clean_shutdown(name, tmp_path):
         engine.open()
         assert engine.started_warm
         assert engine.set_names == {7: b"people"}
+        assert engine.meta() == {b"version": bytes(range(256))}
         statistics = engine.statistics()
         assert (statistics["objects"], statistics["tombstones"]) == (298, 1)
         assert engine.index.sets[7].bytes == usage
@@ -338,46 +460,3 @@ def test_an_engine_can_be_opened_again(name, tmp_path):
         put(engine, digest_of(n))
         assert engine.statistics()["objects"] == n + 1
         engine.close()
-
-
-FULL: dict[str, Callable[[Path], Any]] = {
-    "memory": lambda _: MemoryEngine(20_000, block_size=4096),
-    "memory, mapped": lambda path: MappedMemoryEngine(str(path / "a"), 20_000, block_size=4096),
-    "ssd": lambda path: SsdEngine(
-        [str(path / "a")], size=100_000, names_size=4096, block_size=4096, read_blocking=True
-    ),
-    "kv": lambda path: KvEngine(str(path / "a"), size=200_000),
-    "ssd_cold": lambda path: ColdEngine(
-        str(path / "a"),
-        size=100_000,
-        names_size=4096,
-        block_size=4096,
-        chunk_bytes=1000,
-        read_blocking=True,
-    ),
-}
-
-
-@pytest.mark.parametrize("name", FULL)
-def test_a_full_store_refuses_puts_keeps_what_it_has_and_takes_more_after_removal(name, tmp_path):
-    engine = FULL[name](tmp_path)
-    engine.open()
-    held = {}
-    with contextlib.suppress(OutOfSpace):
-        for n in range(2000):
-            put(engine, digest_of(n), b"%d" % n * 100)
-            held[digest_of(n)] = b"%d" % n * 100
-            engine.sync()
-    assert 20 < len(held) < 2000
-    assert {digest: engine.get(digest)[5] for digest in held} == held
-    assert engine.get(digest_of(len(held))) is None
-    for n, digest in enumerate(held):
-        if n % 4:
-            engine.remove(digest)
-    engine.sync()
-    for digest in list(held)[::8]:
-        put(engine, digest, b"again")
-        engine.sync()
-        assert engine.get(digest)[5] == b"again"
-    engine._check()
-    engine.close()

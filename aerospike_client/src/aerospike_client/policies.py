@@ -17,6 +17,8 @@ from typing import Final, SupportsBytes
 
 import attrs
 
+from aerospike_client.errors import InvalidParameter
+
 TTL_DEFAULT: Final = 0
 """The namespace's (or set's) default time to live."""
 TTL_NEVER_EXPIRE: Final = -1
@@ -93,6 +95,17 @@ class SendKey(Enum):
     SEND = "send"
 
 
+_MAX: Final = 0xFFFFFFFF
+
+
+def _check(policy: object, least: int, *names: str) -> None:
+    """InvalidParameter when one of these settings is less than that, or has more than 32 bits."""
+    for name in names:
+        value = getattr(policy, name)
+        if not least <= value <= _MAX:
+            raise InvalidParameter(f"{type(policy).__name__}: {name} is at least {least}: {value}")
+
+
 @attrs.frozen(kw_only=True)
 class Policy:
     """What all commands have in common."""
@@ -105,6 +118,9 @@ class Policy:
     filter_expression: SupportsBytes | None = None
     #: Send requests of more than 128 bytes compressed, and accept compressed replies.
     compress: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        _check(self, 0, "total_timeout", "socket_timeout", "max_retries", "sleep_between_retries")
 
 
 @attrs.frozen(kw_only=True)
@@ -136,6 +152,11 @@ class WritePolicy(Policy):
     ttl: int = TTL_DEFAULT
     #: Leave a tombstone, so that a removed record does not come back.
     durable_delete: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        Policy.__attrs_post_init__(self)
+        _check(self, 0, "generation")
+        _check(self, TTL_DONT_UPDATE, "ttl")
 
 
 @attrs.frozen(kw_only=True)
@@ -227,6 +248,10 @@ class QueryPolicy(Policy):
     #: On each node; 0 is as fast as it goes.
     records_per_second: int = 0
 
+    def __attrs_post_init__(self) -> None:
+        Policy.__attrs_post_init__(self)
+        _check(self, 0, "max_records", "records_per_second")
+
 
 @attrs.frozen(kw_only=True)
 class InfoPolicy:
@@ -260,7 +285,7 @@ class ClientPolicy:
     max_conns_per_node: int = 100
     #: asyncio only: requests on their way over one connection, one behind the other, before another
     #: connection is made; 1 sends each over a connection that is free.
-    pipeline_depth: int = 16
+    pipeline_depth: int = 32
     #: Failures of a node within the window after which it is left alone; 0 never.
     max_error_rate: int = 100
     #: In rounds of tending.
@@ -288,3 +313,9 @@ class ClientPolicy:
     query: QueryPolicy = QueryPolicy()
     info: InfoPolicy = InfoPolicy()
     admin: AdminPolicy = AdminPolicy()
+
+    def __attrs_post_init__(self) -> None:
+        _check(self, 0, "connect_timeout", "login_timeout", "max_socket_idle", "max_error_rate")
+        _check(self, 0, "min_conns_per_node")
+        _check(self, 1, "max_conns_per_node", "pipeline_depth", "error_rate_window")
+        _check(self, 1, "tend_interval")

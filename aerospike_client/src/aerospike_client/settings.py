@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import attrs
@@ -21,11 +22,13 @@ from aerospike_client.errors import NotConnected
 from aerospike_client.policies import ClientPolicy
 from citrusleaf.cf_random import CfRandom
 
+log = logging.getLogger("aerospike_client")
+
 ClusterEvent = NodeAdded | NodeRemoved | PartitionsChanged
 """What listeners are told."""
 
 Listener = Callable[[ClusterEvent], None]
-"""Called on the loop, or on the thread that tends: it must not block, nor raise."""
+"""Called on the loop, or on the thread that tends: it must not block."""
 
 
 @attrs.define
@@ -58,7 +61,10 @@ class Settings:
         """Let the listeners know, if it is news."""
         if isinstance(output, ClusterEvent):
             for listener in list(self.listeners):
-                listener(output)
+                try:
+                    listener(output)
+                except Exception:  # the cluster must be tended whatever a listener does
+                    log.exception("a listener failed to take %s", output)
 
     def task_id(self) -> int:
         """A number for a query, to be known by on all nodes: 64 random bits, not all 0."""

@@ -23,7 +23,7 @@ class Exhausted(Exception):
     """The pool has no connection to give and may make none."""
 
 
-def reason_of(error: OSError) -> str:
+def reason_of(error: OSError | UnicodeError) -> str:
     """What an error of the network means, as a predicate."""
     if isinstance(error, ConnectionRefusedError):
         return "refused the connection"
@@ -31,4 +31,4 @@ def reason_of(error: OSError) -> str:
         return "closed the connection"
     if isinstance(error, TimeoutError):
         return "could not be reached in time"
-    return f"cannot be reached: {error.strerror or error}"
+    return f"cannot be reached: {getattr(error, 'strerror', None) or error}"

@@ -26,11 +26,14 @@ from typing import Any, Final
 from msgpack import ExtType, packb, unpackb
 
 from aerospike_common.as_msgpack_decoder import (
+    BAD_MAP,
     INF,
     MAX_DEPTH,
+    UNWALKED,
     WILDCARD,
     Value,
     is_flags,
+    text,
     unpack,
     unpack_prefix,
     unpack_sound_part,
@@ -41,6 +44,8 @@ __all__ = [
     "Value",
     "WILDCARD",
     "INF",
+    "UNWALKED",
+    "BAD_MAP",
     "STRING",
     "BLOB",
     "GEOJSON",
@@ -65,6 +70,8 @@ __all__ = [
     "split_stored",
     "normalise_for_storage",
     "is_flags",
+    "text",
+    "without_bins",
     "list_flags",
     "list_items",
     "map_flags",
@@ -101,7 +108,7 @@ _FLAGS_HEAD: Final = b"\xc7\x00"
 """An extension without payload, as `pack` writes it; nothing else that is stored begins so."""
 _FIXED_SIZES: Final = {bytes((0xD4 + power,)): 2 + (1 << power) for power in range(5)}
 """The sizes of extensions of fixed size: the flags of a list may have come in one and are kept."""
-_SCALARS: Final = frozenset({type(None), bool, int, float, str})
+_SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes})
 
 
 def pack(value: Value) -> bytes:
@@ -141,6 +148,11 @@ def map_items(pairs: dict[Value, Value]) -> list[tuple[Value, Value]]:
     """The key-value pairs of a decoded map without its flags, in the order of the bytes."""
     items = list(pairs.items())
     return items[1:] if items and is_flags(items[0][0]) else items
+
+
+def without_bins(value: Value) -> Value:
+    """A decoded value with `str` in place of `bytes`, in it and in its lists. O(n)."""
+    return list(map(without_bins, value)) if type(value) is list else text(value)
 
 
 def split_stored(data: bytes) -> tuple[int, int, bytes]:
@@ -236,12 +248,13 @@ def normalise_for_storage(value: Value, depth: int = 0) -> Value:
 
 def _normalise_list(items: list[Value], depth: int) -> list[Value]:
     flags = list_flags(items) & LIST_FLAGS
-    body = list_items(items)
-    if not _SCALARS.issuperset(map(type, body)):
-        body = list(map(normalise_for_storage, body, repeat(depth + 1)))
+    body = sent = list_items(items)
+    if not _SCALARS.issuperset(map(type, sent)):
+        body = list(map(normalise_for_storage, sent, repeat(depth + 1)))
     if not flags:
         return body
-    if not is_sorted(body):
+    # The protocol compares what was sent: maps in it as they stand, before they are sorted.
+    if not is_sorted(sent):
         raise MessageError("list flagged ordered is not in order")
     return [ExtType(flags, b""), *body]
 
@@ -274,9 +287,9 @@ def order_key(value: Value) -> tuple[Any, ...]:
         return (3, value)
     if kind is str:
         # Code points order as their UTF-8 bytes do, except the surrogates that escape bytes.
-        text = value if value.isascii() else _byte_text(value)
-        first = text[:1]
-        return (4 if first == STRING else 9 if first == GEOJSON else 7, text)
+        sortable = value if value.isascii() else _byte_text(value)
+        first = sortable[:1]
+        return (4 if first == STRING else 9 if first == GEOJSON else 7, sortable)
     if kind is float:
         return (8, value)
     if kind is list:
@@ -287,7 +300,7 @@ def order_key(value: Value) -> tuple[Any, ...]:
         return (1,)
     if kind is bool:
         return (2, value)
-    return (10,)
+    return order_key(text(value)) if kind is bytes else (10,)
 
 
 def _byte_text(text: str) -> str:

@@ -8,14 +8,15 @@ is the authority on all of it.
 from __future__ import annotations
 
 from struct import Struct
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from msgpack import ExtType, OutOfData, Unpacker, unpackb
 
 from aerospike_common.wire.errors import MessageError
 
 Value: TypeAlias = Any
-"""None | bool | int | float | str | list | dict | ExtType (flags, WILDCARD, INF)."""
+"""None | bool | int | float | str | bytes (a string with a bin header) | list | dict | ExtType
+(flags, WILDCARD, INF)."""
 
 MAX_DEPTH: Final = 128
 """Containers within containers, in what is received and in what is stored. Far above real use, and
@@ -28,6 +29,11 @@ WILDCARD: Final[ExtType] = tuple.__new__(ExtType, (-1, b"\x00"))
 INF: Final[ExtType] = tuple.__new__(ExtType, (-1, b"\x01"))
 """Greater than everything. Never stored."""
 
+BAD_MAP: Final[ExtType] = tuple.__new__(ExtType, (-1, b"\x02"))
+"""Stands for a map with a key that is none, see `unpack`. Never stored."""
+UNWALKED: Final = object()
+"""Stands for a container that claims to hold more than there is; see `unpack_sound_part`."""
+
 # Bytes that may begin what the C decoder reads differently than the protocol means: bin headers,
 # extensions, unsigned 64-bit integers. Their absence (one C scan) makes its result exact.
 _ODD_BYTES: Final = bytes([*range(0xC4, 0xCA), 0xCF, *range(0xD4, 0xD9)])
@@ -38,13 +44,16 @@ _PLAIN: Final = frozenset({type(None), bool, int, float, str, list, dict})
 _SMALL: Final = MAX_DEPTH
 
 
-def unpack(data: bytes) -> Value:
+def unpack(data: bytes, *, keep_bins: bool = False, bad_maps: bool = False) -> Value:
     """Decode bytes from outside; they must hold exactly one value.
 
-    Bin headers become `str`, unsigned integers above 2^63-1 their signed bit pattern, extensions
+    Bin headers become `str`; with `keep_bins` those that are stored as they came become `bytes`,
+    which `pack` gives the same header: of 32 bytes or more and the shortest. Map keys are `str` in
+    any case, unsigned integers above 2^63-1 their signed bit pattern, extensions
     lose their payload (WILDCARD and INF are recognised). `MessageError` for truncated or trailing
-    bytes, counts beyond the bytes, map keys other than integers, strings and blobs, duplicate
-    keys, and nesting deeper than MAX_DEPTH. Time and memory are linear in `len(data)`.
+    bytes, counts beyond the bytes, map keys other than integers, strings and blobs (with `bad_maps`
+    such a map is BAD_MAP), duplicate keys, and nesting deeper than MAX_DEPTH. Time and memory are
+    linear in `len(data)`.
     """
     plain = len(data.translate(None, _ODD_BYTES)) == len(data)
     if data and (plain or len(data) > _SMALL):
@@ -64,23 +73,40 @@ def unpack(data: bytes) -> Value:
         except (ValueError, OutOfData) as error:
             if plain:
                 raise MessageError(f"msgpack: {error}") from None
-    return Decoder(data).decode()
+    return Decoder(data, keep_bins=keep_bins, bad_maps=bad_maps).decode()
 
 
-def unpack_prefix(data: bytes) -> Value:
+def unpack_prefix(data: bytes, *, keep_bins: bool = False) -> Value:
     """Decode the value that `data` begins with; bytes behind it are ignored. Else as `unpack`."""
     try:
-        return unpack(data)
+        return unpack(data, keep_bins=keep_bins)
     except MessageError:
-        return Decoder(data).prefix()
+        return Decoder(data, keep_bins=keep_bins).prefix()
 
 
-def unpack_sound_part(data: bytes) -> tuple[list[Value], bytes]:
-    """The elements of the list `data` begins with, up to the first that cannot be decoded, and the
-    bytes from there on. Both are empty when `data` does not begin with a list."""
+class SoundPart(NamedTuple):
+    """What of a broken list can be decoded: its first elements, the bytes behind them, and whether
+    these are all its elements after all."""
+
+    elements: list[Value]
+    rest: bytes
+    whole: bool
+
+
+def unpack_sound_part(data: bytes) -> SoundPart:
+    """The elements of the list `data` begins with, up to the first that cannot be decoded.
+
+    An element that is no more than the 32-bit header of a list or map, with a count that no bytes
+    are there for, is UNWALKED, and what follows the header is the next element. Nothing is decoded
+    when `data` does not begin with a list."""
     if not data or not (0x90 <= data[0] <= 0x9F or 0xDC <= data[0] <= 0xDD):
-        return [], b""
+        return SoundPart([], b"", False)
     return Decoder(data).sound_part()
+
+
+def text(value: Value) -> Value:
+    """What stood behind a bin header as the string that it is; anything else as it is."""
+    return value.decode("utf-8", "surrogateescape") if type(value) is bytes else value
 
 
 def is_flags(value: Value) -> bool:
@@ -153,9 +179,11 @@ _FLOAT: Final = Struct(">f")
 class Decoder:
     """The whole of the accepted msgpack in Python: slower, and the authority on odd forms."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, *, keep_bins: bool = False, bad_maps: bool = False) -> None:
         self._data = data
         self._at = 0
+        self._keep_bins = keep_bins
+        self._bad_maps = bad_maps
 
     def prefix(self) -> Value:
         """The value at the front."""
@@ -171,19 +199,30 @@ class Decoder:
             raise MessageError("msgpack: bytes after the value")
         return value
 
-    def sound_part(self) -> tuple[list[Value], bytes]:
-        """The elements of the list at the front that can be decoded, and the bytes behind them."""
+    def sound_part(self) -> SoundPart:
+        """The elements of the list at the front that can be decoded."""
         tag = self._data[0]
         start = self._at = 1 if tag < 0xDC else 3 if tag == 0xDC else 5
         count = tag & 0x0F if tag < 0xDC else int.from_bytes(self._data[1:start])
         items: list[Value] = []
         try:
             while len(items) < count:
-                items.append(self.prefix())
+                items.append(UNWALKED if self._skip_unwalked() else self.prefix())
                 start = self._at
         except MessageError:
             pass  # what comes from here on is broken, and wanted as it is
-        return items, self._data[start:]
+        return SoundPart(items, self._data[start:], len(items) == count)
+
+    def _skip_unwalked(self) -> bool:
+        """Step over the header of a large container if not even a byte an element is there."""
+        header = self._data[self._at : self._at + 5]
+        if len(header) < 5 or header[0] not in (0xDD, 0xDF):
+            return False
+        least = int.from_bytes(header[1:]) * (1 if header[0] == 0xDD else 2)
+        if least <= len(self._data) - self._at - 5:
+            return False
+        self._at += 5
+        return True
 
     def _take(self, size: int) -> bytes:
         end = self._at + size
@@ -236,13 +275,19 @@ class Decoder:
         if tag == 0xCA:
             return _FLOAT.unpack(self._take(4))[0]
         if 0xC4 <= tag <= 0xC6:
-            return self._text(self._uint(1 << (tag - 0xC4)))
+            return self._bin(tag)
         if 0xC7 <= tag <= 0xC9:
             return self._extension(self._uint(1 << (tag - 0xC7)))
         raise MessageError("msgpack: unknown tag")
 
     def _text(self, size: int) -> str:
         return self._take(size).decode("utf-8", "surrogateescape")
+
+    def _bin(self, tag: int) -> str | bytes:
+        size = self._uint(1 << (tag - 0xC4))
+        if self._keep_bins and size >= _BIN_MIN and size >= _SHORTEST[tag]:
+            return self._take(size)
+        return self._text(size)
 
     def _extension(self, size: int) -> ExtType:
         code = self._uint(1)
@@ -265,17 +310,25 @@ class Decoder:
             items.append(self._value(depth + 1))  # noqa: PERF401 - a comprehension nests a frame
         return items
 
-    def _map(self, count: int, depth: int) -> dict[Value, Value]:
+    def _map(self, count: int, depth: int) -> Value:
         self._room(2 * count, depth)
         pairs: dict[Value, Value] = {}
+        bad = False
         for index in range(count):
-            key = self._value(depth + 1)
+            key = text(self._value(depth + 1))
             if type(key) not in _KEY_TYPES and not (index == 0 and is_flags(key)):
-                raise MessageError("msgpack: map key is not an integer, string or blob")
+                if not self._bad_maps:
+                    raise MessageError("msgpack: map key is not an integer, string or blob")
+                bad = True
+                self._value(depth + 1)
+                continue
             if key in pairs:
                 raise MessageError("msgpack: duplicate map key")
             pairs[key] = self._value(depth + 1)
-        return pairs
+        return BAD_MAP if bad else pairs
 
 
+_BIN_MIN: Final = 32
+"""Bytes from which on a bin header is kept; what is shorter is stored as a string."""
+_SHORTEST: Final = {0xC4: 0, 0xC5: 0x100, 0xC6: 0x10000}
 _SIMPLE: Final = {0xC0: None, 0xC2: False, 0xC3: True}

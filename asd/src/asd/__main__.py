@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 
-from asd import compiled
+from asd.process import compiled
 
 COLLECT_AFTER = 50_000
 """Objects made and kept before garbage is looked for: a large list makes many, all of them used."""

@@ -9,13 +9,13 @@ import signal
 import sys
 import uuid
 
-from asd import compiled
-from asd.cli import CommandLineError, build_config, check_config, parse_arguments
 from asd.config import Config, ServiceConfig
-from asd.logging_setup import LogSinks, formatter
-from asd.loops import new_event_loop
-from asd.machine import RealMachine
 from asd.node import SMD_MODULES, Node
+from asd.process import compiled
+from asd.process.cli import CommandLineError, build_config, check_config, parse_arguments
+from asd.process.logging import LogSinks, formatter
+from asd.process.loops import new_event_loop
+from asd.process.machine import RealMachine
 from citrusleaf.cf_clock import SystemClock
 from cluster.smd import MemoryStore, Smd, SmdCorrupt
 from cluster.smd_files import FileStore
@@ -28,7 +28,7 @@ def run(arguments: list[str]) -> int:
     """Run the server until SIGTERM or SIGINT; the exit status."""
     options = parse_arguments(arguments)
     if options.compile:
-        from asd import compilation  # needed by this option alone, and heavy
+        from asd.process import compilation  # needed by this option alone, and heavy
 
         return compilation.run()
     if options.check_config is not None:

@@ -10,29 +10,29 @@ from typing import cast
 
 from asd.bins.expressions import ExpressionCache
 from asd.config import Config, NamespaceConfig
-from asd.connections import Connections
-from asd.engines import apply_storage, make_engine
-from asd.group_commit import GroupCommit
-from asd.histogram import NS_PER_MS, NS_PER_US, Histogram
+from asd.fastpath.cache import FastPaths
 from asd.http import HttpPort
-from asd.listening import listen, listening_addresses
-from asd.logging_setup import LogSinks
-from asd.machine import Machine
-from asd.namespace import Namespace
-from asd.nsup import Nsup
-from asd.plans import Plans
+from asd.info.ticker import Ticker
+from asd.measures.histogram import NS_PER_MS, NS_PER_US, Histogram
+from asd.measures.statistics import ServiceStatistics
+from asd.measures.turns import Turns
+from asd.process.logging import LogSinks
+from asd.process.machine import Machine
+from asd.process.transaction_threads import TransactionThreads
 from asd.query import QueryManager
-from asd.record_survey import RecordSurvey
-from asd.service import Connection
-from asd.sindex.build import IndexBuilder
-from asd.sindex.metadata import IndexMetadata
-from asd.statistics import ServiceStatistics
-from asd.ticker import Ticker
-from asd.transaction_threads import TransactionThreads
-from asd.truncation import TruncationMetadata, Truncator
-from asd.turns import Turns
+from asd.service.admin_port import AdminPort
+from asd.service.connection import Connection
+from asd.service.connections import Connections
+from asd.service.listening import listen, listening_addresses
+from asd.space.engines import apply_storage, make_engine
+from asd.space.index_builder import IndexBuilder
+from asd.space.index_metadata import IndexMetadata
+from asd.space.namespace import Namespace
+from asd.space.nsup import Nsup
+from asd.space.survey import RecordSurvey
+from asd.space.truncation import TruncationMetadata, Truncator
+from asd.space.upkeep import close, flush, needs_upkeep, raid_tombs, write_behind
 from asd.udf import UdfModules
-from asd.upkeep import close, flush, needs_upkeep, raid_tombs, write_behind
 from citrusleaf.cf_clock import Clock
 from cluster.smd import MemoryStore, Smd
 from storage.device import Disk
@@ -81,6 +81,7 @@ class Node:
         self.transaction_threads = TransactionThreads(
             config.service.transaction_queues, config.service.transaction_threads_per_queue
         )
+        self.turns = Turns(clock.monotonic_ns, _call_soon)
         self.namespaces: dict[bytes, Namespace] = {
             spec.name.encode(): self._namespace(spec, disk) for spec in config.namespaces.values()
         }
@@ -88,29 +89,35 @@ class Node:
             name: RecordSurvey(namespace) for name, namespace in self.namespaces.items()
         }
         self.batch_index_latency = Histogram("batch-index")
-        self.turns = Turns(clock.monotonic_ns, _call_soon)
-        self.plans = Plans(self)
+        self.paths = FastPaths(self)
         self.smd = smd or Smd(MemoryStore(), SMD_MODULES)
         self.udf = UdfModules(self.smd, clock)
         self.queries = QueryManager(config, clock)
         self.connections = Connections(self)
-        self.indexes = IndexMetadata(self.smd, self.namespaces, clock, self.plans.clear)
-        self.truncations = TruncationMetadata(self.smd, self.namespaces, clock, self.plans.clear)
+        self.indexes = IndexMetadata(self.smd, self.namespaces, clock, self.paths.clear)
+        self.truncations = TruncationMetadata(self.smd, self.namespaces, clock, self.paths.clear)
         self.started_ms = clock.monotonic_ms()
         self.addresses = listening_addresses(config.network.service.address)
         self.port = config.network.service.port
         self._machine_id = machine_id
         self.http = HttpPort(self)
+        self.admin = AdminPort(self)
         self._server: asyncio.Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     def _namespace(self, config: NamespaceConfig, disk: Disk | None) -> Namespace:
         engine = make_engine(config, self.clock, disk)
-        commit = GroupCommit(engine.sync, self.transaction_threads)
-        return Namespace(config, engine, self.clock, commit, community=self.community)
+        return Namespace(
+            config,
+            engine,
+            self.clock,
+            self.transaction_threads,
+            self.turns,
+            community=self.community,
+        )
 
     def _nsup(self, namespace: Namespace) -> Nsup:
-        return Nsup(namespace, self.machine, self.plans.clear)
+        return Nsup(namespace, self.machine, self.paths.clear)
 
     @property
     def node_id(self) -> str:
@@ -137,9 +144,11 @@ class Node:
             for space in spaces
         ]
         self._tasks += [loop.create_task(Truncator(space).run()) for space in spaces]
+        self._tasks += [
+            loop.create_task(raid_tombs(space, self.transaction_threads)) for space in spaces
+        ]
         for space in filter(needs_upkeep, spaces):
             self._tasks.append(loop.create_task(flush(space)))
-            self._tasks.append(loop.create_task(raid_tombs(space, self.transaction_threads)))
             self._tasks.append(loop.create_task(write_behind(space, self.transaction_threads)))
         self._tasks += [loop.create_task(survey.run()) for survey in self.surveys.values()]
         self._tasks.append(loop.create_task(Ticker(self).run()))
@@ -147,6 +156,7 @@ class Node:
         log.info("node %s serves port %d of %s", self.node_id, self.port, self.addresses or "all")
         try:
             await self.http.start()
+            await self.admin.start()
         except BaseException:
             await self.stop()
             raise
@@ -158,6 +168,7 @@ class Node:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.queries.stop()
         await self.http.stop()
+        await self.admin.stop()
         if self._server is not None:
             self._server.close()
         await self.connections.close(STOP_GRACE_S)
@@ -169,7 +180,7 @@ class Node:
         """Empty all namespaces, and count from zero again."""
         for namespace in self.namespaces.values():
             namespace.reset()
-        self.plans.clear()
+        self.paths.clear()
 
     # ------------------------------------------------------- configuration
 
@@ -183,7 +194,7 @@ class Node:
             indexed = {name for name, own in namespace.config.sets.items() if own.enable_index}
             namespace.indexes.keep_set_indexes(indexed)
             apply_storage(namespace.engine, namespace.config)
-        self.plans.clear()
+        self.paths.clear()
 
     # ---------------------------------------------------------- histograms
 

@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from asd.config import Config, Edition, NamespaceConfig, NetworkConfig, NetworkServiceConfig
-from asd.loops import new_event_loop
 from asd.node import Node
+from asd.process.loops import new_event_loop
 from citrusleaf.cf_clock import VirtualClock
 from storage.device import Disk
 

@@ -5,62 +5,132 @@ done; `cluster.runtime` puts a node on an asyncio loop, and `cluster.simulation`
 simulated one.
 """
 
-from cluster.balance import BalanceTable, Member, balance, least_moves, moves
-from cluster.clique import cluster_of
-from cluster.exchange import Exchange
-from cluster.fabric import Delivered, Fabric, FabricFull
-from cluster.fabric_link import FabricConfig
-from cluster.heartbeat import Heartbeat, HeartbeatConfig, Identity
+from cluster.fabric import Delivered, Fabric, FabricConfig, FabricFull
 from cluster.machine import Machine, Row
-from cluster.migrate import Emigration, MigrateConfig, Settlement
-from cluster.migration_plan import PartitionPlan, plan
-from cluster.node import Node, NodeConfig, Service
-from cluster.outputs import Channel, ClusterChanged, NodeArrived, NodeDeparted, Output
-from cluster.partition_map import BITMAP_BYTES, PARTITIONS, PartitionMap
-from cluster.partition_version import PartitionVersion
-from cluster.partitions import Partitions, PartitionsConfig
-from cluster.paxos import Paxos
-from cluster.paxos_events import PaxosConfig
-from cluster.proxy import Proxy
-from cluster.records import ConflictPolicy, Record, RecordStore
-from cluster.replica_write import Write
-from cluster.roster import Availability, availability
+from cluster.membership.clique import cluster_of
+from cluster.membership.heartbeat import Heartbeat, HeartbeatConfig, Identity
+from cluster.membership.paxos import Paxos
+from cluster.membership.paxos_events import PaxosConfig
+from cluster.metadata.files import FileStore
+from cluster.metadata.smd import MemoryStore, Smd, SmdCorrupt, SmdItem, SmdStore
+from cluster.metadata.sync import SmdSync
+from cluster.node import ClusterNode, NodeConfig, Service
+from cluster.outputs import (
+    Answered,
+    Applied,
+    Apply,
+    Balanced,
+    CarriedOut,
+    CarryOut,
+    Channel,
+    Close,
+    Closed,
+    ClusterChanged,
+    Compare,
+    Compared,
+    Drop,
+    Load,
+    Loaded,
+    NodeArrived,
+    NodeDeparted,
+    Output,
+    OwnershipChanged,
+    Replicated,
+    SetVersions,
+    SmdAnswer,
+    SmdReady,
+    StoreAnswer,
+    Survey,
+    Surveyed,
+    Token,
+    VersionsSet,
+)
+from cluster.partitions.balance import BalanceTable, Member, balance, least_moves, moves
+from cluster.partitions.emigration import Emigration, MigrateConfig
+from cluster.partitions.exchange import Exchange
+from cluster.partitions.map import BITMAP_BYTES, PARTITIONS, PartitionMap
+from cluster.partitions.namespace import (
+    NamespaceConfig,
+    NamespacePartitions,
+    Ownership,
+    PartitionView,
+)
+from cluster.partitions.plan import PartitionPlan, plan
+from cluster.partitions.roster import Availability, availability
+from cluster.partitions.service import Partitions
+from cluster.partitions.settlement import Settlement
+from cluster.partitions.version import PartitionVersion
+from cluster.records import (
+    KEY_STORED,
+    REMOVAL,
+    TOMBSTONE,
+    ConflictPolicy,
+    RecordVersion,
+    from_row,
+    is_wanted,
+    next_generation,
+    wins,
+)
+from cluster.replication.lane import FastLane, LaneConfig, LaneReceiver, LaneSender
+from cluster.replication.proxy import Proxy
+from cluster.replication.rw_hash import PendingLimit, RwHash
+from cluster.replication.transactions import Transactions
+from cluster.replication.write import RecordWrite
 from cluster.runtime import NodeRuntime
-from cluster.rw_hash import PendingLimit, RwHash
-from cluster.smd import MemoryStore, Smd, SmdItem, SmdStore
-from cluster.smd_files import FileStore
-from cluster.smd_sync import SmdSync
-from cluster.transactions import Answered, Transactions
 from cluster.wire import Codec, Endpoint, Message, WireError
 
 __all__ = [
     # nodes
     "Identity",
-    "Node",
+    "ClusterNode",
     "NodeConfig",
-    "NodeRuntime",
     "Service",
-    # heartbeat, paxos, fabric
+    "NodeRuntime",
+    # membership and fabric
     "Heartbeat",
     "HeartbeatConfig",
     "Paxos",
     "PaxosConfig",
+    "cluster_of",
     "Fabric",
     "FabricConfig",
     "FabricFull",
     "Delivered",
     "Channel",
-    "cluster_of",
+    # questions to the daemon, and its answers
+    "Load",
+    "Loaded",
+    "Apply",
+    "Applied",
+    "Survey",
+    "Surveyed",
+    "Compare",
+    "Compared",
+    "SetVersions",
+    "VersionsSet",
+    "Drop",
+    "Close",
+    "Closed",
+    "CarryOut",
+    "CarriedOut",
+    "StoreAnswer",
+    "Token",
     # events
     "Output",
     "NodeArrived",
     "NodeDeparted",
     "ClusterChanged",
+    "Balanced",
+    "OwnershipChanged",
+    "Replicated",
     "Answered",
+    "SmdReady",
+    "SmdAnswer",
     # system metadata
     "Smd",
     "SmdItem",
     "SmdStore",
+    "SmdCorrupt",
     "MemoryStore",
     "FileStore",
     "SmdSync",
@@ -78,19 +148,32 @@ __all__ = [
     "plan",
     "Exchange",
     "Emigration",
-    "Settlement",
     "MigrateConfig",
+    "Settlement",
+    "NamespaceConfig",
+    "NamespacePartitions",
+    "Ownership",
+    "PartitionView",
     "Partitions",
-    "PartitionsConfig",
     "Availability",
     "availability",
     # records and transactions
-    "Record",
-    "RecordStore",
+    "RecordVersion",
     "ConflictPolicy",
+    "TOMBSTONE",
+    "KEY_STORED",
+    "REMOVAL",
+    "from_row",
+    "next_generation",
+    "wins",
+    "is_wanted",
+    "FastLane",
+    "LaneConfig",
+    "LaneSender",
+    "LaneReceiver",
     "RwHash",
     "PendingLimit",
-    "Write",
+    "RecordWrite",
     "Proxy",
     "Transactions",
     # machines and wire

@@ -17,12 +17,12 @@ import sys
 from collections.abc import Sequence
 
 from citrusleaf import Clock, SystemClock
-from cluster.fabric_link import FabricConfig
+from cluster.fabric.link import FabricConfig
 from cluster.group import multicast_group
-from cluster.heartbeat import HeartbeatConfig, Identity
-from cluster.node import Node, NodeConfig
+from cluster.membership.heartbeat import HeartbeatConfig, Identity
+from cluster.membership.paxos_events import PaxosConfig
+from cluster.node import ClusterNode, NodeConfig
 from cluster.outputs import ClusterChanged, NodeArrived, NodeDeparted, Output
-from cluster.paxos_events import PaxosConfig
 from cluster.runtime import NodeRuntime
 from cluster.wire import Endpoint
 
@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def build(options: argparse.Namespace, clock: Clock) -> Node:
+def build(options: argparse.Namespace, clock: Clock) -> ClusterNode:
     """A node from the command line's options."""
     identity = Identity(
         node=int(options.node, 16),
@@ -62,7 +62,7 @@ def build(options: argparse.Namespace, clock: Clock) -> Node:
         multicast=options.multicast is not None,
     )
     paxos = PaxosConfig(interval_ms=options.interval)
-    return Node(identity, NodeConfig(heartbeat, paxos, FabricConfig()), clock)
+    return ClusterNode(identity, NodeConfig(heartbeat, paxos, FabricConfig()), clock)
 
 
 def describe(event: Output, wall_ms: int) -> str | None:

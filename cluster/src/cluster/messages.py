@@ -21,11 +21,23 @@ ItemRow = tuple[str, int, int, str | None]
 ModuleRow = tuple[str, tuple[ItemRow, ...]]
 """Module and its items."""
 
-VersionRow = tuple[int, int, int]
-"""Partition, cluster key of its version, flags of `cluster.partition_version`."""
+VersionGroup = tuple[int, int, bytes]
+"""Cluster key and flags of `cluster.partitions.version`, and a bit for each partition that has this
+version: bit `0x80 >> (p & 7)` of byte `p >> 3`. In a cluster at rest one group says it all."""
 
-RecordRow = tuple[bytes, int, int, bool, bytes]
-"""Digest, generation, last-update-time, whether it is a tombstone, the record's bytes."""
+NamespaceRow = tuple[str, int, int, int, tuple[int, ...], tuple[VersionGroup, ...]]
+"""Name, replication factor, rack, flags (1: uniform balance, 2: strong consistency), the roster
+(empty but in strong consistency), versions."""
+
+RecordRow = tuple[bytes, int, int, int, str, int, bytes]
+"""Digest, generation, last-update-time in ms, void-time in s, set name, flags of
+`cluster.records`, the record's bytes."""
+
+SummaryRow = tuple[bytes, int, int, int, int, int]
+"""Digest, generation, last-update-time, void-time, flags, and a mark of the bytes."""
+
+Digest = bytes
+"""A record's digest: 20 bytes, or in simulations fewer; two at least, which say its partition."""
 
 NOWHERE: Endpoint = ("", 0)
 
@@ -249,11 +261,11 @@ class SmdDone(Message):
 
 @frozen
 class ExchangeVersions(Message):
-    """My version of each partition I have anything of."""
+    """The namespaces I have, and my version of each partition I have anything of."""
 
     TYPE: ClassVar[int] = 48
     cluster_key: int
-    versions: tuple[VersionRow, ...]
+    namespaces: tuple[NamespaceRow, ...]
 
 
 @frozen
@@ -270,25 +282,51 @@ class EmigrateStart(Message):
 
     TYPE: ClassVar[int] = 56
     cluster_key: int
+    namespace: str
     partition: int
 
 
 @frozen
 class ImmigrateReady(Message):
-    """Send. `epoch` names this life of my copy: what was sent into it need not come again."""
+    """Send."""
 
     TYPE: ClassVar[int] = 57
     cluster_key: int
+    namespace: str
     partition: int
-    epoch: int
+
+
+@frozen
+class EmigrateSummary(Message):
+    """What I have: which of these do you want? `batch` counts from 1 within an emigration."""
+
+    TYPE: ClassVar[int] = 64
+    cluster_key: int
+    namespace: str
+    partition: int
+    batch: int
+    summaries: tuple[SummaryRow, ...]
+
+
+@frozen
+class ImmigrateWants(Message):
+    """These of the summary's, by their places in it."""
+
+    TYPE: ClassVar[int] = 65
+    cluster_key: int
+    namespace: str
+    partition: int
+    batch: int
+    places: tuple[int, ...]
 
 
 @frozen
 class EmigrateBatch(Message):
-    """Records; `batch` counts from 1 within an emigration."""
+    """Records; `batch` as in a summary."""
 
     TYPE: ClassVar[int] = 58
     cluster_key: int
+    namespace: str
     partition: int
     batch: int
     records: tuple[RecordRow, ...]
@@ -300,6 +338,7 @@ class ImmigrateAck(Message):
 
     TYPE: ClassVar[int] = 59
     cluster_key: int
+    namespace: str
     partition: int
     batch: int
 
@@ -310,6 +349,7 @@ class EmigrateDone(Message):
 
     TYPE: ClassVar[int] = 60
     cluster_key: int
+    namespace: str
     partition: int
 
 
@@ -319,6 +359,7 @@ class ImmigrateDone(Message):
 
     TYPE: ClassVar[int] = 61
     cluster_key: int
+    namespace: str
     partition: int
 
 
@@ -328,6 +369,7 @@ class PartitionSettled(Message):
 
     TYPE: ClassVar[int] = 62
     cluster_key: int
+    namespace: str
     partition: int
 
 
@@ -337,10 +379,11 @@ class PartitionSettledAck(Message):
 
     TYPE: ClassVar[int] = 63
     cluster_key: int
+    namespace: str
     partition: int
 
 
-# --- transactions --------------------------------------------------------------------------------
+# --- replication ---------------------------------------------------------------------------------
 
 
 @frozen
@@ -349,7 +392,8 @@ class DuplicateRead(Message):
 
     TYPE: ClassVar[int] = 72
     cluster_key: int
-    digest: bytes
+    namespace: str
+    digest: Digest
 
 
 @frozen
@@ -362,20 +406,24 @@ class DuplicateIs(Message):
 
 
 @frozen
-class ReplicaWrite(Message):
-    """Keep this version of the record. (request)"""
+class ReplicaGroup(Message):
+    """The fast lane: keep these versions, in this order. `sequence` counts from 1 in a cluster."""
 
     TYPE: ClassVar[int] = 74
     cluster_key: int
-    records: tuple[RecordRow, ...]
+    namespace: str
+    sequence: int
+    rows: tuple[RecordRow, ...]
 
 
 @frozen
-class ReplicaWritten(Message):
-    """Kept (or not `current`: my cluster is another one)."""
+class ReplicaAck(Message):
+    """Every group up to this one is kept."""
 
     TYPE: ClassVar[int] = 75
-    current: bool
+    cluster_key: int
+    namespace: str
+    sequence: int
 
 
 @frozen
@@ -384,17 +432,20 @@ class ProxyRequest(Message):
 
     TYPE: ClassVar[int] = 76
     cluster_key: int
-    digest: bytes
+    namespace: str
+    digest: Digest
     body: bytes
 
 
 @frozen
 class ProxyReply(Message):
-    """Its outcome; `elsewhere` not 0: I am not its master, ask that node."""
+    """Its outcome; `elsewhere` not 0: I am not its master, ask that node; `busy`: too many wait for
+    this record."""
 
     TYPE: ClassVar[int] = 77
     body: bytes = b""
     elsewhere: int = 0
+    busy: bool = False
 
 
 CLASSES: tuple[type[Message], ...] = (
@@ -403,9 +454,10 @@ CLASSES: tuple[type[Message], ...] = (
     *(Prepare, Promise, Reject, Accept, Accepted, Commit, Committed),
     *(SmdReport, SmdMerged, SmdSettled, SmdSet, SmdItemIs, SmdItemAck, SmdDone),
     *(ExchangeVersions, ExchangeSeen),
-    *(EmigrateStart, ImmigrateReady, EmigrateBatch, ImmigrateAck, EmigrateDone, ImmigrateDone),
+    *(EmigrateStart, ImmigrateReady, EmigrateSummary, ImmigrateWants),
+    *(EmigrateBatch, ImmigrateAck, EmigrateDone, ImmigrateDone),
     *(PartitionSettled, PartitionSettledAck),
-    *(DuplicateRead, DuplicateIs, ReplicaWrite, ReplicaWritten, ProxyRequest, ProxyReply),
+    *(DuplicateRead, DuplicateIs, ReplicaGroup, ReplicaAck, ProxyRequest, ProxyReply),
 )
 """All of them."""
 

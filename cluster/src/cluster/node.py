@@ -14,10 +14,12 @@ from attrs import field, frozen
 
 from citrusleaf import Clock
 from cluster.fabric import FOREVER, Delivered, Fabric, FabricFull, Failed, Replied
-from cluster.fabric_link import FabricConfig
-from cluster.heartbeat import PLANE as HEARTBEAT
-from cluster.heartbeat import Heartbeat, HeartbeatConfig, Identity
+from cluster.fabric.link import FabricConfig
 from cluster.machine import Observer
+from cluster.membership.heartbeat import PLANE as HEARTBEAT
+from cluster.membership.heartbeat import Heartbeat, HeartbeatConfig, Identity
+from cluster.membership.paxos import Paxos
+from cluster.membership.paxos_events import CAME, PaxosConfig
 from cluster.messages import codec
 from cluster.outputs import (
     Channel,
@@ -29,16 +31,15 @@ from cluster.outputs import (
     NodeArrived,
     NodeDeparted,
     Output,
-    Reply,
     Request,
+    Respond,
     Send,
-    Write,
+    StoreAnswer,
+    Transmit,
 )
-from cluster.paxos import Paxos
-from cluster.paxos_events import CAME, PaxosConfig
 from cluster.wire import Codec, Message
 
-NETWORK: Final = frozenset({Write, Dial, Hangup, Datagram})
+NETWORK: Final = frozenset({Transmit, Dial, Hangup, Datagram})
 """Outputs that are the network's to carry out, not a part's of the node."""
 
 REFUSED_MS = 200
@@ -51,6 +52,8 @@ Listener = Callable[[Event], None]
 class Service:
     """The base of services. All inputs return outputs; all have a default that does nothing."""
 
+    NAME: ClassVar[str] = ""
+    """What tokens of its questions begin with; '' for one that asks the daemon nothing."""
     MESSAGES: ClassVar[tuple[type[Message], ...]] = ()
     deadline: int = FOREVER
 
@@ -66,6 +69,10 @@ class Service:
         """The answer to a `Request` with this tag; None when there was none."""
         return []
 
+    def tell(self, answer: StoreAnswer, now: int) -> list[Output]:
+        """The daemon's answer to a question with one of this service's tokens."""
+        return []
+
     def tick(self, now: int) -> list[Output]:
         """Time has reached `deadline`."""
         return []
@@ -74,7 +81,7 @@ class Service:
         """Assert the invariants."""
 
 
-Batch = tuple[list[Output], Service | None]
+Caused = tuple[list[Output], Service | None]
 """Outputs, and the service that they are of."""
 
 
@@ -96,11 +103,12 @@ class Parts:
     paxos: type[Paxos] = Paxos
 
 
-class Node:
-    """A node. Every input returns what the network shall do: Dial, Write, Hangup, Datagram.
+class ClusterNode:
+    """A node. Every input returns what the network shall do: Dial, Transmit, Hangup, Datagram.
 
-    `now` is monotonic milliseconds; events go to the listeners as they happen. From `start` on,
-    `deadline` says when `tick` is due.
+    Everything else that a service returns, events and questions to the daemon, goes to the
+    listeners. `now` is monotonic milliseconds; events go to the listeners as they happen. From
+    `start` on, `deadline` says when `tick` is due.
     """
 
     def __init__(
@@ -125,6 +133,7 @@ class Node:
         self.services = tuple(services)
         self._clock = clock
         self._handlers = {kind: service for service in self.services for kind in service.MESSAGES}
+        self._named = {service.NAME: service for service in self.services if service.NAME}
         self._listeners: list[Listener] = []
         self._asked: dict[tuple[int, int], tuple[Service, object]] = {}
         self._refused: deque[tuple[int, Service, object]] = deque()
@@ -197,6 +206,16 @@ class Node:
         self.deadline = self._due()
         return outputs
 
+    def recluster(self, now: int) -> list[Output]:
+        """Agree and balance anew although the nodes are the same; nothing unless we are the
+        principal."""
+        return self._settle(self.paxos.recluster(now), now)
+
+    def tell(self, answer: StoreAnswer, now: int) -> list[Output]:
+        """The daemon's answer to a question that a listener heard: `Loaded`, `Applied`, ..."""
+        service = self._named[answer.token[0]]
+        return self._settle(service.tell(answer, now), now, service)
+
     def carry_out(self, service: Service, outputs: list[Output], now: int) -> list[Output]:
         """Do what a service wants done, from outside its inputs; what the network shall do."""
         return self._settle(outputs, now, service)
@@ -223,7 +242,7 @@ class Node:
     ) -> list[Output]:
         """Hand each output to the part it is for, and what that causes too, in order."""
         network: list[Output] = []
-        batches: deque[Batch] = deque([(outputs, service)])
+        batches: deque[Caused] = deque([(outputs, service)])
         while batches:
             batch, source = batches.popleft()
             for output in batch:
@@ -233,7 +252,7 @@ class Node:
                     batches.extend(self._handle(output, source, now))
         return network
 
-    def _handle(self, output: Output, source: Service | None, now: int) -> Iterable[Batch]:
+    def _handle(self, output: Output, source: Service | None, now: int) -> Iterable[Caused]:
         match output:
             case Send():
                 return ((self._send(output, now), source),)
@@ -241,7 +260,7 @@ class Node:
                 return (self._deliver(output, now),)
             case Request():
                 return ((self._request(output, source, now), source),)
-            case Reply(to, transaction, message, channel):
+            case Respond(to, transaction, message, channel):
                 return ((self.fabric.reply(to, transaction, message, channel, now), source),)
             case Replied():
                 return (self._answered(output, output.message, now),)
@@ -286,7 +305,7 @@ class Node:
         self._asked[output.to, number] = (source, output.tag)
         return caused
 
-    def _deliver(self, came: Delivered, now: int) -> Batch:
+    def _deliver(self, came: Delivered, now: int) -> Caused:
         kind = type(came.message)
         if kind in CAME:
             return self.paxos.receive(came.node, came.message, now), None
@@ -297,7 +316,7 @@ class Node:
             listener(came)
         return service.receive(came, now), service
 
-    def _answered(self, output: Replied | Failed, reply: Message | None, now: int) -> Batch:
+    def _answered(self, output: Replied | Failed, reply: Message | None, now: int) -> Caused:
         asked = self._asked.pop((output.node, output.transaction), None)
         if asked is None:
             return [], None
@@ -312,4 +331,4 @@ class Node:
             service._check()
 
 
-__all__ = ["Channel", "Node", "NodeConfig", "Parts", "Service"]
+__all__ = ["Channel", "ClusterNode", "NodeConfig", "Parts", "Service"]

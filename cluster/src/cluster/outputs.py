@@ -6,17 +6,20 @@ from enum import IntEnum
 
 from attrs import frozen
 
-from cluster.messages import MemberRow
+from cluster.messages import MemberRow, RecordRow, SummaryRow
+from cluster.partitions.version import PartitionVersion
 from cluster.wire import Endpoint, Message
 
 
 class Channel(IntEnum):
-    """What a connection is for: urgent and small, metadata, replica writes, migration."""
+    """What a connection is for: urgent and small, metadata, requests about records, migration,
+    and the fast lane of replication, which must stay in order."""
 
     CONTROL = 0
     META = 1
     REPLICATION = 2
     BULK = 3
+    LANE = 4
 
 
 class Output:
@@ -38,7 +41,7 @@ class Dial(Output):
 
 
 @frozen
-class Write(Output):
+class Transmit(Output):
     """Write bytes on a link."""
 
     plane: str
@@ -82,13 +85,165 @@ class Request(Output):
 
 
 @frozen
-class Reply(Output):
+class Respond(Output):
     """Answer a request that was delivered."""
 
     to: int
     transaction: int
     message: Message
     channel: Channel
+
+
+# --- to the daemon: asked here, answered with `ClusterNode.tell` ----------------------------------
+
+Token = tuple[str, int]
+"""Names a question; its answer carries it. The service that asked, and a number of its own."""
+
+
+@frozen
+class Load(Output):
+    """Read these records, whenever they are there. Answer: `Loaded`."""
+
+    namespace: str
+    token: Token
+    digests: tuple[bytes, ...]
+
+
+@frozen
+class Apply(Output):
+    """Keep these versions, in this order, now; answer `Applied` when they will survive.
+
+    `resolve`: keep a version only if it wins over what is there (`cluster.records.wins`, by the
+    namespace's policy); else put it in place of what is there. A `REMOVAL` leaves nothing.
+    """
+
+    namespace: str
+    token: Token
+    rows: tuple[RecordRow, ...]
+    resolve: bool
+
+
+@frozen
+class Survey(Output):
+    """Which records are in this partition? Answer: `Surveyed`."""
+
+    namespace: str
+    token: Token
+    partition: int
+
+
+@frozen
+class Compare(Output):
+    """Which of these do we want (`cluster.records.is_wanted`)? Answer: `Compared`.
+
+    `resolve` as in `Apply`: by the policy, or (not `resolve`) whatever differs.
+    """
+
+    namespace: str
+    token: Token
+    summaries: tuple[SummaryRow, ...]
+    resolve: bool
+
+
+@frozen
+class SetVersions(Output):
+    """Keep these versions of partitions. Answer: `VersionsSet`, when they will survive."""
+
+    namespace: str
+    token: Token
+    versions: tuple[tuple[int, PartitionVersion], ...]
+
+
+@frozen
+class Drop(Output):
+    """Forget a partition: its version first, then its records. No answer."""
+
+    namespace: str
+    partition: int
+
+
+@frozen
+class Close(Output):
+    """Begin no more writes in this partition. Answer `Closed` when none is under way."""
+
+    namespace: str
+    partition: int
+    token: Token
+
+
+@frozen
+class CarryOut(Output):
+    """Carry a transaction out on its record, in one step with its report, `CarriedOut`.
+
+    `winner` is the best version that other nodes have: where it wins over what is here, the
+    transaction begins with it.
+    """
+
+    namespace: str
+    token: Token
+    digest: bytes
+    body: bytes
+    winner: RecordRow | None
+
+
+# --- answers of the daemon ------------------------------------------------------------------------
+
+
+@frozen
+class Loaded:
+    """The records that there are of those asked for, in any order."""
+
+    token: Token
+    rows: tuple[RecordRow, ...]
+
+
+@frozen
+class Applied:
+    """They are kept."""
+
+    token: Token
+
+
+@frozen
+class Surveyed:
+    """Summaries of all records of the partition."""
+
+    token: Token
+    summaries: tuple[SummaryRow, ...]
+
+
+@frozen
+class Compared:
+    """The places of those that we want."""
+
+    token: Token
+    places: tuple[int, ...]
+
+
+@frozen
+class VersionsSet:
+    """They are kept."""
+
+    token: Token
+
+
+@frozen
+class Closed:
+    """No write is under way in the partition, and none will begin."""
+
+    token: Token
+
+
+@frozen
+class CarriedOut:
+    """It is done: the versions it made (none: it wrote nothing), and what the client is told."""
+
+    token: Token
+    rows: tuple[RecordRow, ...]
+    answer: bytes
+
+
+StoreAnswer = Loaded | Applied | Surveyed | Compared | VersionsSet | Closed | CarriedOut
 
 
 # --- events --------------------------------------------------------------------------------------
@@ -151,3 +306,38 @@ class SmdAnswer(Output):
 
     change: int
     done: bool
+
+
+@frozen
+class Balanced(Output):
+    """A namespace has its plan for this cluster, and is served again."""
+
+    namespace: str
+    cluster_key: int
+
+
+@frozen
+class OwnershipChanged(Output):
+    """Look again at the ownership of these partitions (and at the partition generation)."""
+
+    namespace: str
+    partitions: tuple[int, ...]
+
+
+@frozen
+class Replicated(Output):
+    """All replicas have what this commitment stands for; `in_doubt`: nobody will ever know."""
+
+    commitment: int
+    in_doubt: bool
+
+
+@frozen
+class Answered(Output):
+    """A transaction submitted here is over. `answer` is None when it failed; `in_doubt`: it may
+    have been carried out all the same; `is_busy`: too many wait for the record."""
+
+    number: int
+    answer: bytes | None
+    in_doubt: bool
+    is_busy: bool = False

@@ -1,40 +1,90 @@
-"""Records as replication sees them: a digest, a version, and bytes nobody looks into.
+"""Whole records as they travel between nodes, and which of two versions of a record stays.
 
-Also what a node must be able to do with its records for others to be built on it: `RecordStore`.
+A version of a record is its digest, what the index knows of it (generation, void-time,
+last-update-time, flags), its set's name, and bytes that nobody here looks into. In messages, and in
+`Apply`, it is a plain tuple (`RecordRow`): on the way of a write no object is built for it.
+
+The conflict rule
+-----------------
+Two versions meet when copies that lived in different clusters are brought together, or when a write
+asks the nodes that may have a newer one. It is *not* asked about what a master sends its replicas:
+that is ordered by the link (`cluster.replication.lane`).
+
+- policy `generation`: the higher generation stays, even if it is older in time; of equal ones the
+  later last-update-time.
+- policy `last-update-time`: the later last-update-time stays, whatever the generations; of equal
+  ones the higher generation.
+- Where both are equal: a deletion, then the later void-time (0 is never: the latest), then the
+  greater set name, flags, bytes. So two versions that differ never tie, and all nodes choose alike.
+
+Generations wrap: 65535 is followed by 1. Of two generations that one is higher which is ahead by
+less than half of the ring (serial-number arithmetic). The ring has 65535 places, an odd number, so
+of two that differ one is always ahead. Like all serial numbers they are in a circle: of *three*
+versions more than a third of the ring apart each may be ahead of another. That is why the master of
+a partition alone decides: it collects from all, and the others take what it then has, unasked.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
 from enum import Enum
 
 from attrs import frozen
 
-from citrusleaf import partition_id
-from cluster.messages import RecordRow
-from cluster.partition_map import PARTITIONS
-from cluster.partition_version import PartitionVersion
+from cluster.messages import RecordRow, SummaryRow
+
+GENERATIONS = 65535
+"""Generations are 1 to this, and 1 again."""
+
+TOMBSTONE = 1
+"""Flag: the record was deleted durably, and this is kept to say so."""
+KEY_STORED = 2
+"""Flag: the user's key is among the bytes."""
+REMOVAL = 4
+"""Flag: a plain delete: what it wins over goes, and nothing is kept."""
+
+NEVER = 1 << 64
 
 
 @frozen
-class Record:
-    """One version of a record. A tombstone is the version of a record that was deleted durably."""
+class RecordVersion:
+    """One version of a record, for those that would rather have names than places in a row.
+
+    `generation` 1 to 65535; `void_time` seconds (0: never); `last_update_ms` may step back.
+    """
 
     digest: bytes
     generation: int
     last_update_ms: int
-    tombstone: bool = False
+    void_time: int = 0
+    set_name: str = ""
+    flags: int = 0
     body: bytes = b""
+
+    @property
+    def is_tombstone(self) -> bool:
+        """Was the record deleted durably?"""
+        return bool(self.flags & TOMBSTONE)
+
+    @property
+    def is_removal(self) -> bool:
+        """Is this a plain delete on its way?"""
+        return bool(self.flags & REMOVAL)
 
     def row(self) -> RecordRow:
         """The form in messages."""
-        return self.digest, self.generation, self.last_update_ms, self.tombstone, self.body
+        return (
+            *(self.digest, self.generation, self.last_update_ms, self.void_time),
+            *(self.set_name, self.flags, self.body),
+        )
+
+    def summary(self, mark: int = 0) -> SummaryRow:
+        """What an emigration tells of the record before it sends it."""
+        return self.digest, self.generation, self.last_update_ms, self.void_time, self.flags, mark
 
 
-def from_row(row: RecordRow) -> Record:
-    """The record of a message's row."""
-    return Record(*row[:5])
+def from_row(row: RecordRow) -> RecordVersion:
+    """The version of a message's row."""
+    return RecordVersion(*row[:7])
 
 
 class ConflictPolicy(Enum):
@@ -44,143 +94,56 @@ class ConflictPolicy(Enum):
     LAST_UPDATE_TIME = "last-update-time"
 
 
-def wins(one: Record, other: Record | None, policy: ConflictPolicy) -> bool:
-    """Does `one` replace `other`? A total order: every node comes to the same version, whatever
-    order versions reach it in. Where all else is equal a tombstone wins, then the greater bytes."""
+def next_generation(generation: int) -> int:
+    """The generation that follows; 0 stands for no record.
+
+    >>> next_generation(0), next_generation(65535)
+    (1, 1)
+    """
+    return generation % GENERATIONS + 1
+
+
+def ahead(one: int, other: int) -> int:
+    """1 when generation `one` is the higher, -1 when `other` is, 0 when they are equal.
+
+    >>> ahead(3, 2), ahead(1, 65535), ahead(65535, 1), ahead(7, 7)
+    (1, 1, -1, 0)
+    """
+    distance = (one - other) % GENERATIONS
+    return 0 if not distance else 1 if distance <= GENERATIONS // 2 else -1
+
+
+def _decide(one: tuple[int, int], other: tuple[int, int], policy: ConflictPolicy) -> int:
+    """As `ahead`, for (generation, last-update-time)."""
+    by_generation = ahead(one[0], other[0])
+    by_time = (one[1] > other[1]) - (one[1] < other[1])
+    if policy is ConflictPolicy.LAST_UPDATE_TIME:
+        return by_time or by_generation
+    return by_generation or by_time
+
+
+def _remainder(row: RecordRow) -> tuple[bool, int, str, int, bytes]:
+    deleted = bool(row[5] & (TOMBSTONE | REMOVAL))
+    return deleted, row[3] or NEVER, row[4], row[5], row[6]
+
+
+def wins(one: RecordRow, other: RecordRow | None, policy: ConflictPolicy) -> bool:
+    """Does version `one` replace `other` (None: nothing there)? Equal ones replace nothing."""
     if other is None:
         return True
-    return rank(one, policy) > rank(other, policy)
+    decided = _decide((one[1], one[2]), (other[1], other[2]), policy)
+    return decided > 0 if decided else _remainder(one) > _remainder(other)
 
 
-def rank(record: Record, policy: ConflictPolicy) -> tuple[int, int, bool, bytes]:
-    """The sort key of `wins`."""
-    first, second = record.generation, record.last_update_ms
-    if policy is ConflictPolicy.LAST_UPDATE_TIME:
-        first, second = second, first
-    return first, second, record.tombstone, record.body
+def is_wanted(theirs: SummaryRow, ours: SummaryRow | None, policy: ConflictPolicy | None) -> bool:
+    """By its summary, must a record be sent to us?
 
-
-class RecordStore(ABC):
-    """A node's records and partition versions. All calls are durable on return.
-
-    A partition's changes are numbered: `changes_after` gives, from a position on, every record in
-    the order of its last change. The `epoch` of a partition's copy changes when it is dropped.
+    `policy` None: the sender is the master, and we want whatever differs. Else we want what may
+    win. Only where generation, time, void-time, flags and mark are all equal the two are taken for
+    the same; the mark is whatever a store can tell cheaply of the bytes, their length at least.
     """
-
-    @abstractmethod
-    def partition_of(self, digest: bytes) -> int:
-        """The partition that a digest belongs to."""
-
-    @abstractmethod
-    def get(self, digest: bytes) -> Record | None:
-        """The version that is kept, a tombstone included."""
-
-    @abstractmethod
-    def apply(self, record: Record) -> bool:
-        """Keep this version unless the one that is kept wins; whether it is kept now."""
-
-    @abstractmethod
-    def wins(self, one: Record, other: Record | None) -> bool:
-        """Does `one` replace `other`, by the policy of this store?"""
-
-    @abstractmethod
-    def changes_after(self, partition: int, position: int, limit: int) -> tuple[int, list[Record]]:
-        """At most `limit` records changed after `position` (0: from the start), and the position
-        behind them. No records: there is nothing more."""
-
-    @abstractmethod
-    def drop(self, partition: int) -> None:
-        """Forget the partition's records, its version, and its epoch."""
-
-    @abstractmethod
-    def epoch(self, partition: int) -> int:
-        """The number of this copy: another one after every `drop`, and after any other loss."""
-
-    @abstractmethod
-    def version(self, partition: int) -> PartitionVersion | None:
-        """The version of the partition; None when there is no copy."""
-
-    @abstractmethod
-    def set_version(self, partition: int, version: PartitionVersion) -> None:
-        """Set the version."""
-
-
-class MemoryRecords(RecordStore):
-    """A record store for tests and simulations; it outlives the process that is given it."""
-
-    def __init__(
-        self,
-        policy: ConflictPolicy,
-        partition_of: Callable[[bytes], int] = partition_id,
-        partitions: int = PARTITIONS,
-    ) -> None:
-        """`partition_of` says where a digest belongs, among `partitions`."""
-        self.policy = policy
-        self.partitions = partitions
-        self._partition_of = partition_of
-        self.records: dict[int, dict[bytes, Record]] = {}
-        self._changes: dict[int, dict[bytes, int]] = {}
-        self._versions: dict[int, PartitionVersion] = {}
-        self._serial = 0
-        self._drops = 0
-        self._epochs: dict[int, int] = {}
-
-    def partition_of(self, digest: bytes) -> int:
-        """The partition that a digest belongs to. O(1)."""
-        return self._partition_of(digest)
-
-    def get(self, digest: bytes) -> Record | None:
-        """The version that is kept. O(1)."""
-        return self.records.get(self.partition_of(digest), {}).get(digest)
-
-    def wins(self, one: Record, other: Record | None) -> bool:
-        """Does `one` replace `other`? O(1)."""
-        return wins(one, other, self.policy)
-
-    def apply(self, record: Record) -> bool:
-        """Keep this version unless the one that is kept wins. O(1)."""
-        partition = self.partition_of(record.digest)
-        kept = self.records.setdefault(partition, {})
-        if not self.wins(record, kept.get(record.digest)):
-            return kept[record.digest] == record
-        kept[record.digest] = record
-        self._serial += 1
-        changes = self._changes.setdefault(partition, {})
-        changes.pop(record.digest, None)  # so that the dict stays in the order of change
-        changes[record.digest] = self._serial
-        return True
-
-    def changes_after(self, partition: int, position: int, limit: int) -> tuple[int, list[Record]]:
-        """The next changes. O(records of the partition)."""
-        changed = [
-            (serial, digest)
-            for digest, serial in self._changes.get(partition, {}).items()
-            if serial > position
-        ][:limit]
-        records = [self.records[partition][digest] for _, digest in changed]
-        return (changed[-1][0] if changed else position), records
-
-    def drop(self, partition: int) -> None:
-        """Forget the partition."""
-        self._drops += 1
-        self._epochs[partition] = self._drops
-        for kept in (self.records, self._changes, self._versions):
-            kept.pop(partition, None)
-
-    def epoch(self, partition: int) -> int:
-        """The number of this copy."""
-        return self._epochs.get(partition, 0)
-
-    def version(self, partition: int) -> PartitionVersion | None:
-        """The version of the partition."""
-        return self._versions.get(partition)
-
-    def set_version(self, partition: int, version: PartitionVersion) -> None:
-        """Set the version."""
-        self._versions[partition] = version
-
-    def _check(self) -> None:
-        for partition, kept in self.records.items():
-            assert kept.keys() == self._changes.get(partition, {}).keys()
-            serials = list(self._changes.get(partition, {}).values())
-            assert serials == sorted(serials)
+    if ours is None or policy is None:
+        return ours != theirs
+    if ours == theirs:
+        return False
+    return _decide((theirs[1], theirs[2]), (ours[1], ours[2]), policy) >= 0

@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from cluster.fabric_link import PLANE as FABRIC
-from cluster.heartbeat import PLANE as HEARTBEAT
-from cluster.node import Node
-from cluster.outputs import Datagram, Dial, Hangup, Output, Write
+from cluster.fabric.link import PLANE as FABRIC
+from cluster.membership.heartbeat import PLANE as HEARTBEAT
+from cluster.node import ClusterNode
+from cluster.outputs import Datagram, Dial, Hangup, Output, Transmit
 from cluster.wire import Endpoint, WireError
 
 Group = tuple[asyncio.DatagramTransport, Endpoint]
@@ -78,7 +78,7 @@ class NodeRuntime:
 
     def __init__(
         self,
-        node: Node,
+        node: ClusterNode,
         loop: asyncio.AbstractEventLoop,
         open_group: OpenGroup | None = None,
     ) -> None:
@@ -169,7 +169,7 @@ class NodeRuntime:
     def carry_out(self, outputs: list[Output]) -> None:
         """Do what the node wants done, and see when it next wants the time."""
         for output in outputs:
-            if type(output) is Write:
+            if type(output) is Transmit:
                 link = self._links.get((output.plane, output.link))
                 if link is not None and link.transport is not None:
                     link.transport.write(output.data)

@@ -72,6 +72,12 @@ def _blob(raw: Any) -> bytes:
     return raw
 
 
+def _digest(raw: Any) -> bytes:
+    if type(raw) is not bytes or not 2 <= len(raw) <= 20:
+        raise WireError("not a digest")
+    return raw
+
+
 def _ints(raw: Any) -> tuple[int, ...]:
     if type(raw) is not list:
         raise WireError("not a list")
@@ -93,6 +99,30 @@ def _row(kinds: tuple[Callable[[Any], Any], ...], raw: Any) -> tuple[Any, ...]:
     return tuple([kind(each) for kind, each in zip(kinds, raw, strict=False)])
 
 
+def _record_rows(raw: Any) -> tuple[tuple[Any, ...], ...]:
+    """As `_rows`, spelled out: each replicated write comes through here."""
+    if type(raw) is not list:
+        raise WireError("not a list")
+    rows = []
+    for each in raw:
+        if type(each) is not list or len(each) < 7:
+            raise WireError("not a record")
+        digest, generation, updated, void_time, set_name, flags, body = each[:7]
+        if not (
+            type(digest) is bytes
+            and 2 <= len(digest) <= 20
+            and type(generation) is type(updated) is type(void_time) is type(flags) is int
+            and type(set_name) is str
+            and type(body) is bytes
+            and 1 <= generation <= 0xFFFF
+            and updated >= 0 <= void_time
+            and flags >= 0
+        ):
+            raise WireError("not a record")
+        rows.append((digest, generation, updated, void_time, set_name, flags, body))
+    return tuple(rows)
+
+
 Kind = Callable[[Any], Any]
 """Checks what came in a field, and brings it into its Python form. Raises WireError."""
 
@@ -103,6 +133,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "str": _text,
         "str | None": _maybe_text,
         "bytes": _blob,
+        "Digest": _digest,
         "tuple[int, ...]": _ints,
         "Endpoint": _endpoint,
         "tuple[Host, ...]": partial(_rows, (_int, _text, _int)),
@@ -111,8 +142,11 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "tuple[ModuleRow, ...]": partial(
             _rows, (_text, partial(_rows, (_text, _int, _int, _maybe_text)))
         ),
-        "tuple[VersionRow, ...]": partial(_rows, (_int, _int, _int)),
-        "tuple[RecordRow, ...]": partial(_rows, (_blob, _int, _int, _bool, _blob)),
+        "tuple[NamespaceRow, ...]": partial(
+            _rows, (_text, _int, _int, _int, _ints, partial(_rows, (_int, _int, _blob)))
+        ),
+        "tuple[RecordRow, ...]": _record_rows,
+        "tuple[SummaryRow, ...]": partial(_rows, (_digest, _int, _int, _int, _int, _int)),
     }
 )
 """How a field of each annotated type is checked and brought into its Python form."""

@@ -1,16 +1,16 @@
-"""Many records at once: whole index entries, columns of them, payloads, removal.
+"""Many index entries at once: whole entries, columns of them, removal.
 
 For passes over much of a store (scans, building secondary indexes, truncation), where a call for
 each record would cost more than the work. Entries are handled as their 64 bytes, laid out as
 docs/formats/primary-index.md says; a field of many entries is a strided slice of the joined bytes,
-so that C does the walking. This module knows the insides of the index and of the memory engine.
+so that C does the walking. This module knows the insides of the index; what engines do with many
+records at once is their capability `storage.engine.Bulk`.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
 from typing import Final
 
@@ -23,10 +23,9 @@ from storage.index import (
     TOMBSTONE,
     PrimaryIndex,
 )
-from storage.memory import _DEFRAG_RATE, MemoryEngine, _place_size
 
-_FLAGS_AT: Final = 28
-_FEW: Final = 4  # one in so many of a partition's entries is removed by itself
+FLAGS_AT: Final = 28
+"""Where the flags are in an entry: one byte, bit 7 of it TOMBSTONE."""
 
 
 def partition_slots(index: PrimaryIndex, partition: int) -> list[int]:
@@ -54,49 +53,32 @@ def column(joined: bytes, name: str) -> list[int]:
         return cut.tolist()
 
 
-def payloads(
-    engine: MemoryEngine, locations: Sequence[int], sizes: Sequence[int], skip: int = 0
-) -> list[bytes]:
-    """The payloads that entries place at `locations`, each without its first `skip` bytes.
+def forget_slots(index: PrimaryIndex, partition: int, slots: Sequence[int]) -> tuple[bytes, int]:
+    """Take the entries at slots in use of a partition out of the index: (they end to end, how many
+    of them were tombstones).
 
-    About 0.2 µs apiece out of cache.
+    As `PrimaryIndex.remove` of each; the partition's table is written anew once. O(the partition).
     """
-    data = engine._data
-    return [data[start + skip : start + size] for start, size in zip(locations, sizes, strict=True)]
-
-
-def payload_byte(engine: MemoryEngine, locations: Sequence[int], at: int) -> bytes:
-    """Byte `at` of each payload, one behind the other."""
-    data = engine._data
-    return bytes([data[start + at] for start in locations])
-
-
-def remove_slots(engine: MemoryEngine, partition: int, slots: Sequence[int]) -> int:
-    """Forget what is at these slots in use of a partition; how many were records, not tombstones.
-
-    As `engine.remove` of each, at a fraction of the cost: the partition's table is written anew
-    once. The places given up are not made good for here: `settle` does that. O(the partition).
-    """
-    index = engine.index
-    if len(slots) * _FEW < index.count(partition):
-        return sum(engine.remove(entry[:20]) for entry in entries_at(index, slots))
     joined = b"".join(entries_at(index, slots))
     tombstones = _account(index, joined)
-    _forget_slots(index, partition, slots)
-    _give_up_places(engine, joined)
-    return len(slots) - tombstones
+    _rewrite_table(index, partition, slots)
+    return joined, tombstones
 
 
-def settle(engine: MemoryEngine) -> bool:
-    """One bounded step of making good for places given up by `remove_slots`; True when done."""
-    engine._defrag()
-    return engine._debt <= 0
+def places(joined: bytes) -> Iterator[tuple[int, Iterable[int]]]:
+    """(size, locations of that size) of entries laid end to end that have a payload."""
+    starts, sizes = column(joined, "location"), column(joined, "size")
+    for size in set(sizes) - {0}:
+        if sizes.count(size) == len(sizes):
+            yield size, starts
+        else:
+            yield size, compress(starts, map(size.__eq__, sizes))
 
 
 def _account(index: PrimaryIndex, joined: bytes) -> int:
     """Take the entries out of the usage by set; how many are tombstones."""
     sizes, sets = column(joined, "size"), column(joined, "set_id")
-    flags = joined[_FLAGS_AT::ENTRY_SIZE]
+    flags = joined[FLAGS_AT::ENTRY_SIZE]
     present = set(sets)
     dead = 0
     for set_id in present:
@@ -118,7 +100,7 @@ def _account(index: PrimaryIndex, joined: bytes) -> int:
     return dead
 
 
-def _forget_slots(index: PrimaryIndex, partition: int, slots: Sequence[int]) -> None:
+def _rewrite_table(index: PrimaryIndex, partition: int, slots: Sequence[int]) -> None:
     """Write the partition's table without the slots, and put them on the list of free ones."""
     kept: list[int] = []
     if len(slots) < index.count(partition):
@@ -143,19 +125,3 @@ def _forget_slots(index: PrimaryIndex, partition: int, slots: Sequence[int]) -> 
         arena[start : start + ENTRY_SIZE] = _FREE.pack(free)
         free = slot
     index._free = free
-
-
-def _give_up_places(engine: MemoryEngine, joined: bytes) -> None:
-    """Take the entries' places out of their blocks' accounts, block by block."""
-    block_size = engine._block_size
-    places = Counter[int]()
-    starts, sizes = column(joined, "location"), column(joined, "size")
-    for size in set(sizes) - {0}:
-        its_starts: Iterable[int] = starts
-        if sizes.count(size) < len(sizes):
-            its_starts = compress(starts, map(size.__eq__, sizes))
-        for block, count in Counter([start // block_size for start in its_starts]).items():
-            places[block] += count * _place_size(size)
-    for block, given_up in places.items():
-        engine._free(block * block_size, given_up)
-        engine._debt += _DEFRAG_RATE * given_up

@@ -10,20 +10,30 @@ from __future__ import annotations
 import errno
 from array import array
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import compress
-from struct import Struct
 from typing import Final
 
 from citrusleaf.cf_hooks import new_mutex
 from storage.chunk_coder import ChunkCoder
+from storage.cold_chunks import (
+    DICTIONARY_KEY,
+    OFFSET_BITS,
+    OFFSET_MASK,
+    chunk_key,
+    index_entries,
+    pack_state,
+    records_in,
+    unpack_state,
+)
+from storage.cold_raid import ColdRaid
 from storage.device import Disk, SystemDisk
 from storage.engine import DamagedRecord, NotResident, OutOfSpace, Record, get_waited
-from storage.index import ENTRY_SIZE, TOMBSTONE, PrimaryIndex
-from storage.index_builder import BACK, FRONT_SIZE, IndexBuilder
+from storage.index import ENTRY_SIZE, PARTITIONS, TOMBSTONE, PrimaryIndex
+from storage.index_builder import IndexBuilder
 from storage.index_file import MappedArena, load_index, save_index
 from storage.ssd import SsdEngine
-from storage.ssd.layout import BODY
+from storage.ssd.layout import BODY, NAMES_SIZE
 from storage.ssd.log import DEFRAG_RESERVE
 
 CHUNK_BYTES: Final = 64 << 10
@@ -34,12 +44,6 @@ CHUNKS_KEPT: Final = 64
 """Chunks kept in memory as they were before compression."""
 
 _SLACK: Final = 512  # bytes a chunk may be longer when it is not compressible
-_OFFSET_BITS: Final = 24
-_OFFSET_MASK: Final = (1 << _OFFSET_BITS) - 1
-_DICTIONARY_ID: Final = (1 << 64) - 1
-_STAMP: Final = Struct("<Q")
-_STATE: Final = Struct("<QI")  # stamp, chunks
-_ACCOUNT: Final = Struct("<II")
 
 
 class ColdEngine:
@@ -52,7 +56,7 @@ class ColdEngine:
     `read_blocking`, `progress`  as for `SsdEngine`
 
     A get that misses the chunks in memory reads and decompresses a whole chunk, about 0.2 ms. Plain
-    removes may come back after a crash; tombstones are kept until the record is written again.
+    removes may come back after a crash; tombstones are kept until a raid finds no older copy.
     """
 
     def __init__(
@@ -62,7 +66,7 @@ class ColdEngine:
         *,
         size: int | None = None,
         block_size: int = 1 << 20,
-        names_size: int = 508 << 10,
+        names_size: int = NAMES_SIZE,
         chunk_bytes: int = CHUNK_BYTES,
         commit: bool = False,
         level: int = 9,
@@ -84,6 +88,7 @@ class ColdEngine:
             progress=progress,
         )
         """The compressed chunks, by `chunk_key`."""
+        self.set_names = self.chunks.set_names
         self._index_path = path + ".cold"
         self._arena = MappedArena()
         self.index = PrimaryIndex(self._arena)
@@ -91,6 +96,8 @@ class ColdEngine:
         self._level = level
         self._mutex = new_mutex()
         self.stamp = 0
+        self._due = False
+        self._flush_due: Callable[[], None] = self._note_due
         self._forget()
 
     # Life
@@ -106,7 +113,8 @@ class ColdEngine:
         self.started_warm = loaded is not None
         if loaded is not None:
             self.index.become(loaded[0])
-            self._unpack_state(loaded[1])
+            self.stamp, *accounts = unpack_state(loaded[1])
+            self._set_accounts(*accounts)
         else:
             self._read_all_chunks()
         self.stamp = max(self.stamp, self.chunks.logs[0].header.opens << 40)
@@ -119,7 +127,13 @@ class ColdEngine:
             self.index.arena.flush()
             assert device is not None
             device.fdatasync()
-            save_index(device, self.index, self._identity(0), self._pack_state(), shared=True)
+            save_index(
+                device,
+                self.index,
+                self._identity(0),
+                pack_state(self.stamp, self._live, self._size),
+                shared=True,
+            )
         finally:
             if device is not None:
                 device.close()
@@ -127,11 +141,6 @@ class ColdEngine:
             self.index.clear()
             self._forget()
             self.chunks.close()
-
-    @property
-    def set_names(self) -> dict[int, bytes]:
-        """The names given to set ids."""
-        return self.chunks.set_names
 
     # One record
 
@@ -143,7 +152,7 @@ class ColdEngine:
         _, generation, set_id, void_time, flags, updated, location, size = self.index.entry(slot)
         if flags & TOMBSTONE:
             return None
-        number, offset = location >> _OFFSET_BITS, location & _OFFSET_MASK
+        number, offset = location >> OFFSET_BITS, location & OFFSET_MASK
         with self._mutex:
             chunk = self._open if number == self._open_number else self._chunk(number)
             start = offset + BODY.size
@@ -171,6 +180,7 @@ class ColdEngine:
         with self._mutex:
             most = max(self._chunk_bytes, len(record)) + _SLACK
             if not self.chunks.logs[0].has_room(most):
+                self.holds_chunks = False
                 self.chunks.defragment()
                 raise OutOfSpace("the device is full")
             location = self._append(record)
@@ -187,6 +197,9 @@ class ColdEngine:
                     self._release(location, size)
                     raise OutOfSpace(f"no room for the index: {error}") from error
             self._defrag()
+        if self._due:
+            self._due = False
+            self._flush_due()
 
     def remove(self, digest: bytes) -> bool:
         """Forget the record or tombstone; True if there was a record."""
@@ -212,9 +225,22 @@ class ColdEngine:
             wanted = sorted(compress(places, used))
             yield from self._each(self.index.digests_at(slot for _, slot in wanted))
 
+    def tomb_raid(self, until: int) -> ColdRaid:
+        """Take away the tombstones last updated at or before `until` that no chunk has an older
+        copy for. Reads all chunks, one at a time."""
+        return ColdRaid(self, until)
+
     def name_set(self, set_id: int, name: bytes) -> None:
         """Keep a name for a set id."""
         self.chunks.name_set(set_id, name)
+
+    def set_meta(self, key: bytes, value: bytes | None) -> None:
+        """Keep, or forget, a little of the caller's own. Raises OutOfSpace, ValueError."""
+        self.chunks.set_meta(key, value)
+
+    def meta(self) -> Mapping[bytes, bytes]:
+        """What was kept with `set_meta`."""
+        return self.chunks.meta()
 
     def clear(self) -> None:
         """Forget all records, for ever. Raises OSError."""
@@ -230,11 +256,21 @@ class ColdEngine:
                 self._write_open()
             except OutOfSpace as error:
                 raise OSError(errno.ENOSPC, str(error)) from error
-            for number in self._retired:
-                self.chunks.remove(chunk_key(number))
-                self._free.append(number)
-            self._retired.clear()
+            if not self.holds_chunks:
+                for number in self._retired:
+                    self.chunks.remove(chunk_key(number))
+                    self._free.append(number)
+                self._retired.clear()
         self.chunks.sync()
+
+    def on_flush_due(self, flush_due: Callable[[], None]) -> None:
+        """Have it called whenever a MiB more of chunks waits to be written."""
+        self._flush_due = flush_due
+        self.chunks.on_flush_due(self._note_due)
+
+    def write_behind(self) -> None:
+        """Hand chunks to the device, so that less waits for a sync. Raises OSError."""
+        self.chunks.write_behind()
 
     def statistics(self) -> dict[str, int]:
         """Counters and sizes in bytes, under the names the server reports."""
@@ -249,6 +285,23 @@ class ColdEngine:
         }
 
     # Chunks
+
+    def chunk_keys(self) -> list[bytes]:
+        """The keys of the chunks in use."""
+        with self._mutex:
+            index = self.chunks.index
+            keys = [key for part in range(PARTITIONS) for key in index.digests(part)]
+        return [key for key in keys if key != DICTIONARY_KEY]
+
+    def stored_chunk(self, key: bytes) -> bytes | None:
+        """What is kept under a chunk's key. Raises NotResident, DamagedRecord."""
+        with self._mutex:
+            found = self.chunks.get(key)
+        return None if found is None else found[5]
+
+    def _note_due(self) -> None:
+        """Chunks are put by whoever syncs, too: the owner passes it on."""
+        self._due = True
 
     def _each(self, digests: list[bytes]) -> Iterator[tuple[bytes, Record]]:
         """The records there are of these, waited for; without those that are damaged."""
@@ -270,6 +323,7 @@ class ColdEngine:
         self._coder = ChunkCoder(self._level)
         self._samples: list[bytes] | None = []
         self._moved = 0
+        self.holds_chunks = False  # while it is True none is given up: see `storage.cold_raid`
         self._begin_chunk()
 
     def _begin_chunk(self) -> None:
@@ -293,7 +347,7 @@ class ColdEngine:
         self._size[number] += len(record)
         if self._samples is not None:
             self._samples.append(record)
-        return number << _OFFSET_BITS | offset
+        return number << OFFSET_BITS | offset
 
     def _seal(self) -> None:
         self._write_open()
@@ -330,7 +384,7 @@ class ColdEngine:
             self._kept.popitem(last=False)
 
     def _release(self, location: int, size: int) -> None:
-        number = location >> _OFFSET_BITS
+        number = location >> OFFSET_BITS
         self._live[number] -= BODY.size + size
         self._wait(number)
 
@@ -363,9 +417,9 @@ class ColdEngine:
         except NotResident as missing:
             missing.load()
             data = self._chunk(number)
-        for offset, size, digest in _records(data):
+        for offset, size, digest in records_in(data):
             slot = self.index.find(digest)
-            if slot and self.index.entry(slot).location == number << _OFFSET_BITS | offset:
+            if slot and self.index.entry(slot).location == number << OFFSET_BITS | offset:
                 location = self._append(data[offset : offset + BODY.size + size])
                 self.index.relocate(slot, location)
                 self._live[number] -= BODY.size + size
@@ -376,12 +430,12 @@ class ColdEngine:
         made = self._coder.train(samples)
         if made is not None:
             try:
-                self.chunks.put(chunk_key(_DICTIONARY_ID), 1, 0, 0, 0, 0, made)
-            except OutOfSpace:
+                self.chunks.put(DICTIONARY_KEY, 1, 0, 0, 0, 0, made)
+            except (OutOfSpace, ValueError):  # a block may be shorter than it
                 self._coder.set_dictionary(None)
 
     def _load_dictionary(self) -> None:
-        found = self._load(_DICTIONARY_ID)
+        found = self._load(DICTIONARY_KEY)
         if found is not None:
             self._coder.set_dictionary(found)
             self._samples = None
@@ -391,16 +445,6 @@ class ColdEngine:
     def _identity(self, back: int) -> bytes:
         header = self.chunks.logs[0].header
         return header.store_id + (header.opens + back).to_bytes(8, "little")
-
-    def _pack_state(self) -> bytes:
-        accounts = zip(self._live, self._size, strict=True)
-        rows = b"".join(_ACCOUNT.pack(*account) for account in accounts)
-        return _STATE.pack(self.stamp, len(self._live)) + rows
-
-    def _unpack_state(self, state: bytes) -> None:
-        self.stamp, chunks = _STATE.unpack_from(state)
-        rows = [_ACCOUNT.unpack_from(state, _STATE.size + 8 * n) for n in range(chunks)]
-        self._set_accounts(array("I", [row[0] for row in rows]), array("I", [r[1] for r in rows]))
 
     def _set_accounts(self, live: array[int], size: array[int]) -> None:
         self._live, self._size = live, size
@@ -419,15 +463,15 @@ class ColdEngine:
         for slot in range(1, self.chunks.index.end):
             key = self.chunks.index.entry(slot).digest
             number = int.from_bytes(key[:8], "little")
-            if number == _DICTIONARY_ID or self.chunks.index.find(key) != slot:
+            if key == DICTIONARY_KEY or self.chunks.index.find(key) != slot:
                 continue
             size.extend([0] * (number + 1 - len(size)))
             try:
-                data = self._coder.decompress(self._load(number) or b"")
+                data = self._coder.decompress(self._load(key) or b"")
             except DamagedRecord:  # counted and reported by the store of chunks
                 continue
             size[number] = len(data)
-            builder.add(b"".join(_index_entries(data, number)))
+            builder.add(b"".join(index_entries(data, number)))
         builder.finish()
         self.stamp = builder.stamp
         live = array("I", bytes(4 * len(size)))
@@ -435,12 +479,12 @@ class ColdEngine:
             locations, sizes = (index.column(name, first, last) for name in ("location", "size"))
             used = index.column("generation", first, last)
             for location, payload in compress(zip(locations, sizes, strict=True), used):
-                live[location >> _OFFSET_BITS] += payload + BODY.size
+                live[location >> OFFSET_BITS] += payload + BODY.size
         self._set_accounts(live, size)
 
-    def _load(self, number: int) -> bytes | None:
+    def _load(self, key: bytes) -> bytes | None:
         """A chunk as it is stored, waited for. Raises DamagedRecord."""
-        found = get_waited(self.chunks, chunk_key(number))
+        found = get_waited(self.chunks, key)
         return None if found is None else found[5]
 
     def _check(self) -> None:
@@ -450,29 +494,6 @@ class ColdEngine:
         for slot in range(1, self.index.end):
             entry = self.index.entry(slot)
             if entry.generation:
-                live[entry.location >> _OFFSET_BITS] += BODY.size + entry.size
+                live[entry.location >> OFFSET_BITS] += BODY.size + entry.size
         assert list(live.values()) == list(self._live)
         self.chunks._check()
-
-
-def chunk_key(number: int) -> bytes:
-    """The digest a chunk is kept under."""
-    return number.to_bytes(8, "little") + bytes(12)
-
-
-def _records(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """(offset, payload bytes, digest) of each record of a chunk."""
-    offset = 0
-    while offset < len(data):
-        _, size, digest = BODY.unpack_from(data, offset)[:3]
-        yield offset, size, digest
-        offset += BODY.size + size
-
-
-def _index_entries(data: bytes, number: int) -> Iterator[bytes]:
-    """What `IndexBuilder.add` takes, of the records of a chunk."""
-    for offset, size, _ in _records(data):
-        front = offset + 8
-        (stamp,) = _STAMP.unpack_from(data, offset + BODY.size - 8)
-        location = number << _OFFSET_BITS | offset
-        yield data[front : front + FRONT_SIZE] + BACK.pack(location, size, stamp)

@@ -8,6 +8,7 @@ from typing import Final
 
 from storage.device import Device
 from storage.index import TOMBSTONE
+from storage.metadata import Table, unpack_table
 from storage.ssd.layout import (
     BLOCK_HEADER,
     HEADER_COPY,
@@ -17,7 +18,6 @@ from storage.ssd.layout import (
     StoredRecord,
     block_sequence,
     place_size,
-    unpack_names,
     unpack_record,
     walk,
 )
@@ -178,16 +178,18 @@ def _bad_names(device: Device, header: DeviceHeader, say: Say) -> int:
     """Say which sets there are, and which copies of the table of their names are damaged."""
     size = header.names_size
     bad = 0
-    newest: tuple[int, dict[int, bytes]] = (0, {})
+    newest = Table(0, {}, {})
     for copy in (0, 1):
         data = device.pread(NAMES_START + size * copy, size)
-        update, names = unpack_names(data)
-        if not update and any(data[:BLOCK_HEADER]):
+        table = unpack_table(data)
+        if not table.update and any(data[:BLOCK_HEADER]):
             say(f"BAD: the copy of the names of sets at {NAMES_START + size * copy}")
             bad += 1
-        newest = max(newest, (update, names), key=lambda found: found[0])
-    for set_id, name in sorted(newest[1].items()):
+        newest = max(newest, table, key=lambda found: found.update)
+    for set_id, name in sorted(newest.names.items()):
         say(f"  set {set_id}: {name.decode('utf-8', 'backslashreplace')}")
+    for key, value in sorted(newest.entries.items()):
+        say(f"  metadata {key!r}: {value.hex()}")
     return bad
 
 

@@ -7,7 +7,7 @@ Puts gather in memory and are written by `sync`, all in one transaction. Another
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Protocol
 
 import lmdb
@@ -18,19 +18,26 @@ from storage.engine import OutOfSpace, Record, StorageError
 from storage.index import ENTRY_SIZE, META, PARTITIONS, TOMBSTONE, PrimaryIndex
 from storage.index_builder import BACK, IndexBuilder
 from storage.index_file import load_index, save_index
-from storage.ssd.layout import pack_names, unpack_names
+from storage.metadata import Metadata, unpack_table
+from storage.tomb_raid import IndexRaid
 
 DIGEST_SIZE: Final = 20
 NAMES_KEY: Final = b"set-names"
 META_SIZE: Final = 20
 MAX_PENDING_BYTES: Final = 32 << 20
 """Bytes gathered before a put writes them itself."""
+DUE_BYTES: Final = 8 << 20
+"""Bytes gathered before somebody else is asked to write them."""
 MAX_VALUE: Final = 0xFFFFFFFF
 _MAP_BYTES: Final = 1 << 40  # address space, not memory
 _OVERHEAD: Final = 64  # bytes a record takes in the tree beyond its own, about
 
 _meta = META.unpack_from
 _pack_meta = META.pack
+
+
+def _nobody_writes() -> None:
+    """What is called when nobody has asked for `on_flush_due`."""
 
 
 class KeyValueStore(Protocol):
@@ -51,8 +58,8 @@ class KeyValueStore(Protocol):
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Everything there is."""
 
-    def clear(self) -> None:
-        """Delete everything, on the medium on return."""
+    def clear(self, left: Mapping[bytes, bytes]) -> None:
+        """Delete everything but set what is `left`, all or nothing, on the medium on return."""
 
     def version(self) -> int:
         """Another number after every change."""
@@ -122,10 +129,12 @@ class LmdbStore:
             for key, value in transaction.cursor().iternext():
                 yield bytes(key), bytes(value)
 
-    def clear(self) -> None:
+    def clear(self, left: Mapping[bytes, bytes]) -> None:
         """Drop the tree; its pages are used again."""
         with self._environment.begin(write=True) as transaction:
             transaction.drop(self._environment.open_db(None, transaction), delete=False)
+            for key, value in left.items():
+                transaction.put(key, value)
         self._stale = True
 
     def version(self) -> int:
@@ -167,7 +176,8 @@ class KvEngine:
     ) -> None:
         self.acknowledges_sync = commit
         self.index = PrimaryIndex()
-        self.set_names: dict[int, bytes] = {}
+        self._metadata = Metadata()
+        self.set_names = self._metadata.names
         self.started_warm = False
         """The last `open` mapped the index of a clean shutdown."""
         self._index_path = path + ".index"
@@ -181,6 +191,7 @@ class KvEngine:
         self._pending_bytes = 0
         self._stored_bytes = 0
         self._full = False
+        self._flush_due: Callable[[], None] = _nobody_writes
 
     # Life
 
@@ -189,7 +200,7 @@ class KvEngine:
         self._forget()
         self._store.open()
         self._stored_bytes = self._store.used_bytes()
-        self.set_names = unpack_names(self._store.get(NAMES_KEY) or b"")[1]
+        self._metadata.restore(unpack_table(self._store.get(NAMES_KEY) or b""))
         self.started_warm = self._warm()
         if not self.started_warm:
             self.index.clear()
@@ -289,19 +300,29 @@ class KvEngine:
         for partition in range(PARTITIONS):
             yield from self.scan(partition)
 
+    def tomb_raid(self, until: int) -> IndexRaid:
+        """Take away the tombstones last updated at or before `until`: no older copy is left."""
+        return IndexRaid(self, until)
+
     def name_set(self, set_id: int, name: bytes) -> None:
         """Keep a name for a set id; written with the records of the next `sync`."""
-        self.set_names = {**self.set_names, set_id: name}
-        self._set(NAMES_KEY, pack_names(self.set_names, 1))
+        self._metadata.name_set(set_id, name)
+
+    def set_meta(self, key: bytes, value: bytes | None) -> None:
+        """Keep, or forget, a little of the caller's own; written with the next `sync`."""
+        self._metadata.set(key, value)
+
+    def meta(self) -> Mapping[bytes, bytes]:
+        """What was kept with `set_meta`."""
+        return self._metadata.entries
 
     def clear(self) -> None:
         """Forget all records. O(pages), about 0.1 s per 1,000,000 records. Raises OSError."""
         with self._syncing:
-            self._store.clear()
+            self._metadata.dirty = False
+            self._store.clear({NAMES_KEY: self._metadata.pack(1)})
             self._forget()
         self.index.clear()
-        if self.set_names:
-            self._set(NAMES_KEY, pack_names(self.set_names, 1))
 
     def sync(self) -> None:
         """Write what has gathered, in one transaction.
@@ -311,6 +332,9 @@ class KvEngine:
         """
         with self._syncing:
             with self._mutex:
+                if self._metadata.dirty:
+                    self._metadata.dirty = False
+                    self._pending[NAMES_KEY] = self._metadata.pack(1)
                 self._writing, self._pending = self._pending, {}
                 self._pending_bytes = 0
             try:
@@ -325,6 +349,14 @@ class KvEngine:
             self._full = False
             self._writing = {}
             self._stored_bytes = self._store.used_bytes()
+
+    def on_flush_due(self, flush_due: Callable[[], None]) -> None:
+        """Have it called while 8 MiB or more wait to be written."""
+        self._flush_due = flush_due
+
+    def write_behind(self) -> None:
+        """As `sync`: a store that writes all or nothing has no half of it."""
+        self.sync()
 
     def statistics(self) -> dict[str, int]:
         """Counters and sizes in bytes, under the names the server reports. O(4096)."""
@@ -355,6 +387,8 @@ class KvEngine:
         with self._mutex:
             self._pending[key] = value
             self._pending_bytes += len(value or b"") + _OVERHEAD
+        if self._pending_bytes > DUE_BYTES:
+            self._flush_due()
         if self._pending_bytes > MAX_PENDING_BYTES and not self._full:
             try:
                 self.sync()
@@ -380,6 +414,7 @@ class KvEngine:
     def _check(self) -> None:
         """Assert every invariant. O(records)."""
         self.index._check()
+        self._metadata._check()
         for slot in range(1, self.index.end):
             entry = self.index.entry(slot)
             if entry.generation:

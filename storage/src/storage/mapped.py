@@ -15,7 +15,7 @@ from storage.device import Device, Disk, SystemDisk
 from storage.engine import StorageError
 from storage.index_file import load_index, save_index
 from storage.memory import MemoryEngine
-from storage.ssd.layout import pack_names, unpack_names
+from storage.metadata import unpack_table
 
 MAGIC: Final = b"CLeafMEM"
 VERSION: Final = 1
@@ -23,7 +23,7 @@ PAGE: Final = 4096
 _HEADER: Final = Struct("<8sII16sQ")
 """magic, crc of what is behind it, version, id, opens."""
 _STATE: Final = Struct("<II")
-"""block size, blocks; by block the bytes used, then the names of sets."""
+"""block size, blocks; by block the bytes used, then the names of sets and the metadata."""
 
 
 class MappedMemoryEngine(MemoryEngine):
@@ -64,7 +64,7 @@ class MappedMemoryEngine(MemoryEngine):
             if self._disk.exists(self._index_path):
                 self._disk.remove(self._index_path)
             if not self.started_warm:
-                self.set_names = {}
+                self._metadata.forget()
                 super().clear()
         except BaseException:
             device.close()
@@ -83,14 +83,14 @@ class MappedMemoryEngine(MemoryEngine):
             state = _STATE.pack(self._block_size, len(used)) + used.tobytes()
             file = self._disk.open(self._index_path, create=True)
             try:
-                state += pack_names(self.set_names, 1)
+                state += self._metadata.pack(1)
                 save_index(file, self.index, self._identity(), state)
             finally:
                 file.close()
         finally:
             device.close()
             self._device = None
-            super().clear()
+            super().close()
 
     @property
     def _index_path(self) -> str:
@@ -134,7 +134,7 @@ class MappedMemoryEngine(MemoryEngine):
         if block_size != self._block_size or device.size() < PAGE + blocks * block_size:
             return False
         self.index.become(index)
-        self.set_names = unpack_names(state[names_at:])[1]
+        self._metadata.restore(unpack_table(state[names_at:]))
         self._blocks = WriteBlocks.restored(block_size, self._defrag_lwm_pct, used)
         self._data = device.map(PAGE, device.size() - PAGE, shared=True)
         self._cursor = self._debt = 0

@@ -7,13 +7,15 @@ header, rounded up to 16. Formats: docs/formats/memory-blocks.md. Figures: bench
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from struct import Struct
 from typing import Final, TypeAlias
 
 from storage import area
 from storage.blocks import WriteBlocks
+from storage.bulk import entries_at, forget_slots, places
 from storage.engine import OutOfSpace, Record
 from storage.index import (
     ENTRY,
@@ -27,6 +29,8 @@ from storage.index import (
     TOMBSTONE,
     PrimaryIndex,
 )
+from storage.metadata import Metadata
+from storage.tomb_raid import IndexRaid
 
 HEADER: Final = Struct("<II")
 """In front of each payload: index slot, bytes of the whole place."""
@@ -34,6 +38,7 @@ HEADER_SIZE: Final = 8
 _ROUND: Final = 15
 _DEFRAG_RATE: Final = 4  # bytes gone through per byte of garbage: keeps up with blocks half full
 _DEFRAG_PLACES: Final = 256  # places gone through in one call: about 0.3 ms
+_FEW: Final = 4  # one in so many of a partition's entries is removed by itself
 _KEEP_FREE: Final = 2  # free blocks whose pages stay, so that steady overwriting faults none in
 
 _Fields: TypeAlias = tuple[int, int, int, int, int]
@@ -73,6 +78,7 @@ class MemoryEngine:
         "_data_size",
         "_debt",
         "_defrag_lwm_pct",
+        "_metadata",
         "_moved",
         "acknowledges_sync",
         "index",
@@ -95,7 +101,8 @@ class MemoryEngine:
         self._defrag_lwm_pct = defrag_lwm_pct
         self.acknowledges_sync = False
         self.index = PrimaryIndex()
-        self.set_names: dict[int, bytes] = {}
+        self._metadata = Metadata()
+        self.set_names: dict[int, bytes] = self._metadata.names
         self._moved = 0
         self._reset_data()
 
@@ -103,8 +110,9 @@ class MemoryEngine:
         """Nothing to make ready: an engine is empty and usable from its construction."""
 
     def close(self) -> None:
-        """Forget all records and give the memory back."""
+        """Forget all records, names and metadata, and give the memory back."""
         self.clear()
+        self._metadata.forget()
 
     def get(self, digest: bytes) -> Record | None:
         """The record, or None when absent or deleted. O(1)."""
@@ -176,6 +184,30 @@ class MemoryEngine:
         data[place : place + size] = payload
         return new_generation
 
+    def exchange(
+        self, digest: bytes, last_update_time: int, set_id: int, start: bytes, payload: bytes
+    ) -> tuple[int, int, bytes] | None:
+        """Do as `overwrite`: (new generation, slot, old payload). O(1).
+
+        See `storage.engine.Exchanges`.
+        """
+        index = self.index
+        offset = index.recent.get(digest) or index.look_up(digest)
+        if not offset:
+            return None
+        arena = index.arena
+        generation, old_set, void_time, flags, _, place, size = _fields_at(arena, offset)
+        if old_set != set_id or void_time or flags or size != len(payload):
+            return None
+        data = self._data
+        old = data[place : place + size]
+        if not old.startswith(start):
+            return None
+        new_generation: int = generation % 65535 + 1
+        _pack_meta_into(arena, offset + META_AT, new_generation, set_id, 0, 0, last_update_time)
+        data[place : place + size] = payload
+        return new_generation, offset // ENTRY_SIZE, old
+
     def remove(self, digest: bytes) -> bool:
         """Forget the record or tombstone; True if there was a record. O(1)."""
         entry = self.index.remove(digest)
@@ -209,9 +241,58 @@ class MemoryEngine:
                     payload = self._data[start : start + size]
                     yield digest, (generation, void_time, updated, set_id, flags, payload)
 
+    # Many records: see `storage.engine.Bulk`
+
+    def payloads(
+        self, locations: Sequence[int], sizes: Sequence[int], skip: int = 0
+    ) -> list[bytes]:
+        """The payloads of index entries, each without its first `skip` bytes."""
+        data = self._data
+        ends = zip(locations, sizes, strict=True)
+        return [data[start + skip : start + size] for start, size in ends]
+
+    def payload_byte(self, locations: Sequence[int], at: int) -> bytes:
+        """Byte `at` of each payload, one behind the other."""
+        data = self._data
+        return bytes([data[start + at] for start in locations])
+
+    def remove_slots(self, partition: int, slots: Sequence[int]) -> int:
+        """Forget what is at these slots in use of a partition; how many were records."""
+        index = self.index
+        if len(slots) * _FEW < index.count(partition):
+            return sum([self.remove(entry[:20]) for entry in entries_at(index, slots)])
+        joined, tombstones = forget_slots(index, partition, slots)
+        given_up = Counter[int]()
+        for size, starts in places(joined):
+            for block, count in Counter([start // self._block_size for start in starts]).items():
+                given_up[block] += count * _place_size(size)
+        for block, total in given_up.items():
+            self._free(block * self._block_size, total)
+            self._debt += _DEFRAG_RATE * total
+        return len(slots) - tombstones
+
+    def settle(self) -> bool:
+        """One bounded step of making good for what `remove_slots` gave up; True when done."""
+        self._defrag()
+        return self._debt <= 0
+
+    # The whole store
+
+    def tomb_raid(self, until: int) -> IndexRaid:
+        """Take away the tombstones last updated at or before `until`: no older copy is left."""
+        return IndexRaid(self, until)
+
     def name_set(self, set_id: int, name: bytes) -> None:
         """Keep a name for a set id."""
-        self.set_names[set_id] = name
+        self._metadata.name_set(set_id, name)
+
+    def set_meta(self, key: bytes, value: bytes | None) -> None:
+        """Keep, or forget, a little of the caller's own, until `close`."""
+        self._metadata.set(key, value)
+
+    def meta(self) -> Mapping[bytes, bytes]:
+        """What was kept with `set_meta`."""
+        return self._metadata.entries
 
     def clear(self) -> None:
         """Forget all records and give the memory back: about 5 ms per 1,000,000."""
@@ -348,6 +429,7 @@ class MemoryEngine:
         """Assert every invariant. O(records)."""
         self.index._check()
         self._blocks._check()
+        self._metadata._check()
         places = []
         for first, last in self.index.slices():
             for slot in range(first, last):

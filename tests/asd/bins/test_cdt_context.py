@@ -28,9 +28,6 @@ class NoExpressions:
         raise AssertionError("nothing to compile here")
 
 
-NONE = NoExpressions()
-
-
 def particle_of(value: Any) -> Particle:
     kind = ParticleType.LIST if type(value) is list else ParticleType.MAP
     return Particle(kind, mp.pack(mp.normalise_for_storage(value)))
@@ -41,17 +38,17 @@ def below(context: list[Any], *op: Any) -> bytes:
 
 
 def read(value: Any, context: list[Any], *op: Any) -> Any:
-    result = cdt.evaluate(value, [0xFF, context, list(op)], modify=False, compiler=NONE)[1]
-    through_bytes = cdt.read(particle_of(value), below(context, *op), NONE)
+    result = cdt.evaluate(value, [0xFF, context, list(op)], modify=False, paths=NoExpressions)[1]
+    through_bytes = cdt.read(particle_of(value), below(context, *op), NoExpressions)
     assert through_bytes == cdt.containers.result_particle(result)
     return result
 
 
 def modify(value: Any, context: list[Any], *op: Any) -> tuple[Any, Any]:
     particle = None if value is None else particle_of(value)
-    after, result = cdt.modify(particle, below(context, *op), NONE)
+    after, result = cdt.modify(particle, below(context, *op), NoExpressions)
     plain = None if after is None else mp.unpack_stored(after.data)
-    assert cdt.evaluate(value, [0xFF, context, list(op)], modify=True, compiler=NONE) == (
+    assert cdt.evaluate(value, [0xFF, context, list(op)], modify=True, paths=NoExpressions) == (
         plain,
         None if result is None else int.from_bytes(result.data, signed=True),
     )
@@ -61,7 +58,7 @@ def modify(value: Any, context: list[Any], *op: Any) -> tuple[Any, Any]:
 def code_of(value: Any, context: Any, *op: Any, write: bool = True) -> ResultCode:
     run = cdt.modify if write else cdt.read
     with pytest.raises(OperationError) as caught:
-        run(None if value is None else particle_of(value), below(context, *op), NONE)
+        run(None if value is None else particle_of(value), below(context, *op), NoExpressions)
     return caught.value.code
 
 
@@ -122,9 +119,9 @@ def test_a_context_needs_a_container() -> None:
     number = Particle(ParticleType.INTEGER, bytes(8))
     for run, op in ((cdt.read, 16), (cdt.modify, 11)):
         with pytest.raises(OperationError) as caught:
-            run(number, below([INDEX, 0], op), NONE)
+            run(number, below([INDEX, 0], op), NoExpressions)
         assert caught.value.code is ResultCode.PARAMETER
-    assert cdt.read(None, below([INDEX, 0], 16), NONE) is None
+    assert cdt.read(None, below([INDEX, 0], 16), NoExpressions) is None
 
 
 def test_modifying_deep_inside() -> None:
@@ -200,18 +197,18 @@ def test_depth_is_bounded_however_it_grows() -> None:
     deep: Any = 1
     for _ in range(mp.MAX_DEPTH - 1):
         deep = [deep]
-    particle, _ = cdt.modify(particle, mp.pack([1, deep]), NONE)
+    particle, _ = cdt.modify(particle, mp.pack([1, deep]), NoExpressions)
     assert particle is not None
     way = [INDEX, 0] * (mp.MAX_DEPTH - 1)
-    assert cdt.read(particle, below(way, 16), NONE) is not None
+    assert cdt.read(particle, below(way, 16), NoExpressions) is not None
     for argument in ([1], [[1]]):
         with pytest.raises(OperationError):
-            cdt.modify(particle, below([*way, *way[:4]], 1, argument), NONE)
+            cdt.modify(particle, below([*way, *way[:4]], 1, argument), NoExpressions)
     with pytest.raises(OperationError):
-        cdt.modify(particle, below(way, 1, [[1]]), NONE)
+        cdt.modify(particle, below(way, 1, [[1]]), NoExpressions)
     creating = [part for _ in range(2000) for part in (MAP_KEY | UNORDERED, 1)]
     with pytest.raises(OperationError):
-        cdt.modify(None, below(creating, 1, 1), NONE)
+        cdt.modify(None, below(creating, 1, 1), NoExpressions)
 
 
 def test_denied_creation_creates_nothing() -> None:

@@ -97,13 +97,13 @@ def bins(draw: st.DrawFn) -> Particle | None:
 @settings(max_examples=600, deadline=None)
 def test_only_operation_errors_come_out(particle: Particle | None, payload: bytes) -> None:
     try:
-        result = cdt.read(particle, payload, Compiler())
+        result = cdt.read(particle, payload, Compiler)
     except OperationError:
         result = None
     if result is not None and result.type in (ParticleType.LIST, ParticleType.MAP):
         mp.unpack_stored(result.data)
     try:
-        after, result = cdt.modify(particle, payload, Compiler())
+        after, result = cdt.modify(particle, payload, Compiler)
     except OperationError:
         return
     if after is None or after is particle:
@@ -130,11 +130,11 @@ def test_evaluate_agrees_with_the_bytes(particle: Particle | None, request: list
             return error.code
 
     def by_bytes() -> Any:
-        after, result = cdt.modify(particle, payload, Compiler())
+        after, result = cdt.modify(particle, payload, Compiler)
         return after, result
 
     def by_value() -> Any:
-        after, result = cdt.evaluate(value, mp.unpack(payload), modify=True, compiler=Compiler())
+        after, result = cdt.evaluate(value, mp.unpack(payload), modify=True, paths=Compiler)
         stored = None
         if after is not None:
             kind = ParticleType.LIST if type(after) is list else ParticleType.MAP
@@ -158,7 +158,7 @@ def test_hostile_sizes_are_answered_at_once() -> None:
     ):
         for particle in (small, None):
             try:
-                cdt.modify(particle, payload, Compiler())
+                cdt.modify(particle, payload, Compiler)
             except OperationError:
                 continue
             raise AssertionError("accepted")

@@ -27,7 +27,6 @@ class NoExpressions:
         raise AssertionError("nothing to compile here")
 
 
-NONE = NoExpressions()
 VALUES = st.one_of(
     st.integers(-3, 6),
     st.sampled_from(["\x03a", "\x03b", "\x04a", None, True, 1.5, [1], [1, 2], {1: 2}]),
@@ -55,11 +54,11 @@ def value_of(particle: Particle | None) -> Any:
 
 
 def read(particle: Particle | None, *op: Any) -> Any:
-    return value_of(cdt.read(particle, mp.pack(list(op)), NONE))
+    return value_of(cdt.read(particle, mp.pack(list(op)), NoExpressions))
 
 
 def modify(particle: Particle | None, *op: Any) -> tuple[Any, Any]:
-    after, result = cdt.modify(particle, mp.pack(list(op)), NONE)
+    after, result = cdt.modify(particle, mp.pack(list(op)), NoExpressions)
     return value_of(after), value_of(result)
 
 
@@ -78,7 +77,7 @@ class UnorderedList(RuleBasedStateMachine):
         self.bin: Particle | None = list_particle(values)
 
     def modify(self, *op: Any) -> Any:
-        self.bin, result = cdt.modify(self.bin, mp.pack(list(op)), NONE)
+        self.bin, result = cdt.modify(self.bin, mp.pack(list(op)), NoExpressions)
         return value_of(result)
 
     @rule(value=VALUES)
@@ -114,7 +113,7 @@ class UnorderedList(RuleBasedStateMachine):
     @rule(index=st.integers(-4, 8))
     def pop(self, index: int) -> None:
         if -len(self.model) <= index < len(self.model):
-            popped = value_of(cdt.read(self.bin, mp.pack([17, index]), NONE))
+            popped = value_of(cdt.read(self.bin, mp.pack([17, index]), NoExpressions))
             del self.model[index]
             assert self.modify(5, index) == popped
         else:
@@ -153,10 +152,10 @@ test_unordered_list = UnorderedList.TestCase
 def test_ordered_lists_stay_ordered(values: list[Any], value: Any, more: list[Any]) -> None:
     particle = list_particle(values, ordered=True)
     for added, op in (([value], [1, value]), (more, [2, more])):
-        after, result = cdt.modify(particle, mp.pack(op), NONE)
+        after, result = cdt.modify(particle, mp.pack(op), NoExpressions)
         assert after == list_particle(values + added, ordered=True)
         assert value_of(result) == len(values) + len(added)
-    made_ordered, _ = cdt.modify(list_particle(values), mp.pack([0, 1]), NONE)
+    made_ordered, _ = cdt.modify(list_particle(values), mp.pack([0, 1]), NoExpressions)
     assert made_ordered == particle
 
 
@@ -214,7 +213,7 @@ def test_selections_by_index_and_value(
         assert sorted(answer(2)) == sorted(len(values) - 1 - at for at in expected)
         assert sorted(answer(4)) == sorted(len(values) - 1 - rank for rank in answer(3))
     kept = [value for at, value in enumerate(values) if at not in expected]
-    after, result = cdt.modify(particle, mp.pack([REMOVE[code], flag | 5, *args]), NONE)
+    after, result = cdt.modify(particle, mp.pack([REMOVE[code], flag | 5, *args]), NoExpressions)
     assert value_of(result) == len(expected)
     assert after == list_particle(kept, ordered=ordered)
 
@@ -263,7 +262,7 @@ def test_rank_ranges_of_unordered_lists_follow_the_heap(
     assert read(particle, 26, 1, start, count) == sorted(chosen)
     assert read(particle, 26, 3, start, count) == list(range(start, start + count))
     assert read(particle, 21, 1, start) == heap_model(values, start, 1)[0]
-    after, _ = cdt.modify(particle, mp.pack([39, 0, start, count]), NONE)
+    after, _ = cdt.modify(particle, mp.pack([39, 0, start, count]), NoExpressions)
     kept = [value for at, value in enumerate(values) if at not in chosen]
     assert after == list_particle(kept)
 
@@ -359,15 +358,15 @@ def test_missing_bins() -> None:
 def test_nothing_changed_is_the_same_object() -> None:
     particle = list_particle([1, 2, 3])
     for op in ([2, []], [35, 7, 9], [1, 1, 0, 5], [8, 3], [13, 0]):
-        after, _ = cdt.modify(particle, mp.pack(op), NONE)
+        after, _ = cdt.modify(particle, mp.pack(op), NoExpressions)
         assert after is particle
 
 
 def test_old_encoding_and_trailing_bytes() -> None:
     particle = list_particle([1, 2, 3])
-    assert value_of(cdt.read(particle, b"\0\x11" + mp.pack([1]), NONE)) == 2
-    assert value_of(cdt.read(particle, b"\0\x10", NONE)) == 3
-    assert value_of(cdt.read(particle, mp.pack([17, -1]) + b"\xc1junk", NONE)) == 3
+    assert value_of(cdt.read(particle, b"\0\x11" + mp.pack([1]), NoExpressions)) == 2
+    assert value_of(cdt.read(particle, b"\0\x10", NoExpressions)) == 3
+    assert value_of(cdt.read(particle, mp.pack([17, -1]) + b"\xc1junk", NoExpressions)) == 3
 
 
 @pytest.mark.parametrize("count", [None, -1, 2**62])
@@ -382,23 +381,23 @@ def test_scalar_results_of_every_type() -> None:
     kinds = [3, 4, 17, 2, 19, 20, None, 18]
     particle = list_particle(values)
     for index, kind in enumerate(kinds):
-        result = cdt.read(particle, mp.pack([17, index]), NONE)
+        result = cdt.read(particle, mp.pack([17, index]), NoExpressions)
         assert (None if result is None else result.type) == kind
 
 
 def test_evaluate_leaves_its_value_alone() -> None:
     value = [ExtType(1, b""), 1, [2, 3]]
-    assert cdt.evaluate(value, [1, 0], modify=True, compiler=NONE) == (
+    assert cdt.evaluate(value, [1, 0], modify=True, paths=NoExpressions) == (
         [ExtType(1, b""), 0, 1, [2, 3]],
         3,
     )
     op = [0xFF, [0x10, 1], [1, 4]]
-    after, result = cdt.evaluate(value, op, modify=True, compiler=NONE)
+    after, result = cdt.evaluate(value, op, modify=True, paths=NoExpressions)
     assert (after, result) == ([ExtType(1, b""), 1, [2, 3, 4]], 3)
     assert value == [ExtType(1, b""), 1, [2, 3]]
-    assert cdt.evaluate(value, [16], modify=False, compiler=NONE) == (value, 2)
-    assert cdt.evaluate(None, [1, 5], modify=True, compiler=NONE) == ([5], 1)
-    assert cdt.evaluate(None, [16], modify=False, compiler=NONE) == (None, None)
+    assert cdt.evaluate(value, [16], modify=False, paths=NoExpressions) == (value, 2)
+    assert cdt.evaluate(None, [1, 5], modify=True, paths=NoExpressions) == ([5], 1)
+    assert cdt.evaluate(None, [16], modify=False, paths=NoExpressions) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -417,6 +416,6 @@ def test_written_lists_keep_flags_of_fixed_size(wire: str, stored: str) -> None:
     assert kept == bytes.fromhex(stored)
     written = Particle(ParticleType.LIST, kept)
     assert read(written, 16) == len(read(written, 24, 7, 0))
-    cleared = cdt.modify(written, mp.pack([11]), NONE)[0]
+    cleared = cdt.modify(written, mp.pack([11]), NoExpressions)[0]
     assert cleared is not None
     assert cleared.data == (b"\x90" if wire == "9105" else bytes.fromhex("91c70001"))

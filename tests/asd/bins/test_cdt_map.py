@@ -33,9 +33,6 @@ class NoExpressions:
         raise AssertionError("nothing to compile here")
 
 
-NONE = NoExpressions()
-
-
 def by_key(pairs: dict[Any, Any]) -> dict[Any, Any]:
     return {key: pairs[key] for key in sorted(pairs, key=BY_KEY)}
 
@@ -61,11 +58,11 @@ def value_of(particle: Particle | None) -> Any:
 
 
 def read(particle: Particle | None, *op: Any) -> Any:
-    return value_of(cdt.read(particle, mp.pack(list(op)), NONE))
+    return value_of(cdt.read(particle, mp.pack(list(op)), NoExpressions))
 
 
 def modify(particle: Particle | None, *op: Any) -> tuple[Any, Any]:
-    after, result = cdt.modify(particle, mp.pack(list(op)), NONE)
+    after, result = cdt.modify(particle, mp.pack(list(op)), NoExpressions)
     return value_of(after), value_of(result)
 
 
@@ -84,7 +81,7 @@ class Map(RuleBasedStateMachine):
         self.bin: Particle | None = map_particle(pairs, flags)
 
     def modify(self, *op: Any) -> Any:
-        self.bin, result = cdt.modify(self.bin, mp.pack(list(op)), NONE)
+        self.bin, result = cdt.modify(self.bin, mp.pack(list(op)), NoExpressions)
         return value_of(result)
 
     @rule(key=KEYS, value=VALUES)
@@ -208,7 +205,7 @@ def test_selections(
     assert list(answer(16).items()) == list(chosen.items())
     assert list(answer(17).items()) == [(ExtType(1, b""), None), *chosen.items()]
     assert set(answer(1)) == {order.index(key) for key in expected}
-    after, result = cdt.modify(particle, mp.pack([REMOVE[code], flag | 6, *args]), NONE)
+    after, result = cdt.modify(particle, mp.pack([REMOVE[code], flag | 6, *args]), NoExpressions)
     assert value_of(result) == expected
     kept = {key: value for key, value in pairs.items() if key not in chosen}
     assert after == map_particle(kept, flags)
@@ -230,7 +227,7 @@ def test_ranks(pairs: dict[Any, Any], flags: int, rank: int, count: int, value: 
     start = rank + sum(compare(other, value) < 0 for other in pairs.values())
     expected = ranked[max(0, start) : max(0, start + count)]
     assert read(particle, 110, 6, value, rank, count) == expected
-    after, _ = cdt.modify(particle, mp.pack([89, 0, value, rank, count]), NONE)
+    after, _ = cdt.modify(particle, mp.pack([89, 0, value, rank, count]), NoExpressions)
     kept = {key: held for key, held in pairs.items() if key not in expected}
     assert after == map_particle(kept, flags)
 

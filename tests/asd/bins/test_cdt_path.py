@@ -63,14 +63,14 @@ def particle_of(value: Any) -> Particle:
 
 
 def select(value: Any, context: Any, flags: Any, *rest: Any) -> Any:
-    result = cdt.read(particle_of(value), mp.pack([0xFE, context, flags, *rest]), Compiler())
+    result = cdt.read(particle_of(value), mp.pack([0xFE, context, flags, *rest]), Compiler)
     assert result is not None
     return mp.unpack_stored(result.data)
 
 
 def apply(value: Any, context: Any, name: str, flags: int = 0) -> Any:
     payload = mp.pack([0xFE, context, APPLY | flags, [name]])
-    after, result = cdt.modify(particle_of(value), payload, Compiler())
+    after, result = cdt.modify(particle_of(value), payload, Compiler)
     assert after is not None
     assert result is None
     return mp.unpack_stored(after.data)
@@ -152,22 +152,22 @@ def test_operands_are_counted() -> None:
     assert code_of(select, BOOKS, [EXPRESSION, True], VALUES, ["big"]) is ResultCode.PARAMETER
     particle = particle_of(BOOKS)
     for wire in ([0xFE], [0xFE, [EXPRESSION, True]], [0xFE, [EXPRESSION, True], APPLY]):
-        code = code_of(cdt.modify, particle, mp.pack(wire), Compiler())
+        code = code_of(cdt.modify, particle, mp.pack(wire), Compiler)
         assert code is ResultCode.PARAMETER
 
 
 def test_other_bins() -> None:
     payload = mp.pack([0xFE, [EXPRESSION, True], VALUES])
     number = Particle(ParticleType.INTEGER, bytes(8))
-    assert code_of(cdt.read, number, payload, Compiler()) is ResultCode.BIN_TYPE
-    assert cdt.read(None, payload, Compiler()) is None
-    assert cdt.modify(None, payload, Compiler()) == (None, None)
+    assert code_of(cdt.read, number, payload, Compiler) is ResultCode.BIN_TYPE
+    assert cdt.read(None, payload, Compiler) is None
+    assert cdt.modify(None, payload, Compiler) == (None, None)
 
 
 def test_a_select_in_a_modify_only_reads() -> None:
     particle = particle_of(BOOKS)
     payload = mp.pack([0xFE, [MAP_KEY, "\x03c"], VALUES])
-    after, result = cdt.modify(particle, payload, Compiler())
+    after, result = cdt.modify(particle, payload, Compiler)
     assert after is particle
     assert result == Particle(ParticleType.LIST, mp.pack([4]))
 

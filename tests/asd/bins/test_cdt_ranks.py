@@ -141,7 +141,7 @@ def test_in_a_long_list_the_first_of_equal_elements_are_chosen() -> None:
             raise AssertionError("nothing to compile here")
 
     def indexes(rank: int, count: int) -> Any:
-        result = cdt.read(particle, mp.pack([26, 1, rank, count]), NoExpressions())
+        result = cdt.read(particle, mp.pack([26, 1, rank, count]), NoExpressions)
         assert result is not None
         return mp.unpack_stored(result.data)
 

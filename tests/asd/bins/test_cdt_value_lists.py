@@ -31,13 +31,13 @@ class NoExpressions:
 
 def answer(value: Any, *op: Any) -> Any:
     """What a read answers, as a plain value."""
-    return cdt.evaluate(value, list(op), modify=False, compiler=NoExpressions())[1]
+    return cdt.evaluate(value, list(op), modify=False, paths=NoExpressions)[1]
 
 
 def code_of(value: Any, payload: bytes) -> ResultCode:
     kind = ParticleType.LIST if type(value) is list else ParticleType.MAP
     with pytest.raises(OperationError) as caught:
-        cdt.modify(Particle(kind, mp.pack(value)), payload, NoExpressions())
+        cdt.modify(Particle(kind, mp.pack(value)), payload, NoExpressions)
     return caught.value.code
 
 
@@ -141,7 +141,7 @@ def test_errors_come_in_order(value: Any, op: list[Any], code: ResultCode) -> No
 
 def test_a_set_element_does_not_count_itself() -> None:
     unique = [9, -1, 6, 1]
-    assert cdt.evaluate([5, 6], unique, modify=True, compiler=NoExpressions())[0] == [5, 6]
+    assert cdt.evaluate([5, 6], unique, modify=True, paths=NoExpressions)[0] == [5, 6]
     assert code_of([6, 6], mp.pack(unique)) is ResultCode.ELEMENT_EXISTS
 
 
@@ -150,8 +150,8 @@ def test_a_denied_insert_is_none() -> None:
         [[5]],
         [0xFF, [0x10, 0, 0xD0, 1], [3, 2**31 - 1, 5, 6]],
         modify=True,
-        compiler=NoExpressions(),
+        paths=NoExpressions,
     )
     assert (after, result) == ([[5]], 0)
     bounded = [0xFF, [0x62, 7], [9, 6, 5, 15]]
-    assert cdt.evaluate({1: 2}, bounded, modify=True, compiler=NoExpressions()) == ({1: 2}, None)
+    assert cdt.evaluate({1: 2}, bounded, modify=True, paths=NoExpressions) == ({1: 2}, None)

@@ -349,7 +349,6 @@ def ordered(pairs: dict[Any, Any]) -> Any:
         ([8, [81, 8, "g"], "\x17" + SQUARE], True),
         ([8, "\x17" + SQUARE, [81, 8, "g"]], True),
         ([8, [81, 8, "g"], "\x17" + POINT], False),
-        ([8, [81, 8, "g"], "\x17{}"], False),
         ([7, 0, "l*o$", [81, 3, "s"]], True),
         ([7, 0, "l*o$", [81, 3, "none"]], UNKNOWN),
         ([26, -7, 2], -1),

@@ -77,6 +77,9 @@ CREATE_ONLY, UPDATE_ONLY, ALLOW_DELETE, POLICY_NO_FAIL, EVAL_NO_FAIL = 1, 2, 4, 
         ("929314010200ff", "93140102", 0),
         ("92c3ff", "c3", -1),
         ("92c3ddffffffff", "c3", 0),
+        ("917f02", "7f", 2),
+        ("917f10", "7f", 16),
+        ("917fc0", "7f", 0),
     ],
 )
 def test_payload_forms(payload: str, expression: str, flags: int) -> None:
@@ -157,3 +160,43 @@ OLD, NEW = integer(1), integer(5)
 def test_modify(tree: Any, flags: int, on_missing: Any, on_existing: Any) -> None:
     assert modify(tree, flags, None) == on_missing
     assert modify(tree, flags, OLD) == on_existing
+
+
+# -- literals that are none -----------------------------------------------------------------------
+
+BAD_GEOJSON = [
+    '{"type":"Blob","coordinates":[1,2]}',
+    "not JSON",
+    "",
+    '{"type":"Point"}',
+    '{"type":"Point","coordinates":[500,1]}',
+    '{"type":"Polygon","coordinates":[[[0,0],[1,0],[1,1],[0,1]]]}',
+]
+
+
+@pytest.mark.parametrize("text", BAD_GEOJSON)
+def test_a_geojson_literal_is_parsed_when_the_expression_is_built(text: str) -> None:
+    bad = "\x17" + text
+    point = '\x17{"type":"Point","coordinates":[1,2]}'
+    not_evaluated = [123, False, [8, point, bad], True]
+    for tree in ([8, point, bad], not_evaluated, bad):
+        with pytest.raises(OperationError) as caught:
+            expressions.compile_expression(wire(tree))
+        assert caught.value.code == ResultCode.PARAMETER
+    empty = '\x17{"type":"Polygon","coordinates":[]}'
+    assert expressions.compile_expression(wire([8, point, empty])).evaluate(RECORD) is False
+
+
+@pytest.mark.parametrize("key", ["c0", "cb3ff8000000000000", "90", "c3"])
+def test_a_map_with_a_bad_key_is_the_failure_of_a_call(key: str) -> None:
+    bad = "8201" + "01" + key + "02"
+    call = f"957f05009244{bad}80"  # put_items into an empty map
+    payload = bytes.fromhex(f"92{call}00")
+    with pytest.raises(OperationError) as caught:
+        expressions.read(RECORD, payload, ExpressionCache(4))
+    assert caught.value.code == ResultCode.OP_NOT_APPLICABLE
+    assert expressions.read(RECORD, payload[:-1] + b"\x10", ExpressionCache(4)) is None
+    for literal in (bad, f"927e91{bad}", f"937b{bad}00"):
+        with pytest.raises(OperationError) as caught:
+            expressions.compile_expression(bytes.fromhex(literal))
+        assert caught.value.code == ResultCode.PARAMETER

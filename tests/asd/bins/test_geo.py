@@ -207,7 +207,6 @@ def test_invalid_values(value: bytes) -> None:
         ("Circle", [1, 2]),
         ("AeroCircle", [[1, 2]]),
         ("AeroCircle", [[1, 2], "5"]),
-        ("Polygon", []),
         ("Polygon", [[[0, 0], [1, 1]]]),
         ("Polygon", [SQUARE[:-1]]),
         ("Polygon", [[[0, 0], [10, 10], [10, 0], [0, 10], [0, 0]]]),
@@ -314,3 +313,9 @@ def test_any_text_gives_cells_or_an_operation_error(data: bytes) -> None:
         assert len(particle) - len(data) - 3 == 8 * len(geo.parse(data).cells())
     with suppress(OperationError):
         geo.check_write(data)
+
+
+def test_a_polygon_without_rings_may_be_written() -> None:
+    text = b'{"type":"Polygon","coordinates":[]}'
+    assert geo.check_write(b"\0\0\0" + text) == b"\1\0\0" + text
+    assert not geo.regions_match(text, b'{"type":"Point","coordinates":[1,2]}')

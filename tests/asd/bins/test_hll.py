@@ -16,7 +16,7 @@ from aerospike_common import as_msgpack
 from aerospike_common.wire.codes import ParticleType, ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.bins import hll
-from asd.bins.hll import sketch
+from asd.bins.hll import lanes, sketch
 from asd.bins.particle import Particle
 
 INIT, ADD, SET_UNION, REFRESH_COUNT, FOLD = range(5)
@@ -332,3 +332,67 @@ def test_any_payload_gives_a_value_or_an_operation_error(
     for function in (hll.read, hll.modify):
         with suppress(OperationError):
             function(particle, data)
+
+
+# -- sizes that do not fit ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("flags", [0, NO_FAIL])
+def test_too_many_bits_are_a_wrong_argument_only_if_both_are_given(flags: int) -> None:
+    wide, deep = new(16, 0), new(4, 51)
+    for bits in (51, 50):
+        assert code_of(wide, INIT, -1, bits, flags) == ResultCode.OP_NOT_APPLICABLE
+        assert code_of(wide, INIT, 16, bits, flags) == ResultCode.PARAMETER
+        assert code_of(None, INIT, 16, bits, flags) == ResultCode.PARAMETER
+        assert code_of(wide, ADD, [1], 16, bits, flags) == ResultCode.PARAMETER
+    assert code_of(deep, INIT, 16, -1, flags) == ResultCode.OP_NOT_APPLICABLE
+    assert hll.evaluate(wide, [INIT, -1, 48, flags], True) == new(16, 48)
+
+
+@pytest.mark.parametrize("flags", [0, NO_FAIL])
+def test_no_fail_does_not_stand_in_for_index_bits(flags: int) -> None:
+    for bits in (-1, 0, 51):
+        assert code_of(None, INIT, -1, bits, flags) == ResultCode.OP_NOT_APPLICABLE
+        assert code_of(None, ADD, [1], -1, bits, flags) == ResultCode.OP_NOT_APPLICABLE
+
+
+# -- many elements, and all registers at once -----------------------------------------------------
+
+
+@settings(max_examples=30, deadline=None)
+@given(sizes, st.integers(0, 10**6), st.integers(1, 3000))
+def test_many_elements_at_once_are_as_one_by_one(
+    size: tuple[int, int], first: int, count: int
+) -> None:
+    values = [*range(first, first + count), *(f"\x03v{i}\udcff" for i in range(count // 7)), None]
+    at_once = sketch.add(sketch.empty(*size), values)
+    one_by_one, changes = sketch.empty(*size), 0
+    for value in values:
+        one_by_one, changed = sketch.add(one_by_one, [value])
+        changes += changed
+    assert at_once == (one_by_one, changes)
+    assert sketch.may_contain(one_by_one, values)
+    assert sketch.add(one_by_one, values) == (one_by_one, 0)
+
+
+@settings(deadline=None)
+@given(st.sampled_from([(4, 4), (5, 5), (8, 13), (6, 50), (7, 51), (9, 49)]), st.data())
+def test_lanes_are_as_lists_of_registers(size: tuple[int, int], data: st.DataObject) -> None:
+    index_bits, minhash_bits = size
+    width, count = 6 + minhash_bits, 1 << index_bits
+    one = st.one_of(st.just(0), st.integers(0, (1 << width) - 1), st.just((1 << width) - 1))
+    rows = data.draw(
+        st.lists(st.lists(one, min_size=count, max_size=count), min_size=1, max_size=3)
+    )
+    made = [sketch.from_registers(index_bits, minhash_bits, row) for row in rows]
+    assert [list(each.registers()) for each in made] == rows
+    assert [list(each.ranks()) for each in made] == [[v >> minhash_bits for v in r] for r in rows]
+    merged = sketch.union(index_bits, minhash_bits, made)
+    assert list(merged.registers()) == list(map(max, *rows, [0] * count))
+    folded = sketch.union(4, minhash_bits, made[:1])
+    assert list(folded.registers()) == [max(rows[0][at::16]) for at in range(16)]
+    columns = list(zip(*rows, strict=True))
+    used = sum(any(column) for column in columns)
+    equal = sum(column[0] != 0 and len(set(column)) == 1 for column in columns)
+    wide = [each.lanes(index_bits, minhash=True) for each in made]
+    assert lanes.used_and_equal(wide) == (used, equal)

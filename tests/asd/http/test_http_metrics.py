@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 
-from asd.histogram import NS_PER_US
+from asd.measures.histogram import NS_PER_US
 
 SAMPLE = re.compile(r'([a-z_:][a-zA-Z0-9_:]*)(?:\{((?:\w+="(?:[^"\\\n]|\\.)*",?)*)\})? (\S+)')
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')

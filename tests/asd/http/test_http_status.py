@@ -6,10 +6,10 @@ import time
 import pytest
 
 from asd.config import Config, NamespaceConfig
-from asd.histogram import NS_PER_MS, NS_PER_US, Histogram
 from asd.http.history import LENGTH, RECENT, History
 from asd.http.status import MAX_SETS, agent_text
 from asd.info import respond
+from asd.measures.histogram import NS_PER_MS, NS_PER_US, Histogram
 from asd.node import Node
 from citrusleaf.cf_clock import VirtualClock
 

@@ -8,19 +8,19 @@ import pytest
 from attrs import define, field
 
 from asd.config import Config, Edition, NamespaceConfig
-from asd.engines import make_engine
-from asd.group_commit import GroupCommit
-from asd.histogram import Histogram
 from asd.info import respond
-from asd.logging_setup import LogSinks
-from asd.machine import Machine
-from asd.namespace import Namespace
+from asd.measures.histogram import Histogram
+from asd.measures.statistics import ServiceStatistics
+from asd.measures.turns import Turns
+from asd.process.logging import LogSinks
+from asd.process.machine import Machine
+from asd.process.transaction_threads import TransactionThreads
 from asd.query import QueryManager
-from asd.record_survey import RecordSurvey
-from asd.sindex.metadata import IndexMetadata
-from asd.statistics import ServiceStatistics
-from asd.transaction_threads import TransactionThreads
-from asd.truncation import TruncationMetadata
+from asd.space.engines import make_engine
+from asd.space.index_metadata import IndexMetadata
+from asd.space.namespace import Namespace
+from asd.space.survey import RecordSurvey
+from asd.space.truncation import TruncationMetadata
 from asd.udf import UdfModules
 from citrusleaf.cf_clock import VirtualClock
 from cluster.smd import MemoryStore, Smd
@@ -34,8 +34,23 @@ class FakeConnection:
 
 def make_namespace(config: NamespaceConfig, clock: VirtualClock, community: bool) -> Namespace:
     engine = make_engine(config)
-    commit = GroupCommit(engine.sync, TransactionThreads(1, 1))
-    return Namespace(config, engine, clock, commit, community=community)
+    turns = Turns(clock.monotonic_ns, lambda end: None)
+    return Namespace(config, engine, clock, TransactionThreads(1, 1), turns, community=community)
+
+
+@define
+class FakeAdminPort:
+    port: int = 0
+    addresses: list[str] | None = None
+    connections: list[FakeConnection] = field(factory=list)
+    opened: int = 0
+    closed: int = 0
+
+    def __len__(self) -> int:
+        return len(self.connections)
+
+    def __contains__(self, connection: object) -> bool:
+        return connection in self.connections
 
 
 @define
@@ -46,6 +61,7 @@ class FakeNode:
     connections: list[FakeConnection] = field(factory=lambda: [FakeConnection()])
     addresses: list[str] | None = None
     port: int = 3000
+    admin: FakeAdminPort = field(factory=FakeAdminPort)
     node_id: str = "BB9020011AC4202"
     started_ms: int = 0
     machine: Machine = field(factory=Machine)

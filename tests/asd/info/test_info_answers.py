@@ -1,7 +1,10 @@
 """Exact answers, as the real community server gave them."""
 
+import base64
+
 import pytest
 
+from aerospike_common import as_msgpack
 from asd.info import COMMANDS, respond
 
 NO_NAMESPACE = "ERROR:20:missing 'namespace'"
@@ -186,6 +189,15 @@ ANSWERS = {
     "udf-put:filename=a.lua;content=QQ==;content-len=4;udf-type=C": "error=invalid_udf_type",
     "udf-put:filename=a.lua;content=!!!!;content-len=4": "error=invalid_base64_content",
     "udf-put:filename=a;content=QQ==;content-len=4": "error=invalid_filename",
+    "udf-put:filename=a.lua;content=;content-len=0": "error=invalid_base64_content",
+    "udf-put:filename=a.lua;content=;content-len=4": "error=invalid_base64_content",
+    "udf-put:filename=a.lua;content=!!!;content-len=3": "error=invalid_content_len",
+    "udf-put:filename=a.lua;content=A;content-len=1": "error=invalid_content_len",
+    "udf-put:filename=a.lua;content=QQ==;content-len=1": "error=invalid_content_len",
+    "udf-put:filename=a.lua;content=QQ==": "error=invalid_content_len",
+    "udf-put:filename=a.lua;content-len=4": "error=invalid_content",
+    "udf-put:filename=a.lua": "error=invalid_content",
+    "udf-put:filename=a.lua;content=IA==;content-len=0": "error=invalid_content",
     "udf-clear-cache": "ok",
     # a look inside
     "physical-devices:": "ERROR:4:missing 'path'",
@@ -236,6 +248,32 @@ def test_help_names_every_command(ask) -> None:
     assert ask("help").split(";") == sorted(COMMANDS)
 
 
+@pytest.mark.parametrize(
+    ("context", "shown"),
+    [
+        ([0x10, 6, 0x10, 0], "[list_index(6), list_index(0)]"),
+        ([0x10, -1, 0x11, 2], "[list_index(-1), list_rank(2)]"),
+        ([0x20, 1, 0x21, 0], "[map_index(1), map_rank(0)]"),
+        ([0x22, "\x03country"], "[map_key(<string#7>)]"),
+        ([0x22, "key"], "[map_key(<string#3>)]"),
+        ([0x22, "\x04ab", 0x23, 5], "[map_key(<blob#2>), map_value(5)]"),
+        ([0x13, [1, 2], 0x13, {1: 2}], "[list_value(<list#2>), list_value(<map#1>)]"),
+        (
+            [0x13, None, 0x13, True, 0x13, 1.5],
+            "[list_value(nil), list_value(true), list_value(1.5)]",
+        ),
+        ([0x162, 7], "[map_key(7)]"),
+    ],
+)
+def test_the_context_of_an_index_is_shown_as_text(ask, context: list[object], shown: str) -> None:
+    wire = base64.b64encode(as_msgpack.pack(context)).decode()
+    index = f"namespace=test;indexname=i;bin=b;type=numeric;context={wire}"
+    assert ask(f"sindex-create:{index}") == "ok"
+    for command in ("sindex-list:", "sindex-list:namespace=test;b64=false", "sindex/test"):
+        assert f":context={shown}:exp=null:" in ask(command)
+    assert f":context={wire}:exp=null:" in ask("sindex-list:b64=true")
+
+
 def test_a_definition_without_fault_is_accepted(ask) -> None:
     definitions = (
         "bin=a;type=STRING",
@@ -246,7 +284,7 @@ def test_a_definition_without_fault_is_accepted(ask) -> None:
     )
     for number, rest in enumerate(definitions):
         assert ask(f"sindex-create:namespace=test;indexname=y{number};{rest}") == "ok"
-    rows = ask("sindex-list:").split(";")
+    rows = ask("sindex-list:b64=true").split(";")
     assert len(rows) == len(definitions)
     assert rows[3] == (
         "ns=test:indexname=y3:set=null:bin=m:type=geo2dsphere:indextype=mapkeys"

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from asd.machine import Machine
+from asd.process.machine import Machine
 
 FIRST_PASS = (
     "build",

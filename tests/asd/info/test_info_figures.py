@@ -1,11 +1,15 @@
 """Statistics, configuration, truncation, latencies: figures come from the live node."""
 
 import asyncio
+import logging
 
 import pytest
 
+from asd.config import Config, NamespaceConfig, StorageConfig
 from asd.info import respond
-from asd.truncation import Truncator
+from asd.process.machine import Machine, Readings
+from asd.records.change import Change
+from asd.space.truncation import Truncator
 from citrusleaf.cf_clock import epoch_ms_to_unix_ms
 
 
@@ -133,6 +137,16 @@ def test_one_change_is_made_at_a_time(node) -> None:
     assert node.config.service.ticker_interval == 10
 
 
+def test_why_a_change_is_refused_is_logged(node, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "asd.info"):
+        answer = node.ask("set-config:context=service;proto-fd-max=many")
+    assert answer == "ERROR:4:invalid set-config parameter"
+    assert caplog.messages == [
+        "set-config in the context 'service': 'proto-fd-max': 'many' is not allowed here,"
+        " expected a whole number from 1 to 2147483647 (suffix K, M, G or T)"
+    ]
+
+
 def test_a_refused_change_changes_nothing(node) -> None:
     before = node.ask("get-config")
     assert node.ask("set-config:context=service;proto-fd-max=-5").startswith("ERROR:4:")
@@ -165,6 +179,34 @@ def test_truncating_a_set_leaves_the_others(node) -> None:
     assert node.ask("sets/test/gone").startswith("objects=0:")
     assert node.ask("sets/test/kept").startswith("objects=10:")
     assert node.ask("sets/bar/gone").startswith("objects=1:")
+
+
+def test_records_that_come_into_a_set_truncated_before_it_was_known_are_covered(node) -> None:
+    """A set unknown here was truncated: records of before come from elsewhere, and are hidden."""
+    node.clock.advance(10)
+    assert node.ask("truncate:namespace=test;set=unknown") == "ok"
+    space = node.namespaces[b"test"]
+    before_ms = node.clock.epoch_ms() - 5_000
+    node.clock.advance(10)
+    set_id = space.intern_set(b"unknown")
+    assert space.truncation.covers(set_id, before_ms)
+    assert not space.truncation.covers(set_id, node.clock.epoch_ms())
+    assert not space.truncation.covers(space.intern_set(b"another"), before_ms)
+    old = (1, 0, before_ms, set_id, 0, b"\0\0")
+    space.commit(Change(b"o" * 20, None, old))
+    assert space.load(b"o" * 20, node.clock.epoch_s()) is None
+    fresh = node.put(1, b"unknown")
+    assert space.load(fresh, node.clock.epoch_s()) is not None
+    finish_truncations(node)
+    assert node.ask("sets/test/unknown").startswith("objects=1:")
+
+
+def test_taking_back_the_truncation_of_an_unknown_set(node) -> None:
+    node.clock.advance(10)
+    assert node.ask("truncate:namespace=test;set=unknown") == "ok"
+    assert node.ask("truncate-undo:namespace=test;set=unknown") == "ok"
+    set_id = node.namespaces[b"test"].intern_set(b"unknown")
+    assert not node.namespaces[b"test"].truncation.covers(set_id, 1)
 
 
 def test_truncating_spares_what_was_written_since(node) -> None:
@@ -224,6 +266,58 @@ def test_latencies_of_a_slice(node) -> None:
     row = node.ask("latencies:hist={test}-read")
     assert row == "{test}-read:msec,2.0,25.00,25.00," + ",".join(["0.00"] * 15)
     assert row in node.ask("latencies:").split(";")
+
+
+def test_a_histogram_never_used_is_empty(node) -> None:
+    used, unused = node.namespaces[b"test"].read_latency, node.namespaces[b"test"].write_latency
+    for histogram in (used, unused):
+        histogram.tick(0)
+    used.add_many(500_000, 1)
+    for now in (1_000_000_000, 2_000_000_000):
+        for histogram in (used, unused):
+            histogram.tick(now)
+    rows = node.ask("latencies:").split(";")
+    zeros = ",".join(["0.00"] * 17)
+    assert rows[:3] == ["batch-index:", f"{{test}}-read:msec,0.0,{zeros}", "{test}-write:"]
+    assert node.ask("latencies:hist={test}-write") == "{test}-write:"
+
+
+# ------------------------------------------------------------------- room for data
+
+
+class RoomyMachine(Machine):
+    """A machine with 1 GiB of free memory."""
+
+    def read(self) -> Readings:
+        return Readings(memory_total=4 << 30, memory_free=1 << 30)
+
+
+@pytest.mark.parametrize("machine", [Machine(), RoomyMachine()])
+def test_a_store_without_data_size_does_not_look_full(node, machine: Machine) -> None:
+    node.machine = machine
+    for number in range(1000):
+        node.put(number)
+    figures = parsed(node.ask("namespace/test"))
+    used, total = int(figures["data_used_bytes"]), int(figures["data_total_bytes"])
+    assert figures["data_used_pct"] == "0"
+    assert figures["data_avail_pct"] == "100"
+    assert figures["stop_writes"] == "false"
+    if machine.read().memory_free:
+        assert total == used + (1 << 30)
+
+
+def test_a_store_with_data_size_shows_its_share(enterprise_node) -> None:
+    node = enterprise_node
+    storage = StorageConfig("memory", data_size=64 << 10)
+    config = NamespaceConfig("small", storage_engine=storage)
+    node = type(node)(Config(namespaces={"small": config}))
+    node.machine = RoomyMachine()
+    for number in range(1000):
+        node.put(number, namespace=b"small")
+    figures = parsed(node.ask("namespace/small"))
+    used = int(figures["data_used_bytes"])
+    assert figures["data_total_bytes"] == str(64 << 10)
+    assert figures["data_used_pct"] == str(100 * used // (64 << 10)) != "0"
 
 
 # --------------------------------------------------------------------------- logs

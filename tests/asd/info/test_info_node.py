@@ -4,7 +4,15 @@ import base64
 
 import pytest
 
-from asd.config import Config, NetworkConfig, NetworkServiceConfig, ServiceConfig
+from asd.config import (
+    Config,
+    Endpoint,
+    HeartbeatConfig,
+    NetworkConfig,
+    NetworkServiceConfig,
+    ServiceConfig,
+    get_config,
+)
 from asd.info.peers import host_port
 
 
@@ -54,6 +62,47 @@ def test_published_addresses_come_first(node) -> None:
     assert endpoints["service.access-addresses"] == "192.0.2.1,192.0.2.2"
     assert endpoints["service.access-port"] == "4000"
     assert endpoints["heartbeat.port"] == "0"
+
+
+def test_without_an_admin_port_there_is_no_admin_address(node) -> None:
+    assert node.ask("admin-clear-std") == ""
+    assert node.ask("connection") == "admin=false"
+
+
+def test_an_admin_port_on_all_addresses_tells_the_one_that_was_reached(node) -> None:
+    node.admin.port = 3008
+    assert node.ask("admin-clear-std") == "10.0.0.9:3008"
+    node.admin.addresses = ["10.0.0.1", "::1"]
+    assert node.ask("admin-clear-std") == "10.0.0.1:3008,[::1]:3008"
+
+
+def test_the_community_edition_shows_what_it_has(node, enterprise_node) -> None:
+    shown = {
+        "index-type": "mem",
+        "sindex-type": "mem",
+        "prefer-uniform-balance": "false",
+        "mrt-duration": "0",
+        "tomb-raider-unmark-threads": "0",
+    }
+    for command in ("get-config:context=namespace;namespace=test", "namespace/test"):
+        rows = dict(row.split("=", 1) for row in node.ask(command).split(";"))
+        assert {name: rows[name] for name in shown} == shown
+        rows = dict(row.split("=", 1) for row in enterprise_node.ask(command).split(";"))
+        assert (rows["index-type"], rows["prefer-uniform-balance"]) == ("shmem", "true")
+        assert rows["mrt-duration"] == "10"
+    assert ";tls-refresh-period=0;" in node.ask("get-config:context=service")
+    assert ";tls-refresh-period=0;" in node.ask("get-config")
+
+
+def test_seeds_are_shown_one_in_a_row() -> None:
+    seeds = (Endpoint("127.0.0.1", 4202), Endpoint("::1", 4302))
+    network = NetworkConfig(heartbeat=HeartbeatConfig(mesh_seed_address_port=seeds))
+    rows = get_config(Config(network=network), "network")
+    assert [text for name, text in rows if name == "heartbeat.mesh-seed-address-port"] == [
+        "127.0.0.1:4202",
+        "[::1]:4302",
+    ]
+    assert not [name for name, _ in get_config(Config(), "network") if "mesh-seed" in name]
 
 
 def test_host_port() -> None:

@@ -13,10 +13,12 @@ import pytest
 from aerospike_common.wire.codes import FieldType, Info1, Info3
 from aerospike_common.wire.message import Message, Op, encode_message, parse_message, split_messages
 from asd.config import Config, Edition, NamespaceConfig
-from asd.namespace import Namespace
 from asd.node import Node
-from asd.record import Bins, pack_payload
-from asd.service import Connection
+from asd.records.record import Bins, pack_payload
+from asd.service.connection import Connection
+from asd.sindex import IndexDefinition, SecondaryIndex
+from asd.space.index_builder import IndexBuilder
+from asd.space.namespace import Namespace
 from citrusleaf.cf_clock import VirtualClock
 
 EVERYWHERE = tuple(range(4096))
@@ -134,6 +136,17 @@ def store(
     namespace.store(digest, 1, void_time, set_name, bool(key), pack_payload(bins, key))
 
 
+def build(node: Node, definition: IndexDefinition) -> SecondaryIndex:
+    """Create an index and build it."""
+    namespace = node.namespaces[b"test"]
+    namespace.indexes.create(definition)
+    index = namespace.indexes.find(definition.name)
+    assert index is not None
+    asyncio.run(IndexBuilder(namespace, node.transaction_threads)._build(index))
+    assert index.readable
+    return index
+
+
 class Kit:
     """The helpers of this file, as a fixture."""
 
@@ -141,6 +154,7 @@ class Kit:
     query = staticmethod(query)
     make_node = staticmethod(make_node)
     store = staticmethod(store)
+    build = staticmethod(build)
 
 
 @pytest.fixture(scope="session")

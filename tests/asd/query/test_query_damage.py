@@ -15,8 +15,8 @@ from asd.bins.particle import Particle
 from asd.config import Config, NamespaceConfig
 from asd.config.storage import StorageConfig
 from asd.node import Node
-from asd.sindex.build import IndexBuilder
 from asd.sindex.definition import IndexDefinition, KeyType
+from asd.space.index_builder import IndexBuilder
 from citrusleaf.cf_clock import VirtualClock
 from storage.testing import FaultyDisk
 

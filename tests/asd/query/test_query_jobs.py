@@ -11,7 +11,7 @@ import pytest
 from aerospike_common.wire.codes import FieldType, Info1, Info2, Info3, OpType, ResultCode
 from aerospike_common.wire.message import Op
 from asd.bins.particle import Particle
-from asd.record import unpack_bins
+from asd.records.record import unpack_bins
 from storage.index import PARTITIONS
 
 RECORDS = 3000
@@ -52,6 +52,9 @@ def test_a_finished_query_is_remembered(kit: Any, node: Any) -> None:
     assert (shown["recs-succeeded"], shown["n-pids-requested"]) == (str(RECORDS), "4096")
     assert shown["from"] == "127.0.0.1+4000"
     assert int(shown["net-io-bytes"]) > RECORDS * 60
+    names = list(shown)
+    assert names.index("net-io-time") == names.index("net-io-bytes") + 1
+    assert names.index("socket-timeout") == names.index("net-io-time") + 1
     assert node.namespaces[b"test"].statistics.pi_query.long_basic_complete == 1
     (refused,) = asyncio.run(_ask(kit, node, kit.query(trid=5)))
     assert refused.result_code == ResultCode.PARAMETER
@@ -59,6 +62,19 @@ def test_a_finished_query_is_remembered(kit: Any, node: Any) -> None:
 
 async def _ask(kit: Any, node: Any, body: bytes) -> Any:
     return await kit.Client(node).ask(body)
+
+
+def test_what_a_finished_query_needed_is_forgotten(kit: Any, node: Any) -> None:
+    """A hundred finished queries are listed: their filters and partitions would take memory."""
+    below = b"\x93\x05\x93\x51\x02\xa1i\x64"  # bin("i", int) < 100
+    ops = [Op(OpType.READ, 0, b"i", b"")]
+    body = kit.query(ops=ops, trid=5, fields={FieldType.FILTER: below})
+    found = asyncio.run(_ask(kit, node, body))
+    assert len(found) == 100 + 1
+    request = node.queries._done[5].request
+    assert (request.expression, request.ops, request.partitions) == (None, (), {})
+    shown = row(node, 5)
+    assert (shown["n-pids-requested"], shown["job-progress"]) == ("4096", "100.00")
 
 
 def test_only_the_last_ones_are_remembered(kit: Any, node: Any) -> None:

@@ -171,7 +171,7 @@ def test_a_large_partition_is_walked_while_it_changes() -> None:
     walk = PrimaryWalk(index, {0: None})
     seen: list[bytes] = []
     step = 0
-    while (batch := walk.next(256)) is not None:
+    while (batch := walk.next(256, lambda: False)) is not None:
         seen += [entry[:20] for entry in batch.entries]
         step += 1
         for digest in goes[step::7]:

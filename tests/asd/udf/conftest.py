@@ -10,13 +10,13 @@ import pytest
 from aerospike_common import as_msgpack
 from aerospike_common.wire.codes import FieldType, Info2, ParticleType
 from aerospike_common.wire.message import Message, parse_message
-from asd import tsvc
 from asd.bins.particle import Particle
 from asd.config import Config, Edition, NamespaceConfig, ServiceConfig
+from asd.measures.turns import Turns
 from asd.node import Node
-from asd.record import pack_bins, unpack_bins
+from asd.records.record import pack_bins, unpack_bins
+from asd.transactions import dispatch
 from asd.transactions.transaction import Reply
-from asd.turns import Turns
 from citrusleaf.cf_clock import VirtualClock
 
 DIGEST = b"0123456789abcdefghij"
@@ -93,7 +93,7 @@ class Functions:
             [],
         )
         origin = self.namespace.statistics.client
-        return tsvc.run(self.node, self.namespace, message, DIGEST, origin)
+        return dispatch.run(self.node, self.namespace, message, DIGEST, origin)
 
     def result(self, function: str, *arguments: Any, **more: Any) -> Any:
         """The value a function returns, as a plain one. It must not fail."""

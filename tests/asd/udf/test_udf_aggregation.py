@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from aerospike_common import as_msgpack
 from aerospike_common.wire.message import parse_message
 from asd.bins.particle import Particle
-from asd.record import pack_bins
+from asd.records.record import pack_bins
 from asd.udf import Aggregation, AggregationError, Call
 
 MODULE = """

@@ -60,7 +60,7 @@ def test_the_hash_follows_the_content(functions: Any) -> None:
         (ONE, {"filename": "x" * 124 + ".lua"}, "error=invalid_filename"),
         (ONE, {"content-len": "1"}, "error=invalid_content_len"),
         (ONE, {"udf-type": "JAVA"}, "error=invalid_udf_type"),
-        (ONE, {"content": "", "content-len": "0"}, "error=invalid_content"),
+        (ONE, {"content": "", "content-len": "0"}, "error=invalid_base64_content"),
         (ONE, {"content": "####", "content-len": "4"}, "error=invalid_base64_content"),
         ("-" * (1 << 20) + "-", {}, "error=invalid_udf_content_len,>1M"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,10 +12,13 @@ from hypothesis import strategies as st
 from aerospike_common import as_msgpack
 from aerospike_common.wire.codes import FieldType, Info2, Info3, ParticleType, ResultCode
 from aerospike_common.wire.errors import OperationError
-from aerospike_common.wire.message import Message
+from aerospike_common.wire.message import Message, encode_message, parse_message
 from asd.bins.particle import Particle
-from asd.record import pack_bins, unpack_bins
-from asd.udf import Call, apply_to_record
+from asd.records.record import pack_bins, unpack_bins
+from asd.transactions.outcome import count_udf, perform
+from asd.transactions.transaction import Transaction
+from asd.transactions.udf import udf_on_found
+from asd.udf import Call
 
 MODULE = """
 local function save(rec)
@@ -156,7 +160,7 @@ def delete(bins: dict[str, Any], name: str) -> None:
 )
 @settings(max_examples=150)
 def test_writing_a_record(shared: Any, start: dict[str, Any] | None, steps: list[Any]) -> None:
-    shared.namespace.remove(b"0123456789abcdefghij")
+    shared.namespace.door.remove_unread(b"0123456789abcdefghij")
     if start is not None:
         shared.store({name.encode(): value for name, value in start.items()})
     model = Model(None if start is None else dict(start))
@@ -283,6 +287,43 @@ def test_time_to_live(lua: Any) -> None:
     assert lua.call("ttl", 1 << 30).code == ResultCode.PARAMETER
 
 
+@pytest.mark.parametrize(
+    ("key", "seen"),
+    [
+        (b"\x03mine", "mine"),
+        (b"\x01" + bytes(7) + b"\x07", 7),
+        (b"\x04\x00\x01", b"\0\1"),
+        (b"\x02" + bytes(8), None),
+    ],
+)
+def test_a_function_sees_the_key_of_the_request(lua: Any, key: bytes, seen: Any) -> None:
+    lua.register(
+        "function key(rec) return record.key(rec) end"
+        " function dropped(rec) record.drop_key(rec) return record.key(rec) end",
+        "keys.lua",
+    )
+    sent = {"module": "keys", "fields": {FieldType.KEY: key}}
+    assert lua.result("key", **sent) == seen
+    lua.store({b"a": 1})
+    assert lua.result("key", **sent) == seen
+    assert lua.result("key", module="keys") is None
+    assert lua.result("dropped", **sent) is None
+    lua.store({b"a": 1}, key=b"\x03mine")
+    assert lua.result("key", module="keys") == "mine"
+
+
+@pytest.mark.parametrize("key", [b"", b"\x01\x00"])
+def test_a_call_checks_the_key_of_a_record_that_is_there(lua: Any, key: bytes) -> None:
+    lua.register("function nothing(rec) end function new(rec) rec.a = 1 aerospike:create(rec) end")
+    fields = {FieldType.KEY: key}
+    assert lua.call("nothing", fields=fields).code == 0
+    if key:
+        assert lua.call("new", fields=fields).code == ResultCode.UNSUPPORTED_FEATURE
+    lua.store({b"a": 1})
+    refused = ResultCode.UNSUPPORTED_FEATURE
+    assert lua.call("nothing", fields=fields).code == refused
+
+
 def test_the_stored_key(lua: Any) -> None:
     key = {FieldType.KEY: b"\x03mine"}
     lua.call("put", "\x03a", 1, fields=key)
@@ -364,7 +405,9 @@ def test_a_function_on_a_record_of_a_job(lua: Any) -> None:
     counters = lua.namespace.statistics.udf_sub
 
     def apply(call: Call, digest: bytes = b"0123456789abcdefghij") -> Any:
-        return apply_to_record(lua.node, lua.namespace, digest, call, counters)
+        message = parse_message(encode_message(fields={FieldType.SET: b"s"}))
+        transaction = Transaction(lua.namespace, message, digest, lua.node.expressions, counters)
+        return perform(transaction, partial(udf_on_found, lua.node, call), count_udf)
 
     assert apply(Call("m", b"put", b"\x92\xa2\x03a\x05")).code == ResultCode.OK
     assert lua.bins() == {b"a": 5}

@@ -17,14 +17,20 @@ One timer a channel: it is set for the earliest deadline and looks through the l
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections import deque
+from typing import Final
 
 from aerospike_client.transport import Broken, Expired, reason_of
 from aerospike_common.wire import MAX_BODY, MessageError, MessageType, inflate
-from aerospike_common.wire.frame import HEADER_SIZE
+from aerospike_common.wire.frame import HEADER_SIZE, PROTOCOL_VERSION
 from citrusleaf.cf_clock import Clock
 
-_GIVE_UP_AFTER_US = 5_000_000
+_HEAD: Final = struct.Struct(">Q").unpack_from
+_LENGTH: Final = (1 << 48) - 1
+_COMPRESSED: Final = int(MessageType.AS_MSG_COMPRESSED)
+
+_GIVE_UP_AFTER_US: Final = 5_000_000
 """A channel that has owed a reply for so long beyond its deadline is closed."""
 
 
@@ -35,8 +41,8 @@ class Channel(asyncio.Protocol):
         self._loop = loop
         self._clock = clock
         self._transport: asyncio.Transport
-        #: Future of each request in the line, and its deadline (0 = never).
-        self._line: deque[tuple[asyncio.Future[bytes], int]] = deque()
+        #: Future of each request on its way, and its deadline (0 = never).
+        self.line: deque[tuple[asyncio.Future[bytes], int]] = deque()
         self._out: list[bytes] = []
         self._rest = b""
         self._timer: asyncio.TimerHandle | None = None
@@ -50,7 +56,7 @@ class Channel(asyncio.Protocol):
     @property
     def load(self) -> int:
         """Requests in the line."""
-        return len(self._line)
+        return len(self.line)
 
     def request(self, frame: bytes, deadline_us: int) -> asyncio.Future[bytes]:
         """Send a request: the body of its reply, decompressed. The future raises Broken, Expired.
@@ -61,7 +67,7 @@ class Channel(asyncio.Protocol):
         if not self.open:
             future.set_exception(Broken("closed the connection"))
             return future
-        self._line.append((future, deadline_us))
+        self.line.append((future, deadline_us))
         if not self._out:
             self._loop.call_soon(self._flush)
         self._out.append(frame)
@@ -91,18 +97,19 @@ class Channel(asyncio.Protocol):
             data = self._rest + data
             self._rest = b""
         at, size = 0, len(data)
-        line = self._line
+        line = self.line
         while size - at >= HEADER_SIZE:
-            head = int.from_bytes(data[at : at + HEADER_SIZE], "big")
-            end = at + HEADER_SIZE + (head & 0xFFFFFFFFFFFF)
-            if head >> 56 != 2 or end - at > MAX_BODY or not line:
+            (head,) = _HEAD(data, at)
+            start = at + HEADER_SIZE
+            end = start + (head & _LENGTH)
+            if head >> 56 != PROTOCOL_VERSION or end - start > MAX_BODY or not line:
                 self._fail("answered with what is no reply")
                 return
             if end > size:
                 break
-            body = data[at + HEADER_SIZE : end]
+            body = data[start:end]
             at = end
-            if head >> 48 & 0xFF == MessageType.AS_MSG_COMPRESSED:
+            if head >> 48 & 0xFF == _COMPRESSED:
                 try:
                     body = inflate(body)
                 except MessageError as error:
@@ -126,7 +133,7 @@ class Channel(asyncio.Protocol):
             self._timer.cancel()
             self._timer = None
         self._transport.abort()
-        line, self._line = self._line, deque()
+        line, self.line = self.line, deque()
         for future, _ in line:
             if not future.done():
                 future.set_exception(Broken(reason, True))
@@ -144,7 +151,7 @@ class Channel(asyncio.Protocol):
         self._timer = None
         now_us = self._clock.monotonic_us()
         earliest_us = 0
-        for place, (future, deadline_us) in enumerate(self._line):
+        for place, (future, deadline_us) in enumerate(self.line):
             if not deadline_us:
                 continue
             if deadline_us > now_us:
@@ -158,7 +165,7 @@ class Channel(asyncio.Protocol):
 
     def is_hopeless(self, now_us: int) -> bool:
         """Whether the reply at the head of the line is overdue for so long that none will come."""
-        if not self._line:
+        if not self.line:
             return False
-        _, deadline_us = self._line[0]
+        _, deadline_us = self.line[0]
         return bool(deadline_us) and now_us >= deadline_us + _GIVE_UP_AFTER_US

@@ -24,7 +24,13 @@ class Channels:
     def pick(self) -> Channel | None:
         """A channel with room in its line; None when there is none."""
         current = self._current
-        if current is not None and current.open and not current.late and current.load < self._depth:
+        # `current.load` would be a call, once for every command.
+        if (
+            current is not None
+            and current.open
+            and len(current.line) < self._depth
+            and not current.late
+        ):
             return current
         for channel in self._all:
             if channel.open and not channel.late and channel.load < self._depth:

@@ -66,6 +66,8 @@ class Connection(asyncio.Protocol):
             future.set_exception(self._error)
         else:
             self._waiter = future
+            if self._deadline_us and self._timer is None:  # it fired while nobody waited
+                self._set_timer(self._deadline_us)
         return future
 
     async def exchange(self, frame: bytes, deadline_us: int) -> bytes:
@@ -175,6 +177,6 @@ async def connect(address: Address, timeout_us: int, make: Callable[[], P]) -> P
     try:
         async with asyncio.timeout(timeout_us / 1e6 if timeout_us else None):
             _, protocol = await loop.create_connection(make, address.host, address.port)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: a host that no name can have
         raise Broken(reason_of(error)) from None
     return protocol

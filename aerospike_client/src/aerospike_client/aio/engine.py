@@ -81,6 +81,17 @@ class Engine:
         now_us = self._monotonic_ns() // 1000
         attempts = Attempts(self.view, command, now_us)
         step = attempts.start(now_us)
+        node = attempts.node
+        if step is _SEND and node is not None and (channel := self.pools.channel(node)) is not None:
+            # The usual course, without a coroutine for the attempt.
+            try:
+                body = await channel.request(command.frame, attempts.deadline_us)
+            except Broken as broken:
+                step = attempts.broken(broken.reason, broken.sent, self.clock.monotonic_us())
+            except Expired:
+                step = attempts.expired(self.clock.monotonic_us())
+            else:
+                step = attempts.replied(body, self._monotonic_ns() // 1000)
         while step is not _DONE:
             if step is _SEND:
                 step = await self._attempt(attempts, command.frame)
@@ -263,7 +274,8 @@ class Engine:
                 connection = await self.pools.connect(ask.address, name)
             try:
                 timeout_us = self.settings.policy.connect_timeout * 1000
-                connection.send(info_frame(ask.commands), self.clock.monotonic_us() + timeout_us)
+                deadline_us = self.clock.monotonic_us() + timeout_us if timeout_us else 0
+                connection.send(info_frame(ask.commands), deadline_us)
                 answers = info_answers(await connection.receive())
             except BaseException:
                 connection.close()

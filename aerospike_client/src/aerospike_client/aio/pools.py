@@ -211,7 +211,8 @@ class Pools:
 
     async def _introduce(self, exchange: Exchange, name: str, sessions: Sessions) -> None:
         now_us = self._clock.monotonic_us()
-        deadline_us = now_us + self._policy.login_timeout * 1000
+        timeout_us = self._policy.login_timeout * 1000
+        deadline_us = now_us + timeout_us if timeout_us else 0
         dialogue = sessions.introduction(name, now_us)
         try:
             frame = next(dialogue)

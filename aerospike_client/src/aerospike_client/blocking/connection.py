@@ -38,7 +38,7 @@ class Connection:
             )
             self._socket.settimeout(None)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # UnicodeError: a host that no name can have
             raise Broken(reason_of(error)) from None
 
     def close(self) -> None:

@@ -278,7 +278,7 @@ class Engine:
                 connection = self.pools.connect(ask.address, name)
                 self._tend_connections[ask.address] = connection
             connection.send(info_frame(ask.commands), timeout_us)
-            deadline_us = self.clock.monotonic_us() + timeout_us
+            deadline_us = self.clock.monotonic_us() + timeout_us if timeout_us else 0
             return Answered(ask.number, info_answers(connection.receive(deadline_us)))
         except Broken as broken:
             reason = broken.reason

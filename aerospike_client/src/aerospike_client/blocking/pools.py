@@ -86,7 +86,7 @@ class Pools:
             frame = next(dialogue)
             while True:
                 connection.send(frame, timeout_us)
-                kind, body = connection.receive(now_us + timeout_us)
+                kind, body = connection.receive(now_us + timeout_us if timeout_us else 0)
                 if kind != MessageType.ADMIN:
                     raise Broken("answered a login with something else")
                 frame = dialogue.send(parse_admin(body)[0])
@@ -98,7 +98,7 @@ class Pools:
     def look_after(self, nodes: list[Node], now_us: int) -> None:
         """Close what has been idle for too long, and all of nodes that have left; make the minimum
         of connections to the others."""
-        for node in [node for node in self._pools if node not in nodes]:
+        for node in [node for node in list(self._pools) if node not in nodes]:
             with self._lock:
                 closed = self._pools.pop(node).drain()
             for connection in closed:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from aerospike_client.commands import flags
 from aerospike_client.commands.replies import first_value, operate_parser, record_parser
 from aerospike_client.core.command import Command
-from aerospike_client.core.view import ClusterView
+from aerospike_client.core.view import ClusterView, WriteHead
 from aerospike_client.errors import ClientError, InvalidParameter, server_error
 from aerospike_client.key import Key, user_key_particle
 from aerospike_client.policies import ApplyPolicy, OperatePolicy, ReadPolicy, SendKey, WritePolicy
@@ -35,6 +35,8 @@ READ_OPS: Final = frozenset(
 )
 """Operations that change nothing."""
 
+_OP_WRITE: Final = int(OpType.WRITE)
+_WRITE: Final = int(Info2.WRITE)
 _COMPRESSED_FROM: Final = 128
 _MAX_BIN_NAME: Final = 15
 _FIRST_MAP_OP: Final = 64
@@ -127,7 +129,43 @@ def put(
     view: ClusterView, key: Key, bins: Mapping[str, BinValue], policy: WritePolicy
 ) -> Command[None]:
     """Write bins; the value None removes one."""
-    return write(view, key, [value_op(OpType.WRITE, name, bins[name]) for name in bins], policy)
+    ops = [
+        encode_op(_OP_WRITE, kind, bin_name(name), data)
+        for name, (kind, data) in [(name, to_particle(bins[name])) for name in bins]
+    ]
+    if not ops:
+        raise InvalidParameter("nothing to write")
+    namespace, set_name, _, digest = key
+    head = view.write_head
+    if (
+        head is None
+        or head.policy is not policy
+        or head.namespace != namespace
+        or head.set_name != set_name
+    ):
+        head = _put_head(key, policy)
+        if head is None:  # something of each record's own goes before the bins
+            return write(
+                view, key, [value_op(_OP_WRITE, name, bins[name]) for name in bins], policy
+            )
+        view.write_head = head
+    content = b"".join([head.fields, digest, *ops])
+    frame = request_frame(*head.header, 3, len(ops), content)
+    return _write_command(view, key, policy, frame)
+
+
+def _put_head(key: Key, policy: WritePolicy) -> WriteHead | None:
+    """What puts of this policy in this set begin with; None when that is not all they have."""
+    if policy.compress or policy.filter_expression is not None or policy.key is SendKey.SEND:
+        return None
+    exists2, exists3 = flags.exists_info(policy.exists)
+    bound = flags.generation_info2(policy.gen)
+    info2 = _WRITE | bound | exists2 | (Info2.DURABLE_DELETE if policy.durable_delete else 0)
+    info3 = exists3 | flags.commit_info3(policy.commit_level)
+    generation = policy.generation if bound else 0
+    header = (0, info2, info3, 0, generation, policy.ttl, flags.server_timeout(policy))
+    fields = target_fields(key.namespace, key.set_name) + digest_field(b"")
+    return WriteHead(policy, key.namespace, key.set_name, header, fields)
 
 
 def value_op(kind: int, name: str, value: BinValue) -> Op:

@@ -17,6 +17,7 @@ stopped it. It becomes the error of those rows of the share that have no answer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import attrs
@@ -40,9 +41,11 @@ from aerospike_client.policies import BatchPolicy, Replica
 from aerospike_client.record import Record
 from aerospike_common.wire import Info1, ResultCode
 from aerospike_common.wire.request import BatchFlag, BatchRow, encode_batch
+from citrusleaf.cf_digest import PARTITIONS
 
 _OK: Final = int(ResultCode.OK)
 _new: Final = tuple.__new__
+_NOBODY: Final[tuple[Node | None, ...]] = (None,) * PARTITIONS
 
 
 @attrs.define(eq=False)
@@ -132,12 +135,18 @@ class BatchAttempts:
         groups: dict[Node, list[int]] = {}
         attempt = self._offset + self._round
         choose, results = self._view.choose, self._results
+        column: Sequence[Node | None] = _NOBODY
+        table_of = ""
         for number, row in enumerate(self._rows):
             if results[number] is not None:
                 continue
             namespace, _, _, digest = row.key
             pid = (digest[0] | digest[1] << 8) & 4095
-            node = choose(namespace, pid, row.replica, attempt)
+            if namespace != table_of or row.replica is not Replica.SEQUENCE:
+                column, table_of = self._column(namespace, attempt, row.replica)
+            node = column[pid]
+            if node is None or not node.active:
+                node = choose(namespace, pid, row.replica, attempt)
             if node is None:
                 where = f"partition {pid} of {namespace!r}"
                 self._causes[number] = NodeUnavailable(f"no node is known for {where}")
@@ -146,6 +155,17 @@ class BatchAttempts:
             else:
                 groups[node] = [number]
         return groups
+
+    def _column(
+        self, namespace: str, attempt: int, replica: Replica
+    ) -> tuple[Sequence[Node | None], str]:
+        """The nodes that SEQUENCE asks in this attempt, by partition, and of which namespace they
+        are; nobody for other orders, which depend on more than the partition."""
+        table = self._view.tables.get(namespace)
+        if table is None or not table.columns or replica is not Replica.SEQUENCE:
+            return _NOBODY, ""
+        columns = table.columns
+        return columns[attempt % len(columns)], namespace
 
     def _share(self, node: Node, numbers: list[int], now_us: int) -> Share:
         policy = self._policy
@@ -169,8 +189,16 @@ class BatchAttempts:
     def received(self, share: Share, body: bytes, now_us: int) -> bool:
         """A frame of a share's reply; whether it was the last. Raises MessageError."""
         rows, code = batch_page(body, self._detailed)
+        results, planned = self._results, self._rows
         for row in rows:
-            self._settle(share, row)
+            number = row[0]
+            if row[1] == _OK and results[number] is None:
+                key = planned[number].key
+                record = _new(Record, (key, row[4], row[2], row[3], row[5]))
+                results[number] = BatchResult(key, record)
+                self._open -= 1
+            else:
+                self._settle(share, row)
         if code is None:
             return False
         share.over = True
@@ -194,15 +222,11 @@ class BatchAttempts:
                 self._refuse(number, server_error(code, node=str(share.node)))
 
     def _settle(self, share: Share, row: Row) -> None:
+        """An answer that is not OK, or comes a second time."""
         number, code = row.number, row.code
         if self._results[number] is not None:
             return
-        planned = self._rows[number]
-        if code == _OK:
-            record = _new(Record, (planned.key, row[4], row[2], row[3], row[5]))
-            self._results[number] = BatchResult(planned.key, record)
-            self._open -= 1
-        elif code == ResultCode.PARTITION_UNAVAILABLE:
+        if code == ResultCode.PARTITION_UNAVAILABLE:
             self._causes[number] = server_error(code, node=str(share.node))
         elif code == ResultCode.UDF_EXECUTION:
             self._refuse(number, server_error(code, str(row.bins.get("FAILURE", ""))))

@@ -18,11 +18,25 @@ unless the policy allows otherwise, and written through them.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import attrs
 
 from aerospike_client.core.nodes import Node
 from aerospike_client.core.partitions import PartitionTable
-from aerospike_client.policies import ReadModeSC, ReadPolicy, Replica
+from aerospike_client.policies import ReadModeSC, ReadPolicy, Replica, WritePolicy
+
+
+class WriteHead(NamedTuple):
+    """What puts of one policy in one set begin with."""
+
+    policy: WritePolicy
+    namespace: str
+    set_name: str
+    #: info1 to info4, generation, ttl, timeout.
+    header: tuple[int, int, int, int, int, int, int]
+    #: The fields before the digest, and the head of that.
+    fields: bytes
 
 
 @attrs.define
@@ -40,6 +54,8 @@ class ClusterView:
     #: Policy, namespace, set and all bytes before the digest of the latest whole-record read: reads
     #: come in rows that differ in nothing else. One tuple, so that threads may share it.
     read_head: tuple[ReadPolicy, str, str, bytes] | None = None
+    #: Likewise of the latest put.
+    write_head: WriteHead | None = None
 
     def active_nodes(self) -> list[Node]:
         """The nodes that may be asked, in no particular order."""

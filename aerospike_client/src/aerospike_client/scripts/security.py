@@ -202,10 +202,11 @@ def _role(fields: dict[int, bytes]) -> Role:
 
 
 def _numbers(data: bytes) -> tuple[int, ...]:
-    count = data[0] if data else 0
-    if len(data) < 1 + 4 * count:
+    if not data:
+        return ()
+    if len(data) < 1 + 4 * data[0]:
         raise BadReply("a list of numbers that is cut off")
-    return struct.unpack_from(f">{count}I", data, 1) if count else ()
+    return struct.unpack_from(f">{data[0]}I", data, 1)
 
 
 def _strings(data: bytes) -> list[str]:

@@ -18,7 +18,7 @@ import struct
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from aerospike_common.wire.codes import MessageType
+from aerospike_common.wire.codes import FieldType, Info1, MessageType
 from aerospike_common.wire.errors import MessageError
 from aerospike_common.wire.frame import HEADER_SIZE, PROTOCOL_VERSION
 
@@ -34,7 +34,12 @@ _FIELD_WRITE: Final = _FIELD.pack
 _OP: Final = struct.Struct(">IBBBB")
 _OP_READ: Final = _OP.unpack_from
 _OP_WRITE: Final = _OP.pack
+OP_HEAD_SIZE: Final = _OP.size
+op_head: Final = _OP.unpack_from
+"""(size of what follows the size, op type, particle type, flags, length of the bin name) of the op
+at an offset, in any buffer."""
 _OP_HAS_LUT: Final = 0x01
+_BATCH_FIELDS: Final = (FieldType.BATCH, FieldType.BATCH_WITH_SET)
 _VERSION_AND_TYPE: Final = PROTOCOL_VERSION << 8 | MessageType.AS_MSG
 
 
@@ -110,6 +115,44 @@ def parse_message(body: bytes) -> Message:
     if position != len(body):
         raise MessageError("message and body differ in length")
     return _new(Message, (i1, i2, i3, i4, code, generation, ttl, timeout, fields, ops))
+
+
+def is_batch(body: bytes) -> bool:
+    """Is this the body of a batch request? Also when it is cut off behind its second byte."""
+    return len(body) > 1 and bool(body[1] & Info1.BATCH)
+
+
+def parse_batch(body: bytes) -> Message:
+    """Parse the body of a batch request, whose framing is looser than that of other messages.
+
+    The rows are `fields[FieldType.BATCH]`, whether they came in that field or in BATCH_WITH_SET,
+    and the last such field counts. Clients get its size wrong when a filter stands before it: as
+    the last field of the message it goes on to the message's end, whatever its size says. What
+    is behind the last field is not looked at: there are no ops.
+
+    Raises MessageError when the body is shorter than its header or a field is cut.
+    """
+    fields: dict[int, bytes] = {}
+    try:
+        i1, i2, i3, i4, code, generation, ttl, timeout, n_fields, _ = _HEADER_READ(body)
+        position = MESSAGE_HEADER_SIZE
+        for left in range(n_fields, 0, -1):
+            size, kind = _FIELD_READ(body, position)
+            start = position + 5
+            position += 4 + size
+            if kind in _BATCH_FIELDS:
+                end = len(body) if left == 1 else position
+                fields[FieldType.BATCH] = body[start:end]
+                position = end
+            elif not size:
+                raise MessageError("field of size 0")
+            elif kind not in fields:
+                fields[kind] = body[start:position]
+    except struct.error:
+        raise MessageError("message cut off") from None
+    if position > len(body):
+        raise MessageError("message cut off")
+    return _new(Message, (i1, i2, i3, i4, code, generation, ttl, timeout, fields, []))
 
 
 def split_messages(body: bytes) -> list[bytes]:

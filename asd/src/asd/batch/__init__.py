@@ -1,5 +1,5 @@
 """Batches: many rows, each a transaction on one record, in one request."""
 
-from asd.batch.batch import run
+from asd.batch.batch import answer
 
-__all__ = ["run"]
+__all__ = ["answer"]

@@ -13,12 +13,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from aerospike_common.wire.codes import FieldType, Info2, OpType, ResultCode
-from aerospike_common.wire.errors import MessageError, OperationError
-from aerospike_common.wire.message import Message
-from asd.batch.replies import Replies, as_reads, last, row_reply
-from asd.batch.row_plans import RowPlan
-from asd.batch.rows import (
+from aerospike_common.wire.batch import (
     FLAGS_AT,
     HEADER_SIZE,
     REPEAT,
@@ -31,19 +26,25 @@ from asd.batch.rows import (
     parse_row,
     row_key,
 )
-from asd.histogram import NS_PER_MS
-from asd.namespace import Namespace
-from asd.statistics import OriginStatistics
+from aerospike_common.wire.codes import FieldType, Info2, OpType, ResultCode
+from aerospike_common.wire.errors import MessageError, OperationError
+from aerospike_common.wire.message import Message, parse_batch
+from asd.batch.replies import Replies, as_reads, last, row_reply
+from asd.fastpath.rows import RowPath
+from asd.measures.histogram import NS_PER_MS
+from asd.measures.statistics import OriginStatistics
+from asd.space.commitment import Commitment
+from asd.space.namespace import Namespace
 from asd.transactions.transaction import Reply
 from storage.engine import NotResident
 
 if TYPE_CHECKING:
-    from asd.node import Node
-    from asd.service import Connection
+    from asd.batch.node import BatchNode
+    from asd.state import Client, NodeState
 
 log = logging.getLogger("asd.batch")
 
-Transact: TypeAlias = Callable[["Node", Namespace, Message, bytes, OriginStatistics], Reply]
+Transact: TypeAlias = Callable[["NodeState", Namespace, Message, bytes, OriginStatistics], Reply]
 """A transaction on one record: node, namespace, request, digest, whose counters."""
 
 Job: TypeAlias = Coroutine[Any, Any, None]
@@ -63,20 +64,44 @@ DEFAULT_TIMEOUT_MS: Final = 30_000
 _NOT_ERRORS: Final = (ResultCode.OK, ResultCode.NOT_FOUND, ResultCode.FILTERED_OUT)
 
 
-def run(node: Node, connection: Connection, message: Message, transact: Transact) -> bytes | Job:
-    """The whole reply to a batch, or a job that will write it."""
-    started_ns = node.clock.monotonic_ns()
+def answer(node: BatchNode, connection: Client, body: bytes, transact: Transact) -> bytes | Job:
+    """The whole reply to a batch, or a job that will write it.
+
+    Whatever happens, the reply ends with the LAST flag: clients of batches wait for it.
+    """
     try:
-        batch = Batch(node, message, transact, started_ns)
+        return _begin(node, connection, parse_batch(body), transact)
+    except MessageError as error:
+        node.statistics.demarshal_error += 1
+        log.info("%s sent a malformed batch: %s", connection.peer, error)
+        return last(ResultCode.PARAMETER)
     except OperationError as error:
         log.debug("%s: batch refused: %s", connection.peer, error)
         node.statistics.batch_index_error += 1
         return last(error.code)
+    except Exception:  # our own bug: it costs one batch, not the connection or the server
+        log.exception("%s: a batch failed inside the server", connection.peer)
+        return last(ResultCode.SERVER_ERROR)
+
+
+def _begin(
+    node: BatchNode, connection: Client, message: Message, transact: Transact
+) -> bytes | Job:
+    """Raises OperationError for what is wrong with the batch as a whole."""
+    batch = Batch(node, message, transact, node.clock.monotonic_ns())
     node.statistics.batch_index_initiate += 1
     batch.advance()
     if batch.ended and not batch.unsynced:
         return batch.replies.take()
     return batch.stream(connection)
+
+
+class CommitFailed(Exception):
+    """What rows have written did not become safe."""
+
+    def __init__(self, code: ResultCode) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 class Batch:
@@ -94,7 +119,7 @@ class Batch:
         "_namespace",
         "_node",
         "_offset",
-        "_plan",
+        "_path",
         "_row",
         "_row_at",
         "_started_ns",
@@ -105,7 +130,9 @@ class Batch:
         "unsynced",
     )
 
-    def __init__(self, node: Node, message: Message, transact: Transact, started_ns: int) -> None:
+    def __init__(
+        self, node: BatchNode, message: Message, transact: Transact, started_ns: int
+    ) -> None:
         """Raises OperationError for what is wrong with the batch as a whole."""
         data = message.fields.get(FieldType.BATCH, b"")
         if len(data) < HEADER_SIZE:
@@ -128,12 +155,12 @@ class Batch:
         self._known = False
         self._row: Row
         self._namespace: Namespace | None
-        self._plan: RowPlan | None = None
+        self._path: RowPath | None = None
         self._code: int = ResultCode.OK
         self._load: Callable[[], None] | None = None
         self.replies = Replies()
-        self.unsynced: set[Namespace] = set()
-        """Namespaces whose engines must sync before the replies may be sent."""
+        self.unsynced: set[Commitment] = set()
+        """What must be released before the replies may be sent."""
         self.ended = False
         """The last message is among the replies."""
 
@@ -144,7 +171,7 @@ class Batch:
         now_ns = self._node.clock.monotonic_ns
         now = now_ns()
         slice_end_ns = now + SLICE_NS
-        self._plan = None  # it may be out of date
+        self._path = None  # it may be out of date
         try:
             while self._left:
                 if now >= self._deadline_ns:
@@ -165,7 +192,7 @@ class Batch:
             self.replies.drop_rows()
             self._end(ResultCode.PARAMETER)
 
-    async def stream(self, connection: Connection) -> None:
+    async def stream(self, connection: Client) -> None:
         """Do what is left, sending the replies as they come."""
         try:
             while not self.ended:
@@ -178,10 +205,10 @@ class Batch:
             log.info("%s does not read the replies to its batch: closed", connection.peer)
             self._node.statistics.batch_index_timeout += not self.ended
             connection.abort()
-        except OSError as error:
-            log.critical("a batch ends, the medium fails: %s", error)
+        except CommitFailed as error:
+            log.critical("a batch ends, its writes are in doubt: result %d", error.code)
             self._node.statistics.batch_index_error += not self.ended
-            await connection.send(last(ResultCode.SERVER_ERROR))
+            await connection.send(last(error.code))
         except asyncio.CancelledError:  # the client has gone
             self._node.statistics.batch_index_error += not self.ended
             raise
@@ -197,11 +224,13 @@ class Batch:
         else:
             await self._node.transaction_threads.run(load)
 
-    async def _send(self, connection: Connection) -> None:
+    async def _send(self, connection: Client) -> None:
         """Send the whole frames, once the medium has the writes they acknowledge."""
         frames = self.replies.take()
         while frames and self.unsynced:
-            await self.unsynced.pop().group_commit.wait()
+            code = await self.unsynced.pop().wait()
+            if code != ResultCode.OK:
+                raise CommitFailed(code)
         if frames:
             async with asyncio.timeout(self._timeout_ms / 1000):
                 await connection.send(frames)
@@ -222,13 +251,14 @@ class Batch:
 
     def _plain_rows(self) -> bool:
         """Answer the next rows the fast way; False when the first of them needs the general way."""
-        if self._plan is None:
+        if self._path is None:
             return False
         limit = min(self._left, ROWS_AT_ONCE)
-        replies, offset, row_at = self._plan.answer(self._data, self._offset, limit)
+        replies, offset, row_at = self._path.answer(self._data, self._offset, limit)
         if not replies:
             return False
         self.replies.extend(replies)
+        self._await_commitment(self._path.namespace)
         self._offset = offset
         self._left -= len(replies)
         if row_at is not None:
@@ -246,9 +276,9 @@ class Batch:
             end = offset + REPEAT_SIZE
         else:
             fields_end = head_end(data, offset)
-            if self._find_plan(data[offset + FLAGS_AT : fields_end]) and self._plain_rows():
+            if self._find_path(data[offset + FLAGS_AT : fields_end]) and self._plain_rows():
                 return
-            self._row_at, self._plan = offset, None
+            self._row_at, self._path = offset, None
             end = self._parse(fields_end)
         reply = self._transaction(digest)
         self._offset = end
@@ -260,12 +290,12 @@ class Batch:
         elif reply.code == ResultCode.OK and self._filter is None:
             self._learn()
 
-    def _find_plan(self, head: bytes) -> bool:
+    def _find_path(self, head: bytes) -> bool:
         """Is there another fast way for rows with this head than the one that was just tried?"""
         if self._filter is not None:
             return False
-        before, self._plan = self._plan, self._node.plans.rows.find(head)
-        return self._plan is not before
+        before, self._path = self._path, self._node.paths.rows.find(head)
+        return self._path is not before
 
     def _parse(self, fields_end: int) -> int:
         """Make the row at `_row_at` what is asked for; where it ends."""
@@ -311,22 +341,26 @@ class Batch:
             log.exception("a batch row failed inside the server")
             return Reply(ResultCode.SERVER_ERROR)
         if message.info2 & Info2.WRITE:
-            if namespace.engine.acknowledges_sync:
-                self.unsynced.add(namespace)
+            self._await_commitment(namespace)
             return reply
         if reply.n_ops and any(op.type != OpType.READ for op in message.ops):
             return reply._replace(ops=as_reads(reply.ops))
         return reply
 
+    def _await_commitment(self, namespace: Namespace) -> None:
+        """Writes in this namespace are acknowledged when those of this turn are safe."""
+        if namespace.commitments.turn is not None:
+            self.unsynced.add(namespace.commitments.turn)
+
     def _learn(self) -> None:
         row, namespace = self._row, self._namespace
         assert namespace is not None
-        self._plan = self._node.plans.rows.learn(row.head, namespace, row.message)
-        if self._plan is not None:
-            self._plan.learn(self._data[self._row_at + FLAGS_AT : row.end], row.message)
+        self._path = self._node.paths.rows.learn(row.head, namespace, row.message)
+        if self._path is not None:
+            self._path.learn(self._data[self._row_at + FLAGS_AT : row.end], row.message)
 
 
-def _check_limits(node: Node, rows: int) -> None:
+def _check_limits(node: BatchNode, rows: int) -> None:
     config = node.config.service
     if not rows:
         raise OperationError(ResultCode.PARAMETER, "no rows")

@@ -19,4 +19,11 @@ class Particle(NamedTuple):
     data: bytes
 
 
+class IndexedMap(Particle):
+    """A map whose keys are in no order but found through an index, which shows in the answers of
+    some operations. It looks like any other on the wire, so its bytes do not tell."""
+
+    __slots__ = ()
+
+
 NULL = Particle(ParticleType.NULL, b"")

@@ -1,6 +1,7 @@
 """The configuration: its parameters, the `aerospike.conf` reader, get-config and set-config."""
 
 from asd.config.config import (
+    LOG_CONTEXTS,
     LOG_LEVELS,
     Config,
     Edition,
@@ -20,7 +21,8 @@ from asd.config.errors import (
     UnknownContextError,
     UnknownNamespaceError,
 )
-from asd.config.namespace import GeoConfig, NamespaceConfig, SetConfig
+from asd.config.kinds import Endpoint
+from asd.config.namespace import NamespaceConfig
 from asd.config.network import (
     AdminConfig,
     FabricConfig,
@@ -32,6 +34,7 @@ from asd.config.network import (
 from asd.config.parameters import Parameter, Section, Status
 from asd.config.reader import read_config
 from asd.config.service import ServiceConfig
+from asd.config.sets import GeoConfig, SetConfig
 from asd.config.storage import ENGINES, StorageConfig
 
 __all__ = [
@@ -47,11 +50,13 @@ __all__ = [
     "NamespaceConfig",
     "SetConfig",
     "StorageConfig",
+    "Endpoint",
     "GeoConfig",
     "LoggingConfig",
     "LogSink",
     "ModLuaConfig",
     "ENGINES",
+    "LOG_CONTEXTS",
     "LOG_LEVELS",
     "Parameter",
     "Section",

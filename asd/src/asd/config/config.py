@@ -24,6 +24,16 @@ from asd.config.service import ServiceConfig
 
 LOG_LEVELS: Final = ("critical", "warning", "info", "debug", "detail")
 
+_LOG_CONTEXTS: Final = """
+    misc alloc arenax hardware msg os secrets socket tls vault vmapx xmem aggr appeal as audit batch
+    batch-sub bin config clustering deprecation drv-mem drv-pmem drv-ssd exchange exp fabric flat
+    geo hb health hlc http index info info-command key-busy masking migrate mrt-audit mrt-monitor
+    namespace nsup particle partition proto proxy proxy-divert query record roster rw rw-client
+    security service service-list sindex skew smd storage truncate tsvc udf xdr xdr-client
+"""
+LOG_CONTEXTS: Final = tuple(_LOG_CONTEXTS.split())
+"""The parts of the server that log, in the order in which `log/<id>` lists them."""
+
 
 class Edition(Enum):
     """Which edition of the server to be."""
@@ -52,8 +62,19 @@ class LoggingConfig:
 class ModLuaConfig(Section):
     """The `mod-lua` context."""
 
-    cache_enabled: bool = flag(True, help="Keep Lua states between calls.")
-    user_path: str = text("/opt/aerospike/usr/udf/lua", help="Directory of the uploaded modules.")
+    allow_unsafe_lua: bool = flag(
+        True,
+        help="Give functions what reaches beyond their record: files, processes, other modules.",
+        why_not="files, processes and the like are out of their reach, whatever is said here",
+    )
+    cache_enabled: bool = flag(
+        True, help="Keep Lua states between calls.", why_not="states are always kept"
+    )
+    user_path: str = text(
+        "/opt/aerospike/usr/udf/lua",
+        help="Directory of the uploaded modules.",
+        why_not="modules are kept with the other metadata, in the work-directory of service",
+    )
 
 
 @define(on_setattr=setters.frozen)
@@ -85,13 +106,13 @@ def get_config(
     """
     match context:
         case "":
-            return config.service.rows() + config.network.rows()
+            return config.service.rows(community=config.community) + config.network.rows()
         case "service":
-            return config.service.rows()
+            return config.service.rows(community=config.community)
         case "network":
             return config.network.rows()
         case "namespace":
-            return _namespace(config, namespace).rows()
+            return _namespace(config, namespace).rows(community=config.community)
         case "security" | "xdr":
             return []
     raise UnknownContextError(context)

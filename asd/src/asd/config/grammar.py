@@ -7,7 +7,8 @@
     logging { file "/var/log/a file.log" { context any info } }
 
 A directive is the words of one line; `{` behind them opens its block, `}` closes it. Double quotes
-make one word of what holds blanks, `#` or braces; there is no escape within them.
+make one word of what holds blanks, `#` or braces; there is no escape within them. A `${name}` is
+part of its word, as patterns for directories have it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from asd.config.errors import Problem
 MAX_DEPTH: Final = 16
 
 _TOKEN: Final = re.compile(
-    r'(?P<comment>#.*)|(?P<brace>[{}])|"(?P<quoted>[^"]*)"|(?P<word>[^\s{}#"]+)|(?P<stray>")'
+    r'(?P<comment>#.*)|(?P<brace>[{}])|"(?P<quoted>[^"]*)"|(?P<word>(?:\$\{[^\s{}#"]*\}|[^\s{}#"])+)|(?P<stray>")'
 )
 
 

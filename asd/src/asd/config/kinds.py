@@ -6,19 +6,34 @@ text of `get-config`. What it refuses it refuses with a `ValueError` that says w
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Final, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 from attrs import frozen
 
-Value: TypeAlias = bool | int | str | tuple[str, ...]
 
+@frozen
+class Endpoint:
+    """Where a node listens: a host (name or address) and a port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+Value: TypeAlias = bool | int | str | tuple[str, ...] | tuple[Endpoint, ...]
+
+PORT_MAX: Final = 0xFFFF
 U32_MAX: Final = 0xFFFFFFFF
 I32_MAX: Final = 0x7FFFFFFF
 U64_MAX: Final = 0xFFFFFFFFFFFFFFFF
 
+_NODE_ID: Final = re.compile(r"([1-9A-F][0-9A-F]{0,15})?")
 _NUMBER: Final = re.compile(r"(-?[0-9]+)([A-Za-z]*)")
 _SIZE_UNITS: Final[Mapping[str, int]] = {
     "": 1,
@@ -30,6 +45,15 @@ _TIME_UNITS: Final[Mapping[str, int]] = {"": 1, "s": 1, "m": 60, "h": 3600, "d":
 
 class Kind(ABC):
     """How one kind of value is written, checked and shown."""
+
+    words: ClassVar[int] = 1
+    """Words of a value in a file; `parse` takes them with one blank between."""
+
+    more_words: ClassVar[str] = ""
+    """What to say besides to more words than these, where people have something in mind."""
+
+    repeatable: ClassVar[bool] = False
+    """May the parameter be given more than once, each time with one more value?"""
 
     @abstractmethod
     def parse(self, text: str) -> Value:
@@ -46,6 +70,10 @@ class Kind(ABC):
     def show(self, value: Value) -> str:
         """The text `get-config` gives for `value`; `null` for an empty one."""
         return str(value) or "null"
+
+    def rows(self, value: Value) -> list[str]:
+        """The texts of the rows that `get-config` gives for `value`, nearly always one."""
+        return [self.show(value)]
 
     def refusal(self, text: object) -> ValueError:
         """The error for a value that is not allowed."""
@@ -77,7 +105,8 @@ class Boolean(Kind):
 
 @frozen
 class Integer(Kind):
-    """A whole number from `low` to `high`."""
+    """A whole number from `low` to `high`; K, M, G and T multiply by powers of 1024 (Ki, Mi, Gi,
+    Ti likewise), for counts as for sizes."""
 
     low: int
     high: int
@@ -100,18 +129,16 @@ class Integer(Kind):
 
     def units(self) -> Mapping[str, int]:
         """Suffix in lower case -> factor."""
-        return {"": 1}
+        return _SIZE_UNITS
 
     def allowed(self) -> str:
-        return f"a whole number from {self.low} to {self.high}"
+        suffixes = " (suffix K, M, G or T)" if self.high >= 1 << 20 else ""
+        return f"a whole number from {self.low} to {self.high}{suffixes}"
 
 
 @frozen
 class Size(Integer):
-    """A number of bytes; K, M, G and T multiply by powers of 1024 (Ki, Mi, Gi, Ti likewise)."""
-
-    def units(self) -> Mapping[str, int]:
-        return _SIZE_UNITS
+    """A number of bytes."""
 
     def allowed(self) -> str:
         return f"a size from {_short(self.low)} to {_short(self.high)} (suffix K, M, G or T)"
@@ -173,8 +200,30 @@ class Text(Kind):
 
 
 @frozen
+class NodeId(Kind):
+    """Up to 16 hexadecimal digits, not all of them 0; empty for none. Kept as nodes say it: upper
+    case, without leading zeros."""
+
+    def parse(self, text: str) -> str:
+        value = text.upper().lstrip("0")
+        if not value:
+            raise self.refusal(text)
+        self.check(value)
+        return value
+
+    def check(self, value: object) -> None:
+        if not isinstance(value, str) or not _NODE_ID.fullmatch(value):
+            raise self.refusal(value)
+
+    def allowed(self) -> str:
+        return "1 to 16 hexadecimal digits, not only 0"
+
+
+@frozen
 class Texts(Kind):
     """Several texts: the parameter may be given more than once, each time with one more."""
+
+    repeatable = True
 
     def parse(self, text: str) -> tuple[str, ...]:
         value = (text,)
@@ -191,7 +240,68 @@ class Texts(Kind):
         return "a text; the parameter may be repeated"
 
     def show(self, value: Value) -> str:
-        return ",".join(value) if isinstance(value, tuple) and value else "null"
+        return ",".join(map(str, value)) if isinstance(value, tuple) and value else "null"
+
+
+@frozen
+class Paths(Texts):
+    """Paths of files or devices."""
+
+    more_words = "; there are no shadow devices in this server"
+
+
+@frozen
+class MulticastGroups(Texts):
+    """Addresses of multicast groups, of IPv4 or of IPv6."""
+
+    def check(self, value: object) -> None:
+        super().check(value)
+        assert isinstance(value, tuple)
+        for text in value:
+            try:
+                is_group = ipaddress.ip_address(text).is_multicast
+            except ValueError:
+                is_group = False
+            if not is_group:
+                raise self.refusal(text)
+
+    def allowed(self) -> str:
+        return "a multicast address, 239.1.99.222 say; the parameter may be repeated"
+
+
+@frozen
+class Endpoints(Kind):
+    """Hosts with their ports, `HOST PORT`: the parameter may be given more than once."""
+
+    words = 2
+    repeatable = True
+
+    def parse(self, text: str) -> tuple[Endpoint, ...]:
+        host, _, port = text.rpartition(" ")
+        if not port.isascii() or not port.isdecimal():
+            raise self.refusal(text)
+        value = (Endpoint(host, int(port)),)
+        self.check(value)
+        return value
+
+    def check(self, value: object) -> None:
+        if not isinstance(value, tuple):
+            raise self.refusal(value)
+        for endpoint in value:
+            if not isinstance(endpoint, Endpoint) or not 0 < endpoint.port <= PORT_MAX:
+                raise self.refusal(endpoint)
+            if not endpoint.host or any(character in " ,;\n\t\0" for character in endpoint.host):
+                raise self.refusal(endpoint)
+
+    def allowed(self) -> str:
+        return f"HOST PORT with a port from 1 to {PORT_MAX}; the parameter may be repeated"
+
+    def show(self, value: Value) -> str:
+        return ",".join(self.rows(value))
+
+    def rows(self, value: Value) -> list[str]:
+        assert isinstance(value, tuple)
+        return [str(endpoint) for endpoint in value] or ["null"]
 
 
 def _short(size: int) -> str:

@@ -16,64 +16,27 @@ from asd.config.parameters import (
     seconds,
     size,
 )
+from asd.config.sets import MAX_SET_NAME, TEN_YEARS, GeoConfig, SetConfig, check_name
 from asd.config.storage import StorageConfig
 
 MAX_NAMESPACE_NAME: Final = 31
-MAX_SET_NAME: Final = 63
-TEN_YEARS: Final = 3600 * 24 * 365 * 10
 _MIB: Final = 1 << 20
 _GIB: Final = 1 << 30
 _NO_XDR: Final = "this server ships no records to other data centres"
-_NO_RACKS: Final = "this server knows no racks"
-
-
-@define(on_setattr=setters.frozen)
-class GeoConfig(Section):
-    """`geo2dsphere-within { }`: how regions are covered by cells."""
-
-    strict: bool = flag(True, help="Check points exactly, not only by their cells.")
-    min_level: int = integer(1, 0, 30, dynamic=True, help="Largest cells of a covering.")
-    max_level: int = integer(20, 0, 30, dynamic=True, help="Smallest cells of a covering.")
-    max_cells: int = integer(12, 1, 256, dynamic=True, help="Most cells of a covering.")
-    level_mod: int = integer(1, 1, 3, help="Step between the levels used.")
-    earth_radius_meters: int = integer(6371000, help="Radius for distances.")
-
-    def conflict(self) -> str:
-        """The levels must be in order."""
-        if self.min_level > self.max_level:
-            return f"min-level {self.min_level} is above max-level {self.max_level}"
-        return ""
-
-
-@define(on_setattr=setters.frozen)
-class SetConfig(Section):
-    """`set NAME { }`: what a set does differently from its namespace."""
-
-    name: bytes
-    default_read_touch_ttl_pct: int = integer(
-        0,
-        -1,
-        100,
-        dynamic=True,
-        works=True,
-        help="As in the namespace; 0 = the namespace's, -1 = never.",
-    )
-    default_ttl: int = seconds(
-        0,
-        0,
-        TEN_YEARS,
-        dynamic=True,
-        works=True,
-        help="Life of records written with ttl 0; 0 = the namespace's.",
-    )
-    disable_eviction: bool = flag(dynamic=True, help="Never evict records of the set.")
-    enable_index: bool = flag(dynamic=True, help="Keep a list of the set's records for fast scans.")
-    stop_writes_count: int = integer(
-        0, 0, U64_MAX, dynamic=True, help="Records from which writes are refused; 0 = no limit."
-    )
-    stop_writes_size: int = size(
-        0, 0, U64_MAX, dynamic=True, help="Bytes from which writes are refused; 0 = no limit."
-    )
+_NO_RACKS: Final = "this server knows no racks; leave it out"
+_ALONE: Final = "this node forms no cluster"
+_NO_REPLICAS: Final = f"{_ALONE}, so each record has one copy, here"
+_NO_STAGES: Final = "only whole requests are timed, not their stages"
+_NO_CONSISTENCY: Final = "this server has no strong consistency"
+_NO_TRANSACTIONS: Final = "this server has no transactions over several records"
+_NO_TOMBSTONES_SHIPPED: Final = f"{_NO_XDR}, so no tombstone waits for its shipping"
+_ONE_TASK: Final = "one task of each namespace does it, beside the requests"
+_ONE_QUERY_WAY: Final = "queries run in slices between the requests, short and long ones alike"
+_GROWS: Final = "indexes grow by as much as they need"
+_FIXED_COVERING: Final = (
+    "regions are covered as the defaults say, and points always checked exactly"
+)
+INDEXES_IN_MEMORY: Final = "this server keeps indexes in the memory of its process"
 
 
 @define(on_setattr=setters.frozen)
@@ -96,7 +59,11 @@ class NamespaceConfig(Section):
     apply_ttl_reductions: bool = flag(
         True, dynamic=True, works=True, help="Let a write shorten a record's life."
     )
-    auto_revive: bool = flag(enterprise=True, help="Bring dead partitions back at start.")
+    auto_revive: bool = flag(
+        enterprise=True,
+        help="Bring dead partitions back at start.",
+        why_not=f"{_NO_CONSISTENCY}, so no partition is ever dead",
+    )
     background_query_max_rps: int = integer(
         10000,
         1,
@@ -110,6 +77,7 @@ class NamespaceConfig(Section):
         "last-update-time",
         dynamic=True,
         help="Which of two versions of a record wins.",
+        why_not=_NO_REPLICAS,
     )
     conflict_resolve_writes: bool = flag(
         dynamic=True, enterprise=True, refused=_NO_XDR, help="Resolve conflicts bin by bin."
@@ -130,31 +98,53 @@ class NamespaceConfig(Section):
         works=True,
         help="Life of records written with ttl 0; 0 = for ever.",
     )
-    disable_cold_start_eviction: bool = flag(help="Do not evict while loading.")
+    disable_cold_start_eviction: bool = flag(
+        help="Do not evict while loading.", why_not="nothing is evicted while records are loaded"
+    )
     disable_mrt_writes: bool = flag(
-        dynamic=True, enterprise=True, help="Refuse writes of transactions."
+        dynamic=True,
+        enterprise=True,
+        help="Refuse writes of transactions.",
+        why_not=_NO_TRANSACTIONS,
     )
     disable_write_dup_res: bool = flag(
-        dynamic=True, help="Write without asking other nodes for newer versions."
+        dynamic=True,
+        help="Write without asking other nodes for newer versions.",
+        why_not=_NO_REPLICAS,
     )
     disallow_expunge: bool = flag(
-        dynamic=True, enterprise=True, help="Refuse deletes that leave no tombstone."
+        dynamic=True,
+        enterprise=True,
+        help="Refuse deletes that leave no tombstone.",
+        why_not=f"{_NO_CONSISTENCY}, under which alone it matters",
     )
-    disallow_null_setname: bool = flag(dynamic=True, help="Refuse records without a set.")
+    disallow_null_setname: bool = flag(
+        dynamic=True,
+        help="Refuse records without a set.",
+        why_not="records without a set are accepted",
+    )
     enable_benchmarks_batch_sub: bool = flag(
-        dynamic=True, help="Histograms of the stages of batch rows."
+        dynamic=True, help="Histograms of the stages of batch rows.", why_not=_NO_STAGES
     )
     enable_benchmarks_ops_sub: bool = flag(
-        dynamic=True, help="Histograms of the stages of background operations."
+        dynamic=True, help="Histograms of the stages of background operations.", why_not=_NO_STAGES
     )
-    enable_benchmarks_read: bool = flag(dynamic=True, help="Histograms of the stages of reads.")
-    enable_benchmarks_udf: bool = flag(dynamic=True, help="Histograms of the stages of functions.")
+    enable_benchmarks_read: bool = flag(
+        dynamic=True, help="Histograms of the stages of reads.", why_not=_NO_STAGES
+    )
+    enable_benchmarks_udf: bool = flag(
+        dynamic=True, help="Histograms of the stages of functions.", why_not=_NO_STAGES
+    )
     enable_benchmarks_udf_sub: bool = flag(
-        dynamic=True, help="Histograms of the stages of background functions."
+        dynamic=True, help="Histograms of the stages of background functions.", why_not=_NO_STAGES
     )
-    enable_benchmarks_write: bool = flag(dynamic=True, help="Histograms of the stages of writes.")
+    enable_benchmarks_write: bool = flag(
+        dynamic=True, help="Histograms of the stages of writes.", why_not=_NO_STAGES
+    )
     enable_hist_proxy: bool = flag(
-        dynamic=True, help="Histogram of requests passed to other nodes."
+        dynamic=True,
+        help="Histogram of requests passed to other nodes.",
+        why_not=f"{_ALONE}, so no request is passed on",
     )
     evict_hist_buckets: int = integer(
         10000,
@@ -175,28 +165,45 @@ class NamespaceConfig(Section):
     evict_tenths_pct: int = integer(
         5, dynamic=True, works=True, help="Tenths of a percent of records to evict in a round."
     )
-    force_long_queries: bool = flag(dynamic=True, help="Run short queries like long ones.")
-    ignore_migrate_fill_delay: bool = flag(
-        dynamic=True, enterprise=True, help="Fill at once in this namespace."
+    force_long_queries: bool = flag(
+        dynamic=True, help="Run short queries like long ones.", why_not=_ONE_QUERY_WAY
     )
-    index_stage_size: int = size(_GIB, 128 * _MIB, 16 * _GIB, help="Memory the index grows by.")
+    ignore_migrate_fill_delay: bool = flag(
+        dynamic=True, enterprise=True, help="Fill at once in this namespace.", why_not=_ALONE
+    )
+    index_stage_size: int = size(
+        _GIB, 128 * _MIB, 16 * _GIB, help="Memory the index grows by.", why_not=_GROWS
+    )
     indexes_memory_budget: int = size(
         0, 0, U64_MAX, dynamic=True, works=True, help="Memory for all indexes; 0 = no limit."
     )
-    inline_short_queries: bool = flag(dynamic=True, help="Run short queries on the service thread.")
+    inline_short_queries: bool = flag(
+        dynamic=True, help="Run short queries on the service thread.", why_not=_ONE_QUERY_WAY
+    )
     max_record_size: int = size(
         _MIB, 64, 8 * _MIB, dynamic=True, works=True, help="Largest record."
     )
-    migrate_order: int = integer(5, 1, 10, dynamic=True, help="Which namespace migrates first.")
+    migrate_order: int = integer(
+        5, 1, 10, dynamic=True, help="Which namespace migrates first.", why_not=_ALONE
+    )
     migrate_retransmit_ms: int = integer(
-        5000, dynamic=True, help="Wait before a migrated record is sent again."
+        5000, dynamic=True, help="Wait before a migrated record is sent again.", why_not=_ALONE
     )
     migrate_skip_unreadable: bool = flag(
-        dynamic=True, help="Migrate on past records that cannot be read."
+        dynamic=True, help="Migrate on past records that cannot be read.", why_not=_ALONE
     )
-    migrate_sleep: int = integer(1, dynamic=True, help="Microseconds between migrated records.")
+    migrate_sleep: int = integer(
+        1, dynamic=True, help="Microseconds between migrated records.", why_not=_ALONE
+    )
     mrt_duration: int = seconds(
-        10, 1, 120, dynamic=True, enterprise=True, help="Life of a transaction that names none."
+        10,
+        1,
+        120,
+        dynamic=True,
+        enterprise=True,
+        help="Life of a transaction that names none.",
+        community=0,
+        why_not=_NO_TRANSACTIONS,
     )
     nsup_hist_period: int = seconds(
         3600,
@@ -208,33 +215,62 @@ class NamespaceConfig(Section):
         0, dynamic=True, works=True, help="Time between removals of expired records; 0 = never."
     )
     nsup_threads: int = integer(
-        1, 1, 128, dynamic=True, help="Threads that remove expired records."
+        1, 1, 128, dynamic=True, help="Threads that remove expired records.", why_not=_ONE_TASK
     )
     partition_tree_sprigs: int = integer(
-        256, 256, 1 << 28, help="Trees a partition's index is split into."
+        256,
+        256,
+        1 << 28,
+        help="Trees a partition's index is split into.",
+        why_not="a partition's index is one table, split into no trees",
     )
     prefer_uniform_balance: bool = flag(
-        True, dynamic=True, enterprise=True, help="Give every node the same number of partitions."
+        True,
+        dynamic=True,
+        enterprise=True,
+        help="Give every node the same number of partitions.",
+        community=False,
+        why_not=f"{_ALONE}: it has all partitions",
     )
     rack_id: int = integer(
         0, 0, 1_000_000, dynamic=True, enterprise=True, refused=_NO_RACKS, help="Rack of this node."
     )
     read_consistency_level_override: str = choice(
-        "off", "all", "one", dynamic=True, help="Replace the consistency reads ask for."
+        "off",
+        "all",
+        "one",
+        dynamic=True,
+        help="Replace the consistency reads ask for.",
+        why_not=_NO_REPLICAS,
     )
     reject_non_xdr_writes: bool = flag(
         dynamic=True, refused=_NO_XDR, help="Refuse writes of clients."
     )
     reject_xdr_writes: bool = flag(
-        dynamic=True, help="Refuse writes shipped from other data centres."
+        dynamic=True,
+        help="Refuse writes shipped from other data centres.",
+        why_not="writes shipped from other data centres are accepted",
     )
     replication_factor: int = integer(
-        2, 1, 256, help="Copies of each record, this node's included."
+        2,
+        1,
+        256,
+        dynamic=True,
+        help="Copies of each record, this node's included.",
+        here=1,
+        why_not=_NO_REPLICAS,
     )
     sindex_stage_size: int = size(
-        _GIB, 128 * _MIB, 4 * _GIB, help="Memory secondary indexes grow by."
+        _GIB, 128 * _MIB, 4 * _GIB, help="Memory secondary indexes grow by.", why_not=_GROWS
     )
-    single_query_threads: int = integer(4, 1, 128, dynamic=True, help="Most threads of one query.")
+    single_query_threads: int = integer(
+        4,
+        1,
+        128,
+        dynamic=True,
+        help="Most threads of one query.",
+        why_not="a query is one task; its partitions are read one after the other",
+    )
     stop_writes_sys_memory_pct: int = integer(
         90,
         0,
@@ -245,13 +281,14 @@ class NamespaceConfig(Section):
     )
     strong_consistency: bool = flag(
         enterprise=True,
-        refused="this server has no strong consistency",
+        refused=_NO_CONSISTENCY,
         help="Never lose or fork a record.",
     )
     strong_consistency_allow_expunge: bool = flag(
         dynamic=True,
         enterprise=True,
         help="Allow deletes without tombstone under strong consistency.",
+        why_not=_NO_CONSISTENCY,
     )
     tomb_raider_eligible_age: int = seconds(
         86400, dynamic=True, enterprise=True, works=True, help="Age from which tombstones may go."
@@ -264,30 +301,70 @@ class NamespaceConfig(Section):
         help="Time between removals of tombstones.",
     )
     tomb_raider_unmark_threads: int = integer(
-        1, 1, 128, help="Threads that look for needed tombstones."
+        0,
+        0,
+        128,
+        dynamic=True,
+        enterprise=True,
+        help="Threads that look for needed tombstones; 0 = as the tomb raider does it.",
+        why_not=_ONE_TASK,
     )
     transaction_pending_limit: int = integer(
-        20, dynamic=True, help="Requests that may wait for one record; 0 = no limit."
+        20,
+        dynamic=True,
+        help="Requests that may wait for one record; 0 = no limit.",
+        why_not="requests for one record wait in any number",
     )
-    truncate_threads: int = integer(4, 1, 128, dynamic=True, help="Threads that truncate.")
+    truncate_threads: int = integer(
+        4, 1, 128, dynamic=True, help="Threads that truncate.", why_not=_ONE_TASK
+    )
     write_commit_level_override: str = choice(
-        "off", "all", "master", dynamic=True, help="Replace the commit level writes ask for."
+        "off",
+        "all",
+        "master",
+        dynamic=True,
+        help="Replace the commit level writes ask for.",
+        why_not=_NO_REPLICAS,
     )
     xdr_bin_tombstone_ttl: int = seconds(
-        86400, 0, TEN_YEARS, dynamic=True, enterprise=True, help="Life of a deleted bin's trace."
+        86400,
+        0,
+        TEN_YEARS,
+        dynamic=True,
+        enterprise=True,
+        help="Life of a deleted bin's trace.",
+        why_not=_NO_TOMBSTONES_SHIPPED,
     )
     xdr_tomb_raider_period: int = seconds(
-        120, dynamic=True, enterprise=True, help="Time between removals of shipped tombstones."
+        120,
+        dynamic=True,
+        enterprise=True,
+        help="Time between removals of shipped tombstones.",
+        why_not=_NO_TOMBSTONES_SHIPPED,
     )
     xdr_tomb_raider_threads: int = integer(
-        1, 1, 128, dynamic=True, enterprise=True, help="Threads that remove shipped tombstones."
+        1,
+        1,
+        128,
+        dynamic=True,
+        enterprise=True,
+        help="Threads that remove shipped tombstones.",
+        why_not=_NO_TOMBSTONES_SHIPPED,
     )
     geo2dsphere_within: GeoConfig = field(factory=GeoConfig, kw_only=True)
     index_type: str = choice(
-        "shmem", refused="indexes are in this process's memory", help="Where the primary index is."
+        "shmem",
+        enterprise=True,
+        community="mem",
+        refused=INDEXES_IN_MEMORY,
+        help="Where the primary index is.",
     )
     sindex_type: str = choice(
-        "shmem", refused="indexes are in this process's memory", help="Where secondary indexes are."
+        "shmem",
+        enterprise=True,
+        community="mem",
+        refused=INDEXES_IN_MEMORY,
+        help="Where secondary indexes are.",
     )
     storage_engine: StorageConfig = field(factory=StorageConfig, kw_only=True)
     sets: dict[bytes, SetConfig] = field(factory=dict, kw_only=True)
@@ -316,9 +393,9 @@ class NamespaceConfig(Section):
             return "default-ttl without nsup-period needs allow-ttl-without-nsup true"
         return ""
 
-    def rows(self, prefix: str = "") -> list[tuple[str, str]]:
+    def rows(self, prefix: str = "", community: bool = False) -> list[tuple[str, str]]:
         """(name, text) in the order of `get-config`, subsections under their name and a dot."""
-        own = super().rows(prefix)
+        own = super().rows(prefix, community)
         types = len(own) - 2  # index-type and sindex-type stand behind the geo block
         geo = self.geo2dsphere_within.rows(prefix + "geo2dsphere-within.")
         return [
@@ -349,11 +426,3 @@ class NamespaceConfig(Section):
             own = SetConfig(set_name)
         own.set(name, text, community)
         self.sets[set_name] = own
-
-
-def check_name(name: str, longest: int) -> None:
-    """Raise ValueError unless `name` can name a namespace or a set."""
-    if not 0 < len(name.encode("utf-8", "surrogateescape")) <= longest:
-        raise ValueError(f"the name '{name}' must have 1 to {longest} bytes")
-    if name == "null" or any(character in ":;/\n\t\0 " for character in name):
-        raise ValueError(f"'{name}' is no name: no blanks, ':', ';' or '/', and not 'null'")

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+from typing import Protocol
+
 from attrs import define, field, setters
 
 from asd.config.errors import InvalidParameterError
-from asd.config.kinds import I32_MAX
-from asd.config.parameters import Section, choice, flag, integer, text, texts
+from asd.config.kinds import I32_MAX, Endpoint, Endpoints, MulticastGroups
+from asd.config.parameters import Section, choice, flag, integer, text, texts, value
 
 ANY = "any"
-NO_TLS = "this server has no TLS"
+NO_TLS = "this server has no TLS, and does not serve in the clear what is to be encrypted"
+_ALONE = "this node forms no cluster"
+_NO_MORE_LOOPBACK = "only the addresses of the file are listened on, the loopback not besides"
+_NO_FABRIC_THREADS = f"{_ALONE}, and one thread will serve its connections to other nodes"
+
+
+class Listener(Protocol):
+    """A section that says where to listen."""
+
+    @property
+    def address(self) -> tuple[str, ...]: ...
+
+    @property
+    def port(self) -> int: ...
 
 
 def _tls_port() -> int:
@@ -22,6 +38,20 @@ def _tls_name() -> str:
         enterprise=True, refused=NO_TLS, help="Certificate's name for TLS connections."
     )
     return name
+
+
+def _tls_address() -> tuple[str, ...]:
+    address: tuple[str, ...] = texts(
+        shown=False, enterprise=True, refused=NO_TLS, help="Addresses for TLS."
+    )
+    return address
+
+
+def _tls_authenticate_client() -> tuple[str, ...]:
+    whose: tuple[str, ...] = texts(
+        shown=False, enterprise=True, refused=NO_TLS, help="Whose certificates are asked for."
+    )
+    return whose
 
 
 @define(on_setattr=setters.frozen)
@@ -46,99 +76,178 @@ class NetworkServiceConfig(Section):
     tls_access_port: int = _tls_port()
     tls_alternate_access_port: int = _tls_port()
     tls_name: str = _tls_name()
-    disable_localhost: bool = flag(help="Do not listen on the loopback as well.")
-    tls_address: tuple[str, ...] = texts(
-        shown=False, enterprise=True, refused=NO_TLS, help="Addresses for TLS."
+    disable_localhost: bool = flag(
+        help="Do not listen on the loopback as well.", here=True, why_not=_NO_MORE_LOOPBACK
     )
+    tls_address: tuple[str, ...] = _tls_address()
     tls_access_address: tuple[str, ...] = texts(
         shown=False, enterprise=True, refused=NO_TLS, help="TLS addresses to publish."
     )
     tls_alternate_access_address: tuple[str, ...] = texts(
         shown=False, enterprise=True, refused=NO_TLS, help="Alternate TLS addresses to publish."
     )
-    tls_authenticate_client: tuple[str, ...] = texts(
-        shown=False, enterprise=True, refused=NO_TLS, help="Whose certificates are asked for."
-    )
+    tls_authenticate_client: tuple[str, ...] = _tls_authenticate_client()
 
 
 @define(on_setattr=setters.frozen)
 class AdminConfig(Section):
     """`network { admin { } }`: a port of its own for tools."""
 
-    port: int = integer(
-        0, 0, 65535, refused="this server has no admin port", help="Port for tools; 0 = none."
-    )
-    address: tuple[str, ...] = texts(ANY, help="Addresses of the port for tools.")
+    port: int = integer(0, 0, 65535, works=True, help="Port for tools; 0 = none.")
+    address: tuple[str, ...] = texts(ANY, works=True, help="Addresses of the port for tools.")
     tls_port: int = _tls_port()
     tls_name: str = _tls_name()
-    disable_localhost: bool = flag(help="Do not listen on the loopback as well.")
+    disable_localhost: bool = flag(
+        help="Do not listen on the loopback as well.", here=True, why_not=_NO_MORE_LOOPBACK
+    )
+    tls_address: tuple[str, ...] = _tls_address()
+    tls_authenticate_client: tuple[str, ...] = _tls_authenticate_client()
 
 
 @define(on_setattr=setters.frozen)
 class HeartbeatConfig(Section):
     """`network { heartbeat { } }`: how nodes notice each other."""
 
-    mode: str = choice("mesh", "multicast", help="By a list of seeds, or by multicast.")
-    address: tuple[str, ...] = texts(ANY, help="Addresses for heartbeats.")
-    port: int = integer(0, 0, 65535, help="Port for heartbeats; 0 = a node on its own.")
-    mesh_seed_address_port: tuple[str, ...] = texts(
-        shown=False, help="Address and port of a node to begin with; may be repeated."
+    mode: str = choice(
+        "mesh", "multicast", help="By a list of seeds, or by multicast.", why_not=_ALONE
     )
-    multicast_group: tuple[str, ...] = texts(shown=False, help="Multicast groups.")
+    address: tuple[str, ...] = texts(ANY, help="Addresses for heartbeats.", why_not=_ALONE)
+    port: int = integer(
+        0, 0, 65535, help="Port for heartbeats; 0 = a node on its own.", why_not=_ALONE
+    )
+    mesh_seed_address_port: tuple[Endpoint, ...] = value(
+        Endpoints(),
+        (),
+        shown=False,
+        help="Address and port of a node to begin with; may be repeated.",
+        why_not=_ALONE,
+    )
+    multicast_group: tuple[str, ...] = value(
+        MulticastGroups(), (), shown=False, help="Multicast groups.", why_not=_ALONE
+    )
     multicast_ttl: int = integer(
-        0, 0, 255, shown=False, help="Hops a multicast heartbeat may take."
+        0, 0, 255, shown=False, help="Hops a multicast heartbeat may take.", why_not=_ALONE
     )
     tls_port: int = _tls_port()
     tls_name: str = _tls_name()
-    interval: int = integer(150, 50, 600_000, dynamic=True, help="Milliseconds between heartbeats.")
+    tls_address: tuple[str, ...] = _tls_address()
+    tls_mesh_seed_address_port: tuple[Endpoint, ...] = value(
+        Endpoints(),
+        (),
+        shown=False,
+        enterprise=True,
+        refused=NO_TLS,
+        help="TLS address and port of a node to begin with; may be repeated.",
+    )
+    interval: int = integer(
+        150, 50, 600_000, dynamic=True, help="Milliseconds between heartbeats.", why_not=_ALONE
+    )
     timeout: int = integer(
-        10, 3, dynamic=True, help="Missed heartbeats after which a node is gone."
+        10, 3, dynamic=True, help="Missed heartbeats after which a node is gone.", why_not=_ALONE
     )
     connect_timeout_ms: int = integer(
-        500, 50, dynamic=True, help="Time limit of a connection to a seed."
+        500, 50, dynamic=True, help="Time limit of a connection to a seed.", why_not=_ALONE
     )
-    mtu: int = integer(0, dynamic=True, help="Largest multicast packet; 0 = the interface's.")
-    protocol: str = choice("v3", "none", dynamic=True, help="Protocol version.")
+    mtu: int = integer(
+        0, dynamic=True, help="Largest multicast packet; 0 = the interface's.", why_not=_ALONE
+    )
+    protocol: str = choice("v3", "none", dynamic=True, help="Protocol version.", why_not=_ALONE)
+
+    def conflict(self) -> str:
+        """A node hears of the others in one way."""
+        if self.mode == "multicast" and not self.multicast_group:
+            return "mode multicast needs a multicast-group"
+        if self.mode == "multicast" and self.mesh_seed_address_port:
+            return "mode multicast knows no mesh-seed-address-port; seeds are for mode mesh"
+        if self.mode == "mesh" and self.multicast_group:
+            return "mode mesh knows no multicast-group; groups are for mode multicast"
+        return ""
 
 
 @define(on_setattr=setters.frozen)
 class FabricConfig(Section):
     """`network { fabric { } }`: the connections between nodes."""
 
-    address: tuple[str, ...] = texts(ANY, help="Addresses for the fabric.")
+    address: tuple[str, ...] = texts(ANY, help="Addresses for the fabric.", why_not=_ALONE)
     tls_port: int = _tls_port()
     tls_name: str = _tls_name()
-    channel_bulk_fds: int = integer(2, 1, 128, help="Connections for bulk messages.")
+    channel_bulk_fds: int = integer(
+        2, 1, 128, help="Connections for bulk messages.", why_not=_ALONE
+    )
     channel_bulk_recv_threads: int = integer(
-        4, 1, 128, dynamic=True, help="Threads that receive bulk messages."
+        4,
+        1,
+        128,
+        dynamic=True,
+        help="Threads that receive bulk messages.",
+        why_not=_NO_FABRIC_THREADS,
     )
-    channel_ctrl_fds: int = integer(1, 1, 128, help="Connections for control messages.")
+    channel_ctrl_fds: int = integer(
+        1, 1, 128, help="Connections for control messages.", why_not=_ALONE
+    )
     channel_ctrl_recv_threads: int = integer(
-        4, 1, 128, dynamic=True, help="Threads that receive control messages."
+        4,
+        1,
+        128,
+        dynamic=True,
+        help="Threads that receive control messages.",
+        why_not=_NO_FABRIC_THREADS,
     )
-    channel_meta_fds: int = integer(1, 1, 128, help="Connections for metadata messages.")
+    channel_meta_fds: int = integer(
+        1, 1, 128, help="Connections for metadata messages.", why_not=_ALONE
+    )
     channel_meta_recv_threads: int = integer(
-        4, 1, 128, dynamic=True, help="Threads that receive metadata messages."
+        4,
+        1,
+        128,
+        dynamic=True,
+        help="Threads that receive metadata messages.",
+        why_not=_NO_FABRIC_THREADS,
     )
-    channel_rw_fds: int = integer(8, 1, 128, help="Connections for replica messages.")
+    channel_rw_fds: int = integer(
+        8, 1, 128, help="Connections for replica messages.", why_not=_ALONE
+    )
     channel_rw_recv_pools: int = integer(
-        1, 1, 16, help="Pools of threads that receive replica messages."
+        1, 1, 16, help="Pools of threads that receive replica messages.", why_not=_NO_FABRIC_THREADS
     )
     channel_rw_recv_threads: int = integer(
-        16, 1, 128, dynamic=True, help="Threads that receive replica messages."
+        16,
+        1,
+        128,
+        dynamic=True,
+        help="Threads that receive replica messages.",
+        why_not=_NO_FABRIC_THREADS,
     )
-    keepalive_enabled: bool = flag(True, help="TCP keep-alive on fabric connections.")
-    keepalive_intvl: int = integer(1, 1, I32_MAX, help="Seconds between keep-alive probes.")
+    keepalive_enabled: bool = flag(
+        True, help="TCP keep-alive on fabric connections.", why_not=_ALONE
+    )
+    keepalive_intvl: int = integer(
+        1, 1, I32_MAX, help="Seconds between keep-alive probes.", why_not=_ALONE
+    )
     keepalive_probes: int = integer(
-        10, 1, I32_MAX, help="Lost probes after which a connection is dead."
+        10, 1, I32_MAX, help="Lost probes after which a connection is dead.", why_not=_ALONE
     )
-    keepalive_time: int = integer(1, 1, I32_MAX, help="Idle seconds before the first probe.")
-    latency_max_ms: int = integer(5, 0, 1000, help="Expected one-way delay between nodes.")
-    port: int = integer(0, 0, 65535, help="Port for the fabric; 0 = a node on its own.")
+    keepalive_time: int = integer(
+        1, 1, I32_MAX, help="Idle seconds before the first probe.", why_not=_ALONE
+    )
+    latency_max_ms: int = integer(
+        5, 0, 1000, help="Expected one-way delay between nodes.", why_not=_ALONE
+    )
+    port: int = integer(
+        0, 0, 65535, help="Port for the fabric; 0 = a node on its own.", why_not=_ALONE
+    )
     recv_rearm_threshold: int = integer(
-        1024, 0, 1 << 20, dynamic=True, help="Bytes after which a reader yields."
+        1024,
+        0,
+        1 << 20,
+        dynamic=True,
+        help="Bytes after which a reader yields.",
+        why_not=_NO_FABRIC_THREADS,
     )
-    send_threads: int = integer(8, 1, 128, help="Threads that send fabric messages.")
+    send_threads: int = integer(
+        8, 1, 128, help="Threads that send fabric messages.", why_not=_NO_FABRIC_THREADS
+    )
+    tls_address: tuple[str, ...] = _tls_address()
 
 
 @define(on_setattr=setters.frozen)
@@ -163,7 +272,25 @@ class NetworkConfig(Section):
     fabric: FabricConfig = field(factory=FabricConfig, kw_only=True)
     http: HttpConfig = field(factory=HttpConfig, kw_only=True)
 
-    def rows(self, prefix: str = "") -> list[tuple[str, str]]:
+    def conflict(self) -> str:
+        """Who hears of other nodes must be able to talk to them; no port is had twice."""
+        if self.heartbeat.port and not self.fabric.port:
+            return "heartbeat has a port and fabric has none; nodes of a cluster need both"
+        listeners: dict[str, Listener] = {
+            "service": self.service,
+            "admin": self.admin,
+            "fabric": self.fabric,
+            "http": self.http,
+        }
+        if self.heartbeat.mode == "mesh":  # multicast is UDP, whose ports are others
+            listeners["heartbeat"] = self.heartbeat
+        for (one, a), (other, b) in combinations(listeners.items(), 2):
+            shared = ANY in (*a.address, *b.address) or not set(a.address).isdisjoint(b.address)
+            if a.port and a.port == b.port and shared:
+                return f"port {a.port} is given to both {one} and {other}"
+        return ""
+
+    def rows(self, prefix: str = "", community: bool = False) -> list[tuple[str, str]]:
         """(name, text) of every parameter, each under its block's name and a dot."""
         return [
             *self.service.rows(prefix + "service."),

@@ -106,6 +106,11 @@ _SET: Final[Mapping[str, str]] = {
     "set-stop-writes-count": f"stop-writes-count; {_SET_NAMES}",
 }
 
+_MOUNTS: Final[Mapping[str, str]] = {
+    "mounts-high-water-pct": "evict-mounts-pct",
+    "mounts-size-limit": "mounts-budget",
+}
+
 OBSOLETE: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
         "service": _SERVICE,
@@ -124,6 +129,19 @@ OBSOLETE: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "external-address": "access-address",
             "reuse-address": _GONE,
         },
+        "index-type": _MOUNTS,
+        "sindex-type": _MOUNTS,
+        "security": {
+            "enable-ldap": "the block ldap { } alone means it",
+            "enable-security": "the block security { } alone means it",
+            "syslog": "log { }",
+        },
+        "xdr": {
+            "datacenter": "dc NAME { }",
+            "enable-xdr": "the block xdr { } alone means it",
+            "xdr-digestlog-path": _GONE,
+        },
+        "dc": {"max-used-service-threads": _GONE},
         "mod-lua": {"system-path": "the system modules are built in; remove it"},
         "": {"cluster": "cluster-name in the service context", "cloud": _GONE},
     }

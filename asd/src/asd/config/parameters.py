@@ -1,8 +1,15 @@
 """The one table: a section's class body declares its parameters, in the order `get-config` shows.
 
-Each attribute made with `flag`, `integer`, `size`, `seconds`, `choice`, `text` or `texts` is a
-parameter. Its name in the file is the attribute with `-` for `_`. The reader of files, its errors,
-`get-config`, `set-config` and the reference page all work from these declarations.
+Each attribute made with `flag`, `integer`, `size`, `seconds`, `choice`, `text`, `texts` or `value`
+is a parameter. Its name in the file is the attribute with `-` for `_`. The reader of files, its
+errors, `get-config`, `set-config` and the reference page all work from these declarations.
+
+Every parameter of the protocol's release is declared, in one of three ways, so that no file of a
+real installation meets "unknown": it works (`works=True`: some code reads it); or it is accepted
+and does nothing (`why_not` says what does not happen, and setting it is told to the operator); or
+it is refused unless it has its default (`refused` says why), where going on without it would break
+a promise: of safety, of secrecy, of not losing data. Whole contexts of that last kind are in
+`refused.py`, names of older releases in `obsolete.py`.
 """
 
 from __future__ import annotations
@@ -51,7 +58,12 @@ class Declaration:
     engines: tuple[str, ...] = ()
     """The storage engines that do what it says; () = all of them."""
     why_not: str = ""
-    """Why nothing depends on it, where that is worth saying."""
+    """What a parameter that is accepted does not do here, and why."""
+    here: Value | None = None
+    """The value that says what happens anyway, where nothing depends on the parameter and that is
+    not the default: to set another one, the default too, is worth a notice."""
+    community: Value | None = None
+    """The value in the community edition, where that is not the default and cannot be changed."""
 
 
 @frozen
@@ -75,6 +87,17 @@ class Parameter:
             return Status.REFUSED
         return Status.IN_EFFECT if self.declaration.works else Status.ACCEPTED
 
+    @property
+    def usual(self) -> Value:
+        """The value that changes nothing when it is given."""
+        here = self.declaration.here
+        return self.default if here is None else here
+
+    def default_in(self, community: bool) -> Value:
+        """The value in an edition of what is not given."""
+        special = self.declaration.community
+        return special if community and special is not None else self.default
+
 
 class Section:
     """A context of the configuration. Its attributes are fixed; only `set` changes dynamic ones."""
@@ -87,13 +110,15 @@ class Section:
         found = (_parameter(attribute) for attribute in fields(cls))  # type: ignore[arg-type] # each subclass is an attrs class
         return {parameter.name: parameter for parameter in found if parameter is not None}
 
-    def rows(self, prefix: str = "") -> list[tuple[str, str]]:
-        """(name, text) of each parameter that `get-config` shows. O(n)."""
+    def rows(self, prefix: str = "", community: bool = False) -> list[tuple[str, str]]:
+        """(name, text) of each parameter that `get-config` shows in an edition. O(n)."""
         rows = []
         for parameter in self.parameters().values():
             value: Value = getattr(self, parameter.attribute)
+            if value == parameter.default:
+                value = parameter.default_in(community)
             if self.shows(parameter) or value != parameter.default:
-                rows.append((prefix + parameter.name, parameter.kind.show(value)))
+                rows += [(prefix + parameter.name, text) for text in parameter.kind.rows(value)]
         return rows
 
     def shows(self, parameter: Parameter) -> bool:
@@ -102,9 +127,7 @@ class Section:
 
     def without_effect(self, parameter: Parameter) -> str:
         """Why setting the parameter does nothing here; empty when it does something."""
-        if parameter.status is Status.ACCEPTED:
-            return parameter.declaration.why_not or "nothing in this server depends on it"
-        return ""
+        return parameter.declaration.why_not if parameter.status is Status.ACCEPTED else ""
 
     def set(self, name: str, text: str, community: bool = False) -> None:
         """Change a dynamic parameter.
@@ -174,6 +197,11 @@ def text(default: str = "", longest: int = 1023, *, help: str, **traits: Any) ->
 def texts(*default: str, help: str, **traits: Any) -> Any:
     """A parameter that may be repeated."""
     return _declare(default, Declaration(Texts(), help, **traits))
+
+
+def value(kind: Kind, default: Value, *, help: str, **traits: Any) -> Any:
+    """A parameter of a kind of its own."""
+    return _declare(default, Declaration(kind, help, **traits))
 
 
 def _declare(default: Value, declaration: Declaration) -> Any:

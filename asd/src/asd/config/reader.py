@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from asd.config.config import LOG_LEVELS, Config, Edition, LoggingConfig, LogSink, ModLuaConfig
+from asd.config.config import (
+    LOG_CONTEXTS,
+    LOG_LEVELS,
+    Config,
+    Edition,
+    LoggingConfig,
+    LogSink,
+    ModLuaConfig,
+)
 from asd.config.errors import ConfigFileError, Problem
 from asd.config.grammar import Directive, Parser
-from asd.config.kinds import Texts
-from asd.config.namespace import (
-    MAX_SET_NAME,
-    GeoConfig,
-    NamespaceConfig,
-    SetConfig,
-    check_name,
-)
+from asd.config.kinds import Boolean
+from asd.config.namespace import NamespaceConfig
 from asd.config.network import (
-    NO_TLS,
     AdminConfig,
     FabricConfig,
     HeartbeatConfig,
@@ -29,19 +31,16 @@ from asd.config.network import (
 )
 from asd.config.obsolete import OBSOLETE
 from asd.config.parameters import Parameter, Section, Status
+from asd.config.refused import INDEX_MOUNTS, SECURITY, SYSLOG, TLS, XDR, RefusedContext
 from asd.config.service import ServiceConfig
-from asd.config.storage import ENGINES, StorageConfig, no_such_engine
+from asd.config.sets import MAX_SET_NAME, GeoConfig, SetConfig, check_name
+from asd.config.storage import ENGINES, PERSISTENT_MEMORY, StorageConfig, no_such_engine
 
 S = TypeVar("S", bound=Section)
 Block = Callable[[Directive], None]
 
-REFUSED_CONTEXTS = MappingProxyType(
-    {
-        "security": "this server has no access control",
-        "xdr": "this server ships no records to other data centres",
-    }
-)
-"""Top-level contexts that are refused, and why."""
+ANY_LOG_CONTEXT = "any"
+ENTERPRISE_ONLY = "belongs to the enterprise edition, and this server runs as community"
 
 
 def read_config(
@@ -80,12 +79,12 @@ class _Reader:
             "namespace": namespace,
             "logging": lambda d: parts.update(logging=self._logging(d)),
             "mod-lua": lambda d: self._into(parts, "mod_lua", d, ModLuaConfig, "mod-lua"),
-            **{name: self._refuse(why) for name, why in REFUSED_CONTEXTS.items()},
+            "security": partial(self._refuse, SECURITY, enterprise=True),
+            "xdr": partial(self._refuse, XDR, enterprise=True),
         }
         self._blocks("", directives, blocks, repeatable={"namespace"})
-        if not namespaces and not self.problems:
-            last = max(1, text.count("\n"))
-            self.problems.append(Problem(self.file, last, "there is no namespace { } in the file"))
+        if not self.problems:
+            self._check_whole(directives, namespaces, parts.get("service", ServiceConfig()))
         if self.problems:
             raise ConfigFileError(self.problems)
         return Config(
@@ -94,6 +93,21 @@ class _Reader:
             notices=tuple(sorted(self.notices, key=lambda notice: notice.line)),
             **parts,
         )
+
+    def _check_whole(
+        self,
+        directives: Sequence[Directive],
+        namespaces: Mapping[str, NamespaceConfig],
+        service: ServiceConfig,
+    ) -> None:
+        """What no single line can be blamed for is said where it could be mended."""
+        if not namespaces:
+            last = max([1, *(directive.line for directive in directives)])
+            self.problems.append(Problem(self.file, last, "there is no namespace { } in the file"))
+        if self.edition is Edition.COMMUNITY and not service.cluster_name:
+            line = next((d.line for d in directives if d.name == "service"), 1)
+            text = "'cluster-name' is missing in the context 'service': cluster-name NAME"
+            self.problems.append(Problem(self.file, line, text))
 
     # -------------------------------------------------------------- contexts
 
@@ -112,9 +126,15 @@ class _Reader:
             )
             for name, kind in kinds.items()
         }
-        blocks["tls"] = self._refuse(NO_TLS)
+        blocks["tls"] = partial(self._refuse, TLS, enterprise=True)
+        before = len(self.problems)
         self._blocks("network", directive.block or [], blocks, repeatable={"tls"})
-        return NetworkConfig(**parts)
+        if len(self.problems) == before:
+            try:
+                return NetworkConfig(**parts)
+            except ValueError as error:
+                self._say(directive, str(error))
+        return NetworkConfig()
 
     def _namespace(self, directive: Directive) -> NamespaceConfig | None:
         if len(directive.values) != 1:
@@ -128,19 +148,30 @@ class _Reader:
             ),
             "storage-engine": lambda d: self._storage(parts, d),
             "set": lambda d: self._set(sets, d),
+            "index-type": self._index_type,
+            "sindex-type": self._index_type,
         }
         return self._section(
             directive, NamespaceConfig, "namespace", parts, blocks, repeatable={"set"}
         )
 
+    def _index_type(self, directive: Directive) -> None:
+        """Where indexes are. They are in memory, as `shmem` says; so nothing is to be kept."""
+        if self.edition is Edition.COMMUNITY:
+            self._say(directive, f"'{directive.name}' {ENTERPRISE_ONLY}")
+        elif directive.values != ("shmem",):
+            self._refuse(INDEX_MOUNTS, directive)
+
     def _storage(self, parts: dict[str, Any], directive: Directive) -> None:
         engine = directive.values[0] if directive.values else ""
+        if engine == PERSISTENT_MEMORY and self.edition is Edition.COMMUNITY:
+            return self._say(directive, f"'storage-engine {engine}' {ENTERPRISE_ONLY}")
         if len(directive.values) != 1 or engine not in ENGINES:
-            self._say(directive, no_such_engine(" ".join(directive.values)))
-            return
+            return self._say(directive, no_such_engine(" ".join(directive.values)))
         storage = self._section(directive, StorageConfig, "storage-engine", {"engine": engine})
         if storage is not None:
             parts["storage_engine"] = storage
+        return None
 
     def _set(self, sets: dict[bytes, SetConfig], directive: Directive) -> None:
         name = " ".join(directive.values)
@@ -168,7 +199,7 @@ class _Reader:
         blocks: dict[str, Block] = {
             "console": sink,
             "file": sink,
-            "syslog": self._refuse("log to the console and let the init system pass it on"),
+            "syslog": partial(self._refuse, SYSLOG),
         }
         self._blocks("logging", directive.block or [], blocks, repeatable={"file"})
         return LoggingConfig(tuple(sinks) or LoggingConfig().sinks)
@@ -178,12 +209,16 @@ class _Reader:
         for line in directive.block or []:
             if line.name != "context" or len(line.values) != 2:
                 self._say(line, "a log sink holds lines 'context NAME LEVEL'")
-            elif line.values[1].lower() not in LOG_LEVELS:
-                self._say(
-                    line, f"'{line.values[1]}' is no log level, expected {', '.join(LOG_LEVELS)}"
-                )
+                continue
+            name, level = line.values[0].replace("_", "-"), line.values[1].lower()
+            if level not in LOG_LEVELS:
+                levels_known = ", ".join(LOG_LEVELS)
+                self._say(line, f"'{line.values[1]}' is no log level, expected {levels_known}")
+            elif name != ANY_LOG_CONTEXT and name not in LOG_CONTEXTS:
+                hint = _similar(name, LOG_CONTEXTS) or f"; '{ANY_LOG_CONTEXT}' is for all of them"
+                self._say(line, f"no part of the server logs as '{name}'{hint}")
             else:
-                levels[line.values[0]] = line.values[1].lower()
+                levels[name] = level
         return MappingProxyType(levels)
 
     # ---------------------------------------------------------------- blocks
@@ -200,7 +235,7 @@ class _Reader:
         for directive in directives:
             block = blocks.get(directive.name)
             if block is None:
-                self._unknown(directive, context, blocks)
+                self._unknown(directive, context, list(blocks))
             elif directive.name in seen and directive.name not in repeatable:
                 self._twice(directive, seen[directive.name])
             else:
@@ -234,7 +269,7 @@ class _Reader:
             name: lambda d, parameter=parameter: self._value(d, parameter, given)  # type: ignore[misc] # bound per name
             for name, parameter in parameters.items()
         }
-        lists = {name for name, p in parameters.items() if isinstance(p.kind, Texts)}
+        lists = {name for name, p in parameters.items() if p.kind.repeatable}
         self._blocks(context, directive.block or [], {**readers, **blocks}, {*repeatable, *lists})
         if len(self.problems) > before:
             return None
@@ -251,7 +286,7 @@ class _Reader:
         parameters = section.parameters()
         for directive in directives:
             parameter = parameters.get(directive.name)
-            if parameter is None or getattr(section, parameter.attribute) == parameter.default:
+            if parameter is None or getattr(section, parameter.attribute) == parameter.usual:
                 continue
             if why := section.without_effect(parameter):
                 text = f"'{parameter.name}' is accepted for compatibility, without effect: {why}"
@@ -259,44 +294,50 @@ class _Reader:
 
     def _value(self, directive: Directive, parameter: Parameter, given: dict[str, Any]) -> None:
         name, declaration = parameter.name, parameter.declaration
-        if directive.block is not None:
-            return self._say(directive, f"'{name}' has a value, not a block")
-        if not directive.values:
-            return self._say(
-                directive, f"'{name}' has no value, expected {parameter.kind.allowed()}"
-            )
-        text = " ".join(directive.values)
-        if len(directive.values) > 1 and not isinstance(parameter.kind, Texts):
-            return self._say(directive, f"'{name}' takes one value, not '{text}'")
+        if declaration.enterprise and self.edition is Edition.COMMUNITY:
+            return self._say(directive, f"'{name}' {ENTERPRISE_ONLY}")
         try:
-            value = parameter.kind.parse(text)
+            value = _parsed(directive, parameter)
         except ValueError as error:
-            return self._say(directive, f"'{name}': {error}")
+            if parameter.status is not Status.REFUSED:
+                return self._say(directive, str(error))
+            value = None  # other values than the default are refused, whatever they are
+        if parameter.status is Status.REFUSED and value != parameter.default:
+            said = " ".join((name, *directive.values))
+            return self._say(directive, f"'{said}': {declaration.refused}")
         if isinstance(value, tuple):
             value = given.get(parameter.attribute, ()) + value
         given[parameter.attribute] = value
-        if value == parameter.default:
-            return None
-        if declaration.enterprise and self.edition is Edition.COMMUNITY:
-            return self._say(directive, f"'{name}' belongs to the enterprise edition")
-        if parameter.status is Status.REFUSED:
-            return self._say(directive, f"'{name} {text}': {declaration.refused}")
         return None
 
     # -------------------------------------------------------------- problems
 
-    def _refuse(self, why: str) -> Block:
-        return lambda directive: self._say(directive, f"'{directive.name}': {why}; remove it")
+    def _refuse(
+        self, context: RefusedContext, directive: Directive, enterprise: bool = False
+    ) -> None:
+        """Say why a block is refused, and what in it is misspelt besides."""
+        head = " ".join((directive.name, *directive.values))
+        if enterprise and self.edition is Edition.COMMUNITY:
+            self._say(directive, f"'{head}' {ENTERPRISE_ONLY}")
+        else:
+            self._say(directive, f"'{head}': {context.why}")
+        self._look_for_unknown(context, directive)
 
-    def _unknown(self, directive: Directive, context: str, known: Iterable[str]) -> None:
+    def _look_for_unknown(self, context: RefusedContext, directive: Directive) -> None:
+        for inner in directive.block or []:
+            if inner.name in context.contexts:
+                self._look_for_unknown(context.contexts[inner.name], inner)
+            elif inner.name not in context.names:
+                self._unknown(inner, directive.name, [*context.names, *context.contexts])
+
+    def _unknown(self, directive: Directive, context: str, known: Sequence[str]) -> None:
         name = directive.name
         where = f"in the context '{context}'" if context else "at the top level"
         advice = OBSOLETE.get(context, {}).get(name)
         if advice is not None:
             return self._say(directive, f"'{name}' is obsolete {where}; instead: {advice}")
-        close = difflib.get_close_matches(name, list(known), 1, 0.7)
-        hint = f"; did you mean '{close[0]}'?" if close else ""
-        if not close and not context:
+        hint = _similar(name, known)
+        if not hint and not context:
             hint = f"; expected {', '.join(known)}"
         return self._say(directive, f"unknown name '{name}' {where}{hint}")
 
@@ -305,3 +346,34 @@ class _Reader:
 
     def _say(self, directive: Directive, message: str) -> None:
         self.problems.append(Problem(self.file, directive.line, message))
+
+
+def _parsed(directive: Directive, parameter: Parameter) -> Any:
+    """The value a directive gives. Raises ValueError saying what is wrong and what would be right.
+
+    The name of a boolean alone means true.
+    """
+    name, kind, words = parameter.name, parameter.kind, directive.values
+    if directive.block is not None:
+        raise ValueError(f"'{name}' has a value, not a block, expected {kind.allowed()}")
+    if not words and isinstance(kind, Boolean):
+        return True
+    if not words:
+        raise ValueError(f"'{name}' has no value, expected {kind.allowed()}")
+    text = " ".join(words)
+    if len(words) > kind.words:
+        wanted = _NUMBERS[kind.words]
+        raise ValueError(f"'{name}' takes {wanted}, not '{text}'{kind.more_words}")
+    try:
+        return kind.parse(text)
+    except ValueError as error:
+        raise ValueError(f"'{name}': {error}") from None
+
+
+_NUMBERS = ("no value", "one value", "a host and a port")
+
+
+def _similar(name: str, known: Iterable[str]) -> str:
+    """The end of a complaint about an unknown name: what may be meant; empty when nothing is."""
+    close = difflib.get_close_matches(name, list(known), 1, 0.7)
+    return f"; did you mean '{close[0]}'?" if close else ""

@@ -5,38 +5,28 @@ python -m asd.config.reference > docs/configuration.md
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Final
 
-from asd.config.config import ModLuaConfig
-from asd.config.namespace import GeoConfig, NamespaceConfig, SetConfig
-from asd.config.network import (
-    AdminConfig,
-    FabricConfig,
-    HeartbeatConfig,
-    HttpConfig,
-    NetworkServiceConfig,
-)
+from asd.config.config import LOG_CONTEXTS, LOG_LEVELS
 from asd.config.obsolete import OBSOLETE
-from asd.config.parameters import Parameter, Section, Status
-from asd.config.reader import REFUSED_CONTEXTS
-from asd.config.service import ServiceConfig
-from asd.config.storage import ENGINES, StorageConfig
+from asd.config.parameters import Parameter
+from asd.config.refused import REFUSED, RefusedContext
+from asd.config.storage import ENGINES
+from asd.config.table import SECTIONS, what_it_does
 
-SECTIONS: Final[tuple[tuple[str, type[Section]], ...]] = (
-    ("service { }", ServiceConfig),
-    ("network { service { } }", NetworkServiceConfig),
-    ("network { admin { } }", AdminConfig),
-    ("network { heartbeat { } }", HeartbeatConfig),
-    ("network { fabric { } }", FabricConfig),
-    ("network { http { } }", HttpConfig),
-    ("namespace NAME { }", NamespaceConfig),
-    ("namespace NAME { set NAME { } }", SetConfig),
-    ("namespace NAME { storage-engine ENGINE { } }", StorageConfig),
-    ("namespace NAME { geo2dsphere-within { } }", GeoConfig),
-    ("mod-lua { }", ModLuaConfig),
+_HEADINGS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "namespace": "namespace NAME { }",
+        "namespace set": "namespace NAME { set NAME { } }",
+        "namespace storage-engine": "namespace NAME { storage-engine ENGINE { } }",
+        "namespace geo2dsphere-within": "namespace NAME { geo2dsphere-within { } }",
+        "namespace index-type": "namespace NAME { index-type flash { } }",
+        "namespace sindex-type": "namespace NAME { sindex-type flash { } }",
+    }
 )
-"""Heading and section, in the order of the page."""
+"""Headings of contexts that need more than their words and braces."""
 
 _INTRODUCTION: Final = """\
 # Configuration
@@ -63,8 +53,8 @@ and what to write instead.
 
 - A parameter is one line; `{` opens a block behind its name, `}` closes it. Double quotes hold
   together what has blanks, `#` or braces in it.
-- Sizes are bytes or have a suffix K, M, G, T (powers of 1024). Durations are seconds or have a
-  suffix s, m, h, d. Plain counts have no suffix.
+- Sizes are bytes; they and plain counts may have a suffix K, M, G, T (powers of 1024). Durations
+  are seconds or have a suffix s, m, h, d. The name of a boolean alone means `true`.
 - A name is given once in a block, except where its kind says that it may be repeated, and except
   `namespace`, `set` and `file` log sinks.
 - Nothing is ignored in silence. An unknown or obsolete name, a value out of range and a name given
@@ -76,8 +66,10 @@ and what to write instead.
       ("accepted for compatibility, without effect"), in the log and from `--check-config`;
     - **refused unless it is the default**: ignoring it would break a promise (durability,
       encryption, consistency, where the server listens), so the server does not start with it.
-- **dynamic** parameters can be changed by `set-config` while the server runs. **enterprise** ones
-  are refused with `--edition community`.
+- **dynamic** parameters can be changed by `set-config` while the server runs.
+- With `--edition community` the names of the enterprise edition are refused whatever their value,
+  those marked **enterprise** below as well as the contexts `security`, `xdr` and `network { tls }`;
+  a cluster-name is required, and `get-config` shows what that edition shows.
 """
 
 
@@ -89,26 +81,49 @@ def render() -> str:
 def _page() -> Iterator[str]:
     engines = ", ".join(f"`{engine}`" for engine in ENGINES)
     yield f"{_INTRODUCTION}- Storage engines: {engines}.\n"
-    for heading, section in SECTIONS:
-        yield f"## `{heading}`\n"
+    for context, section in SECTIONS.items():
+        yield f"## `{_heading(context)}`\n"
         yield "| Parameter | Default | Values | What it sets | Here |"
         yield "|---|---|---|---|---|"
         yield from (_row(parameter) for parameter in section.parameters().values())
         yield ""
     yield from _logging()
-    yield "## Refused contexts\n"
-    yield from (f"- `{name} {{ }}`: {why}" for name, why in REFUSED_CONTEXTS.items())
-    yield "\n## Obsolete names\n"
+    yield from _refused()
+    yield "## Obsolete names\n"
     yield "| Context | Name | Instead |"
     yield "|---|---|---|"
     for context, names in OBSOLETE.items():
         yield from (f"| {context or '(top)'} | `{name}` | {to} |" for name, to in names.items())
 
 
+def _heading(context: str) -> str:
+    """`network service` -> `network { service { } }`."""
+    blocks = context.split()
+    return _HEADINGS.get(context, " { ".join(blocks) + " { }" + " }" * (len(blocks) - 1))
+
+
 def _logging() -> Iterator[str]:
     yield "## `logging { }`\n"
     yield "`console { context NAME LEVEL }` and `file PATH { context NAME LEVEL }`; the name `any`"
-    yield "stands for all contexts. Levels: critical, warning, info, debug, detail.\n"
+    yield f"stands for all contexts. Levels: {', '.join(LOG_LEVELS)}. Contexts:"
+    yield f"{' '.join(LOG_CONTEXTS)}.\n"
+
+
+def _refused() -> Iterator[str]:
+    yield "## Refused contexts\n"
+    yield "| Context | Why | Names in it |"
+    yield "|---|---|---|"
+    for context, refused in REFUSED.items():
+        yield from _refused_rows(_heading(context), refused)
+    yield ""
+
+
+def _refused_rows(heading: str, refused: RefusedContext) -> Iterator[str]:
+    names = " ".join(f"`{name}`" for name in sorted(refused.names))
+    yield f"| `{heading}` | {refused.why} | {names} |"
+    for name, within in refused.contexts.items():
+        inner = heading.replace("{ }", f"{{ {name} {{ }} }}", 1)
+        yield from _refused_rows(inner, within)
 
 
 def _row(parameter: Parameter) -> str:
@@ -118,19 +133,12 @@ def _row(parameter: Parameter) -> str:
         *(["enterprise"] if declaration.enterprise else []),
     ]
     marks = f" ({', '.join(traits)})" if traits else ""
-    here = parameter.status.value
-    if parameter.status is Status.REFUSED:
-        here += f": {declaration.refused}"
-    elif declaration.why_not:
-        here += f": {declaration.why_not}"
-    elif declaration.engines:
-        here += f" with {', '.join(declaration.engines)}"
     cells = (
         f"`{parameter.name}`{marks}",
         f"`{parameter.kind.show(parameter.default)}`",
         parameter.kind.allowed(),
         declaration.help,
-        here,
+        what_it_does(parameter),
     )
     return f"| {' | '.join(cells)} |"
 

@@ -6,14 +6,17 @@ from typing import Final
 
 from attrs import Attribute, define, field, setters
 
-from asd.config.kinds import U64_MAX
-from asd.config.parameters import Parameter, Section, choice, flag, integer, size, text, texts
+from asd.config.kinds import U64_MAX, Paths
+from asd.config.parameters import Parameter, Section, choice, flag, integer, size, text, value
 
 MEMORY_STRIPES: Final = 8
 """Stripes `get-config` reports of a memory store; tools count on them."""
 
 ENGINES: Final = ("memory", "device", "ssd", "kv", "ssd_cold")
 """The storage engines of this server; `ssd` is another word for `device`."""
+
+PERSISTENT_MEMORY: Final = "pmem"
+"""An engine of the enterprise edition that this server has not."""
 
 _LOG: Final = ("device", "ssd")
 _FILES: Final = ("device", "ssd", "ssd_cold")
@@ -29,10 +32,26 @@ class StorageConfig(Section):
     """`storage-engine ENGINE { }`."""
 
     engine: str = field(default="memory")
-    device: tuple[str, ...] = texts(
-        works=True, shown=False, help="Block devices to use; may be repeated."
+    device: tuple[str, ...] = value(
+        Paths(), (), works=True, shown=False, help="Block devices to use; may be repeated."
     )
-    file: tuple[str, ...] = texts(works=True, shown=False, help="Files to use; may be repeated.")
+    file: tuple[str, ...] = value(
+        Paths(), (), works=True, shown=False, help="Files to use; may be repeated."
+    )
+    cache_replica_writes: bool = flag(
+        dynamic=True,
+        shown=False,
+        engines=_LOG,
+        help="Keep what other nodes send in the post-write cache too.",
+        why_not="this node forms no cluster",
+    )
+    cold_start_empty: bool = flag(
+        shown=False,
+        engines=_LOG,
+        refused="this server loads what its files and devices hold; to start empty, delete the"
+        " files or wipe the devices first",
+        help="Start without the records that the files and devices hold.",
+    )
     commit_to_device: bool = flag(
         enterprise=True,
         works=True,
@@ -100,7 +119,13 @@ class StorageConfig(Section):
         engines=_LOG,
         help="Microseconds between rewritten blocks of a device, unless it is full.",
     )
-    defrag_startup_minimum: int = integer(0, 0, 99, help="Free space to make before serving.")
+    defrag_startup_minimum: int = integer(
+        0,
+        0,
+        99,
+        help="Free space to make before serving.",
+        why_not="serving begins when the records are loaded, however full the devices are",
+    )
     direct_files: bool = flag(
         help="Bypass the page cache for files.",
         why_not="all files and devices go through the page cache; reads rely on it",
@@ -110,7 +135,9 @@ class StorageConfig(Section):
         why_not="no write syncs by itself; flush-max-ms and commit-to-device say when one does",
     )
     enable_benchmarks_storage: bool = flag(
-        dynamic=True, help="Histograms of the engine's own work."
+        dynamic=True,
+        help="Histograms of the engine's own work.",
+        why_not="only whole requests are timed, not what the engine does for them",
     )
     encryption: str = choice(
         "none",
@@ -170,6 +197,37 @@ class StorageConfig(Section):
         help="Blocks of 8 MiB, at least one, that may wait for each device before writes are"
         " answered with device overload (18).",
     )
+    post_write_cache: int = size(
+        64 * _MIB,
+        0,
+        64 * _GIB,
+        works=True,
+        shown=False,
+        engines=_LOG,
+        help="Blocks kept in memory after they were written, of each file; a quarter of it besides "
+        "for what is read.",
+    )
+    read_page_cache: bool = flag(
+        dynamic=True,
+        shown=False,
+        engines=_LOG,
+        help="Read through the page cache.",
+        here=True,
+        why_not="reads always go through the page cache",
+    )
+    serialize_tomb_raider: bool = flag(
+        shown=False,
+        engines=_LOG,
+        enterprise=True,
+        help="Remove the tombstones of one namespace at a time.",
+        why_not="the tombstones of several namespaces may be removed at the same time",
+    )
+    sindex_startup_device_scan: bool = flag(
+        shown=False,
+        engines=_LOG,
+        help="Fill secondary indexes at start in the order of the device.",
+        why_not="secondary indexes are filled in the order of the primary index",
+    )
     stop_writes_avail_pct: int = integer(
         5,
         0,
@@ -185,16 +243,6 @@ class StorageConfig(Section):
         dynamic=True,
         works=True,
         help="Use of data-size, filesize or the devices from which writes are refused; 0 = never.",
-    )
-    post_write_cache: int = size(
-        64 * _MIB,
-        0,
-        64 * _GIB,
-        works=True,
-        shown=False,
-        engines=_LOG,
-        help="Blocks kept in memory after they were written, of each file; a quarter of it besides "
-        "for what is read.",
     )
     tomb_raider_sleep: int = integer(
         1000,
@@ -256,7 +304,7 @@ class StorageConfig(Section):
             return f"the engine {self.engine} needs at least one file or device"
         return ""
 
-    def rows(self, prefix: str = "") -> list[tuple[str, str]]:
+    def rows(self, prefix: str = "", community: bool = False) -> list[tuple[str, str]]:
         """(name, text): the engine, its stripes or places, its parameters."""
         if self.engine == "memory":
             places = [(f"{prefix}.stripe[{i}]", f"stripe-{i}") for i in range(MEMORY_STRIPES)]
@@ -269,4 +317,9 @@ class StorageConfig(Section):
 
 def no_such_engine(engine: str) -> str:
     """What to say about an engine that this server has not."""
+    if engine == PERSISTENT_MEMORY:
+        return (
+            "storage-engine pmem: records are kept in no persistent memory here; write memory or"
+            " device"
+        )
     return f"no storage engine '{engine}'; the engines of this server: {', '.join(ENGINES)}"

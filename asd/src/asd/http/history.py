@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import astuple
 
-from asd.histogram import Histogram
+from asd.measures.histogram import Histogram
 
 if TYPE_CHECKING:
-    from asd.node import Node
+    from asd.info.source import InfoNode
 
 RECENT: Final = 10
 """Samples that the recent counts of a latency histogram go back."""
@@ -31,7 +31,7 @@ class History:
         self._last: dict[str, int] = {}
         self._last_ns = 0
 
-    def sample(self, node: Node) -> None:
+    def sample(self, node: InfoNode) -> None:
         """Take one more. Costs some microseconds a namespace."""
         now_ns = node.clock.monotonic_ns()
         totals = work(node)
@@ -58,7 +58,7 @@ class History:
         }
 
 
-def work(node: Node) -> dict[str, int]:
+def work(node: InfoNode) -> dict[str, int]:
     """What clients have been answered since start, by `KINDS`."""
     totals = dict.fromkeys(KINDS, 0)
     for namespace in node.namespaces.values():

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from attrs import fields_dict
 
 from asd.config import get_config
-from asd.histogram import Histogram
 from asd.info.names import NAMESPACE_COUNTERS
 from asd.info.namespaces import namespace_figures, set_figures
 from asd.info.statistics import node_figures
-from asd.statistics import ServiceStatistics
+from asd.measures.histogram import Histogram
+from asd.measures.statistics import ServiceStatistics
 
 if TYPE_CHECKING:
-    from asd.namespace import Namespace
-    from asd.node import Node
+    from asd.info.source import InfoNode
+    from asd.space.namespace import Namespace
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -96,7 +96,7 @@ class _Families:
             yield from samples
 
 
-def exposition(node: Node) -> str:
+def exposition(node: InfoNode) -> str:
     """All figures of the node as they are now."""
     service = node.config.network.service
     host = (node.addresses or service.access_address or ("0.0.0.0",))[0]
@@ -116,7 +116,7 @@ def exposition(node: Node) -> str:
     return "\n".join([*families.lines(), ""])
 
 
-def _add_namespace(families: _Families, node: Node, namespace: Namespace) -> None:
+def _add_namespace(families: _Families, node: InfoNode, namespace: Namespace) -> None:
     labels = {"ns": namespace.name}
     of_namespace = {**labels, "storage_engine": namespace.config.storage_engine.engine}
     families.add_figures("namespace", of_namespace, namespace_figures(node, namespace))

@@ -26,7 +26,7 @@ from asd.http.metrics import CONTENT_TYPE, exposition
 from asd.http.status import configuration, status
 
 if TYPE_CHECKING:
-    from asd.node import Node
+    from asd.info.source import InfoNode
 
 log = logging.getLogger("asd.http")
 
@@ -51,7 +51,7 @@ _FILES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 class HttpPort:
     """The HTTP port of one node. Without a port in the configuration it does nothing."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: InfoNode) -> None:
         self._node = node
         self._history = History()
         self._server: asyncio.Server | None = None

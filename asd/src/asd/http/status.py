@@ -17,13 +17,13 @@ from asd.http.metrics import readable
 from asd.info.diagnostics import failed_practices
 from asd.info.identity import BUILD
 from asd.info.namespaces import set_figures
+from asd.info.ticker import has_limit
 from asd.sindex.definition import Source
-from asd.ticker import has_limit
 from citrusleaf.cf_clock import epoch_ms_to_unix_ms
 
 if TYPE_CHECKING:
-    from asd.namespace import Namespace
-    from asd.node import Node
+    from asd.info.source import InfoNode
+    from asd.space.namespace import Namespace
 
 SHOWN_BUCKETS: Final = 28
 """Buckets of a latency histogram that are shown: in milliseconds, those up to two minutes."""
@@ -43,7 +43,7 @@ _COUNTERS: Final = (
 """Row of the page: counters of success, of what was not there, of failure."""
 
 
-def status(node: Node, history: History) -> dict[str, Any]:
+def status(node: InfoNode, history: History) -> dict[str, Any]:
     """The node as it is now. Names of sets and bins that are not UTF-8 are shown escaped."""
     namespaces = node.namespaces.values()
     return {
@@ -67,7 +67,7 @@ def status(node: Node, history: History) -> dict[str, Any]:
     }
 
 
-def _node(node: Node) -> dict[str, Any]:
+def _node(node: InfoNode) -> dict[str, Any]:
     now_ms = node.clock.epoch_ms()
     return {
         "id": node.node_id,
@@ -82,7 +82,7 @@ def _node(node: Node) -> dict[str, Any]:
     }
 
 
-def _machine(node: Node) -> dict[str, Any]:
+def _machine(node: InfoNode) -> dict[str, Any]:
     now = node.machine.read()
     return {
         "memory_total": now.memory_total,
@@ -94,7 +94,7 @@ def _machine(node: Node) -> dict[str, Any]:
     }
 
 
-def _clients(node: Node) -> dict[str, Any]:
+def _clients(node: InfoNode) -> dict[str, Any]:
     agents = Counter(agent_text(connection.user_agent) for connection in node.connections)
     return {
         "connected": len(node.connections),
@@ -185,29 +185,30 @@ def agent_text(user_agent: str | None) -> str:
     )
 
 
-def configuration(node: Node) -> list[dict[str, str]]:
+def configuration(node: InfoNode) -> list[dict[str, str]]:
     """All parameters with their values; `default` only where that is another."""
     sections: list[tuple[str, Section]] = [
         ("service", node.config.service),
         ("network", node.config.network),
         *((f"namespace {name}", each) for name, each in node.config.namespaces.items()),
     ]
-    return [row for context, section in sections for row in _parameters(context, section)]
+    community = node.config.community
+    return [row for context, each in sections for row in _parameters(context, each, community)]
 
 
-def _parameters(context: str, section: Section) -> Iterator[dict[str, str]]:
-    usual = dict(_defaults(section))
-    for name, value in section.rows():
+def _parameters(context: str, section: Section, community: bool) -> Iterator[dict[str, str]]:
+    usual = dict(_defaults(section, community))
+    for name, value in section.rows(community=community):
         row = {"context": context, "name": name, "value": value}
         default = usual.get(name, value)
         yield row if default == value else {**row, "default": default}
 
 
-def _defaults(section: Section, prefix: str = "") -> Iterator[tuple[str, str]]:
+def _defaults(section: Section, community: bool, prefix: str = "") -> Iterator[tuple[str, str]]:
     """(name, text) of all parameters' defaults, subsections under their name and a dot."""
     for parameter in section.parameters().values():
-        yield prefix + parameter.name, parameter.kind.show(parameter.default)
+        yield prefix + parameter.name, parameter.kind.show(parameter.default_in(community))
     for attribute in fields(type(section)):  # type: ignore[arg-type] # each is an attrs class
         part = getattr(section, attribute.name)
         if isinstance(part, Section):
-            yield from _defaults(part, f"{prefix}{attribute.name.replace('_', '-')}.")
+            yield from _defaults(part, community, f"{prefix}{attribute.name.replace('_', '-')}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
@@ -16,6 +17,8 @@ from asd.config import (
     set_config,
 )
 from asd.info.request import MAX_SET, Handler, Request, pairs, to_bytes
+
+log = logging.getLogger("asd.info")
 
 #: Parameters of set-config that say where a change belongs.
 _PLACE: Final = frozenset({"context", "namespace", "id", "set"})
@@ -49,7 +52,8 @@ def _set_config(request: Request) -> str:
                 name,
                 value,
             )
-        except InvalidParameterError:
+        except InvalidParameterError as error:
+            log.info("set-config in the context '%s': %s", context, error)
             continue
         except EnterpriseOnlyError:
             raise OperationError(ResultCode.ENTERPRISE_ONLY, "enterprise only") from None

@@ -13,7 +13,7 @@ from typing import Final
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.info.request import Handler, Request, constant
-from asd.namespace import Namespace
+from asd.space.namespace import Namespace
 
 
 def _only(handler: Handler) -> Handler:

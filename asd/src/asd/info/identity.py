@@ -110,6 +110,11 @@ def _user_agents(request: Request) -> str:
     )
 
 
+def _connection(request: Request) -> str:
+    """Has the tool come by the admin port?"""
+    return pairs([("admin", request.connection in request.node.admin)])
+
+
 def _tip(request: Request) -> str:
     request.required("host")
     if decimal(request.required("port")) is None:
@@ -138,7 +143,7 @@ COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
         "compatibility-id": constant(str(COMPATIBILITY_ID)),
         "features": constant(FEATURES),
         "status": constant("ok"),
-        "connection": constant("admin=false"),
+        "connection": _connection,
         "partitions": constant(str(PARTITIONS)),
         "digests": constant("RIPEMD160"),
         "objects": _objects,

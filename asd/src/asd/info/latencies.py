@@ -9,9 +9,9 @@ from typing import Final
 
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
-from asd.histogram import Histogram
 from asd.info.request import MAX_SET, Handler, Request, to_bytes
-from asd.record_survey import KINDS
+from asd.measures.histogram import Histogram
+from asd.space.survey import KINDS
 
 #: Shown without being asked for, of each namespace and in this order.
 _USUAL: Final = (
@@ -70,8 +70,9 @@ def _gathered(request: Request) -> dict[str, Histogram]:
 
 
 def _row(name: str, histogram: Histogram | None) -> str:
-    """`name:` while there is no slice, else unit, rate and the share slower than each bound."""
-    if histogram is None or histogram.slice is None:
+    """Unit, rate and the share slower than each bound; `name:` while there is no slice, and of
+    what has never been counted."""
+    if histogram is None or histogram.slice is None or not any(histogram.counts):
         return f"{name}:"
     rate, shares = histogram.slice
     columns = ",".join(f"{share:.2f}" for share in shares)

@@ -10,7 +10,7 @@ from typing import Final
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.info.request import Handler, Request, decimal
-from asd.logging_setup import ANY, CONTEXTS, LEVELS
+from asd.process.logging import ANY, CONTEXTS, LEVELS
 
 log = logging.getLogger("asd.info")
 

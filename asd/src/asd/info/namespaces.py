@@ -11,7 +11,7 @@ from asd.config.storage import MEMORY_STRIPES
 from asd.info.names import NAMESPACE_COUNTERS, NAMESPACE_STATE, PLACE, STRIPE
 from asd.info.request import Handler, Request, pairs, shown, to_bytes, to_text
 from asd.info.source import InfoNode
-from asd.namespace import Namespace
+from asd.space.namespace import Namespace
 from storage.index import SetUsage
 
 #: What is neither a count nor 0 in a cluster of one.
@@ -52,6 +52,7 @@ def namespace_figures(node: InfoNode, namespace: Namespace) -> list[tuple[str, A
         **namespace.statistics.flat(),
         **namespace.engine.statistics(),
     }
+    figures |= _room(node, namespace, figures)
     now_s, evict_s = namespace.clock.epoch_s(), namespace.evict_void_time
     figures |= {
         "set_index_used_bytes": namespace.indexes.set_index_used_bytes,
@@ -73,6 +74,26 @@ def namespace_figures(node: InfoNode, namespace: Namespace) -> list[tuple[str, A
         *_places(namespace.config.storage_engine, figures),
         *((name, figures.get(name, 0)) for name in NAMESPACE_COUNTERS),
     ]
+
+
+def _room(node: InfoNode, namespace: Namespace, figures: Mapping[str, Any]) -> dict[str, int]:
+    """The room for data where the configuration does not limit it.
+
+    Tools hold what is used of it against the thresholds that stop writes. Of memory there is what
+    the machine has free besides; of a disk it is not known, so nothing of it counts as used.
+    """
+    storage, used = namespace.config.storage_engine, figures["data_used_bytes"]
+    if storage.is_limited:
+        return {}
+    free = node.machine.read().memory_free if storage.engine == "memory" else 0
+    if not free:
+        return {"data_used_pct": 0, "data_avail_pct": 100}
+    used_pct = 100 * used // (used + free)
+    return {
+        "data_total_bytes": used + free,
+        "data_used_pct": used_pct,
+        "data_avail_pct": 100 - used_pct,
+    }
 
 
 def _places(config: StorageConfig, figures: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Final
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.info.request import Handler, Request, constant, decimal
-from asd.namespace import Namespace
+from asd.space.namespace import Namespace
 from cluster import PARTITIONS
 
 #: Counts ownership changes; the first balance of a cluster of one is its last.

@@ -29,17 +29,24 @@ def host_port(host: str, port: int) -> str:
 def _published(request: Request) -> list[str]:
     """What clients are told to connect to."""
     service = request.node.config.network.service
-    hosts = service.access_address or _hosts(request)
+    hosts = service.access_address or _hosts(request, request.node.addresses)
     return [host_port(host, service.access_port or request.node.port) for host in hosts]
 
 
-def _hosts(request: Request) -> Sequence[str]:
-    """The hosts listened on. Of a node that listens on all of them, a client is told the one that
-    it has reached: others may not lead here from where it is."""
-    addresses = request.node.addresses
+def _hosts(request: Request, addresses: Sequence[str] | None) -> Sequence[str]:
+    """The hosts of `addresses` (None = all). Of a node that listens on all of them, a client is
+    told the one that it has reached: others may not lead here from where it is."""
     if addresses is None or not _WILDCARDS.isdisjoint(addresses):
         return (request.connection.local_host,)
     return addresses
+
+
+def _admin(request: Request) -> str:
+    """Where tools connect; empty without an admin port."""
+    admin = request.node.admin
+    if not admin.port:
+        return ""
+    return ",".join(host_port(host, admin.port) for host in _hosts(request, admin.addresses))
 
 
 def _alternates(request: Request) -> list[str]:
@@ -65,7 +72,7 @@ def _endpoints(request: Request) -> str:
     return pairs(
         [
             ("service.port", request.node.port),
-            ("service.addresses", ",".join(_hosts(request))),
+            ("service.addresses", ",".join(_hosts(request, request.node.addresses))),
             ("service.access-port", service.access_port),
             ("service.access-addresses", ",".join(service.access_address)),
             ("service.alternate-access-port", service.alternate_access_port),
@@ -108,7 +115,7 @@ COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
         "service-clear-alt": lambda request: ",".join(_alternates(request)),
         "service-tls-std": _tls_only(""),
         "service-tls-alt": _tls_only(""),
-        "admin-clear-std": constant(""),
+        "admin-clear-std": _admin,
         "admin-tls-std": _tls_only(""),
         "peers-generation": constant(str(PEERS_GENERATION)),
         "peers-clear-std": constant(_NO_PEERS),

@@ -11,7 +11,7 @@ from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.info import InfoCommand, info_error, info_parameters
 from asd.info.source import InfoConnection, InfoNode
-from asd.namespace import Namespace
+from asd.space.namespace import Namespace
 
 MAX_NAMESPACE: Final = 31
 MAX_SET: Final = 63

@@ -8,8 +8,11 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from aerospike_common import as_msgpack
+from aerospike_common.as_msgpack import Value
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
+from asd.bins.cdt import context as cdt_context
 from asd.info.request import (
     MAX_SET,
     Handler,
@@ -19,14 +22,18 @@ from asd.info.request import (
     to_bytes,
     to_text,
 )
-from asd.namespace import Namespace
 from asd.sindex import IndexDefinition, KeyType, SecondaryIndex, Source
 from asd.sindex.keys import Keys
+from asd.space.namespace import Namespace
 
 MAX_INDEX_NAME: Final = 63
 MAX_BIN_NAME: Final = 15
 
 _TYPES: Final = tuple(key_type.value for key_type in KeyType)
+#: By what a step of a context goes down, and into what.
+_STEPS: Final = ("index", "rank", "key", "value")
+_INTO: Final = ((cdt_context.ON_LIST, "list_"), (cdt_context.ON_MAP, "map_"))
+
 _SOURCES: Final = tuple(source.value for source in Source if source is not Source.SET)
 
 
@@ -180,6 +187,8 @@ def _stat_of(namespace: Namespace, name: str) -> str:
         rows = [("entries", len(entries)), ("used_bytes", entries.memory_bytes)]
         return pairs([*rows, ("load_pct", index.load_pct)])
     per_bval, per_record = entries.density()
+    if index.definition.source is Source.DEFAULT and per_record:
+        per_record = 1  # a region has an entry for each of its cells, and is one value all the same
     return pairs(
         [
             ("entries", len(entries)),
@@ -194,24 +203,27 @@ def _stat_of(namespace: Namespace, name: str) -> str:
 
 
 def _list(request: Request) -> str:
-    if request.parameters.get("b64", "false") not in ("true", "false"):
+    b64 = request.parameters.get("b64", "false")
+    if b64 not in ("true", "false"):
         raise _bad("bad b64")
     if "namespace" not in request.parameters and "ns" not in request.parameters:
-        return _rows(request.node.namespaces.values())
+        return _rows(request.node.namespaces.values(), b64 == "true")
     try:
-        return _rows([request.namespace("ns")])
+        return _rows([request.namespace("ns")], b64 == "true")
     except OperationError as error:
         # Two steps look for the namespace, and each says so.
         return f"{error_value(error)};{error_value(error)}"
 
 
-def _rows(namespaces: Iterable[Namespace]) -> str:
+def _rows(namespaces: Iterable[Namespace], b64: bool = False) -> str:
     return ";".join(
-        _row(namespace.name, index) for namespace in namespaces for index in namespace.indexes.named
+        _row(namespace.name, index, b64)
+        for namespace in namespaces
+        for index in namespace.indexes.named
     )
 
 
-def _row(namespace: str, index: SecondaryIndex) -> str:
+def _row(namespace: str, index: SecondaryIndex, b64: bool) -> str:
     definition = index.definition
     rows = [
         ("ns", namespace),
@@ -225,11 +237,46 @@ def _row(namespace: str, index: SecondaryIndex) -> str:
             ("bin", to_text(definition.bin_name) or "null"),
             ("type", definition.key_type.value),
             ("indextype", definition.source.value),
-            ("context", base64.b64encode(definition.context).decode() or "null"),
+            ("context", _shown_context(definition.context, b64)),
             ("exp", base64.b64encode(definition.expression).decode() or "null"),
             ("state", "RW" if index.readable else "WO"),
         ]
     return ":".join(f"{name}={value}" for name, value in rows)
+
+
+def _shown_context(wire: bytes, b64: bool) -> str:
+    """A context in base64, or for people: `[list_index(6), map_key(<string#4>)]`."""
+    if not wire:
+        return "null"
+    if b64:
+        return base64.b64encode(wire).decode()
+    steps = map(_step, cdt_context.parse(as_msgpack.unpack(wire)))
+    return f"[{', '.join(steps)}]"
+
+
+def _step(step: cdt_context.Item) -> str:
+    into = "".join(name for bit, name in _INTO if step.kind & bit)
+    return f"{into}{_STEPS[step.kind & 0x0F]}({_shown_value(step.value)})"
+
+
+def _shown_value(value: Value) -> str:
+    """A value of a context: numbers as they are, of what may be long or secret the size."""
+    match value:
+        case None:
+            return "nil"
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return str(value)
+        case str():
+            kind = "blob" if value.startswith(as_msgpack.BLOB) else "string"
+            typed = value.startswith((as_msgpack.BLOB, as_msgpack.STRING))
+            return f"<{kind}#{len(to_bytes(value[typed:]))}>"
+        case list():
+            return f"<list#{len(as_msgpack.list_items(value))}>"
+        case dict():
+            return f"<map#{len(as_msgpack.map_items(value))}>"
+    return "<inf>" if value is as_msgpack.INF else "<wildcard>"
 
 
 def _by_path(request: Request) -> str:

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from asd.config import Config
-from asd.histogram import Histogram
-from asd.logging_setup import LogSinks
-from asd.machine import Machine
-from asd.namespace import Namespace
+from asd.measures.histogram import Histogram
+from asd.measures.statistics import ServiceStatistics
+from asd.process.logging import LogSinks
+from asd.process.machine import Machine
 from asd.query import QueryManager
-from asd.record_survey import RecordSurvey
-from asd.sindex.metadata import IndexMetadata
-from asd.statistics import ServiceStatistics
-from asd.truncation import TruncationMetadata
+from asd.space.index_metadata import IndexMetadata
+from asd.space.namespace import Namespace
+from asd.space.survey import RecordSurvey
+from asd.space.truncation import TruncationMetadata
 from asd.udf import UdfModules
 from citrusleaf.cf_clock import Clock
 
@@ -36,6 +36,30 @@ class InfoConnections(Protocol):
     def __len__(self) -> int: ...
 
     def __iter__(self) -> Iterator[InfoConnection]: ...
+
+
+class InfoAdminPort(Protocol):
+    """The port for tools, and its connections."""
+
+    @property
+    def port(self) -> int:
+        """The port listened on; 0 = none."""
+
+    @property
+    def addresses(self) -> Sequence[str] | None:
+        """The hosts listened on; None = all of the machine's."""
+
+    @property
+    def opened(self) -> int:
+        """Connections there have been."""
+
+    @property
+    def closed(self) -> int:
+        """Connections that have ended."""
+
+    def __len__(self) -> int: ...
+
+    def __contains__(self, connection: object) -> bool: ...
 
 
 class InfoNode(Protocol):
@@ -108,6 +132,10 @@ class InfoNode(Protocol):
     @property
     def port(self) -> int:
         """The port listened on."""
+
+    @property
+    def admin(self) -> InfoAdminPort:
+        """The port for tools."""
 
     def histograms(self) -> Sequence[Histogram]:
         """All latency histograms."""

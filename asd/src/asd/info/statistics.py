@@ -15,7 +15,7 @@ from asd.info.identity import COMPATIBILITY_ID, cluster_key
 from asd.info.names import SERVICE
 from asd.info.request import Handler, Request, pairs
 from asd.info.source import InfoNode
-from asd.machine import Readings
+from asd.process.machine import Readings
 
 #: What is neither a count nor 0 in a cluster of one.
 _FIXED: Final[Mapping[str, Any]] = MappingProxyType(
@@ -62,6 +62,9 @@ def _figures(node: InfoNode) -> dict[str, Any]:
         "objects": sum(index.objects for index in indexes),
         "tombstones": sum(index.tombstones for index in indexes),
         "client_connections": len(node.connections),
+        "admin_connections": len(node.admin),
+        "admin_connections_opened": node.admin.opened,
+        "admin_connections_closed": node.admin.closed,
         "long_queries_active": node.queries.long_active,
     }
 

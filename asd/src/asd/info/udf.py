@@ -28,22 +28,33 @@ def _file_name(request: Request) -> str | None:
 
 
 def _put(request: Request) -> str:
-    parameters = request.parameters
-    content = parameters.get("content", "")
     name = _file_name(request)
     if name is None:
         return "error=invalid_filename"
-    if decimal(parameters.get("content-len", "")) != len(content):
-        return "error=invalid_content_len"
-    if parameters.get("udf-type", "LUA") != "LUA":
-        return "error=invalid_udf_type"
-    if not content:
-        return "error=invalid_content"
+    complaint = _complaint(request.parameters)
+    if complaint:
+        return f"error={complaint}"
     try:
-        source = base64.b64decode(content, validate=True)
+        source = base64.b64decode(request.parameters["content"], validate=True)
     except (binascii.Error, ValueError):
         return "error=invalid_base64_content"
     return _TOO_LARGE if len(source) > MAX_CONTENT else _register(request, name, source)
+
+
+def _complaint(parameters: Mapping[str, str]) -> str:
+    """What is wrong with a module before it is decoded; empty when nothing is.
+
+    The length is that of the text, and a text in base64 comes in fours.
+    """
+    content = parameters.get("content")
+    if content == "":
+        return "invalid_base64_content"
+    length = decimal(parameters.get("content-len", ""))
+    if content is None or length == 0:
+        return "invalid_content"
+    if length != len(content) or length % 4:
+        return "invalid_content_len"
+    return "" if parameters.get("udf-type", "LUA") == "LUA" else "invalid_udf_type"
 
 
 def _register(request: Request, name: str, source: bytes) -> str:

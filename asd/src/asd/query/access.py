@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import compress
+from operator import not_
 
 from aerospike_common.wire.codes import FieldType
 from aerospike_common.wire.message import Message
-from asd.namespace import Namespace
 from asd.query.index_range import find_index, parse_range
 from asd.query.index_walk import IndexWalk
 from asd.query.request import QueryRequest, Resume
 from asd.query.walk import PrimaryWalk, Walk
+from asd.space.namespace import Namespace
+
+
+def split(
+    namespace: Namespace, partitions: Mapping[int, Resume | None]
+) -> tuple[dict[int, Resume | None], tuple[int, ...]]:
+    """The partitions that this node is master of, and the others: no query reads these."""
+    mine = list(map(namespace.ownership.is_master, partitions))
+    if all(mine):
+        return dict(partitions), ()
+    elsewhere = compress(partitions, map(not_, mine))
+    return dict(compress(partitions.items(), mine)), tuple(elsewhere)
 
 
 def choose_walk(

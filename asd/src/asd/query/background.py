@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from attrs import evolve
@@ -12,23 +13,25 @@ from aerospike_common.wire.codes import FieldType, Info1, Info2, Info3, ResultCo
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message, reply_frame
 from asd.bins.expressions import ExpressionCache
-from asd.namespace import Namespace
-from asd.query.access import choose_walk
+from asd.measures.statistics import OriginStatistics
+from asd.query.access import choose_walk, split
 from asd.query.encode import Encoder, Row
 from asd.query.job import JobType, QueryJob, Status
 from asd.query.pace import Pace
 from asd.query.records import Reader
 from asd.query.request import check_write_op, parse_whole
-from asd.query.walk import BATCH, Walk
-from asd.statistics import OriginStatistics
+from asd.query.walk import BATCH, Batch, Walk
+from asd.space.namespace import Namespace
+from asd.transactions.outcome import Count, Decide, count_udf, count_write, perform
 from asd.transactions.transaction import Transaction
+from asd.transactions.udf import check_enabled, udf_on_found
 from asd.transactions.write import write
-from asd.udf import Call, apply_to_record, check_enabled
+from asd.udf import Call
 from storage.engine import NotResident
 
 if TYPE_CHECKING:
-    from asd.node import Node
-    from asd.service import Connection
+    from asd.query.node import QueryNode
+    from asd.state import Client
 
 log = logging.getLogger("asd.query")
 
@@ -41,7 +44,7 @@ Apply: TypeAlias = Callable[[Row], int]
 _MODES: Final = Info3.CREATE_OR_REPLACE | Info3.REPLACE_ONLY
 
 
-def start_ops(node: Node, connection: Connection, namespace: Namespace, message: Message) -> bytes:
+def start_ops(node: QueryNode, connection: Client, namespace: Namespace, message: Message) -> bytes:
     """Begin a query that applies ops. Raises OperationError when it cannot."""
     job, walk = prepare(node, connection, namespace, message, JobType.BACKGROUND_OPS)
     if message.info1 & Info1.READ or not message.ops:
@@ -49,13 +52,15 @@ def start_ops(node: Node, connection: Connection, namespace: Namespace, message:
     for op in message.ops:
         check_write_op(op)
     job.rows = (("ops-active", "0"),)
-    apply = OpsApplier(namespace, message, node.expressions)
     counters = namespace.statistics.ops_sub
+    info2 = Info2.WRITE | message.info2 & Info2.DURABLE_DELETE
+    request = _request(namespace, message, info2, Info3.UPDATE_ONLY | message.info3 & _MODES)
+    apply = Applier(namespace, request, node.expressions, counters, write, count_write)
     return BackgroundQuery(node, namespace, job, walk, apply, counters).start()
 
 
 def start_function(
-    node: Node, connection: Connection, namespace: Namespace, message: Message
+    node: QueryNode, connection: Client, namespace: Namespace, message: Message
 ) -> bytes:
     """Begin a query that calls a function. Raises OperationError when it cannot."""
     check_enabled(node)
@@ -64,15 +69,14 @@ def start_function(
     function = call.function.decode("utf-8", "surrogateescape")
     job.rows = (("udf-filename", call.module), ("udf-function", function), ("udf-active", "0"))
     counters = namespace.statistics.udf_sub
-
-    def apply(row: Row) -> int:
-        return apply_to_record(node, namespace, row.digest, call, counters).code
-
+    request = _request(namespace, message, Info2.WRITE, 0)._replace(record_ttl=0)
+    decide = partial(udf_on_found, node, call)
+    apply = Applier(namespace, request, node.expressions, counters, decide, count_udf)
     return BackgroundQuery(node, namespace, job, walk, apply, counters).start()
 
 
 def prepare(
-    node: Node, connection: Connection, namespace: Namespace, message: Message, kind: JobType
+    node: QueryNode, connection: Client, namespace: Namespace, message: Message, kind: JobType
 ) -> tuple[QueryJob, Walk]:
     """The job and the way of a background query. Raises OperationError when it cannot begin."""
     request = parse_whole(message, node.expressions)
@@ -81,8 +85,11 @@ def prepare(
     most = namespace.config.background_query_max_rps
     if request.records_per_second > most:
         raise OperationError(ResultCode.PARAMETER, f"over {most} records a second")
-    request = evolve(request, records_per_second=request.records_per_second or most)
-    walk, index_name = choose_walk(namespace, message, request, request.partitions)
+    here, _ = split(namespace, request.partitions)
+    request = evolve(
+        request, partitions=here, records_per_second=request.records_per_second or most
+    )
+    walk, index_name = choose_walk(namespace, message, request, here)
     job = QueryJob(
         request,
         namespace.name,
@@ -94,43 +101,39 @@ def prepare(
     return job, walk
 
 
-class OpsApplier:
-    """Applies the ops of a background query to one record after the other."""
+def _request(namespace: Namespace, message: Message, info2: int, info3: int) -> Message:
+    """What a single command would ask of each record, but for its set."""
+    fields: dict[int, bytes] = {FieldType.NAMESPACE: namespace.name.encode()}
+    return message._replace(info1=0, info2=info2, info3=info3, info4=0, generation=0, fields=fields)
+
+
+class Applier:
+    """Runs the same transaction on one record after the other: `request` with the record's set."""
 
     def __init__(
-        self, namespace: Namespace, message: Message, expressions: ExpressionCache
+        self,
+        namespace: Namespace,
+        request: Message,
+        expressions: ExpressionCache,
+        counters: OriginStatistics,
+        decide: Decide,
+        count: Count,
     ) -> None:
         self._namespace = namespace
+        self._request = request
         self._expressions = expressions
-        self._fields: dict[int, bytes] = {FieldType.NAMESPACE: namespace.name.encode()}
-        self._message = message._replace(
-            info1=0,
-            info2=Info2.WRITE | message.info2 & Info2.DURABLE_DELETE,
-            info3=Info3.UPDATE_ONLY | message.info3 & _MODES,
-            info4=0,
-            generation=0,
-        )
+        self._counters = counters
+        self._decide = decide
+        self._count = count
 
     def __call__(self, row: Row) -> int:
-        """Apply them; the result code."""
+        """Run it; the result code."""
         set_name = self._namespace.set_names[row.record[3]]
-        message = self._message._replace(fields={**self._fields, FieldType.SET: set_name})
-        origin = self._namespace.statistics.ops_sub
-        try:
-            code = write(
-                Transaction(self._namespace, message, row.digest, self._expressions, origin)
-            ).code
-        except OperationError as error:
-            code = error.code
-        _count(origin, code)
-        return code
-
-
-def _count(origin: OriginStatistics, code: int) -> None:
-    if code == ResultCode.OK:
-        origin.write_success += 1
-    else:
-        origin.write_error += 1
+        message = self._request._replace(fields={**self._request.fields, FieldType.SET: set_name})
+        transaction = Transaction(
+            self._namespace, message, row.digest, self._expressions, self._counters
+        )
+        return perform(transaction, self._decide, self._count).code
 
 
 class BackgroundQuery:
@@ -138,7 +141,7 @@ class BackgroundQuery:
 
     def __init__(
         self,
-        node: Node,
+        node: QueryNode,
         namespace: Namespace,
         job: QueryJob,
         walk: Walk,
@@ -177,21 +180,35 @@ class BackgroundQuery:
             self._pace.begin()
             while True:
                 try:
-                    batch = self._walk.next(self._pace.batch(BATCH))
+                    batch = self._walk.next(self._pace.batch(BATCH), self._pace.over)
                 except NotResident as absent:
                     await self._node.transaction_threads.run(absent.load)
                     continue
                 if batch is None:
                     return Status.OK
-                handled = 0
-                async for row in self._reader.rows(self._reader.select(batch)):
-                    handled += self._handle(row)
+                handled = await self._handle_all(batch)
                 job.partitions_done = self._walk.partitions_done
                 job.throttled += handled
                 if self._pace.used_up(handled):
                     break
             await self._pace.rest()
         return Status.ABORTED
+
+    async def _handle_all(self, batch: Batch) -> int:
+        """Apply to a batch's records, as many as the filter lets through; how many those were.
+
+        What is done to a record may take long, so others may have their turn after each; the
+        records behind it are then read again.
+        """
+        handled, stale = 0, False
+        async for row in self._reader.rows(self._reader.select(batch)):
+            now = await self._reader.again(row) if stale else row
+            if now is not None:
+                handled += self._handle(now)
+            stale = await self._pace.breathe() or stale
+            if self._job.abort_wanted:
+                break
+        return handled
 
     def _handle(self, row: Row) -> bool:
         """Apply to one record; False when the filter leaves it out."""

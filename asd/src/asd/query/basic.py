@@ -10,7 +10,7 @@ class BasicQuery(ForegroundQuery):
     """Sends what it finds."""
 
     async def _take(self, batch: Batch, messages: list[bytes]) -> bool:
-        piece = await self._reader.answer(batch)
+        piece = await self._reader.answer(batch, self._pace.over)
         if piece:
             messages.append(piece)
         return self._reader.full

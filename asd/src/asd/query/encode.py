@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from aerospike_common.wire.codes import FieldType, Info1
 from aerospike_common.wire.message import encode_field
-from asd.record import stored_key, without_key
+from asd.records.record import stored_key, without_key
 from storage.engine import Record
 from storage.index import ENTRY_SIZE
 

@@ -16,18 +16,18 @@ from aerospike_common.wire.codes import Info3, MessageType, ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.frame import PROTOCOL_VERSION
 from aerospike_common.wire.message import encode_reply, reply_frame
-from asd.histogram import Histogram
-from asd.namespace import Namespace
+from asd.measures.histogram import Histogram
+from asd.measures.query_statistics import QueryStatistics
 from asd.query.job import JobType, QueryJob, Status
 from asd.query.pace import Pace
 from asd.query.records import Reader
 from asd.query.walk import BATCH, Batch, Walk
-from asd.query_statistics import QueryStatistics
+from asd.space.namespace import Namespace
 from storage.engine import NotResident
 
 if TYPE_CHECKING:
-    from asd.node import Node
-    from asd.service import Connection
+    from asd.query.node import QueryNode
+    from asd.state import Client
 
 log = logging.getLogger("asd.query")
 
@@ -47,9 +47,9 @@ _frame_header: Final = struct.Struct(">BBHI").pack
 class Setting:
     """What a query works with."""
 
-    node: Node
+    node: QueryNode
     namespace: Namespace
-    connection: Connection
+    connection: Client
     job: QueryJob
     walk: Walk
     reader: Reader
@@ -132,14 +132,14 @@ class ForegroundQuery(ABC):
         size = 0
         while size < FRAME_SIZE:
             try:
-                batch = self._walk.next(self._pace.batch(BATCH))
+                batch = self._next_batch()
             except NotResident as absent:
                 await self._node.transaction_threads.run(absent.load)
                 continue
             if batch is None:
                 return await self._finish(messages)
             handled, before = self._job.succeeded, len(messages)
-            if await self._take(batch, messages):
+            if (batch.entries or self._reader.behind) and await self._take(batch, messages):
                 return True
             size += sum(map(len, messages[before:]))
             self._job.partitions_done = self._walk.partitions_done
@@ -150,6 +150,12 @@ class ForegroundQuery(ABC):
                 return False
         return False
 
+    def _next_batch(self) -> Batch | None:
+        """Entries to take; none while some of the last are left. Raises as `Walk.next`."""
+        if self._reader.behind:
+            return Batch([], None)
+        return self._walk.next(self._pace.batch(BATCH), self._pace.over)
+
     async def _finish(self, messages: list[bytes]) -> bool:
         """There are no more records: add what is still to be sent."""
         return True
@@ -157,6 +163,14 @@ class ForegroundQuery(ABC):
     async def _deliver(self, data: bytes) -> None:
         """Send, waiting for a client that is behind. Raises ResponseTimeout when it stays so."""
         self._job.net_io_bytes += len(data)
+        now_ms = self._node.clock.monotonic_ms
+        began_ms = now_ms()
+        try:
+            await self._send(data)
+        finally:
+            self._job.net_io_ms += now_ms() - began_ms
+
+    async def _send(self, data: bytes) -> None:
         limit_s = self._job.request.socket_timeout_ms / 1000
         waited_s = 0.0
         while True:

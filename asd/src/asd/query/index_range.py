@@ -12,6 +12,7 @@ from aerospike_common.wire.errors import OperationError
 from asd.bins import geo
 from asd.sindex import IndexDefinition, KeyType, SecondaryIndex, SecondaryIndexes, Source
 from asd.sindex.bval import hash_bval, signed
+from asd.transactions.ops import MAX_BIN_NAME
 
 MAX_INDEX_NAME: Final = 63
 MAX_STRING: Final = 2048
@@ -49,19 +50,13 @@ class IndexRange:
         if self.shape is None:
             return value == self.value
         try:
-            found = geo.parse(value)
+            if isinstance(self.shape, geo.Region):
+                point = geo.parse_point(value)
+                return point is not None and self.shape.contains(point)
+            region = geo.parse(value)
         except OperationError:
             return False
-        if isinstance(self.shape, geo.Region):
-            return isinstance(found, geo.Point) and self.shape.contains(found)
-        return isinstance(found, geo.Region) and found.contains(self.shape)
-
-    def first_of(self, bvals: frozenset[int]) -> int | None:
-        """The smallest of a record's index values that may match: the record is found by that."""
-        return min(
-            (bval for bval in bvals if any(low <= bval <= high for low, high in self.spans)),
-            default=None,
-        )
+        return isinstance(region, geo.Region) and region.contains(self.shape)
 
 
 def parse_range(data: bytes) -> IndexRange:
@@ -77,6 +72,8 @@ def parse_range(data: bytes) -> IndexRange:
         raise _bad("a range that is cut off") from None
     if count != 1 or at != len(data):
         raise _bad("not one range")
+    if name_size > MAX_BIN_NAME:
+        raise _bad(f"a bin name of {name_size} bytes")
     key_type = _KEY_TYPES.get(ParticleType(particle_type)) if _known(particle_type) else None
     if key_type is None:
         raise _bad(f"a range of type {particle_type}")

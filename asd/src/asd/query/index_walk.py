@@ -1,30 +1,58 @@
-"""The way through a secondary index: entries in the order of index value and digest."""
+"""The way through a secondary index: entries in the order of index value and digest.
+
+Which partitions have anything at all is asked of many at once (`IndexEntries.having`): an index
+query of one record must not visit 4096 of them one by one.
+
+Entries come in *bursts* of at most 100 of one partition and one span of index values, as on the
+real server. Within a burst each record is found once, by its smallest value; a record with more
+matching values than a burst has room for, or in several spans of a region, is found again in the
+next, and a query that is resumed begins a new burst. An application that counts rows sees the same
+here as there. Making records unique over the whole query instead was tried: it needs all values of
+a record for each of its entries, which is quadratic, and it hides what production shows.
+
+An entry of an integer proves the match, because indexes are exact. A string or blob is compared
+since hashes may collide, a shape since cells are larger than points; the verdict on a record is
+kept while its partition lasts and its entry in the primary index is the same.
+
+Looking at records takes time, so a burst may be left in the middle: what is left of it is kept as
+(value, digest), and found anew, if it is still there, when the walk goes on.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.bins import geo
-from asd.namespace import Namespace
 from asd.query.index_range import IndexRange, Span
 from asd.query.request import Resume
-from asd.query.walk import Batch
-from asd.record_view import RecordView
-from asd.sindex import KeyType, SecondaryIndex, Source
+from asd.query.walk import ASKED_AT_ONCE, Batch
+from asd.records.record_view import RecordView
+from asd.sindex import KeyType, SecondaryIndex
+from asd.space.namespace import Namespace
+from citrusleaf.cf_digest import DIGEST_SIZE, partition_id
 from storage.bulk import entries_at
+from storage.engine import NotResident
 
-_DIGEST_SIZE: Final = 20
+BURST: Final = 100
+"""Entries among which a record is found once."""
+
+
+class _Step(NamedTuple):
+    """Where to go on: behind the entry `after`, if there is one."""
+
+    partition: int
+    span: Span
+    after: tuple[int, bytes] | None
 
 
 class IndexWalk:
     """The entries of partitions whose index value is looked for.
 
-    An entry is found by its place in the order, so whatever changes between two batches, a record
-    that stays with its value is found once. A record with several matching values is found by the
-    smallest.
+    A burst begins at a place in the order, so whatever changes between two bursts, a record that
+    stays with its value is found.
     """
 
     def __init__(
@@ -38,79 +66,152 @@ class IndexWalk:
         self._namespace = namespace
         self._index = index
         self._wanted = wanted
-        self._steps: Iterator[tuple[int, Span, tuple[int, bytes] | None]] = self._plan(partitions)
-        self._unfinished: tuple[int, Span, tuple[int, bytes] | None] | None = None
+        self._steps = self._plan(partitions)
+        self._step: _Step | None = None
+        self._rest: list[tuple[int, bytes]] = []
+        """What is left of a burst: values and digests, the next one last."""
+        self._proven = wanted.key_type is KeyType.NUMERIC
+        self._partition = -1
+        self._verdicts: dict[bytes, bool] = {}
+        """Whether records of the partition match, by their entries in the primary index."""
         self._counts_geo = isinstance(wanted.shape, geo.Region)
         if self._counts_geo:
             namespace.statistics.geo_region_query_reqs += 1
             namespace.statistics.geo_region_query_cells += len(wanted.spans)
-        # One value a record, and each its own index value: what is found is what is looked for.
-        definition = index.definition
-        self._exact = definition.source is Source.DEFAULT and definition.key_type is KeyType.NUMERIC
 
-    def next(self, count: int) -> Batch | None:
-        """Some more entries, about `count`; None at the end.
+    def next(self, count: int, over: Callable[[], bool]) -> Batch | None:
+        """Some more entries, at most `count` unless they need no look; None at the end.
 
-        Raises SINDEX_NOT_FOUND when the index is dropped meanwhile, NotResident when a record must
-        be looked at that is not in memory: ask again when it is.
+        Fewer, or none, when `over` says after some work that time is up. Raises SINDEX_NOT_FOUND
+        when the index is dropped meanwhile, NotResident when a record must be looked at that is
+        not in memory: ask again when it is.
         """
-        entries: list[bytes] = []
-        bvals: list[int] = []
-        while len(entries) < count:
-            if self._index.dropped:
-                raise OperationError(ResultCode.SINDEX_NOT_FOUND, "the index was dropped")
-            step = self._unfinished or next(self._steps, None)
-            if step is None:
+        if self._index.dropped:
+            raise OperationError(ResultCode.SINDEX_NOT_FOUND, "the index was dropped")
+        found = Batch([], [])
+        while len(found.entries) < count:
+            burst = self._left() if self._rest else self._burst()
+            if burst is None:
+                return found if found.entries else None
+            try:
+                self._take(burst, count, over, found)
+            except NotResident:
+                if not found.entries:
+                    raise
+                break  # it is asked for again
+            if over():
                 break
-            self._unfinished = step  # should a record not be in memory
-            partition, span, after = step
-            most = count - len(entries)
-            found = self._index.entries.find(partition, span.low, span.high, after, most)
-            if not found.slots:
-                self._unfinished = None
-                continue
-            new = entries_at(self._namespace.engine.index, found.slots)
-            batch = Batch(new, found.bvals)
-            if not self._exact:
-                batch = self._checked(batch)
-            entries += batch.entries
-            bvals += batch.bvals or ()
-            last = (found.bvals[-1], new[-1][:_DIGEST_SIZE])
-            self._unfinished = (partition, span, last) if len(new) == most else None
-        return Batch(entries, bvals) if entries else None
+        return found
 
-    def _plan(
-        self, partitions: Mapping[int, Resume | None]
-    ) -> Iterator[tuple[int, Span, tuple[int, bytes] | None]]:
-        for partition, resume in partitions.items():
-            after = None
-            if resume is not None:
-                digest, bval = resume
-                after = None if bval is None else (bval, digest)
-            for span in self._wanted.spans:
-                if after is None or span.high >= after[0]:
-                    yield partition, span, after
-            self.partitions_done += 1
+    # -------------------------------------------------------------------- bursts
 
-    def _checked(self, batch: Batch) -> Batch:
-        """Those entries whose record really has what is looked for, and not at a smaller value."""
-        assert batch.bvals is not None
-        pairs = zip(batch.entries, batch.bvals, strict=True)
-        return batch.select([self._holds(entry[:_DIGEST_SIZE], bval) for entry, bval in pairs])
+    def _plan(self, partitions: Mapping[int, Resume | None]) -> Iterator[_Step | None]:
+        """The spans of partitions that have entries in them; None between the many asked at
+        once."""
+        spans = self._wanted.spans
+        every = list(partitions)
+        at_once = max(1, ASKED_AT_ONCE // max(1, len(spans)))
+        for at in range(0, len(every), at_once):
+            asked = every[at : at + at_once]
+            for partition, its in self._having(asked, spans).items():
+                self.partitions_done += 1
+                resume = partitions[partition]
+                after = None
+                if resume is not None and resume[1] is not None:
+                    after = resume[1], resume[0]
+                for span in its:
+                    if after is None or span.high >= after[0]:
+                        yield _Step(partition, span, after)
+            self.partitions_done = at + len(asked)
+            yield None
 
-    def _holds(self, digest: bytes, bval: int) -> bool:
+    def _having(self, partitions: Sequence[int], spans: Sequence[Span]) -> dict[int, list[Span]]:
+        """The partitions that have entries in spans, in the order given, and these spans."""
+        entries = self._index.entries
+        some = entries.having(partitions, spans[0].low, spans[-1].high) if spans else []
+        found: dict[int, list[Span]] = {partition: [] for partition in some}
+        for span in spans:
+            for partition in entries.having(some, *span):
+                found[partition].append(span)
+        return found
+
+    def _burst(self) -> Batch | None:
+        """The records of the next burst, each once; empty when there was none in the partitions
+        just asked, None at the end."""
+        if self._step is None:
+            try:
+                self._step = next(self._steps)
+            except StopIteration:
+                return None
+            if self._step is None:
+                return Batch([], [])
+        partition, span, after = self._step
+        if partition != self._partition:
+            self._partition = partition
+            self._verdicts.clear()
+        bvals, slots = self._index.entries.find(partition, *span, after, BURST)
+        records = dict(zip(reversed(slots), reversed(bvals), strict=True))  # the smallest stays
+        entries = entries_at(self._namespace.engine.index, slots)
+        if len(entries) < BURST:
+            self._step = None
+        else:
+            self._step = _Step(partition, span, (bvals[-1], entries[-1][:DIGEST_SIZE]))
+        if len(records) == len(slots):
+            return Batch(entries, bvals)
+        firsts = [records.pop(slot, None) is not None for slot in slots]
+        return Batch(entries, bvals).select(firsts)
+
+    def _left(self) -> Batch:
+        """What is left of a burst and still there."""
+        index, primary = self._index.entries, self._namespace.engine.index
+        rest, self._rest = self._rest, []
+        still = [
+            (bval, digest)
+            for bval, digest in reversed(rest)
+            if index.holds(partition_id(digest), bval, digest)
+        ]
+        slots = [primary.find(digest) for _, digest in still]
+        return Batch(entries_at(primary, slots), [bval for bval, _ in still])
+
+    # ------------------------------------------------------------------- matching
+
+    def _take(self, burst: Batch, count: int, over: Callable[[], bool], found: Batch) -> None:
+        """Add those records of a burst that match, and keep the rest of it for later."""
+        assert burst.bvals is not None
+        assert found.bvals is not None
+        room = count - len(found.entries)
+        if self._proven and len(burst.entries) <= room:
+            found.entries.extend(burst.entries)
+            found.bvals.extend(burst.bvals)
+            return
+        handled = 0
+        try:
+            for entry, bval in zip(burst.entries, burst.bvals, strict=True):
+                if self._proven or self._matches(entry):
+                    found.entries.append(entry)
+                    found.bvals.append(bval)
+                handled += 1
+                if len(found.entries) == count or over():
+                    break
+        finally:
+            left = zip(burst.bvals[handled:], burst.entries[handled:], strict=True)
+            self._rest = [(bval, entry[:DIGEST_SIZE]) for bval, entry in left][::-1]
+
+    def _matches(self, entry: bytes) -> bool:
+        """Does the record of a primary index entry have what is looked for?"""
+        verdict = self._verdicts.get(entry)
+        if verdict is None:
+            verdict = self._verdicts[entry] = self._look(entry[:DIGEST_SIZE])
+        return verdict
+
+    def _look(self, digest: bytes) -> bool:
         record = self._namespace.engine.get(digest)
         if record is None:
             return False
         set_name = self._namespace.set_names[record[3]]
         view = RecordView(digest, record, set_name, record[2])
-        keys = self._index.keys
-        if self._wanted.first_of(keys.of_record(view)) != bval:
-            return False
-        if self._wanted.key_type is KeyType.NUMERIC:
-            return True
-        holds = any(map(self._wanted.matches, keys.values(view)))
+        matches = any(map(self._wanted.matches, self._index.keys.values(view)))
         if self._counts_geo:
-            self._namespace.statistics.geo_region_query_points += holds
-            self._namespace.statistics.geo_region_query_falsepos += not holds
-        return holds
+            self._namespace.statistics.geo_region_query_points += matches
+            self._namespace.statistics.geo_region_query_falsepos += not matches
+        return matches

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from attrs import define
+from attrs import Factory, define, evolve, field
 
 from asd.query.request import QueryRequest
 
@@ -52,20 +52,28 @@ class QueryJob:
     succeeded: int = 0
     failed: int = 0
     net_io_bytes: int = 0
+    net_io_ms: int = 0
+    """Time spent waiting for the client to take what it is sent."""
     abort_wanted: bool = False
-
-    @property
-    def trid(self) -> int:
-        """The id that the client chose."""
-        return self.request.trid
+    partitions_wanted: int = field(
+        default=Factory(lambda job: len(job.request.partitions), takes_self=True)
+    )
+    trid: int = field(default=Factory(lambda job: job.request.trid, takes_self=True))
+    """The id that the client chose, or else the node; 0 until it has."""
 
     @property
     def progress_pct(self) -> float:
         """Share of the partitions asked for that are done."""
-        wanted = len(self.request.partitions)
+        wanted = self.partitions_wanted
         if self.status is Status.OK or not wanted:
             return 100.0
         return 100.0 * self.partitions_done / wanted
+
+    def finish(self, status: Status, now_ms: int) -> None:
+        """It has ended: keep what is shown of it, and nothing that takes memory."""
+        self.status = status
+        self.finished_ms = now_ms
+        self.request = evolve(self.request, ops=(), expression=None, partitions={})
 
     def show(self, now_ms: int) -> str:
         """The row of `query-show`."""
@@ -78,7 +86,7 @@ class QueryJob:
         if self.index_name:
             rows.append(("sindex-name", self.index_name))
         if self.job_type is JobType.BASIC:
-            rows.append(("n-pids-requested", len(request.partitions) - request.resumed))
+            rows.append(("n-pids-requested", self.partitions_wanted - request.resumed))
             rows.append(("n-keyds-requested", request.resumed))
         rows += [
             ("rps", request.records_per_second),
@@ -95,6 +103,7 @@ class QueryJob:
             ("from", f"{host}+{port}"),
             ("job-type", self.job_type.value),
             ("net-io-bytes", self.net_io_bytes),
+            ("net-io-time", self.net_io_ms),
             ("socket-timeout", request.socket_timeout_ms),
             *self.rows,
         ]

@@ -22,6 +22,10 @@ MIN_SLICE_S: Final = 0.0002
 """What one of many still gets: less, and starting and stopping would be most of it."""
 
 
+_COUNT_BITS: Final = 20
+"""Of an id made up here, behind the milliseconds."""
+
+
 class QueryManager:
     """The queries of one node."""
 
@@ -31,29 +35,44 @@ class QueryManager:
         self._active: dict[int, QueryJob] = {}
         self._done: dict[int, QueryJob] = {}  # oldest first
         self._short = 0
+        self._made_up = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     # ------------------------------------------------------------ registering
 
     def check(self, trid: int) -> None:
-        """Raises PARAMETER for an id in use or remembered, FORBIDDEN when too many queries run."""
+        """Raises PARAMETER for an id in use or remembered, FORBIDDEN when too many queries run.
+
+        0 is no id: nobody has it.
+        """
         if trid in self._active or trid in self._done:
             raise OperationError(ResultCode.PARAMETER, f"query {trid} exists")
         if len(self._active) >= self._config.service.query_threads_limit:
             raise OperationError(ResultCode.FORBIDDEN, "too many queries run")
 
     def add(self, job: QueryJob) -> None:
-        """A query begins. Raises as `check`. A short one is counted, but not listed."""
+        """A query begins, and gets an id if its client gave it none. Raises as `check`.
+
+        A short one is counted, but not listed.
+        """
         if job.request.short:
             self._short += 1
             return
         self.check(job.trid)
+        job.trid = job.trid or self._make_up_id()
         self._active[job.trid] = job
+
+    def _make_up_id(self) -> int:
+        """An id that no query has, nor is likely to get: clients draw theirs from 64 bits."""
+        while True:
+            self._made_up += 1
+            trid = self._clock.epoch_ms() << _COUNT_BITS | self._made_up % (1 << _COUNT_BITS)
+            if trid not in self._active and trid not in self._done:
+                return trid
 
     def finish(self, job: QueryJob, status: Status) -> None:
         """A query that was added has ended."""
-        job.status = status
-        job.finished_ms = self._clock.monotonic_ms()
+        job.finish(status, self._clock.monotonic_ms())
         if job.request.short:
             self._short -= 1
             return

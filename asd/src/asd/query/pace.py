@@ -42,10 +42,22 @@ class Pace:
         """How many entries to take at once, if `count` are fine for the query itself."""
         return min(count, max(1, self._limit // _STEPS_PER_S)) if self._limit else count
 
+    def over(self) -> bool:
+        """Is the slice over?"""
+        return self._loop.time() >= self._until_s
+
+    async def breathe(self) -> bool:
+        """Let the others have their turn if the slice is over; True if they had it."""
+        if not self.over():
+            return False
+        await self.rest()
+        self.begin()
+        return True
+
     def used_up(self, handled: int) -> bool:
         """Is the slice over, now that `handled` more records were?"""
         self._handled += handled
-        return bool(self._limit and handled) or self._loop.time() >= self._until_s
+        return bool(self._limit and handled) or self.over()
 
     async def rest(self) -> None:
         """Let the others have their turn, and wait until there may be more records."""

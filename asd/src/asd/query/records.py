@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Final
 
 from aerospike_common.wire.errors import OperationError
 from asd.bins.expressions import ExpressionCache
 from asd.bins.particle import NULL
-from asd.namespace import Namespace
+from asd.process.transaction_threads import TransactionThreads
 from asd.query.encode import Encoder, Row, interleave
 from asd.query.job import QueryJob
 from asd.query.walk import Batch, served
-from asd.record import encode_op
-from asd.record_view import RecordView
-from asd.transaction_threads import TransactionThreads
-from asd.transactions.operate import READ_OPS, Operands
-from storage.bulk import column, payload_byte, payloads
-from storage.engine import NotResident, Record
+from asd.records.record import encode_op
+from asd.records.record_view import RecordView
+from asd.space.namespace import Namespace
+from asd.transactions.ops import READ_OPS, Operands
+from storage.bulk import column
+from storage.engine import Bulk, NotResident, Record
 from storage.index import ENTRY, ENTRY_SIZE
-from storage.memory import MemoryEngine
 
 _FLAGS: Final = 28  # in an index entry
 _MANY_OPS: Final = 256 * 8
@@ -38,6 +37,8 @@ class Reader:
         threads: TransactionThreads,
     ) -> None:
         self._namespace = namespace
+        engine = namespace.engine
+        self._bulk = engine if isinstance(engine, Bulk) else None
         self._threads = threads
         self._job = job
         self._encoder = encoder
@@ -46,6 +47,12 @@ class Reader:
         self._plain = request.expression is None and (request.no_bins or not request.ops)
         self._set_name = request.set_name
         self._left = request.max_records or None
+        self._rows: AsyncIterator[Row] | None = None
+
+    @property
+    def behind(self) -> bool:
+        """Some records of the last batch have not been answered yet: time was up."""
+        return self._rows is not None
 
     @property
     def full(self) -> bool:
@@ -73,20 +80,30 @@ class Reader:
             joined = b"".join(batch.entries)
         return batch, joined
 
-    async def answer(self, batch: Batch) -> bytes:
-        """The messages of a batch's records, one behind the other."""
-        batch, joined = self._select(batch)
-        if not joined:
-            return b""
-        engine = self._namespace.engine
-        if self._plain and isinstance(engine, MemoryEngine):
-            return self._answer_all(engine, batch, joined)
-        answers = [answer async for row in self.rows(batch) if (answer := self._answer_one(row))]
+    async def answer(self, batch: Batch, over: Callable[[], bool]) -> bytes:
+        """The messages of a batch's records, one behind the other.
+
+        A filter or an op may take long: when `over` says after a record that time is up, the rest
+        stays `behind`, as it was read, and the next call goes on with it, whatever its batch.
+        """
+        if self._rows is None:
+            batch, joined = self._select(batch)
+            if not joined:
+                return b""
+            if self._plain and self._bulk is not None:
+                return self._answer_all(self._bulk, batch, joined)
+            self._rows = self.rows(batch)
+        answers: list[bytes] = []
+        async for row in self._rows:
+            answers.append(self._answer_one(row))
+            if over() or self.full:
+                return b"".join(answers)
+        self._rows = None
         return b"".join(answers)
 
     # --------------------------------------------------------- records as they are
 
-    def _answer_all(self, engine: MemoryEngine, batch: Batch, joined: bytes) -> bytes:
+    def _answer_all(self, bulk: Bulk, batch: Batch, joined: bytes) -> bytes:
         if self._left is not None:
             batch = batch.first(self._left)
             joined = joined[: ENTRY_SIZE * self._left]
@@ -96,23 +113,22 @@ class Reader:
         sizes = column(joined, "size")
         alike = sets.count(sets[0]) == len(sets) and not any(joined[_FLAGS::ENTRY_SIZE])
         if not alike or min(sizes) < 2:
-            return b"".join(map(self._encoder.whole_row, _rows(engine, batch)))
+            return b"".join(map(self._encoder.whole_row, _rows(bulk, batch)))
         heads, size = self._encoder.heads(joined, sets[0], batch.bvals)
         if self._encoder.no_bins:
             return bytes(heads)
         locations = column(joined, "location")
         if max(sizes) >= _MANY_OPS:
-            heads[20::size] = payload_byte(engine, locations, 0)
-        heads[21::size] = payload_byte(engine, locations, 1)
-        return interleave(heads, size, payloads(engine, locations, sizes, skip=2))
+            heads[20::size] = bulk.payload_byte(locations, 0)
+        heads[21::size] = bulk.payload_byte(locations, 1)
+        return interleave(heads, size, bulk.payloads(locations, sizes, skip=2))
 
     # --------------------------------------------------------------- one by one
 
     async def rows(self, batch: Batch) -> AsyncIterator[Row]:
         """The records of entries that may be served, waiting for those not in memory."""
-        engine = self._namespace.engine
-        if isinstance(engine, MemoryEngine):
-            for row in _rows(engine, batch):
+        if self._bulk is not None:
+            for row in _rows(self._bulk, batch):
                 yield row
             return
         bvals: Sequence[int | None] = batch.bvals or [None] * len(batch.entries)
@@ -131,6 +147,11 @@ class Reader:
             except OperationError:  # damaged: the engine has said where and why
                 self._job.failed += 1
                 return None
+
+    async def again(self, row: Row) -> Row | None:
+        """A record as it is now; None when it is gone, or cannot be read."""
+        record = await self._load(row.digest)
+        return None if record is None else row._replace(record=record)
 
     def view(self, row: Row) -> RecordView:
         """A record as expressions and ops see it."""
@@ -153,8 +174,6 @@ class Reader:
 
     def _answer_one(self, row: Row) -> bytes:
         """The message of one record; empty when it has none."""
-        if self._left == 0:
-            return b""
         view = self.view(row)
         if not self.passes(view):
             return b""
@@ -187,9 +206,9 @@ class Reader:
         ]
 
 
-def _rows(engine: MemoryEngine, batch: Batch) -> Iterator[Row]:
+def _rows(bulk: Bulk, batch: Batch) -> Iterator[Row]:
     joined = b"".join(batch.entries)
-    found = payloads(engine, column(joined, "location"), column(joined, "size"))
+    found = bulk.payloads(column(joined, "location"), column(joined, "size"))
     bvals: Sequence[int | None] = batch.bvals or [None] * len(found)
     for entry, payload, bval in zip(ENTRY.iter_unpack(joined), found, bvals, strict=True):
         digest, generation, set_id, void_time, flags, updated, _, _ = entry

@@ -16,7 +16,7 @@ from aerospike_common.wire.codes import FieldType, Info1, Info2, Info3, OpType, 
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message, Op
 from asd.bins.expressions import Expression, ExpressionCache
-from asd.transactions.operate import READ_OPS, check_bin_name
+from asd.transactions.ops import READ_OPS, check_bin_name
 from citrusleaf.cf_digest import partition_id
 from cluster import PARTITIONS
 
@@ -25,6 +25,8 @@ BACKGROUND_UDF: Final = 2
 """Values of the UDF-op field."""
 
 DIGEST_SIZE: Final = 20
+TRID_SIZE: Final = 8
+MAX_SET_NAME: Final = 63
 
 Resume: TypeAlias = tuple[bytes, int | None]
 """Where a partition was left: the last digest seen, and its index value in an index query."""
@@ -35,6 +37,7 @@ class QueryRequest:
     """What every query has, whatever it does with its records."""
 
     trid: int
+    """What the client calls it; 0 = nothing, and the node makes up an id."""
     set_name: bytes
     short: bool
     no_bins: bool
@@ -88,10 +91,14 @@ def _request(
     message: Message, expressions: ExpressionCache, partitions: Mapping[int, Resume | None]
 ) -> QueryRequest:
     fields = message.fields
+    set_name = fields.get(FieldType.SET, b"")
+    if len(set_name) > MAX_SET_NAME:
+        raise OperationError(ResultCode.PARAMETER, f"a set name of {len(set_name)} bytes")
+    trid = fields.get(FieldType.TRID, b"")
     wire = fields.get(FieldType.FILTER)
     return QueryRequest(
-        trid=_number(fields, FieldType.TRID, 8, None),
-        set_name=fields.get(FieldType.SET, b""),
+        trid=int.from_bytes(trid, "big") if len(trid) == TRID_SIZE else 0,
+        set_name=set_name,
         short=bool(message.info1 & Info1.SHORT_QUERY),
         no_bins=bool(message.info1 & Info1.GET_NO_BINS),
         respond_all=bool(message.info2 & Info2.RESPOND_ALL_OPS),
@@ -106,25 +113,21 @@ def _request(
     )
 
 
-def _number(
-    fields: Mapping[int, bytes], name: FieldType, size: int, default: int | None = 0
-) -> int:
+def _number(fields: Mapping[int, bytes], name: FieldType, size: int) -> int:
+    """A number that is 0 when it is not given."""
     data = fields.get(name)
     if data is None:
-        if default is None:
-            raise OperationError(ResultCode.PARAMETER, f"no {name.name} field")
-        return default
+        return 0
     if len(data) != size:
         raise OperationError(ResultCode.PARAMETER, f"a {name.name} field of {len(data)} bytes")
     return int.from_bytes(data, "big")
 
 
 def _partitions(fields: Mapping[int, bytes]) -> dict[int, Resume | None]:
-    partitions: dict[int, Resume | None] = {}
-    for partition in _partition_ids(fields.get(FieldType.PARTITION_IDS, b"")):
-        if partition >= PARTITIONS or partition in partitions:
-            raise OperationError(ResultCode.PARAMETER, f"partition {partition}")
-        partitions[partition] = None
+    ids = _partition_ids(fields.get(FieldType.PARTITION_IDS, b""))
+    partitions: dict[int, Resume | None] = dict.fromkeys(ids)
+    if len(partitions) < len(ids) or max(ids, default=0) >= PARTITIONS:
+        raise OperationError(ResultCode.PARAMETER, "a partition twice, or one there is not")
     for digest, bval in _resumes(fields):
         partition = partition_id(digest)
         if partition in partitions:
@@ -134,9 +137,8 @@ def _partitions(fields: Mapping[int, bytes]) -> dict[int, Resume | None]:
 
 
 def _partition_ids(data: bytes) -> tuple[int, ...]:
-    if len(data) % 2:
-        raise OperationError(ResultCode.PARAMETER, "half a partition id")
-    return struct.unpack(f"<{len(data) // 2}H", data)
+    """The ids; half a one at the end is left out."""
+    return struct.unpack_from(f"<{len(data) // 2}H", data)
 
 
 def _resumes(fields: Mapping[int, bytes]) -> list[Resume]:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from aerospike_common.wire.codes import FieldType, Info1, Info2, ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message
-from asd.namespace import Namespace
-from asd.query.access import choose_walk
+from asd.query.access import choose_walk, split
 from asd.query.aggregation import AggregationQuery
 from asd.query.background import start_function, start_ops
 from asd.query.basic import BasicQuery
@@ -25,11 +24,13 @@ from asd.query.request import (
     parse_basic,
     parse_whole,
 )
-from asd.udf import Call, check_enabled
+from asd.space.namespace import Namespace
+from asd.transactions.udf import check_enabled
+from asd.udf import Call
 
 if TYPE_CHECKING:
-    from asd.node import Node
-    from asd.service import Connection
+    from asd.query.node import QueryNode
+    from asd.state import Client
 
 Job: TypeAlias = Coroutine[Any, Any, None]
 
@@ -37,7 +38,7 @@ _UDF_FIELDS: Final = (FieldType.UDF_PACKAGE, FieldType.UDF_FUNCTION)
 
 
 def answer(
-    node: Node, connection: Connection, namespace: Namespace, message: Message
+    node: QueryNode, connection: Client, namespace: Namespace, message: Message
 ) -> bytes | Job:
     """The reply to a message without digest, or a job that will write it.
 
@@ -56,16 +57,18 @@ def answer(
     return _basic(node, connection, namespace, message)
 
 
-def _basic(node: Node, connection: Connection, namespace: Namespace, message: Message) -> Job:
+def _basic(node: QueryNode, connection: Client, namespace: Namespace, message: Message) -> Job:
     request = parse_basic(message, node.expressions)
-    here, unavailable = _split(namespace, request.partitions)
+    here, unavailable = split(namespace, request.partitions)
     setting = _setting(
         node, connection, namespace, message, request, JobType.BASIC, here, unavailable
     )
     return BasicQuery(setting).run()
 
 
-def _aggregation(node: Node, connection: Connection, namespace: Namespace, message: Message) -> Job:
+def _aggregation(
+    node: QueryNode, connection: Client, namespace: Namespace, message: Message
+) -> Job:
     if FieldType.FILTER in message.fields:
         raise OperationError(ResultCode.UNSUPPORTED_FEATURE, "a filter on an aggregation")
     if message.info1 & Info1.SHORT_QUERY:
@@ -75,22 +78,20 @@ def _aggregation(node: Node, connection: Connection, namespace: Namespace, messa
     request = parse_whole(message, node.expressions)
     if request.set_name and namespace.find_set(request.set_name) is None:
         raise OperationError(ResultCode.NOT_FOUND, f"no set {request.set_name!r}")
-    here, unavailable = _split(namespace, request.partitions)
-    setting = _setting(
-        node, connection, namespace, message, request, JobType.AGGREGATION, here, unavailable
-    )
+    here, _ = split(namespace, request.partitions)  # of the others, their own nodes are asked
+    setting = _setting(node, connection, namespace, message, request, JobType.AGGREGATION, here)
     return AggregationQuery(setting, call).run()
 
 
 def _setting(
-    node: Node,
-    connection: Connection,
+    node: QueryNode,
+    connection: Client,
     namespace: Namespace,
     message: Message,
     request: QueryRequest,
     kind: JobType,
     here: Mapping[int, Resume | None],
-    unavailable: tuple[int, ...],
+    unavailable: tuple[int, ...] = (),
 ) -> Setting:
     if not request.short:
         node.queries.check(request.trid)
@@ -100,17 +101,3 @@ def _setting(
     encoder = Encoder(namespace.name.encode(), namespace.set_names, request.no_bins)
     reader = Reader(namespace, job, encoder, node.expressions, node.transaction_threads)
     return Setting(node, namespace, connection, job, walk, reader, unavailable)
-
-
-def _split(
-    namespace: Namespace, partitions: Mapping[int, Resume | None]
-) -> tuple[dict[int, Resume | None], tuple[int, ...]]:
-    """The partitions this node is master of, and the others."""
-    here: dict[int, Resume | None] = {}
-    elsewhere = []
-    for partition, resume in partitions.items():
-        if namespace.partition_map.is_master(partition):
-            here[partition] = resume
-        else:
-            elsewhere.append(partition)
-    return here, tuple(elsewhere)

@@ -8,18 +8,24 @@ stays is seen once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import compress
 from typing import Final, NamedTuple, Protocol
 
 from asd.query.request import Resume
-from asd.truncation import Truncation
+from asd.space.truncation import Truncation
 from storage.bulk import column, entries_at, partition_slots
 from storage.engine import TOMBSTONE
 from storage.index import ENTRY_SIZE, PrimaryIndex
 
 BATCH: Final = 256
 """Entries that make a batch, if there are so many."""
+
+ASKED_AT_ONCE: Final = 256
+"""Partitions that are asked for entries between two looks at the clock."""
+
+EMPTY_TABLE: Final = 1
+"""The length of the table of a partition that never had an entry."""
 
 LARGE: Final = 1024
 """A partition with more entries is taken piece by piece."""
@@ -51,8 +57,9 @@ class Walk(Protocol):
     def partitions_done(self) -> int:
         """How many of its partitions lie behind it."""
 
-    def next(self, count: int) -> Batch | None:
-        """Some more entries, about `count`; None at the end."""
+    def next(self, count: int, over: Callable[[], bool]) -> Batch | None:
+        """Some more entries, about `count`; fewer, or none, once `over` says that time is up; None
+        at the end."""
 
 
 class SetMembers(Protocol):
@@ -60,6 +67,9 @@ class SetMembers(Protocol):
 
     def slots(self, partition: int) -> list[int]:
         """The slots of the set's entries in a partition."""
+
+    def having(self, partitions: Sequence[int], low: int, high: int) -> list[int]:
+        """Those of the partitions with entries of these values: all of a set have 0."""
 
 
 class PrimaryWalk:
@@ -78,29 +88,50 @@ class PrimaryWalk:
         self.partitions_done = 0
         self._index = index
         self._members = members
-        self._ahead: Iterator[tuple[int, Resume | None]] = iter(partitions.items())
+        self._ahead = self._plan(partitions)
         self._rest: list[bytes] = []  # digests of a large partition, the next one last
 
-    def next(self, count: int) -> Batch | None:
-        """Some more entries, about `count`; None at the end."""
+    def next(self, count: int, over: Callable[[], bool]) -> Batch | None:
+        """As `Walk.next`."""
         entries: list[bytes] = []
         while len(entries) < count:
             if self._rest:
                 entries += self._look_up(count)
-            elif not self._take_partition(entries, LARGE if count >= BATCH else count):
+            else:
+                try:
+                    ahead = next(self._ahead)
+                except StopIteration:
+                    return Batch(entries, None) if entries else None
+                if ahead is not None:
+                    self._take_partition(*ahead, entries, LARGE if count >= BATCH else count)
+            if over():
                 break
-        return Batch(entries, None) if entries else None
+        return Batch(entries, None)
 
-    def _take_partition(self, entries: list[bytes], most: int) -> bool:
-        """Add the next partition's entries, or, if more than `most`, their digests to `_rest`."""
-        ahead = next(self._ahead, None)
-        if ahead is None:
-            return False
-        partition, resume = ahead
-        self.partitions_done += 1
+    def _plan(
+        self, partitions: Mapping[int, Resume | None]
+    ) -> Iterator[tuple[int, Resume | None] | None]:
+        """The partitions that have entries; None between the many asked at once."""
+        every = list(partitions)
+        for at in range(0, len(every), ASKED_AT_ONCE):
+            asked = every[at : at + ASKED_AT_ONCE]
+            for partition in self._having(asked):
+                self.partitions_done += 1
+                yield partition, partitions[partition]
+            self.partitions_done = at + len(asked)
+            yield None
+
+    def _having(self, partitions: Sequence[int]) -> list[int]:
+        if self._members is not None:
+            return self._members.having(partitions, 0, 0)
+        sizes = self._index.sizes
+        return [partition for partition in partitions if sizes[partition] > EMPTY_TABLE]
+
+    def _take_partition(
+        self, partition: int, resume: Resume | None, entries: list[bytes], most: int
+    ) -> None:
+        """Add a partition's entries, or, if more than `most`, their digests to `_rest`."""
         found = self._entries(partition)
-        if not found:
-            return True
         found.sort()
         if resume is not None:
             digest = resume[0]
@@ -110,7 +141,6 @@ class PrimaryWalk:
         else:
             found.reverse()
             entries += found
-        return True
 
     def _entries(self, partition: int) -> list[bytes]:
         if self._members is not None:

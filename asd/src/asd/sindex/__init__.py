@@ -3,8 +3,8 @@
     IndexDefinition    what an index is of
     SecondaryIndexes   the indexes of a namespace, kept exact by its changes
 
-`asd.sindex.build` fills new indexes in the background, `asd.sindex.metadata` creates and drops them
-by way of the system metadata.
+`asd.space.index_builder` fills new indexes in the background, `asd.space.index_metadata` creates
+and drops them by way of the system metadata.
 """
 
 from asd.sindex.definition import IndexDefinition, KeyType, Source

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import Final
 
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
-from asd.record_view import RecordView
+from asd.records.record_view import RecordView
 from asd.sindex.definition import IndexDefinition, KeyType, Source
 from asd.sindex.entries import IndexEntries
 from asd.sindex.keys import Keys
@@ -20,7 +20,16 @@ from storage.index import PrimaryIndex
 MAX_INDEXES: Final = 256
 """Indexes of a namespace."""
 
-_NOTHING: Final[frozenset[int]] = frozenset()
+
+def _view(digest: bytes, record: Record | None, set_name: bytes) -> RecordView | None:
+    """A record as it is indexed; None when there is none, or but a tombstone.
+
+    Index values depend on the record alone, not on the time: for an expression it is always the
+    moment of the last update.
+    """
+    if record is None or record[4] & TOMBSTONE:
+        return None
+    return RecordView(digest, record, set_name, record[2])
 
 
 class SecondaryIndex:
@@ -55,15 +64,10 @@ class SecondaryIndex:
         """Are records of this set indexed?"""
         return self.definition.set_name in (b"", set_name)
 
-    def keys_of(self, digest: bytes, record: Record | None, set_name: bytes) -> frozenset[int]:
-        """The index values of a record; none for None or a tombstone.
-
-        They depend on the record alone, not on the time: for an expression it is always the moment
-        of the last update.
-        """
-        if record is None or record[4] & TOMBSTONE:
-            return _NOTHING
-        return self.keys.of_record(RecordView(digest, record, set_name, record[2]))
+    def keys_of(self, digest: bytes, record: Record | None, set_name: bytes) -> Set[int]:
+        """The index values of a record; none for None or a tombstone."""
+        view = _view(digest, record, set_name)
+        return frozenset() if view is None else self.keys.of_record(view)
 
 
 class SecondaryIndexes:
@@ -185,19 +189,15 @@ class SecondaryIndexes:
         if not (before or after):
             return
         partition = partition_id(digest)
-        slot = 0
+        was, now = _view(digest, old, old_set), _view(digest, new, new_set)
         for index in before if before is after else dict.fromkeys((*before, *after)):
-            if partition >= index.built:
-                continue
-            had = index.keys_of(digest, old, old_set) if index in before else _NOTHING
-            has = index.keys_of(digest, new, new_set) if index in after else _NOTHING
-            if had == has:
-                continue
-            slot = slot or self._primary.find(digest)
-            for bval in had - has:
-                index.entries.remove(partition, bval, digest)
-            for bval in has - had:
-                index.entries.add(partition, bval, digest, slot)
+            if partition < index.built:
+                gone, come = index.keys.difference(
+                    was if index in before else None, now if index in after else None
+                )
+                if gone or come:
+                    slot = self._primary.find(digest)
+                    index.entries.change(partition, gone, come, digest, slot)
 
     def removing_slots(self, partition: int, slots: Sequence[int]) -> None:
         """The records at these slots of a partition are about to be taken out."""

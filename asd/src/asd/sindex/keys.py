@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator, Set
 from struct import unpack_from
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple
 
 from aerospike_common import as_msgpack
 from aerospike_common.as_msgpack import Value
@@ -12,15 +12,13 @@ from aerospike_common.wire.codes import ParticleType, ResultCode
 from aerospike_common.wire.errors import MessageError, OperationError
 from asd.bins import geo
 from asd.bins.cdt import context
-from asd.bins.cdt.containers import Container, ListValue, MapValue, from_value
+from asd.bins.cdt.containers import Container, from_value
 from asd.bins.expressions import UNKNOWN, Expression, ExpType, compile_expression, to_particle
 from asd.bins.expressions.values import text_bytes
 from asd.bins.particle import Particle
-from asd.record_view import RecordView
+from asd.records.record_view import RecordView
 from asd.sindex.bval import hash_bval, signed
 from asd.sindex.definition import IndexDefinition, KeyType, Source
-
-BvalsOf: TypeAlias = Callable[[Particle], Iterable[int]]
 
 _CONTAINERS: Final = (ParticleType.LIST, ParticleType.MAP)
 _RESULTS: Final = {
@@ -41,6 +39,13 @@ _PREFIXES: Final = {
 }
 
 
+class KeyChange(NamedTuple):
+    """What becomes of a record's index values."""
+
+    gone: Set[int]
+    come: Set[int]
+
+
 class Keys:
     """The index values of records under one definition.
 
@@ -57,85 +62,106 @@ class Keys:
         )
         """The index is of bins as they are."""
 
-    def of_record(self, view: RecordView) -> frozenset[int]:
-        """The record's index values; none when it has nothing to index."""
-        if self.definition.source is Source.SET:
+    def of_record(self, view: RecordView) -> Set[int]:
+        """The record's index values; none when it has nothing to index. O(what is indexed)."""
+        source = self.definition.source
+        if source is Source.SET:
             return _IN_SET
-        particle = self._subject(view)
-        return frozenset() if particle is None else frozenset(self.of_particle(particle))
+        if source is Source.DEFAULT and not self._path:
+            particle = self._scalar(view)
+            return _NOTHING if particle is None else frozenset(bvals(particle))
+        return self._bvals_of(self._elements(view))
 
-    def of_particle(self, particle: Particle) -> Iterable[int]:
-        """The index values of the bin's value, or of the expression's result."""
-        if self.definition.source is Source.DEFAULT and not self._path:
-            return bvals(particle) if particle.type == self._type else ()
-        bvals_of = self._bvals_of_element
-        return {bval for element in self._elements(particle) for bval in bvals_of(element)}
+    def difference(self, old: RecordView | None, new: RecordView | None) -> KeyChange:
+        """What a record loses and gets when it changes from `old` to `new`; None = not there."""
+        name = self.definition.bin_name
+        if old is not None and new is not None and name and old.bin(name) == new.bin(name):
+            return _UNCHANGED
+        had = _NOTHING if old is None else self.of_record(old)
+        has = _NOTHING if new is None else self.of_record(new)
+        return _UNCHANGED if had == has else KeyChange(had - has, has - had)
 
-    def values(self, view: RecordView) -> list[bytes]:
+    def values(self, view: RecordView) -> Iterator[bytes]:
         """The values indexed, in bytes: of strings and blobs themselves, of GeoJSON the text."""
-        particle = self._subject(view)
-        if particle is None:
-            return []
         if self.definition.source is Source.DEFAULT and not self._path:
-            if particle.type != self._type:
-                return []
-            is_geo = particle.type == ParticleType.GEOJSON
-            return [geo.text_of(particle.data) if is_geo else particle.data]
+            particle = self._scalar(view)
+            if particle is not None:
+                is_geo = particle.type == ParticleType.GEOJSON
+                yield geo.text_of(particle.data) if is_geo else particle.data
+            return
         prefix = _PREFIXES.get(self.definition.key_type)
-        return [
-            text_bytes(element[1:])
-            for element in self._elements(particle)
-            if type(element) is str and element[:1] == prefix
-        ]
+        for element in self._elements(view):
+            if type(element) is str and element[:1] == prefix:
+                yield text_bytes(element[1:])
 
     # ------------------------------------------------------------------- parts
 
-    def _subject(self, view: RecordView) -> Particle | None:
+    def _scalar(self, view: RecordView) -> Particle | None:
+        """The value itself, if it is of the index's type."""
         if self._expression is None:
-            return view.bin(self.definition.bin_name)
-        value = self._expression.evaluate(view)
-        if value is UNKNOWN or value is None:
-            return None
-        try:
-            return to_particle(self._expression.result_type, value)
-        except OperationError:
-            return None
+            particle = view.bin(self.definition.bin_name)
+        else:
+            value = self._expression.evaluate(view)
+            if value is UNKNOWN:
+                return None
+            try:
+                particle = to_particle(self._expression.result_type, value)
+            except OperationError:
+                return None
+        return particle if particle is not None and particle.type == self._type else None
 
-    def _elements(self, particle: Particle) -> Iterable[Value]:
-        """The values below the context: that itself, or what its list or map holds."""
-        if particle.type not in _CONTAINERS:
-            return ()
+    def _elements(self, view: RecordView) -> Iterable[Value]:
+        """The values below the context: that itself, or what its list or map holds.
+
+        The flags that a list or map may begin with are among them: they are of no indexed type.
+        """
         try:
-            found = _follow(as_msgpack.unpack_stored(particle.data), self._path)
+            found = _follow(self._container(view), self._path)
         except (MessageError, OperationError):
             return ()
         source = self.definition.source
         if source is Source.DEFAULT:
-            return () if found is None else (found,)
-        container = from_value(found)
+            return (found,)
         if source is Source.LIST:
-            return container.values if type(container) is ListValue else ()
-        if type(container) is not MapValue:
+            return found if type(found) is list else ()
+        if type(found) is not dict:
             return ()
-        return container.keys if source is Source.MAPKEYS else container.values
+        return found.keys() if source is Source.MAPKEYS else found.values()
 
-    def _bvals_of_element(self, element: Value) -> Iterable[int]:
+    def _container(self, view: RecordView) -> Value:
+        """The list or map in the bin, or that the expression results in. Raises MessageError."""
+        if self._expression is not None:
+            return self._expression.evaluate(view)
+        particle = view.bin(self.definition.bin_name)
+        if particle is None or particle.type not in _CONTAINERS:
+            return None
+        return as_msgpack.unpack_stored(particle.data)
+
+    def _bvals_of(self, elements: Iterable[Value]) -> Set[int]:
         key_type = self.definition.key_type
         if key_type is KeyType.NUMERIC:
-            return (element,) if type(element) is int else ()
-        if type(element) is not str or element[:1] != _PREFIXES[key_type]:
-            return ()
-        data = text_bytes(element[1:])
+            return {element for element in elements if type(element) is int}
+        prefix = _PREFIXES[key_type]
+        plain = map(as_msgpack.text, elements)
+        texts = {text for text in plain if type(text) is str and text[:1] == prefix}
+        found = (text_bytes(text[1:]) for text in texts)
         if key_type is not KeyType.GEO2DSPHERE:
-            return (hash_bval(data),)
-        try:
-            return map(signed, geo.parse(data).cells())
-        except OperationError:
-            return ()
+            return set(map(hash_bval, found))
+        return {cell for text in found for cell in _cells(text)}
 
 
 _IN_SET: Final = frozenset((0,))
 """In a set index all records have the same value."""
+_NOTHING: Final[frozenset[int]] = frozenset()
+_UNCHANGED: Final = KeyChange(_NOTHING, _NOTHING)
+
+
+def _cells(text: bytes) -> Iterable[int]:
+    """The index values of a GeoJSON text; none when it is not valid."""
+    try:
+        return map(signed, geo.parse(text).cells())
+    except OperationError:
+        return ()
 
 
 def bvals(particle: Particle) -> Iterable[int]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from aerospike_common.wire.codes import Info2, ResultCode
 from aerospike_common.wire.errors import OperationError
+from asd.transactions.decision import Decision, Effect
 from asd.transactions.transaction import Reply, Transaction
-from asd.transactions.write import check_generation
+from asd.transactions.write import check_generation, left_by_delete
 
 
-def delete(transaction: Transaction) -> Reply:
+def delete(transaction: Transaction) -> Decision:
     """Remove the record. Raises OperationError; refusals of a delete echo no metadata."""
     message, namespace = transaction.message, transaction.namespace
     if namespace.community and message.info2 & Info2.DURABLE_DELETE:
@@ -23,8 +24,5 @@ def delete(transaction: Transaction) -> Reply:
         transaction.check_key(record)
     except OperationError as error:
         raise OperationError(error.code, str(error)) from error
-    if message.info2 & Info2.DURABLE_DELETE:
-        namespace.entomb(transaction.digest, record)
-    else:
-        namespace.remove(transaction.digest)
-    return Reply(ResultCode.OK)
+    new = left_by_delete(transaction, record)
+    return Decision(Reply(ResultCode.OK), transaction.change(new), Effect.DELETED)

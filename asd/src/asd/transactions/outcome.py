@@ -1,39 +1,68 @@
-"""How transactions end: refusals become replies, and each end is counted."""
+"""How transactions end: a decision is committed, refusals become replies, each end is counted."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
-from asd.statistics import OriginStatistics
+from asd.measures.statistics import OriginStatistics
+from asd.space.namespace import Namespace
+from asd.transactions.decision import Decision, Effect
 from asd.transactions.transaction import Refused, Reply, Transaction
 
+Decide: TypeAlias = Callable[[Transaction], Decision]
+"""Decides, and changes nothing. Raises OperationError for a refusal, NotResident."""
 
-def run_write(
-    transaction: Transaction,
-    command: Callable[[Transaction], Reply],
-    count: Callable[[OriginStatistics, int], None],
-) -> Reply:
-    """A write or delete by `command`, counted by `count`; refusals become replies."""
-    reply = guard(command, transaction)
-    count(transaction.origin, reply.code)
+Count: TypeAlias = Callable[[OriginStatistics, int, Effect], None]
+"""Counts a transaction that ended with a result code, and what it came to."""
+
+
+def perform(transaction: Transaction, decide: Decide, count: Count) -> Reply:
+    """Decide, commit, count. Raises NotResident when the record must be waited for; nothing has
+    happened then."""
+    namespace, effect = transaction.namespace, Effect.NONE
+    try:
+        decision = decide(transaction)
+        reply = _commit(namespace, decision)
+        effect = decision.effect
+    except Refused as error:
+        reply = Reply(error.code, error.generation, error.void_time)
+    except OperationError as error:
+        reply = Reply(error.code)
+    count(transaction.origin, reply.code, effect)
     if reply.code == ResultCode.GENERATION:
-        transaction.namespace.statistics.fail_generation += 1
+        namespace.statistics.fail_generation += 1
+    if effect is not Effect.NONE:
+        _count_effect(namespace, effect)
     return reply
 
 
-def guard(command: Callable[[Transaction], Reply], transaction: Transaction) -> Reply:
-    """Refusals become replies."""
+def _commit(namespace: Namespace, decision: Decision) -> Reply:
+    if decision.change is None:
+        return decision.reply
     try:
-        return command(transaction)
-    except Refused as error:
-        return Reply(error.code, error.generation, error.void_time)
+        namespace.commit(decision.change)
     except OperationError as error:
-        return Reply(error.code)
+        if decision.echo is None:
+            raise
+        raise Refused(ResultCode(error.code), decision.echo, str(error)) from error
+    return decision.reply
 
 
-def count_read(origin: OriginStatistics, code: int) -> None:
+def _count_effect(namespace: Namespace, effect: Effect) -> None:
+    """Count what a transaction came to, in the figures of its namespace."""
+    statistics = namespace.statistics
+    if effect is Effect.EMPTIED:
+        statistics.deleted_last_bin += 1
+    elif effect is Effect.RENEWED:
+        statistics.read_touch_success += 1
+    elif effect is Effect.NOT_RENEWED:
+        statistics.read_touch_skip += 1
+
+
+def count_read(origin: OriginStatistics, code: int, effect: Effect) -> None:
     """Count a read that ended with `code`."""
     if code == ResultCode.OK:
         origin.read_success += 1
@@ -45,7 +74,7 @@ def count_read(origin: OriginStatistics, code: int) -> None:
         origin.read_error += 1
 
 
-def count_write(origin: OriginStatistics, code: int) -> None:
+def count_write(origin: OriginStatistics, code: int, effect: Effect) -> None:
     """Count a write that ended with `code`."""
     if code == ResultCode.OK:
         origin.write_success += 1
@@ -55,17 +84,24 @@ def count_write(origin: OriginStatistics, code: int) -> None:
         origin.write_error += 1
 
 
-def count_udf(origin: OriginStatistics, code: int) -> None:
+def count_udf(origin: OriginStatistics, code: int, effect: Effect) -> None:
     """Count a call of a function that ended with `code`."""
     if code == ResultCode.OK:
         origin.udf_complete += 1
+        if effect is Effect.NONE:
+            origin.lang_read_success += 1
+        elif effect is Effect.WRITTEN:
+            origin.lang_write_success += 1
+        else:
+            origin.lang_delete_success += 1
     elif code == ResultCode.FILTERED_OUT:
         origin.udf_filtered_out += 1
     else:
         origin.udf_error += 1
+        origin.lang_error += effect is Effect.FAILED
 
 
-def count_delete(origin: OriginStatistics, code: int) -> None:
+def count_delete(origin: OriginStatistics, code: int, effect: Effect) -> None:
     """Count a delete that ended with `code`."""
     if code == ResultCode.OK:
         origin.delete_success += 1

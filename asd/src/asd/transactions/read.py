@@ -8,23 +8,29 @@ from aerospike_common.wire.codes import Info1, Info2, ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Op
 from asd.bins.particle import NULL, Particle
-from asd.namespace import TTL_NEVER
-from asd.record import encode_op, without_key
-from asd.transactions.operate import READ_OPS, WRITE_OPS, Operands, check_bin_name
+from asd.records.record import encode_op, without_key
+from asd.transactions.decision import Decision
+from asd.transactions.ops import READ_OPS, WRITE_OPS, Operands, check_bin_name
+from asd.transactions.touch import renewal
 from asd.transactions.transaction import Refused, Reply, Transaction
 from storage.engine import Record
 
 
-def read(transaction: Transaction) -> Reply:
-    """Answer a read. Raises OperationError with the code of a refusal."""
+def read(transaction: Transaction) -> Decision:
+    """Decide a read. Raises OperationError for a refusal, NotResident."""
     transaction.check_consistency()
     record = transaction.load()
     if record is None:
-        return Reply(ResultCode.NOT_FOUND)
+        return Decision(Reply(ResultCode.NOT_FOUND))
     transaction.check_set(record)
     transaction.check_key(record)
     transaction.check_filter(record)
-    _touch(transaction, record)
+    new, effect = renewal(transaction, record)
+    change = None if new is None else transaction.change(new)
+    return Decision(_answer(transaction, record), change, effect)
+
+
+def _answer(transaction: Transaction, record: Record) -> Reply:
     generation, void_time, _, _, flags, payload = record
     info1 = transaction.message.info1
     if info1 & Info1.GET_NO_BINS:
@@ -64,27 +70,3 @@ def _read_op(operands: Operands, op: Op) -> Particle | None:
         raise OperationError(ResultCode.PARAMETER, reason)
     check_bin_name(op.name)
     return handler(operands, op)
-
-
-def _touch(transaction: Transaction, record: Record) -> None:
-    """Renew a record that is read near the end of its life, if set, namespace or command ask so.
-
-    The record keeps its generation and gets the whole time again that its last write gave it.
-    Raises PARAMETER for a percentage over 100.
-    """
-    namespace, void_time = transaction.namespace, record[1]
-    percent = transaction.message.record_ttl
-    if not void_time or percent == TTL_NEVER:
-        return
-    set_name = namespace.set_names[record[3]]
-    percent = percent or namespace.config.read_touch_ttl_pct_of(set_name)
-    if not percent:
-        return
-    if percent > 100:
-        raise Refused(ResultCode.PARAMETER, record, f"read-touch ttl percentage {percent}")
-    ttl = void_time - record[2] // 1000
-    if transaction.now_s < void_time - ttl * percent // 100:
-        namespace.statistics.read_touch_skip += 1
-        return
-    namespace.touch(transaction.digest, record, transaction.now_s + ttl)
-    namespace.statistics.read_touch_success += 1

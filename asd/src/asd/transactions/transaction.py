@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from aerospike_common.wire.codes import FieldType, ResultCode
+from aerospike_common.wire.codes import FieldType, ParticleType, ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message
 from asd.bins.expressions import ExpressionCache
-from asd.namespace import Namespace
-from asd.record import Bins, stored_key
-from asd.record_view import RecordView
-from asd.statistics import OriginStatistics
+from asd.measures.statistics import OriginStatistics
+from asd.records.change import Change
+from asd.records.record import Bins, stored_key
+from asd.records.record_view import RecordView
+from asd.space.namespace import Namespace
 from storage.engine import Record
+
+_INTEGER_KEY: Final = bytes((ParticleType.INTEGER,))
 
 
 class Reply(NamedTuple):
@@ -37,10 +40,32 @@ class Refused(OperationError):
         self.void_time = record[1]
 
 
+def is_key(key: bytes) -> bool:
+    """Whether a key (type byte first) may be stored: any but an integer of other than 8 bytes, and
+    nothing at all."""
+    return len(key) == 9 if key[:1] == _INTEGER_KEY else bool(key)
+
+
+def check_key_field(message: Message) -> None:
+    """Raises UNSUPPORTED_FEATURE when the command brings a key that may not be stored."""
+    key = message.fields.get(FieldType.KEY)
+    if key is not None and not is_key(key):
+        raise OperationError(ResultCode.UNSUPPORTED_FEATURE, f"a key of {len(key)} bytes")
+
+
 class Transaction:
     """One command on one record."""
 
-    __slots__ = ("digest", "expressions", "message", "namespace", "now_s", "origin", "set_name")
+    __slots__ = (
+        "digest",
+        "expressions",
+        "found",
+        "message",
+        "namespace",
+        "now_s",
+        "origin",
+        "set_name",
+    )
 
     def __init__(
         self,
@@ -57,10 +82,17 @@ class Transaction:
         self.origin = origin
         self.set_name = message.fields.get(FieldType.SET, b"")
         self.now_s = namespace.clock.epoch_s()
+        self.found: Record | None = None
 
     def load(self) -> Record | None:
-        """The live record of this digest, or None."""
-        return self.namespace.load(self.digest, self.now_s)
+        """The live record of this digest, or None. Looked up here, once a transaction: what stands
+        in the store, dead or alive, is `found` from now on. Raises NotResident, OperationError."""
+        found = self.found = self.namespace.find(self.digest)
+        return found if found is not None and self.namespace.is_live(found, self.now_s) else None
+
+    def change(self, new: Record | None) -> Change:
+        """The record becomes `new`; None: it goes."""
+        return Change(self.digest, self.found, new)
 
     def check_set(self, record: Record, *, must_name: bool = False) -> None:
         """Raises PARAMETER when the command names another set than the record is in.

@@ -1,4 +1,7 @@
-"""Writing one record: put, operate, touch. Either every op is applied or none."""
+"""Writing one record: put, operate, touch. Either every op is applied or none.
+
+A record whose last bin goes is deleted, by the same rules as by a delete.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,26 @@ from aerospike_common.wire.codes import (
     Info2,
     Info3,
     OpType,
-    ParticleType,
     ResultCode,
 )
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message, Op
 from asd.bins.expressions.record import record_size
 from asd.bins.particle import NULL, Particle
-from asd.record import MAX_BINS, Bins, encode_op, pack_payload, stored_key, unpack_bins
-from asd.transactions.operate import READ_OPS, WRITE_OPS, Operands, check_bin_name
-from asd.transactions.transaction import Refused, Reply, Transaction
+from asd.records.record import (
+    MAX_BINS,
+    Bins,
+    encode_op,
+    next_generation,
+    pack_payload,
+    payload_flags,
+    stored_key,
+    unpack_bins,
+)
+from asd.space.namespace import Namespace
+from asd.transactions.decision import Decision, Effect
+from asd.transactions.ops import READ_OPS, WRITE_OPS, Operands, check_bin_name
+from asd.transactions.transaction import Refused, Reply, Transaction, check_key_field
 from storage.engine import Record
 
 MAX_OPS = 32768
@@ -43,14 +56,14 @@ _NEEDS_OLD_BINS = frozenset(
 """Ops that make no sense in a command that replaces the record."""
 
 
-def write(transaction: Transaction) -> Reply:
-    """Apply a write. Raises OperationError; the record is then unchanged."""
+def write(transaction: Transaction) -> Decision:
+    """Decide a write. Raises OperationError for a refusal, NotResident."""
     check_ops(transaction.message)
     return write_checked(transaction)
 
 
-def write_checked(transaction: Transaction) -> Reply:
-    """Apply a write whose ops have passed `check_ops`."""
+def write_checked(transaction: Transaction) -> Decision:
+    """Decide a write whose ops have passed `check_ops`."""
     message = transaction.message
     record = transaction.load()
     _check_existence(message, record)
@@ -142,7 +155,7 @@ def _check_record(transaction: Transaction, record: Record) -> None:
 # ---------------------------------------------------------------------- apply
 
 
-def _apply(transaction: Transaction, record: Record | None, bins: Bins) -> Reply:
+def _apply(transaction: Transaction, record: Record | None, bins: Bins) -> Decision:
     message, namespace = transaction.message, transaction.namespace
     set_name = namespace.set_names[record[3]] if record else transaction.set_name
     void_time = namespace.void_time(
@@ -155,21 +168,19 @@ def _apply(transaction: Transaction, record: Record | None, bins: Bins) -> Reply
     payload = pack_payload(bins, key)
     limit = namespace.config.max_record_size
     if len(bins) > MAX_BINS or 0 < limit < len(payload) + SIZE_MARGIN + len(set_name):
-        _check_size(transaction, void_time, set_name, key, bins)
-    generation = record[0] % 65535 + 1 if record else 1
-    namespace.store(transaction.digest, generation, void_time, set_name, bool(key), payload)
-    return Reply(ResultCode.OK, generation, void_time, len(answers), b"".join(answers))
+        check_size(namespace, void_time, set_name, key, bins)
+    generation = next_generation(record[0]) if record else 1
+    new = namespace.version(generation, void_time, set_name, payload_flags(bins, key), payload)
+    reply = Reply(ResultCode.OK, generation, void_time, len(answers), b"".join(answers))
+    return Decision(reply, transaction.change(new), Effect.WRITTEN, record)
 
 
 def _key_to_store(message: Message, record: Record | None) -> bytes:
     """The command's key, else the one stored. Raises UNSUPPORTED_FEATURE for a broken key."""
+    check_key_field(message)
     key = message.fields.get(FieldType.KEY)
-    if not key:
+    if key is None:
         return stored_key(record[5], record[4]) if record else b""
-    if key[0] in (ParticleType.INTEGER, ParticleType.DOUBLE) and len(key) != 9:
-        raise OperationError(
-            ResultCode.UNSUPPORTED_FEATURE, f"a number key of {len(key) - 1} bytes"
-        )
     return key
 
 
@@ -199,28 +210,42 @@ def _apply_ops(transaction: Transaction, record: Record | None, bins: Bins) -> l
     return answers
 
 
-def _delete_empty(transaction: Transaction, record: Record | None, answers: list[bytes]) -> Reply:
+def _delete_empty(
+    transaction: Transaction, record: Record | None, answers: list[bytes]
+) -> Decision:
     """No bin is left: a record goes away, a missing one is not made."""
     if record is None:
         raise OperationError(ResultCode.NOT_FOUND, "the ops create no bin")
-    namespace = transaction.namespace
-    if transaction.message.info2 & Info2.DURABLE_DELETE:
-        if namespace.community:
-            raise OperationError(ResultCode.ENTERPRISE_ONLY, "durable delete")
-        namespace.entomb(transaction.digest, record)
-    else:
-        namespace.remove(transaction.digest)
-    namespace.statistics.deleted_last_bin += 1
-    return Reply(ResultCode.OK, 0, 0, len(answers), b"".join(answers))
+    new = left_by_delete(transaction, record)
+    reply = Reply(ResultCode.OK, 0, 0, len(answers), b"".join(answers))
+    return Decision(reply, transaction.change(new), Effect.EMPTIED, record)
 
 
-def _check_size(
-    transaction: Transaction, void_time: int, set_name: bytes, key: bytes, bins: Bins
+def left_by_delete(transaction: Transaction, record: Record) -> Record | None:
+    """What the end of a record leaves: a tombstone if it is durable, else nothing.
+
+    Raises ENTERPRISE_ONLY.
+    """
+    if not transaction.message.info2 & Info2.DURABLE_DELETE:
+        return None
+    if transaction.namespace.community:
+        raise OperationError(ResultCode.ENTERPRISE_ONLY, "durable delete")
+    return transaction.namespace.tombstone(record)
+
+
+def check_size(
+    namespace: Namespace,
+    void_time: int,
+    set_name: bytes,
+    key: bytes,
+    bins: Bins,
+    most_bins: int = MAX_BINS,
 ) -> None:
-    if len(bins) > MAX_BINS:
-        raise OperationError(ResultCode.BIN_NAME, f"more than {MAX_BINS} bins")
-    limit = transaction.namespace.config.max_record_size
+    """Raises BIN_NAME for too many bins, RECORD_TOO_BIG for a record over `max-record-size`."""
+    if len(bins) > most_bins:
+        raise OperationError(ResultCode.BIN_NAME, f"more than {most_bins} bins")
+    limit = namespace.config.max_record_size
     stored = Particle(key[0], key[1:]) if key else None
     if limit and record_size(void_time, set_name, stored, bins.items()) > limit:
-        transaction.namespace.statistics.fail_record_too_big += 1
+        namespace.statistics.fail_record_too_big += 1
         raise OperationError(ResultCode.RECORD_TOO_BIG, f"the record is over {limit} bytes")

@@ -1,21 +1,21 @@
 """Users' functions: Lua modules, functions on records, and aggregations.
 
 `UdfModules`       the registered modules of a node
-`udf`              the transaction that calls a function on a record
-`apply_to_record`  the same for a record of a background job
+`Call`             what a request asks to be called
+`lua_record`       a record as functions are given it
 `Aggregation`      a stream function over the records of a query
+
+The transaction that calls a function on a record is `asd.transactions.udf`.
 """
 
 from asd.udf.aggregation import Aggregation, AggregationError
+from asd.udf.call import Call, lua_record
 from asd.udf.modules import UdfModules
-from asd.udf.record_udf import Call, apply_to_record, check_enabled, udf
 
 __all__ = [
     "Aggregation",
     "AggregationError",
     "Call",
     "UdfModules",
-    "apply_to_record",
-    "check_enabled",
-    "udf",
+    "lua_record",
 ]

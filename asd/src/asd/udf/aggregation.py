@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from aerospike_common.wire.codes import OpType, ParticleType
 from asd.bins.particle import Particle
-from asd.record import encode_op
+from asd.records.record import encode_op
+from asd.udf.call import Call, lua_record
 from asd.udf.lua_state import LuaFailure
 from asd.udf.modules import Lease
-from asd.udf.record_udf import Call, lua_record
 from storage.engine import Record
 
 if TYPE_CHECKING:
-    from asd.namespace import Namespace
+    from asd.space.namespace import Namespace
     from asd.udf.modules import UdfModules
 
 _NOT_LOADED: Final = "UDF: Execution Error 1"

@@ -18,7 +18,7 @@ from lupa.lua54 import LuaError, LuaRuntime  # type: ignore[import-untyped]
 from aerospike_common.as_logger import AsLogger, AsLogLevel
 from asd.bins.expressions.record import record_size
 from asd.bins.particle import Particle
-from asd.record import unpack_bins
+from asd.records.record import unpack_bins
 from citrusleaf.cf_clock import Clock
 
 MAX_MEMORY: Final = 64 << 20

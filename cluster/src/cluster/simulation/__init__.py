@@ -7,13 +7,15 @@
 
 from cluster.simulation.canaries import CANARIES, Canary
 from cluster.simulation.checks import ClusterChecks, DeliveryChecks, Violation
-from cluster.simulation.cluster import Machine, Shape, SimulatedCluster
-from cluster.simulation.data import DataParts, DataWorld
+from cluster.simulation.cluster import Shape, SimulatedCluster, SimulatedMachine
+from cluster.simulation.data import DataParts, DataShape, DataWorld
 from cluster.simulation.faults import KINDS, Fault, swarm
 from cluster.simulation.history import History
+from cluster.simulation.ledger import Ledger
 from cluster.simulation.loop import Chance, ProcessLoop, SimulatedClock, World
 from cluster.simulation.network import Conditions, Network
 from cluster.simulation.run import CONVERGENCE_INTERVALS, Outcome, Plan, Run, draw_plan, simulate
+from cluster.simulation.store import SimulatedStore
 
 __all__ = [
     # a run
@@ -33,9 +35,12 @@ __all__ = [
     # clusters in it
     "SimulatedCluster",
     "Shape",
-    "Machine",
+    "SimulatedMachine",
     "DataWorld",
     "DataParts",
+    "DataShape",
+    "Ledger",
+    "SimulatedStore",
     "History",
     # what goes wrong, and what must not
     "KINDS",

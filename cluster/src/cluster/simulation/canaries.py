@@ -8,18 +8,21 @@ from types import MappingProxyType
 from attrs import evolve, frozen
 
 from cluster.fabric import Fabric
-from cluster.heartbeat import Heartbeat
-from cluster.messages import ImmigrateAck
-from cluster.migrate import Emigration
+from cluster.membership.heartbeat import Heartbeat
+from cluster.membership.paxos import Paxos
+from cluster.membership.paxos_events import AcceptedCame, PrepareCame, PromiseCame
+from cluster.messages import RecordRow, ReplicaGroup, SummaryRow
+from cluster.metadata.smd import Smd
 from cluster.node import Parts
-from cluster.outputs import Output
-from cluster.paxos import Paxos
-from cluster.paxos_events import AcceptedCame, PrepareCame, PromiseCame
-from cluster.records import MemoryRecords, Record
+from cluster.outputs import Apply, Output
+from cluster.partitions.emigration import Emigration, Onward
+from cluster.partitions.namespace import NamespacePartitions
+from cluster.records import TOMBSTONE
+from cluster.replication.lane import FastLane, LaneReceiver, LaneSender
+from cluster.replication.transactions import Transactions
 from cluster.simulation.data import DataParts
 from cluster.simulation.run import Outcome, Run, draw_plan
-from cluster.smd import Smd
-from cluster.transactions import Transactions
+from cluster.simulation.store import SimulatedStore
 
 
 class CommitsWithoutAll(Paxos):
@@ -61,37 +64,30 @@ class DeliversTwice(Fabric):
         return False
 
 
-class CountsBatchesUnsent(Emigration):
-    """Takes one batch for all of them."""
+class SendsNothing(Emigration):
+    """Says that it has sent everything at once."""
 
-    def _leaves_more(self, ack: ImmigrateAck, now: int) -> bool:
-        super()._leaves_more(ack, now)
+    def _has_records_to_send(self, _: Onward, now: int) -> bool:
         return False
 
-    def _has_records_left(self, ready: object, now: int) -> bool:
-        return False
-
-    def _has_records_again(self, _: object, now: int) -> bool:
+    def _has_records_to_compare(self, _: Onward, now: int) -> bool:
         return False
 
 
-class TakesTheOlder(MemoryRecords):
+class TakesTheOlder(SimulatedStore):
     """Keeps what came last instead of what wins."""
 
-    def apply(self, record: Record) -> bool:
-        """Keep whatever comes."""
-        kept = self.records.get(self.partition_of(record.digest), {})
-        kept.pop(record.digest, None)
-        return super().apply(record)
+    def wins(self, row: RecordRow, kept: RecordRow | None) -> bool:
+        """Whatever comes."""
+        return True
 
 
-class ForgetsDeletions(MemoryRecords):
-    """Drops tombstones, so that what they deleted comes back."""
+class ForgetsDeletions(SimulatedStore):
+    """Emigrates no tombstones, so that what they deleted comes back."""
 
-    def changes_after(self, partition: int, position: int, limit: int) -> tuple[int, list[Record]]:
-        """The next changes, tombstones left out."""
-        position, records = super().changes_after(partition, position, limit)
-        return position, [record for record in records if not record.tombstone]
+    def survey(self, partition: int) -> tuple[SummaryRow, ...]:
+        """All but the tombstones."""
+        return tuple(row for row in super().survey(partition) if not row[4] & TOMBSTONE)
 
 
 class MergesNothing(Smd):
@@ -101,14 +97,81 @@ class MergesNothing(Smd):
         return key not in self._modules[module]
 
 
-class VouchesForUnfinished(Transactions):
+class VouchesForUnfinished(NamespacePartitions):
     """Breaks writes off and says nothing: its copy still vouches for the others."""
 
-    def _break_off(self) -> None:
-        for job in self._hash.clear():
-            if job.came is None:
-                self._broken.append(self._outcome(job, None, True))
-        self._jobs.clear()
+    def left_unfinished(self, partition: int) -> None:
+        """Nothing."""
+
+
+class ForgetsWhatIsWritten(NamespacePartitions):
+    """Lets what immigrates compete with what was written meanwhile."""
+
+    def is_written(self, partition: int, digest: bytes) -> bool:
+        """Nothing is."""
+        return False
+
+
+class AsksNoDuplicates(NamespacePartitions):
+    """Trusts its own copy, whatever others may have."""
+
+    def duplicates(self, partition: int) -> tuple[int, ...]:
+        """Nobody."""
+        return ()
+
+
+class HandsOverAtOnce(Transactions):
+    """Hands partitions over while their writes are still under way."""
+
+    def _is_written(self, namespace: str, partition: int) -> bool:
+        return False
+
+
+class TakesAnyGroup(LaneReceiver):
+    """Takes groups of the lane as they come, also when one before was lost."""
+
+    def receive(self, group: ReplicaGroup, now: int) -> list[Output]:
+        """Whatever its number."""
+        if group.sequence > self._next:
+            self._next, self.kept = group.sequence, group.sequence - 1
+            self._done.clear()
+        return super().receive(group, now)
+
+
+class AcknowledgesEarly(LaneReceiver):
+    """Acknowledges what its disk does not have yet."""
+
+    def _apply(self, group: ReplicaGroup) -> list[Output]:
+        return [*super()._apply(group), *self.applied(group.sequence, 0)]
+
+    def applied(self, sequence: int, now: int) -> list[Output]:
+        """Once is enough."""
+        return super().applied(sequence, now) if sequence > self.kept else []
+
+
+class ResolvesReplicas(LaneReceiver):
+    """Asks the conflict rule about what the master sends."""
+
+    def _apply(self, group: ReplicaGroup) -> list[Output]:
+        return [
+            evolve(each, resolve=True) if isinstance(each, Apply) else each
+            for each in super()._apply(group)
+        ]
+
+
+class NeverSendsAgain(LaneSender):
+    """What is lost on the lane is lost."""
+
+    def tick(self, now: int) -> list[Output]:
+        """Nothing."""
+        super().tick(now)
+        return []
+
+
+class LanesOfOnce(FastLane):
+    """Lanes whose groups are sent once."""
+
+    sender = NeverSendsAgain
 
 
 @frozen
@@ -121,12 +184,18 @@ class Canary:
     kinds: tuple[str, ...]
     first_seed: int = 0
     """One that is known to catch it, so that the search is short."""
+    writes_per_s: float = 20.0
 
     def caught(self, seeds: int = 20, minutes: float = 0.5) -> Outcome | None:
-        """The first run that catches it, among so many seeds, all with many writes."""
+        """The first run that catches it, among so many seeds."""
         for seed in range(self.first_seed, self.first_seed + seeds):
             drawn = draw_plan(seed, minutes=minutes)
-            plan = evolve(drawn, kinds=self.kinds, factor=2, writes_per_s=20.0)
+            data = evolve(
+                drawn.data,
+                namespaces=tuple(evolve(n, replication_factor=2) for n in drawn.data.namespaces),
+                slowest_ms=300,
+            )
+            plan = evolve(drawn, kinds=self.kinds, data=data, writes_per_s=self.writes_per_s)
             outcome = Run(plan, parts=self.parts, data_parts=self.data_parts).go()
             if outcome.violation:
                 return outcome
@@ -140,8 +209,10 @@ def _canary(
     data: DataParts | None = None,
     what: str,
     first: int = 0,
+    writes: float = 20.0,
 ) -> Canary:
-    return Canary(what, parts or Parts(), data or DataParts(), tuple(kinds.split()), first)
+    made = parts or Parts(), data or DataParts()
+    return Canary(what, *made, tuple(kinds.split()), first, writes)
 
 
 ANY = "kill power pause halves one-way clog"
@@ -157,20 +228,41 @@ CANARIES: Mapping[str, Canary] = MappingProxyType(
             "clock", parts=Parts(heartbeat=NeverNoticesSilence), what="silence is not noticed"
         ),
         "twice": _canary(ANY, parts=Parts(fabric=DeliversTwice), what="delivered twice"),
-        "unsent": _canary(ANY, data=DataParts(emigration=CountsBatchesUnsent), what="lost records"),
-        "older": _canary(
-            "halves", data=DataParts(records=TakesTheOlder), what="older versions win"
-        ),
-        "undead": _canary("halves", data=DataParts(records=ForgetsDeletions), what="resurrection"),
+        "unsent": _canary(ANY, data=DataParts(emigration=SendsNothing), what="lost records"),
+        "older": _canary("halves", data=DataParts(store=TakesTheOlder), what="older versions win"),
+        "undead": _canary("halves", data=DataParts(store=ForgetsDeletions), what="resurrection"),
         "stubborn": _canary(
             "halves", data=DataParts(smd=MergesNothing), what="metadata differs", first=2
         ),
         "vouches": _canary(
             "kill one-way",
-            data=DataParts(transactions=VouchesForUnfinished),
+            data=DataParts(namespace=VouchesForUnfinished),
             what="an unfinished write is vouched for",
-            first=14,
         ),
+        "forgets-written": _canary(
+            ANY, data=DataParts(namespace=ForgetsWhatIsWritten), what="migration undoes a write"
+        ),
+        "no-duplicates": _canary(
+            "halves", data=DataParts(namespace=AsksNoDuplicates), what="a write undoes the winner"
+        ),
+        "early-handover": _canary(
+            "kill clog swizzle",
+            data=DataParts(transactions=HandsOverAtOnce),
+            what="two masters' writes cross",
+        ),
+        "any-group": _canary(
+            "reset", data=DataParts(receiver=TakesAnyGroup), what="a group is missed"
+        ),
+        "early-ack": _canary(
+            "kill",
+            data=DataParts(receiver=AcknowledgesEarly),
+            what="acknowledged, not kept",
+            writes=4.0,
+        ),
+        "resolving-replicas": _canary(
+            "clock", data=DataParts(receiver=ResolvesReplicas), what="the rule undoes the order"
+        ),
+        "sent-once": _canary("reset", data=DataParts(lanes=LanesOfOnce), what="a lost group"),
     }
 )
 """Every planted bug by name."""

@@ -10,13 +10,13 @@ from typing import Any
 from attrs import define, field, frozen
 
 from cluster.fabric import Delivered
-from cluster.fabric_link import FabricConfig
-from cluster.heartbeat import HeartbeatConfig, Identity
+from cluster.fabric.link import FabricConfig
 from cluster.machine import Row
+from cluster.membership.heartbeat import HeartbeatConfig, Identity
+from cluster.membership.paxos_events import PaxosConfig
 from cluster.messages import CLASSES, MemberRow, Parcel
-from cluster.node import Node, NodeConfig, Parts, Service
+from cluster.node import ClusterNode, NodeConfig, Parts, Service
 from cluster.outputs import ClusterChanged, NodeArrived, NodeDeparted, Output
-from cluster.paxos_events import PaxosConfig
 from cluster.runtime import Group, GroupProtocol, NodeRuntime
 from cluster.simulation.checks import ClusterChecks, DeliveryChecks, Violation
 from cluster.simulation.history import History
@@ -34,8 +34,8 @@ GROUP = ("239.1.99.222", 9918)
 KNOWN_MESSAGES = 256
 """Bytes of messages that the codec of a simulation remembers."""
 
-Services = Callable[["Machine"], Sequence[Service]]
-"""Makes the services of a node when its process starts; what must last stands in `Machine.disk`."""
+Services = Callable[["SimulatedMachine"], Sequence[Service]]
+"""Makes the services of a node when its process starts; what must last stands in its `disk`."""
 
 
 class SharedCodec(Codec):
@@ -62,7 +62,7 @@ class SharedCodec(Codec):
 
 
 @define(eq=False)
-class Machine:
+class SimulatedMachine:
     """A machine: its address and clock, and what its disk keeps when the process dies."""
 
     name: str
@@ -74,6 +74,8 @@ class Machine:
     disk: dict[str, Any] = field(factory=dict)
     asked: dict[tuple[str, int], bytes] = field(factory=dict)
     """What clients have asked the process that runs, and not heard of."""
+    waiting: dict[int, list[Any]] = field(factory=dict)
+    """What is to be done when a commitment of the process that runs is over."""
     loop: ProcessLoop | None = None
     runtime: NodeRuntime | None = None
     lives: int = 0
@@ -106,7 +108,7 @@ class SimulatedCluster:
         shape: Shape | None = None,
         *,
         services: Services | None = None,
-        watch: Callable[[Machine, Output], None] | None = None,
+        watch: Callable[[SimulatedMachine, Output], None] | None = None,
         parts: Parts | None = None,
     ) -> None:
         self.shape = shape if shape is not None else Shape()
@@ -124,11 +126,11 @@ class SimulatedCluster:
         self._codes = SharedCodec(CLASSES)
         self.machines = {machine.name: machine for machine in self._build()}
         self.names = list(self.machines)
-        self._by_loop: dict[ProcessLoop, Machine] = {}
+        self._by_loop: dict[ProcessLoop, SimulatedMachine] = {}
         self.world.after_step = self._after_step
         self.world.check_every = CHECK_EVERY
 
-    def _build(self) -> Iterable[Machine]:
+    def _build(self) -> Iterable[SimulatedMachine]:
         chance, shape = self.world.chance, self.shape
         ids = list(range(1, shape.nodes + 1))
         ids = ids if shape.in_order else chance.shuffled(ids)
@@ -138,7 +140,7 @@ class SimulatedCluster:
             offset_s = chance.between(-shape.max_wall_offset_s, shape.max_wall_offset_s)
             rate = 1 + chance.between(-shape.max_rate_drift, shape.max_rate_drift)
             clock = SimulatedClock(self.world, offset_s)
-            yield Machine(f"n{number}", node_id, address, clock, rate)
+            yield SimulatedMachine(f"n{number}", node_id, address, clock, rate)
 
     # --- processes -----------------------------------------------------------------------------
 
@@ -151,6 +153,7 @@ class SimulatedCluster:
         machine.loop = loop
         machine.lives += 1
         machine.asked.clear()
+        machine.waiting.clear()
         self._by_loop[loop] = machine
         node = self._new_node(machine)
         group = partial(_open_group, loop) if self.shape.multicast else None
@@ -158,7 +161,7 @@ class SimulatedCluster:
         loop.create_task(machine.runtime.start())
         self.note(name, f"starts, life {machine.lives}")
 
-    def _new_node(self, machine: Machine) -> Node:
+    def _new_node(self, machine: SimulatedMachine) -> ClusterNode:
         shape = self.shape
         identity = Identity(
             node=machine.node_id,
@@ -176,10 +179,10 @@ class SimulatedCluster:
                 multicast=shape.multicast,
             ),
             PaxosConfig(interval_ms=shape.interval_ms),
-            FabricConfig(connections=(1, 1, 1, 1)),
+            FabricConfig(connections=(1, 1, 1, 1, 1)),
         )
         services = self._services(machine) if self._services is not None else ()
-        node = Node(
+        node = ClusterNode(
             identity,
             config,
             machine.clock,
@@ -264,6 +267,10 @@ class SimulatedCluster:
 
         self.later(lasts_s, mend)
 
+    def reset(self, one: str, other: str) -> None:
+        """Break every connection between two nodes."""
+        self.network.reset(self.machines[one].address, self.machines[other].address)
+
     def clog_for(self, lasts_s: float, ways: Sequence[tuple[str, str]], delay_s: float) -> None:
         """Slow ways down for some time."""
         addresses = [(self.machines[a].address, self.machines[b].address) for a, b in ways]
@@ -295,18 +302,18 @@ class SimulatedCluster:
         """Write a line of history."""
         self.history.add(self.world.now_s, name, what)
 
-    def node(self, name: str) -> Node:
+    def node(self, name: str) -> ClusterNode:
         """The node that runs, or last ran, on a machine."""
         runtime = self.machines[name].runtime
         assert runtime is not None
         return runtime.node
 
-    def runtime_of(self, machine: Machine) -> NodeRuntime:
+    def runtime_of(self, machine: SimulatedMachine) -> NodeRuntime:
         """What runs, or last ran, a machine's node."""
         assert machine.runtime is not None
         return machine.runtime
 
-    def _event(self, machine: Machine, life: tuple[int, int], event: Output) -> None:
+    def _event(self, machine: SimulatedMachine, life: tuple[int, int], event: Output) -> None:
         if self._watch is not None:
             self._watch(machine, event)
         match event:

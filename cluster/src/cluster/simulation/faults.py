@@ -38,7 +38,7 @@ def _stop(cluster: SimulatedCluster, chance: Chance, power: bool) -> str:
         return ""
     name = chance.choose(victims)
     cluster.crash(name, power=power)
-    down_s = chance.between(0.05, 12)
+    down_s = chance.between(0.05, chance.choose((0.5, 12)))  # back before it is missed, or not
     cluster.later(down_s, lambda: cluster.restart(name))
     return f"{'kill' if power else 'power off'} {name} for {down_s:.2f} s"
 
@@ -122,6 +122,15 @@ def _flap(cluster: SimulatedCluster, chance: Chance) -> str:
     return f"flap {name} every {period_s * 2:.2f} s"
 
 
+def _reset(cluster: SimulatedCluster, chance: Chance) -> str:
+    """The connections between two nodes break, again and again; what was on its way is lost."""
+    one, other = chance.shuffled(cluster.names)[:2]
+    times = 1 + chance.below(10)
+    for _ in range(times):
+        cluster.later(chance.between(0, 2), lambda: cluster.reset(one, other))
+    return f"reset {one} <-> {other} {times} times"
+
+
 def _clock_jump(cluster: SimulatedCluster, chance: Chance) -> str:
     """A machine's wall clock jumps, forth or back."""
     name = chance.choose(cluster.names)
@@ -142,6 +151,7 @@ KINDS: Mapping[str, Fault] = MappingProxyType(
         "clog": _clog,
         "swizzle": _swizzle,
         "flap": _flap,
+        "reset": _reset,
         "clock": _clock_jump,
     }
 )

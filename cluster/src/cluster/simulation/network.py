@@ -112,6 +112,12 @@ class SimulatedTransport(asyncio.Transport):
         """Bytes that wait for the way to be free."""
         return self.stuck_bytes
 
+    def reset(self) -> None:
+        """The connection breaks: both ends hear so, and what was on its way is lost."""
+        for end in (self, self.peer):
+            if not end.closed and end.loop.alive:
+                end._end(ConnectionResetError())
+
     def vanish(self) -> None:
         """The process, or the machine, is gone: nobody is told."""
         self.closed = True
@@ -339,6 +345,12 @@ class Network:
         self.world.call_at(self.world.now_s, listener[0], _make, far, listener[1])
         self.world.call_at(answer_at_s, loop, _made, near, factory, done)
 
+    def reset(self, one: str, other: str) -> None:
+        """Break every connection between two hosts."""
+        for transport in list(self.hosts[one].transports):
+            if transport.way == (one, other):
+                transport.reset()
+
     # --- UDP -----------------------------------------------------------------------------------
 
     def join(
@@ -374,6 +386,8 @@ class Network:
 def _make(transport: SimulatedTransport, factory: Callable[[], Any]) -> None:
     transport.protocol = factory()
     transport.protocol.connection_made(transport)
+    if transport.closed:  # it was broken before anybody had it
+        transport.loop.call_soon(transport.protocol.connection_lost, ConnectionResetError())
 
 
 def _made(

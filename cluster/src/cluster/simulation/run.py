@@ -8,13 +8,16 @@ from attrs import define, evolve, field, frozen
 
 from cluster.machine import Row
 from cluster.node import Parts
+from cluster.partitions.emigration import MigrateConfig
+from cluster.partitions.namespace import NamespaceConfig
 from cluster.records import ConflictPolicy
 from cluster.simulation.checks import Violation
 from cluster.simulation.cluster import Shape, SimulatedCluster
-from cluster.simulation.data import DataParts, DataWorld
+from cluster.simulation.data import DataParts, DataShape, DataWorld
 from cluster.simulation.faults import KINDS, LONGEST_CLOG_S, swarm
 from cluster.simulation.loop import Chance
 from cluster.simulation.network import Conditions
+from cluster.simulation.store import PARTITIONS
 
 CONVERGENCE_INTERVALS = 150
 """The promise: within so many heartbeat intervals (of the slowest clock) after the last fault, all
@@ -36,18 +39,20 @@ class Plan:
     """From one fault to the next, on average."""
     episode_s: tuple[float, float] = (5, 45)
     """The shortest and the longest spell of faults."""
-    factor: int = 2
-    policy: ConflictPolicy = ConflictPolicy.GENERATION
+    data: DataShape = field(
+        factory=lambda: DataShape((NamespaceConfig("ns0", partitions=PARTITIONS),))
+    )
     writes_per_s: float = 2.0
 
     def __str__(self) -> str:
-        shape = self.shape
+        shape, data = self.shape, self.data
         mode = "multicast" if shape.multicast else f"mesh with {shape.seeds} seeds"
         return (
             f"seed {self.seed}: {shape.nodes} nodes, {self.minutes:g} minutes, {mode}, interval"
             f" {shape.interval_ms} ms, timeout {shape.timeout_intervals} intervals, faults:"
-            f" {', '.join(self.kinds)} every {self.mean_pause_s:.1f} s, replication factor"
-            f" {self.factor}, {self.writes_per_s:g} writes/s, conflicts by {self.policy.value}"
+            f" {', '.join(self.kinds)} every {self.mean_pause_s:.1f} s,"
+            f" {self.writes_per_s:g} writes/s, generations from {data.first_generation}, disks"
+            f" {data.slowest_ms} ms, {'; '.join(map(_described, data.namespaces))}"
         )
 
 
@@ -74,11 +79,44 @@ def draw_plan(seed: int, nodes: int | None = None, minutes: float = 5) -> Plan:
     )
     kinds = swarm(chance)
     mean_pause_s = chance.choose((0.5, 2.0, 5.0, 10.0))
-    factor = 1 + chance.below(3)
-    policy = chance.choose(tuple(ConflictPolicy))
+    data = _draw_data(chance)
     rate = chance.choose((0.5, 2.0, 10.0))
     episode_s = (5.0, 45.0) if minutes >= 1 else (2.0, 10.0)
-    return Plan(seed, minutes, shape, kinds, mean_pause_s, episode_s, factor, policy, rate)
+    return Plan(seed, minutes, shape, kinds, mean_pause_s, episode_s, data, rate)
+
+
+def _draw_data(chance: Chance) -> DataShape:
+    """Namespaces of all kinds, disks quick and slow, generations before their wrap and not."""
+    namespaces = tuple(
+        NamespaceConfig(
+            f"ns{number}",
+            replication_factor=1 + chance.below(3),
+            policy=chance.choose(tuple(ConflictPolicy)),
+            uniform=chance.happens(0.3),
+            partitions=PARTITIONS,
+        )
+        for number in range(1 + chance.below(3))
+    )
+    return DataShape(
+        namespaces,
+        slowest_ms=chance.choose((0, 20, 300)),
+        first_generation=chance.choose((1, 65530, 65535)),
+        migrate=MigrateConfig(
+            threads=chance.choose((1, 4)),
+            sleep_us=chance.choose((0, 0, 5000)),
+            max_incoming=chance.choose((1, 4)),
+            batch_records=chance.choose((2, 64)),
+            batch_bytes=chance.choose((10, 1 << 16)),
+            compare_records=chance.choose((3, 64)),
+        ),
+    )
+
+
+def _described(config: NamespaceConfig) -> str:
+    return (
+        f"{config.name}: replication factor {config.replication_factor}, conflicts by"
+        f" {config.policy.value}{', uniform' if config.uniform else ''}"
+    )
 
 
 @define
@@ -110,7 +148,7 @@ class Run:
         self, plan: Plan, *, parts: Parts | None = None, data_parts: DataParts | None = None
     ) -> None:
         self.plan = plan
-        self.data = DataWorld(plan.policy, plan.factor, data_parts)
+        self.data = DataWorld(plan.data, data_parts)
         self.cluster = SimulatedCluster(
             plan.seed,
             plan.shape,
@@ -141,7 +179,7 @@ class Run:
         outcome.simulated_s = cluster.world.now_s - began_s
         outcome.digest = cluster.history.digest
         outcome.faults = cluster.faults
-        known = self.data.acknowledged
+        known = self.data.ledger
         outcome.writes, outcome.changes = known.writes, known.changes
         outcome.dropped = self.data.dropped
         outcome.commits = cluster.commits.commits
@@ -217,8 +255,7 @@ class Run:
         self._clients_rest = False
 
     def _is_at_rest(self) -> bool:
-        busy = any(machine.asked for machine in self.cluster.machines.values())
-        return not busy and self.data.is_settled()
+        return not self.data.is_busy() and self.data.is_settled()
 
     def _write_on(self) -> None:
         """Let clients write from now to the end."""

@@ -6,7 +6,6 @@ how it starts, `salvage` what damaged blocks still tell, `defrag` how sparse blo
 """
 
 from storage.ssd.engine import SsdEngine
-from storage.ssd.tomb_raider import TombRaid
 from storage.ssd.tuning import Tuning
 
-__all__ = ["SsdEngine", "TombRaid", "Tuning"]
+__all__ = ["SsdEngine", "Tuning"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from google_crc32c import extend
@@ -11,21 +11,22 @@ from google_crc32c import extend
 from citrusleaf.cf_hooks import new_mutex
 from storage.coding import PLAIN
 from storage.device import Device, Disk, SystemDisk
-from storage.engine import OutOfSpace, Record, StorageError
+from storage.engine import OutOfSpace, Parameters, Record, StorageError
 from storage.index import ENTRY_SIZE, FIELDS, JOINED, TOMBSTONE, PrimaryIndex
+from storage.metadata import Metadata
 from storage.ssd import defrag, recovery
 from storage.ssd.layout import (
     BODY,
     CHECK,
     CODING_AT,
     FRONT,
+    NAMES_SIZE,
     NAMES_START,
     POSITION_MASK,
     RECORD_HEADER,
     RECORD_MAGIC,
     UNITS_AT,
     DeviceHeader,
-    pack_names,
     unpack_record,
 )
 from storage.ssd.log import DEFRAG_RESERVE, MAX_QUEUE, DeviceLog, WriteBlock
@@ -33,6 +34,7 @@ from storage.ssd.overwrite import overwrite
 from storage.ssd.payloads import Payloads
 from storage.ssd.reader import Reader
 from storage.ssd.scan import records, scan
+from storage.ssd.tomb_raider import TombRaid
 from storage.ssd.tuning import Tuning
 
 Progress = Callable[[int, int, int], None]
@@ -51,7 +53,7 @@ class SsdEngine:
     `disk`             where they are
     `size`             bytes each may take; None = as much as there is room
     `block_size`       of write blocks; no payload may be longer than this less 112
-    `names_size`       bytes for each of two copies of the table of set names
+    `names_size`       bytes for each of two copies of the table of set names and metadata
     `commit`           puts may be acknowledged only after a `sync`
     `compression`      "none", "lz4" or "zstd", and `compression_level`
     `encryption`       "none", "aes-128" or "aes-256" for a new store; it stays so
@@ -73,7 +75,7 @@ class SsdEngine:
         *,
         size: int | None = None,
         block_size: int = 1 << 20,
-        names_size: int = 508 << 10,
+        names_size: int = NAMES_SIZE,
         commit: bool = False,
         compression: str = "none",
         compression_level: int = 0,
@@ -92,7 +94,8 @@ class SsdEngine:
         self.geometry = recovery.Geometry(block_size, names_size, size, cache_bytes, defrag_lwm_pct)
         self._block_units = block_size >> 4  # locations count in units of 16 bytes
         self.acknowledges_sync = commit
-        self.set_names: dict[int, bytes] = {}
+        self.metadata = Metadata()
+        self.set_names = self.metadata.names
         self.index = PrimaryIndex()
         self.logs: list[DeviceLog] = []
         self.started_warm = False
@@ -118,7 +121,6 @@ class SsdEngine:
         self.reader = Reader(self.paths, read_blocking)
         self._progress = progress
         self._mutex = new_mutex()
-        self._names_dirty = False
         self.names_update = 0
         self._failure: str | None = None
 
@@ -161,11 +163,18 @@ class SsdEngine:
         self.logs = []
         self.index.clear()
 
-    def set_defrag_lwm_pct(self, percent: int) -> None:
-        """Empty blocks used less than this from now on."""
+    def tune(self, parameters: Parameters) -> None:
+        """Go by these from now on. Raises ValueError for a compression that does not exist."""
+        self.payloads.set_compression(parameters.compression, parameters.compression_level)
+        percent = parameters.defrag_lwm_pct
         self.geometry = self.geometry._replace(defrag_lwm_pct=percent)
         for device in self.logs:
             device.set_defrag_lwm_pct(percent)
+        tuning = self.tuning
+        tuning.flush_size = parameters.flush_size
+        tuning.max_write_cache = parameters.max_write_cache
+        tuning.defrag_queue_min = parameters.defrag_queue_min
+        tuning.defrag_sleep_us = parameters.defrag_sleep_us
 
     def make_log(self, device: Device, header: DeviceHeader) -> DeviceLog:
         """The log on a device of this store."""
@@ -289,15 +298,24 @@ class SsdEngine:
         """Every record, about in the order they are on the devices; see `storage.engine.Engine`."""
         return records(self)
 
+    def tomb_raid(self, until: int) -> TombRaid:
+        """Take away the tombstones last updated at or before `until` that no block has an older
+        copy for. Reads all devices, a block at a time."""
+        return TombRaid(self, until)
+
     # The whole store
 
     def name_set(self, set_id: int, name: bytes) -> None:
         """Keep a name for a set id. Raises OutOfSpace when the table of names is full."""
-        names = {**self.set_names, set_id: name}
-        if len(pack_names(names, 0)) > self.geometry.names_size:
-            raise OutOfSpace("the table of set names is full")
-        self.set_names = names
-        self._names_dirty = True
+        self.metadata.name_set(set_id, name)
+
+    def set_meta(self, key: bytes, value: bytes | None) -> None:
+        """Keep, or forget, a little of the caller's own. Raises OutOfSpace, ValueError."""
+        self.metadata.set(key, value)
+
+    def meta(self) -> Mapping[bytes, bytes]:
+        """What was kept with `set_meta`."""
+        return self.metadata.entries
 
     def clear(self) -> None:
         """Forget all records, for ever: one small write to each device. Raises OSError."""
@@ -315,6 +333,10 @@ class SsdEngine:
         behind, no later one can vouch for.
         """
         self._on_medium(self._sync)
+
+    def on_flush_due(self, flush_due: Callable[[], None]) -> None:
+        """Have it called whenever `flush_size` more bytes wait to be written."""
+        self.tuning.flush_due = flush_due
 
     def write_behind(self) -> None:
         """Hand sealed blocks and whole flush units to the devices, so that less waits for a sync.
@@ -447,10 +469,10 @@ class SsdEngine:
             defrag.prefetch(device)
 
     def _write_out(self, *, whole_units: bool = False) -> None:
-        if self._names_dirty:
-            self._names_dirty = False
+        if self.metadata.dirty:
+            self.metadata.dirty = False
             self.names_update += 1
-            names = pack_names(self.set_names, self.names_update)
+            names = self.metadata.pack(self.names_update)
             first = self.logs[0].device
             start = NAMES_START + self.geometry.names_size * (self.names_update % 2)
             first.pwrite(start, names)
@@ -461,6 +483,7 @@ class SsdEngine:
     def _check(self) -> None:
         """Assert every invariant. O(records)."""
         self.index._check()
+        self.metadata._check()
         used: dict[tuple[int, int], int] = {}
         for slot in range(1, self.index.end):
             entry = self.index.entry(slot)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -10,7 +9,6 @@ from google_crc32c import extend, value
 
 VERSION: Final = 1
 DEVICE_MAGIC: Final = b"CLeafSSD"
-NAMES_MAGIC: Final = b"CLNM"
 BLOCK_MAGIC: Final = 0x4B4C4243
 RECORD_MAGIC: Final = 0x44524C43
 END_MAGIC: Final = 0x444E4C43
@@ -22,9 +20,10 @@ opens, first sequence, update, wrapped key."""
 HEADER_COPY: Final = 4096
 """The header stands at 0 and again here."""
 NAMES_START: Final = 8192
-NAMES: Final = Struct("<4sIQI4x")
-"""magic, crc, update, bytes of rows."""
-NAME_ROW: Final = Struct("<HB")
+"""Where the two copies of the table of `storage.metadata` are, one behind the other."""
+NAMES_SIZE: Final = 2044 << 10
+"""Bytes of a copy, in a new store: room for MAX_META_ENTRIES and some thousand names; blocks begin
+at 4 MiB. Stores made before this was known have 508 KiB."""
 
 BLOCK: Final = Struct("<IIIIQ8s")
 """magic, crc, number, reserved, sequence, first half of the device's id."""
@@ -107,30 +106,6 @@ class DeviceHeader(NamedTuple):
         an earlier life of this one, are not taken for its own."""
         life = sequence.to_bytes(8, "little") + number.to_bytes(4, "little")
         return int(value(self.device_id + life))
-
-
-def pack_names(names: Mapping[int, bytes], update: int) -> bytes:
-    """The table of set names. O(names)."""
-    rows = b"".join(NAME_ROW.pack(set_id, len(name)) + name for set_id, name in names.items())
-    crc = value(update.to_bytes(8, "little") + rows)
-    return NAMES.pack(NAMES_MAGIC, crc, update, len(rows)) + rows
-
-
-def unpack_names(data: bytes) -> tuple[int, dict[int, bytes]]:
-    """(update, names); (0, {}) for what is not a whole table."""
-    if len(data) < NAMES.size:
-        return 0, {}
-    magic, crc, update, size = NAMES.unpack_from(data)
-    rows = data[NAMES.size : NAMES.size + size]
-    if magic != NAMES_MAGIC or value(update.to_bytes(8, "little") + rows) != crc:
-        return 0, {}
-    names = {}
-    at = 0
-    while at < size:
-        set_id, length = NAME_ROW.unpack_from(rows, at)
-        at += NAME_ROW.size + length
-        names[set_id] = rows[at - length : at]
-    return update, names
 
 
 def pack_block_header(number: int, sequence: int, device_id: bytes) -> bytes:

@@ -13,6 +13,7 @@ from storage.device import Device
 from storage.engine import StorageError
 from storage.index_builder import IndexBuilder
 from storage.index_file import load_index, save_index
+from storage.metadata import Table, unpack_table
 from storage.ssd.layout import (
     BLOCK_HEADER,
     NAMES_START,
@@ -20,7 +21,6 @@ from storage.ssd.layout import (
     UNITS_AT,
     BlockContents,
     DeviceHeader,
-    unpack_names,
     walk,
 )
 from storage.ssd.log import DeviceLog, read_header
@@ -62,7 +62,10 @@ def open_store(engine: SsdEngine, progress: Progress | None) -> None:
     for device in devices:
         _resize_to_blocks(device, first)
     engine.logs = [engine.make_log(*pair) for pair in zip(devices, headers, strict=True)]
-    engine.names_update, engine.set_names = _names(devices[0], first)
+    names = _names(devices[0], first)
+    engine.names_update = names.update
+    engine.metadata.room = first.names_size
+    engine.metadata.restore(names)
     engine.stamp = 0
     engine.started_warm = _warm(engine)
     if not engine.started_warm:
@@ -145,10 +148,10 @@ def _resize_to_blocks(device: Device, header: DeviceHeader) -> None:
     device.resize(begin)
 
 
-def _names(device: Device, header: DeviceHeader) -> tuple[int, dict[int, bytes]]:
+def _names(device: Device, header: DeviceHeader) -> Table:
     size = header.names_size
     copies = (device.pread(NAMES_START + size * n, size) for n in (0, 1))
-    return max(map(unpack_names, copies), key=lambda copy: copy[0])
+    return max(map(unpack_table, copies), key=lambda table: table.update)
 
 
 def _identity(engine: SsdEngine) -> bytes:

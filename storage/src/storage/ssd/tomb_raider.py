@@ -1,16 +1,15 @@
-"""Taking tombstones away that no older copy of their record needs any more.
+"""Which tombstones of an ssd store can go: those of which no block holds an older copy.
 
 A tombstone keeps older copies, still to be read in blocks not yet written over, from coming back at
-a cold start. When no block holds one, it can go. Of the three steps the middle one reads all
-devices and may run on another thread.
+a cold start. Copies that are not the newest never move: when a pass over all blocks, begun with a
+sync, has not met one, there is none, and will be none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from functools import partial
-from itertools import compress
 from typing import TYPE_CHECKING
 
 from storage.index import TOMBSTONE
@@ -18,6 +17,7 @@ from storage.ssd.layout import DIGEST_AT, walk
 from storage.ssd.log import DeviceLog
 from storage.ssd.recovery import read_block
 from storage.ssd.salvage import sequence_of
+from storage.tomb_raid import Parts, by_digest, old_tombstones, take_away
 
 if TYPE_CHECKING:
     from storage.ssd.engine import SsdEngine
@@ -26,67 +26,44 @@ _FLAGS_AT = 44
 
 
 class TombRaid:
-    """One search for tombstones last updated at or before `until` (ms since 2010) to take away.
-
-    The owner makes it, any thread runs `read`, and the owner calls `finish`.
-    """
+    """See `storage.engine.TombRaid`."""
 
     def __init__(self, engine: SsdEngine, until: int) -> None:
         self._engine = engine
-        self._found: dict[bytes, int] = {}
+        self._until = until
         self._needed: set[bytes] = set()
-        index = engine.index
-        if not index.tombstones:
+        self.gone = 0
+
+    def parts(self) -> Parts:
+        """Tombstones are looked for, then their older copies block by block, then they go."""
+        engine = self._engine
+        found = {}
+        for entries in old_tombstones(engine.index, self._until):
+            found.update(by_digest(entries))
+            yield None
+        if not found:
             return
-        for first, last in index.slices():
-            flags = index.column("flags", first, last)
-            for slot in compress(range(first, last), map(TOMBSTONE.__le__, flags)):
-                entry = index.entry(slot)
-                if entry.last_update_time <= until:
-                    self._found[entry.digest] = entry.location
-
-    def read(self) -> None:
-        """Look for older copies in every block. Raises OSError."""
-        for part in self.parts():
-            part()
-
-    def parts(self) -> Iterator[Callable[[], None]]:
-        """What `read` does, a block at a time: the owner takes the parts, any thread runs them.
-
-        The first is a sync, so that whatever is older than a tombstone is on the device.
-        """
-        if not self._found:
-            return
-        yield self._engine.sync
-        for device in self._engine.logs:
+        yield engine.sync  # whatever is older than a tombstone is on the device then
+        for device in engine.logs:
             for block in range(len(device.used)):
-                yield partial(self._look, device, block)
+                yield partial(self._look, device, block, found.keys())
+        for count in take_away(engine, found, self._needed):
+            self.gone += count
+            yield None
 
-    def _look(self, device: DeviceLog, block: int) -> None:
-        self._needed |= _copies(device, block, self._found.keys())
-
-    def finish(self) -> int:
-        """Take the tombstones away that nothing needs; how many."""
-        index = self._engine.index
-        gone = 0
-        for digest, location in self._found.items():
-            slot = index.find(digest)
-            if digest not in self._needed and slot and index.entry(slot).location == location:
-                self._engine.remove(digest)
-                gone += 1
-        return gone
+    def _look(self, device: DeviceLog, block: int, digests: AbstractSet[bytes]) -> None:
+        for data, places in records_of(device, block):
+            self._needed |= digests & {
+                data[at + DIGEST_AT : at + DIGEST_AT + 20]
+                for at in places
+                if not data[at + _FLAGS_AT] & TOMBSTONE
+            }
 
 
-def _copies(device: DeviceLog, block: int, digests: AbstractSet[bytes]) -> set[bytes]:
-    """Which of the digests have a record, not a tombstone, in the block as it is on the device."""
+def records_of(device: DeviceLog, block: int) -> Iterator[tuple[bytes, list[int]]]:
+    """A block as it is on the device and where its records begin; nothing when it holds none."""
     header = device.header
     data = read_block(device, block)
     sequence = sequence_of(data, block, header)
-    if sequence is None or sequence < header.first_sequence:
-        return set()
-    places = walk(data, header.seed(sequence, block)).places
-    return {
-        data[at + DIGEST_AT : at + DIGEST_AT + 20]
-        for at in places
-        if not data[at + _FLAGS_AT] & TOMBSTONE
-    } & digests
+    if sequence is not None and sequence >= header.first_sequence:
+        yield data, walk(data, header.seed(sequence, block)).places

@@ -26,6 +26,5 @@ class Tuning:
     defrag_sleep_us: int = 0
     """Microseconds between one sparse block and the next; none when the device is full."""
     flush_due: Callable[[], None] = _nobody_writes
-    """Called by the thread that puts when `flush_size` more bytes wait: somebody should call
-    `SsdEngine.write_behind` soon."""
+    """See `storage.engine.Upkeep`; called when `flush_size` more bytes wait."""
     clock: Clock = field(default_factory=SystemClock)

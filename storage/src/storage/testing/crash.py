@@ -13,17 +13,19 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from types import MappingProxyType
 from typing import Final, Protocol
 
 from citrusleaf.cf_random import CfRandom
 from storage.cold import ColdEngine
 from storage.engine import TOMBSTONE, Engine, OutOfSpace, Overwrites
+from storage.kv import KvEngine
 from storage.ssd import SsdEngine
-from storage.ssd.tomb_raider import TombRaid
 from storage.testing.faulty import FaultyDisk, surviving_files
+from storage.testing.kv_store import LoggedStore
 
 CHAIN: Final = 3
 """Crashes one behind the other."""
@@ -90,10 +92,12 @@ class History:
                 break
             durable = number < acknowledged
             if step.kind == "clear":
-                for digest in may:
+                for digest in may.keys() - META_KEYS:
                     _settle(may, digest, None, step.end <= cut)
                 if step.end <= cut:
                     older = {}
+            elif step.kind == "meta":
+                _settle(may, step.digest, step.value or None, durable)
             elif step.kind == "put":
                 _settle(may, step.digest, step.value, durable)
                 older.setdefault(step.digest, set()).add(step.value)
@@ -139,6 +143,10 @@ DIGESTS: Final = tuple(
 )
 
 
+META_KEYS: Final = (b"m", b"metadata")
+"""Keys of the metadata that workloads set, written down as if they were digests."""
+
+
 class Workload:
     """Random calls to an engine, written down."""
 
@@ -147,29 +155,39 @@ class Workload:
         self.history = history
         self._make = make
         self._chance = chance
-        self._count = int(chance() * 1_000_000)
+        self._count = self._now = int(chance() * 1_000_000)
         self.engine = make(disk)
         self.engine.open()
+        self._raid: Iterator[Callable[[], None] | None] = iter(())
 
     def run(self, steps: int) -> None:
         """So many calls; the engine is left open, as at a crash."""
         for _ in range(steps):
             draw = self._chance()
             digest = DIGESTS[int(self._chance() * len(DIGESTS))]
-            if draw < 0.62:
+            if draw < 0.05:
+                self._set_meta()
+            elif draw < 0.62:
                 self._put(digest)
             elif draw < 0.70:
                 self._call("delete", digest)
             elif draw < 0.76:
                 self._call("remove", digest)
-            elif draw < 0.97:
+            elif draw < 0.95:
                 self._call("sync")
-            elif draw < 0.98:
+            elif draw < 0.96:
                 self._call("clear")
-            elif draw < 0.99 and isinstance(self.engine, SsdEngine):
+            elif draw < 0.99:
                 self._call("raid")
             else:
                 self._call("reopen")
+            self._raid_on(3)
+
+    def _raid_on(self, parts: int) -> None:
+        """Go on with the raid there is, by so many parts."""
+        for part in islice(self._raid, parts):
+            if part is not None:
+                part()
 
     def _put(self, digest: bytes) -> None:
         self._count += 1
@@ -178,6 +196,12 @@ class Workload:
         self._call("put", digest, value)
         if self._chance() < 0.3:  # the same once more, by the short cut for it
             self._call("put", digest, value[::-1], again=True)
+
+    def _set_meta(self) -> None:
+        self._count += 1
+        key = META_KEYS[int(self._chance() * len(META_KEYS))]
+        forget = self._chance() < 0.3
+        self._call("meta", key, b"" if forget else b"%d" % self._count * 20)
 
     def _call(
         self, kind: str, digest: bytes = b"", value: bytes = b"", *, again: bool = False
@@ -188,14 +212,18 @@ class Workload:
             step.kind = "sync"
         self.history.steps.append(step)
         engine = self.engine
+        if kind != "raid":
+            self._now += 1
         try:
             if again and isinstance(engine, Overwrites):
-                if not engine.overwrite(digest, 500, 7, b"", value):
+                if not engine.overwrite(digest, self._now, 7, b"", value):
                     self.history.steps.remove(step)
             elif kind == "put":
-                engine.put(digest, 1, 0, 500, 7, 0, value)
+                engine.put(digest, 1, 0, self._now, 7, 0, value)
             elif kind == "delete":
-                engine.put(digest, 1, 0, 500, 7, TOMBSTONE, b"")
+                engine.put(digest, 1, 0, self._now, 7, TOMBSTONE, b"")
+            elif kind == "meta":
+                engine.set_meta(digest, value or None)
             elif kind == "remove":
                 engine.remove(digest)
             elif kind == "clear":
@@ -203,11 +231,9 @@ class Workload:
             elif kind == "sync":
                 engine.sync()
             elif kind == "raid":
-                assert isinstance(engine, SsdEngine)
-                raid = TombRaid(engine, 500)
-                raid.read()
-                raid.finish()
+                self._raid = engine.tomb_raid(self._now).parts()
             else:
+                self._raid = iter(())
                 engine.close()
                 step.end = len(self.disk.trace)
                 self.engine = self._make(self.disk)
@@ -218,8 +244,8 @@ class Workload:
 
 
 def contents(engine: Engine) -> dict[bytes, bytes | None]:
-    """What the store holds of each digest."""
-    found: dict[bytes, bytes | None] = {}
+    """What the store holds of each digest, and its metadata."""
+    found = {key: engine.meta().get(key) for key in META_KEYS}
     for digest in DIGESTS:
         record = engine.get(digest)
         found[digest] = None if record is None else record[5]
@@ -279,8 +305,13 @@ def small_cold(disk: FaultyDisk) -> ColdEngine:
     return ColdEngine("a", disk, block_size=8192, names_size=4096, chunk_bytes=1000)
 
 
+def small_kv(disk: FaultyDisk) -> KvEngine:
+    """A kv engine over the store there is for this."""
+    return KvEngine("a", store=LoggedStore("a", disk), disk=disk)
+
+
 ENGINES: Final[Mapping[str, MakeEngine]] = MappingProxyType(
-    {"ssd": small_ssd, "ssd_cold": small_cold}
+    {"ssd": small_ssd, "ssd_cold": small_cold, "kv": small_kv}
 )
 
 

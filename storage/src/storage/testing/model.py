@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
+from types import MappingProxyType
 
 from storage.engine import TOMBSTONE, Record
+from storage.metadata import check_meta
 
 
 class ModelEngine:
@@ -23,13 +25,16 @@ class ModelEngine:
         self.held: dict[bytes, Record] = {}
         """Everything held, tombstones included."""
         self.set_names: dict[int, bytes] = {}
+        self._meta: dict[bytes, bytes] = {}
 
     def open(self) -> None:
         """Nothing to make ready."""
 
     def close(self) -> None:
-        """Forget all records."""
+        """Forget all records, names and metadata."""
         self.clear()
+        self.set_names.clear()
+        self._meta.clear()
 
     def get(self, digest: bytes) -> Record | None:
         """The record, or None when absent or deleted. O(1)."""
@@ -72,9 +77,25 @@ class ModelEngine:
             if record is not None:
                 yield digest, record
 
+    def tomb_raid(self, until: int) -> ModelRaid:
+        """Take away the tombstones last updated at or before `until`."""
+        return ModelRaid(self, until)
+
     def name_set(self, set_id: int, name: bytes) -> None:
         """Keep a name for a set id."""
         self.set_names[set_id] = name
+
+    def set_meta(self, key: bytes, value: bytes | None) -> None:
+        """Keep, or forget, a little of the caller's own. O(1)."""
+        check_meta(self._meta, key, value)
+        if value is None:
+            self._meta.pop(key, None)
+        else:
+            self._meta[key] = bytes(value)
+
+    def meta(self) -> Mapping[bytes, bytes]:
+        """What was kept with `set_meta`."""
+        return MappingProxyType(self._meta)
 
     def clear(self) -> None:
         """Forget all records. O(n)."""
@@ -87,3 +108,21 @@ class ModelEngine:
         """`objects` and `tombstones`. O(n)."""
         objects = sum(1 for digest in self.held if self.get(digest) is not None)
         return {"objects": objects, "tombstones": len(self.held) - objects}
+
+
+class ModelRaid:
+    """The raid of a model: all in one part."""
+
+    def __init__(self, model: ModelEngine, until: int) -> None:
+        self._model = model
+        self._until = until
+        self.gone = 0
+
+    def parts(self) -> Generator[Callable[[], None] | None, None, None]:
+        """Take away what is old enough. O(n)."""
+        yield None
+        held = self._model.held
+        for digest, record in list(held.items()):
+            if record[4] & TOMBSTONE and record[2] <= self._until:
+                del held[digest]
+                self.gone += 1

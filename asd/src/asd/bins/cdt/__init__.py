@@ -1,23 +1,24 @@
 """Lists and maps: every operation on collection data types, as pure functions.
 
-    read(particle, payload, compiler)    -> result particle
-    modify(particle, payload, compiler)  -> (new particle, result particle)
+    read(particle, payload, paths)       -> result particle
+    modify(particle, payload, paths)     -> (new particle, result particle)
     check_write(type, data)              -> stored bytes of a plainly written list or map
-    evaluate(value, op, modify=..., compiler=...) -> (new value, result)
+    evaluate(value, op, modify=..., paths=...) -> (new value, result)
 
 The first three work on bins and wire bytes, `evaluate` on decoded values
 (`aerospike_common.as_msgpack`) for callers that have them, such as expressions. An operation is
 `[op code, argument, ...]`, below a context `[0xff, context, operation]`, a path operation
 `[0xfe, context, flags, expression]`. The tables `LIST_OPS` and `MAP_OPS` name all op codes.
 
-`compiler` compiles the expressions inside path operations, see `path.PathCompiler`. None of the
+`paths` gives, when a path operation asks for it, what compiles the expressions inside (see
+`path.PathCompiler`): no other operation needs to know of the record it is about. None of the
 functions raises anything but `OperationError`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
 
 from aerospike_common import as_msgpack as msgpack
 from aerospike_common.as_msgpack import Value
@@ -44,10 +45,14 @@ __all__ = [
     "check_write",
     "evaluate",
     "PathCompiler",
+    "Paths",
     "PathExpression",
     "LIST_OPS",
     "MAP_OPS",
 ]
+
+Paths: TypeAlias = Callable[[], PathCompiler]
+"""Makes a compiler of path expressions for the record at hand."""
 
 IN_CONTEXT: Final = 0xFF
 """First element of an operation below a context."""
@@ -55,15 +60,15 @@ IN_PATH: Final = 0xFE
 """First element of a path operation."""
 
 
-def read(particle: Particle | None, payload: bytes, compiler: PathCompiler) -> Particle | None:
+def read(particle: Particle | None, payload: bytes, paths: Paths) -> Particle | None:
     """Run a read operation on a bin (None: missing). Returns the result, None for none."""
     if particle is None:
         return None
-    return result_particle(_read(from_particle(particle), decode(payload), compiler))
+    return result_particle(_read(from_particle(particle), decode(payload), paths))
 
 
 def modify(
-    particle: Particle | None, payload: bytes, compiler: PathCompiler
+    particle: Particle | None, payload: bytes, paths: Paths
 ) -> tuple[Particle | None, Particle | None]:
     """Run a modify operation on a bin (None: missing).
 
@@ -72,12 +77,13 @@ def modify(
     """
     wire = decode(payload)
     if particle is None:
-        created, result = _create(wire, compiler)
+        created, result = _create(wire, paths)
         return None if created is None else to_particle(created), result_particle(result)
     root = from_particle(particle)
-    result = _modify(root, wire, compiler)
+    result = _modify(root, wire, paths)
     after = particle if root is None else to_particle(root)
-    return (particle if after == particle else after), result_particle(result)
+    same = after == particle and type(after) is type(particle)
+    return (particle if same else after), result_particle(result)
 
 
 def check_write(kind: int, data: bytes) -> bytes:
@@ -86,7 +92,7 @@ def check_write(kind: int, data: bytes) -> bytes:
     OperationError SERVER_ERROR when `data` is not one, or not one that may be stored.
     """
     try:
-        value = msgpack.unpack(data)
+        value = msgpack.unpack(data, keep_bins=True)
         if type(value) is not (list if kind == ParticleType.LIST else dict):
             refuse(ResultCode.SERVER_ERROR, "particle type and value differ")
         packed = msgpack.pack(msgpack.normalise_for_storage(value))
@@ -95,9 +101,7 @@ def check_write(kind: int, data: bytes) -> bytes:
         refuse(ResultCode.SERVER_ERROR, str(error))
 
 
-def evaluate(
-    value: Value, op: Value, *, modify: bool, compiler: PathCompiler
-) -> tuple[Value, Value]:
+def evaluate(value: Value, op: Value, *, modify: bool, paths: Paths) -> tuple[Value, Value]:
     """Run an operation, given as decoded msgpack, on a decoded value (None: no value).
 
     Returns the new value (`value` itself after a read) and the result (None for none). `value` is
@@ -105,12 +109,15 @@ def evaluate(
     """
     root = from_value(value)
     if not modify:
-        return value, None if value is None else _read(root, op, compiler)
+        return value, None if value is None else _read(root, op, paths)
     if value is None:
-        root, result = _create(op, compiler)
+        root, result = _create(op, paths)
     else:
-        result = _modify(root, op, compiler)
-    return (value if root is None else root.to_value()), result
+        result = _modify(root, op, paths)
+    if root is None:
+        return value, result
+    root.flags &= ~msgpack.PERSIST_INDEX  # of bins alone
+    return root.to_value(), result
 
 
 def decode(payload: bytes) -> Value:
@@ -118,11 +125,12 @@ def decode(payload: bytes) -> Value:
     msgpack arguments. Bytes behind it are ignored. Error 4 when it cannot be decoded."""
     try:
         if payload[:1] == b"\0":
-            arguments = msgpack.unpack_prefix(payload[2:]) if len(payload) > 2 else []
+            rest = payload[2:]
+            arguments = msgpack.unpack_prefix(rest, keep_bins=True) if rest else []
             if type(arguments) is not list:
                 bad_argument("arguments are not a list")
             return [int.from_bytes(payload[:2]), *arguments]
-        return msgpack.unpack_prefix(payload)
+        return msgpack.unpack_prefix(payload, keep_bins=True)
     except MessageError as error:
         return _decode_broken(payload, str(error))
 
@@ -130,13 +138,13 @@ def decode(payload: bytes) -> Value:
 def _decode_broken(payload: bytes, why: str) -> Value:
     """An operation whose end is broken: the way to its container and its op code are looked at
     first and may have errors of their own."""
-    sound, rest = msgpack.unpack_sound_part(payload)
+    sound, rest, whole = msgpack.unpack_sound_part(payload)
     if not sound or type(sound[0]) is not int:
         bad_argument(why)
     if sound[0] == IN_CONTEXT and len(sound) == 2:
-        op, _ = msgpack.unpack_sound_part(rest)
-        return [*sound, [*op[:1], operation.BROKEN]]
-    return [sound[0], operation.BROKEN]
+        op, _, whole = msgpack.unpack_sound_part(rest)
+        return [*sound, op if whole else [*op[:1], operation.BROKEN]]
+    return sound if whole and sound[0] != IN_PATH else [sound[0], operation.BROKEN]
 
 
 def _split(wire: Value) -> tuple[Sequence[context.Item], Value]:
@@ -152,21 +160,21 @@ def _is_path(wire: Value) -> bool:
     return type(wire) is list and bool(wire) and wire[0] == IN_PATH
 
 
-def _read(root: Container | None, wire: Value, compiler: PathCompiler) -> Value:
+def _read(root: Container | None, wire: Value, paths: Paths) -> Value:
     if _is_path(wire):
-        return path.run(root, wire, compiler, modify=False)
+        return path.run(root, wire, paths(), modify=False)
     items, op = _split(wire)
     return context.read(root, items, op) if items else operation.run(root, op, modify=False)
 
 
-def _modify(root: Container | None, wire: Value, compiler: PathCompiler) -> Value:
+def _modify(root: Container | None, wire: Value, paths: Paths) -> Value:
     if _is_path(wire):
-        return path.run(root, wire, compiler, modify=True)
+        return path.run(root, wire, paths(), modify=True)
     items, op = _split(wire)
     return context.modify(root, items, op) if items else operation.run(root, op, modify=True)
 
 
-def _create(wire: Value, compiler: PathCompiler) -> tuple[Container | None, Value]:
+def _create(wire: Value, paths: Paths) -> tuple[Container | None, Value]:
     if _is_path(wire):
         return None, None
     items, op = _split(wire)

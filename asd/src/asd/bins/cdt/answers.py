@@ -9,7 +9,7 @@ from typing import Final
 
 from aerospike_common import as_msgpack
 from aerospike_common.as_msgpack import Value
-from asd.bins.cdt.containers import ORDERED, Container, ListValue, MapValue, dict_of, not_applicable
+from asd.bins.cdt.containers import Container, ListValue, MapValue, dict_of, not_applicable
 from asd.bins.cdt.ranks import RankRange
 from asd.bins.cdt.search import ranks, ranks_by_item, value_order
 from asd.bins.cdt.selection import By, Selection
@@ -87,9 +87,11 @@ def resolve(container: Container, chosen: Selection, return_type: int) -> tuple[
         if chosen.by in (By.RANK, By.VALUE):
             chosen = chosen._replace(by=By.INDEX)
     answer = _ANSWERS.get(kind)
+    if answer is None and chosen.nothing_asked:
+        answer, kind = _none, ReturnType.NONE
     if answer is None or (kind in _MAP_ONLY and type(container) is ListValue):
         not_applicable("no such return type")
-    inverted = bool(return_type & INVERTED)
+    inverted = bool(return_type & INVERTED) and not _is_missing_key(container, chosen)
     if inverted and chosen.single:
         not_applicable("one element cannot be inverted")
     if kind in _RANGES:
@@ -103,6 +105,13 @@ def resolve(container: Container, chosen: Selection, return_type: int) -> tuple[
     if kind == ReturnType.EXISTS and _answers_about_the_rest(container, chosen):
         return rest, not chosen.positions
     return rest, answer(container, rest, ReturnType(kind))
+
+
+def _is_missing_key(container: Container, chosen: Selection) -> bool:
+    """Whether a keyed map was asked for one key and lacks it: there INVERTED is passed over."""
+    if type(container) is not MapValue or not container.keyed:
+        return False
+    return chosen.single and chosen.by is By.INDEX and not chosen.positions
 
 
 def _complement(container: Container, chosen: Selection) -> Selection:
@@ -163,7 +172,9 @@ def _index(container: Container, chosen: Selection, kind: ReturnType) -> Value:
     if chosen.by in _BY_INDEX or in_items or _is_complete_rest(container, chosen):
         return _places(container, chosen, reverse)
     positions = chosen.positions
-    if chosen.listed:
+    if chosen.by is By.KEY_LIST and chosen.inverted and reverse and _has_no_order(container):
+        positions = _by_runs(chosen.positions)
+    elif chosen.listed:
         positions = chosen.listed
     elif chosen.by is not By.RANK or type(container) is ListValue:
         positions = sorted(positions)
@@ -174,24 +185,44 @@ def _is_complete_rest(container: Container, chosen: Selection) -> bool:
     """Whether the indexes asked for are all there are, in one range, since nothing was excluded."""
     if not chosen.inverted or not _is_everything(container, chosen):
         return False
+    if chosen.by in _LISTS:
+        return chosen.nothing_asked  # what matched nothing excludes nothing, but one by one
     if type(container) is ListValue:
         return container.ordered and chosen.by is not By.RANK
-    return chosen.by not in (By.RANK, By.VALUE_LIST)
+    return chosen.by is not By.RANK
+
+
+def _has_no_order(container: Container) -> bool:
+    return type(container) is MapValue and not container.keyed
+
+
+def _by_runs(numbers: Sequence[int]) -> list[int]:
+    """Ascending numbers run by run (what is without a gap), each run from its end."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return [number for run in runs for number in reversed(run)]
 
 
 def _rank(container: Container, chosen: Selection, kind: ReturnType) -> Value:
     if chosen.by is By.KEY_LIST:
         not_applicable("a key list has no ranks")
     reverse = kind is ReturnType.REVERSE_RANK
-    if chosen.by in (By.RANK, By.VALUE) or _is_everything(container, chosen):
+    if chosen.by in (By.RANK, By.VALUE):
+        return _places(container, chosen, reverse)
+    if _is_everything(container, chosen) and chosen.by is not By.KEY:
         return _places(container, chosen, reverse)
     if not chosen.positions:
         return _numbers(container, chosen, (), reverse)
     if chosen.by is not By.VALUE_LIST:
         found = ranks(container, chosen.positions)
     elif chosen.inverted:
-        found = ranks(container, chosen.positions, distinct=True)
-        found.sort(reverse=reverse)
+        found = sorted(ranks(container, chosen.positions, distinct=True), reverse=reverse)
+        if reverse and type(container) is ListValue:
+            found = _by_runs(found[::-1])
     elif chosen.wanted:
         found = ranks_by_item(container.elements, chosen.wanted)
     else:
@@ -210,7 +241,9 @@ def _places(container: Container, chosen: Selection, reverse: bool) -> Value:
     """The numbers of a contiguous range, or of the two around it, each ascending."""
     size, start, count = container.size, chosen.start, len(chosen.positions)
     pieces = chosen.pieces or (range(start, start + count),)
-    in_pieces = type(container) is ListValue and chosen.by in (By.RANK, By.VALUE)
+    in_pieces = chosen.by is By.KEY or (
+        type(container) is ListValue and chosen.by in (By.RANK, By.VALUE)
+    )
     if chosen.inverted and count == size and not in_pieces:
         pieces = (range(size),)
     if reverse:
@@ -228,29 +261,29 @@ def _numbers(container: Container, chosen: Selection, found: Sequence[int], reve
 
 def _answers_about_the_rest(container: Container, chosen: Selection) -> bool:
     """Where "does the complement exist" is answered by "was nothing found": in unordered lists, and
-    in maps by value, by a key interval if unordered, or when there is a rest on both sides."""
+    in maps by value, by a key interval if not keyed, or when there is a rest on both sides of a
+    range of ranks, or of indexes if not keyed."""
     if type(container) is MapValue:
+        if chosen.by is By.KEY:
+            return True
         start, size = chosen.start, container.size
         in_the_middle = bool(start) and start + len(chosen.positions) < size
-        unordered = not container.flags & ORDERED
-        return bool(size) and (
-            chosen.by in (By.VALUE, By.KEY)
-            or (chosen.by in _POSITIONAL and unordered and in_the_middle)
-        )
+        by_range = chosen.by is By.RANK or (chosen.by is By.INDEX and not container.keyed)
+        return bool(size) and (chosen.by is By.VALUE or (by_range and in_the_middle))
     if container.ordered:
         return False
     return chosen.by is By.VALUE or (chosen.by is By.RANK and bool(container.size))
 
 
 def _complement_range(container: Container, chosen: Selection) -> Selection:
-    """The complement as a range: in unordered lists an empty one by rank, in maps one by rank
-    without a gap or the whole map."""
+    """The complement as a range: in unordered lists an empty one by rank, in maps one without a gap
+    by rank or index, or the whole map."""
     rest = _complement(container, chosen)
     if type(container) is ListValue:
         allowed = not rest.positions and not container.ordered and chosen.by is By.RANK
     else:
         whole = not chosen.positions and chosen.by is not By.KEY
-        allowed = whole or (chosen.by is By.RANK and not all(rest.pieces))
+        allowed = whole or (chosen.by in _POSITIONAL and not all(rest.pieces))
     if not allowed:
         not_applicable("the complement is no range")
     start = next((piece.start for piece in rest.pieces if piece), 0)
@@ -274,7 +307,7 @@ def _range(container: Container, chosen: Selection, kind: ReturnType) -> Value:
         return [-1, 0]
     searched = type(container) is ListValue and chosen.by is By.VALUE
     inverted = chosen.inverted and type(container) is MapValue
-    if kind in _REVERSED and (count or searched or inverted):
+    if kind in _REVERSED and (count or searched or inverted or chosen.by is By.KEY):
         start = container.size - start - count
     return [start, count]
 

@@ -14,7 +14,7 @@ from aerospike_common.wire.codes import ParticleType, ResultCode
 from aerospike_common.wire.errors import MessageError, OperationError
 from asd.bins.cdt.bounds import lower_bound
 from asd.bins.cdt.packed import PackedMap, replaced
-from asd.bins.particle import Particle
+from asd.bins.particle import IndexedMap, Particle
 
 KEY_TYPES: Final = frozenset({int, str})
 """Of map keys; a string may also be a blob."""
@@ -151,6 +151,12 @@ class MapValue:
         return made
 
     @property
+    def keyed(self) -> bool:
+        """Whether keys are found by their order, kept or in an index, which shows in the order of
+        some answers."""
+        return bool(self.flags & (ORDERED | msgpack.PERSIST_INDEX))
+
+    @property
     def keys(self) -> list[Value]:
         """The keys, to be changed at will together with the values."""
         self._unpack()
@@ -278,14 +284,21 @@ def from_particle(particle: Particle) -> Container | None:
     if particle.type == ParticleType.LIST:
         return ListValue.stored(particle.data)
     if particle.type == ParticleType.MAP:
-        return MapValue.stored(particle.data)
+        made = MapValue.stored(particle.data)
+        if type(particle) is IndexedMap:
+            made.flags |= msgpack.PERSIST_INDEX
+        return made
     return None
 
 
 def to_particle(container: Container) -> Particle:
-    """The bin value of a container."""
-    kind = ParticleType.LIST if type(container) is ListValue else ParticleType.MAP
-    return Particle(kind, container.pack())
+    """The bin value of a container. That it has an index is no part of its bytes, and makes a
+    difference to a map in no order alone."""
+    indexed = container.flags & (msgpack.PERSIST_INDEX | ORDERED) == msgpack.PERSIST_INDEX
+    container.flags &= ~msgpack.PERSIST_INDEX
+    if type(container) is ListValue:
+        return Particle(ParticleType.LIST, container.pack())
+    return (IndexedMap if indexed else Particle)(ParticleType.MAP, container.pack())
 
 
 _INT: Final = struct.Struct(">q")
@@ -299,8 +312,8 @@ def result_particle(value: Value) -> Particle | None:
     kind = type(value)
     if kind is int:
         return Particle(ParticleType.INTEGER, _INT.pack(value))
-    if kind is str:
-        raw = value.encode("utf-8", "surrogateescape")
+    if kind is str or kind is bytes:
+        raw = value.encode("utf-8", "surrogateescape") if kind is str else value
         if raw[:1] == b"\x17":
             return Particle(ParticleType.GEOJSON, _GEOJSON_HEAD + raw[1:])
         return Particle(raw[0] if raw else ParticleType.BLOB, raw[1:])

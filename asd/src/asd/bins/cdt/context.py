@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from aerospike_common.as_msgpack import MAX_DEPTH, ORDERED, PERSIST_INDEX, VALUE_ORDERED, Value
+from aerospike_common.as_msgpack import (
+    MAX_DEPTH,
+    ORDERED,
+    PERSIST_INDEX,
+    VALUE_ORDERED,
+    Value,
+    text,
+)
 from asd.bins.cdt import operation
 from asd.bins.cdt.bounds import lower_bound
 from asd.bins.cdt.containers import (
@@ -34,19 +41,25 @@ CREATE_UNORDERED: Final = 0x40
 CREATE_PADDED: Final = 0x80
 CREATE_ORDERED: Final = 0xC0
 PERSIST: Final = 0x100
-"""Asks for an index inside the value; this server keeps none, so it changes nothing."""
+"""Asks for an index inside the value, which only a container at the first level may have."""
+_NO_MEANING: Final = 0x200
+"""Accepted where a list index creates, to no effect."""
+_TYPE_BITS: Final = 0xFFFF
+"""Bits above these are not looked at."""
 
 _MAP_CREATE_FLAGS: Final = {0: 0, 0x40: 0, 0x80: ORDERED, 0xC0: ORDERED | VALUE_ORDERED}
 _SET_TYPE_OPS: Final = (0, 64)
+_NOWHERE: Final = -1
 
 
 class Item(NamedTuple):
     """One step down: into a list or a map (`kind`; neither bit: whichever is there), by what, and
-    what to do when nothing is there (`create`, 0: fail)."""
+    what to do when nothing is there (`create`, 0: fail; `persist`: with an index)."""
 
     kind: int
     value: Value
     create: int = 0
+    persist: bool = False
 
 
 def parse(wire: Value) -> list[Item]:
@@ -60,7 +73,9 @@ def _item(kind: Value, value: Value) -> Item:
     if type(kind) is not int:
         bad_argument("context type is not an integer")
     create = kind & CREATE_ORDERED
-    base = kind & 0xFFFFFFFF & ~(CREATE_ORDERED | PERSIST)
+    base = kind & _TYPE_BITS & ~(CREATE_ORDERED | PERSIST)
+    if create and base == LIST_INDEX | _NO_MEANING:
+        base = LIST_INDEX
     if base & ~(_KINDS | ON_LIST | ON_MAP) or base & _KINDS > VALUE:
         not_applicable("no such context type")
     if base & ON_LIST and (base & ON_MAP or base & _KINDS == KEY):
@@ -69,7 +84,7 @@ def _item(kind: Value, value: Value) -> Item:
         not_applicable("nothing can be created from this context type")
     if base & _KINDS in (INDEX, RANK) and type(value) is not int:
         not_applicable("context index or rank is not an integer")
-    return Item(base, value, create)
+    return Item(base, text(value), create, bool(kind & PERSIST))
 
 
 class Step(NamedTuple):
@@ -114,8 +129,10 @@ def modify(root: Container | None, items: Sequence[Item], op: Value) -> Value:
     if missing:
         assert container is not None
         return _extend(steps, container, missing, op, fresh=False)
+    indexed = container.flags & PERSIST_INDEX if container is not None else 0
     result = operation.run(container, op, modify=True, depth=len(steps))
     assert container is not None
+    container.flags &= ~PERSIST_INDEX | indexed  # what is there is given none
     _write_back(steps, container)
     return result
 
@@ -123,6 +140,8 @@ def modify(root: Container | None, items: Sequence[Item], op: Value) -> Value:
 def create(items: Sequence[Item], op: Value) -> tuple[Container | None, Value]:
     """Run a modify below a context of nothing: the new root, if it makes one, and the result."""
     root = _new_parent(items[0])
+    if items[0].persist:
+        root.flags |= PERSIST_INDEX
     result = _extend([], root, items, op, fresh=True)
     return (root if root.size else None), result
 
@@ -172,6 +191,8 @@ def _extend(
         not_applicable("context leads nowhere")
     planned = [(parent, _place(parent, missing[0], fresh=fresh))]
     for item in missing[1:]:
+        if item.persist:
+            not_applicable("only a container at the first level may have an index")
         parent = _new_parent(item)
         planned.append((parent, _place(parent, item, fresh=True)))
     depth = len(steps) + len(missing)
@@ -180,8 +201,11 @@ def _extend(
     target, result = operation.run_on_nothing(op, modify=True, nested=not fresh, depth=depth)
     if target is None:
         return None
+    if planned[0][1] == _NOWHERE:
+        not_applicable("context index before the first element")
+    target.flags &= ~PERSIST_INDEX
     if op[0] in _SET_TYPE_OPS:
-        if fresh and target.flags & ORDERED:
+        if fresh:
             # The one way in which a nested container keeps this flag.
             target.flags |= op[1] & PERSIST_INDEX
     elif not target.size and not result and not _puts_nothing(op):
@@ -205,7 +229,8 @@ def _new_parent(item: Item) -> Container:
 
 
 def _place(container: Container, item: Item, *, fresh: bool) -> int:
-    """Where the new entry for `item` goes; error 26 when nothing can be created there."""
+    """Where the new entry for `item` goes; error 26 when nothing can be created there, or
+    `_NOWHERE` when that only shows once there is something to put there."""
     if item.kind not in (LIST_INDEX, MAP_KEY):
         not_applicable("only list indexes and map keys can be created")
     if type(container) is MapValue:
@@ -215,7 +240,10 @@ def _place(container: Container, item: Item, *, fresh: bool) -> int:
     index = 0 if item.value == -1 and not size else int(item.value)
     if container.ordered and (fresh or index >= size):
         return size
-    if index < 0 or (index > size and item.create != CREATE_PADDED):
+    pads = item.create == CREATE_PADDED
+    if index < 0 and pads is not container.ordered and not item.persist:
+        return _NOWHERE
+    if index < 0 or (index > size and (not pads or item.persist)):
         not_applicable("context index out of bounds")
     return index
 

@@ -65,10 +65,10 @@ def sort(target: ListValue, flags: int = 0) -> None:
         return
     if target.ordered:
         values = target.elements
-    elif flags & DESCENDING and flags & DROP_DUPLICATES:
-        bad_argument("a descending sort keeps duplicates")
     else:
         values = as_msgpack.sort_values(target.elements, reverse=bool(flags & DESCENDING))
+        if flags & DESCENDING and flags & DROP_DUPLICATES and compare(values[0], values[-1]):
+            bad_argument("a descending sort keeps duplicates, unless all are equal")
     if flags & DROP_DUPLICATES:
         fresh = [value for before, value in pairwise(values) if compare(before, value)]
         values = [values[0], *fresh]
@@ -140,6 +140,8 @@ def _add(target: ListValue, items: list[Value], at: int, flags: int) -> int:
     if target.ordered:
         _place(target, items)
     else:
+        if at >= MAX_INDEX - 1:
+            bad_argument("index of no list with an element behind it")
         pad(target, at)
         target.splice(at, 0, items)
     return target.size
@@ -224,11 +226,13 @@ def increment(
     """Add to one element; beyond the end it starts from 0."""
     at = _from_end(target, index)
     count = target.size
+    result: Value = 1 if delta is None else delta
+    if target.ordered:
+        check_number(result)
     if at < 0 or at >= MAX_INDEX:
         not_applicable("index before the first element or beyond any list")
     if at > count and target.ordered:
         not_applicable("an ordered list has no gaps")
-    result: Value = 1 if delta is None else delta
     check_number(result)
     if at < count:
         result = add(target.elements[at], result)
@@ -335,13 +339,13 @@ LIST_OPS: Final[Mapping[int, Op]] = MappingProxyType(
         2: Op("append_items", (_ITEMS,), (_INT, _INT), append_items, True, _order(1)),
         3: Op("insert", (_INT, _STORED), (_INT,), insert, True, _unordered),
         4: Op("insert_items", (_INT, _ITEMS), (_INT,), insert_items, True, _unordered),
-        5: Op("pop", (_INT,), (), pop, True),
-        6: Op("pop_range", (_INT,), (_INT,), pop_range, True),
-        7: Op("remove", (_INT,), (), remove, True),
-        8: Op("remove_range", (_INT,), (_INT,), remove_range, True),
+        5: Op("pop", (_INT,), (), pop, True, blind=True),
+        6: Op("pop_range", (_INT,), (_INT,), pop_range, True, blind=True),
+        7: Op("remove", (_INT,), (), remove, True, blind=True),
+        8: Op("remove_range", (_INT,), (_INT,), remove_range, True, blind=True),
         9: Op("set", (_INT, _STORED), (_INT,), set_, True, _unordered),
-        10: Op("trim", (_INT, _INT), (), trim, True),
-        11: Op("clear", (), (), clear, True),
+        10: Op("trim", (_INT, _INT), (), trim, True, blind=True),
+        11: Op("clear", (), (), clear, True, blind=True),
         12: Op("increment", (_INT,), (_VALUE, _INT, _INT), increment, True, _order(2)),
         13: Op("sort", (), (_INT,), sort, True, absent=ResultCode.BIN_TYPE),
         16: Op("size", (), (), size),

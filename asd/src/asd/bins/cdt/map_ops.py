@@ -21,7 +21,6 @@ UPDATE_ONLY: Final = 2
 NO_FAIL: Final = 4
 PARTIAL: Final = 8
 
-_KEPT_FLAGS: Final = as_msgpack.MAP_FLAGS
 _TYPE_FLAGS: Final = as_msgpack.MAP_FLAGS | as_msgpack.PERSIST_INDEX
 
 
@@ -32,7 +31,7 @@ def set_type(target: MapValue, flags: int) -> None:
     """Give the map an order; its bytes are in key order anyway."""
     if flags & 0xFFFFFFFF & ~_TYPE_FLAGS:
         not_applicable("unknown map flags")
-    target.flags = flags & _KEPT_FLAGS
+    target.flags = flags & _TYPE_FLAGS
 
 
 def clear(target: MapValue) -> None:
@@ -126,12 +125,12 @@ def _allowed(
 # -- counting -------------------------------------------------------------------------------------
 
 
-def increment(target: MapValue, key: Value, delta: Value, attributes: int = 0) -> Value:
+def increment(target: MapValue, key: Value, delta: Value = None, attributes: int = 0) -> Value:
     """Add to the value of a key; a missing one starts from 0."""
     return _count(target, key, 1 if delta is None else delta)
 
 
-def decrement(target: MapValue, key: Value, delta: Value, attributes: int = 0) -> Value:
+def decrement(target: MapValue, key: Value, delta: Value = None, attributes: int = 0) -> Value:
     """Subtract from the value of a key; a missing one starts from 0."""
     if type(delta) is float:
         return _count(target, key, -delta)
@@ -164,7 +163,7 @@ def by_value_interval(target: MapValue, begin: Value, *end: Value) -> Selection:
 
 def _attributes(at: int) -> Callable[[Sequence[Value]], int]:
     """The flags of a created map: argument number `at`, 0 when left out."""
-    return lambda args: args[at] & _KEPT_FLAGS if at < len(args) else 0
+    return lambda args: args[at] & _TYPE_FLAGS if at < len(args) else 0
 
 
 _MISSING: Final = ResultCode.ELEMENT_NOT_FOUND
@@ -180,8 +179,8 @@ MAP_OPS: Final[Mapping[int, Op]] = MappingProxyType(
         68: Op("put_items", (_ITEMS,), (_INT, _INT), put_items, True, _attributes(1)),
         69: Op("replace", (_VALUE, _STORED), (), replace, True, absent=_MISSING),
         70: Op("replace_items", (_ITEMS,), (), replace_items, True, absent=_MISSING),
-        73: Op("increment", (_VALUE, _NUMBER), (_INT,), increment, True, _attributes(2)),
-        74: Op("decrement", (_VALUE, _NUMBER), (_INT,), decrement, True, _attributes(2)),
+        73: Op("increment", (_VALUE,), (_NUMBER, _INT), increment, True, _attributes(2)),
+        74: Op("decrement", (_VALUE,), (_NUMBER, _INT), decrement, True, _attributes(2)),
         75: Op("clear", (), (), clear, True),
         76: remover("remove_by_key", select.by_key, (_VALUE,)),
         77: remover("remove_by_index", select.by_index, (_INT,)),

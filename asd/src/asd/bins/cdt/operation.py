@@ -31,7 +31,8 @@ def run(container: Container | None, wire: Value, *, modify: bool, depth: int = 
     code = op_code(wire)
     if type(container) is not (MapValue if code >= FIRST_MAP_OP else ListValue):
         refuse(ResultCode.BIN_TYPE, "operation on a value of another type")
-    op = _find(code, wire, modify)
+    op = _known(code, modify)
+    _check_sound(wire)
     return op.run(container, *op.arguments(wire[1:], depth))
 
 
@@ -41,7 +42,10 @@ def run_on_nothing(
     """Apply an operation where there is no container: what it creates, if it does, and the
     result."""
     code = op_code(wire)
-    op = _find(code, wire, modify)
+    op = _known(code, modify)
+    if op.blind:
+        return None, None
+    _check_sound(wire)
     if op.absent is not None and not nested:
         refuse(op.absent, f"nothing to {op.name}")
     if op.creates is None:
@@ -59,8 +63,13 @@ def op_code(wire: Value) -> int:
     return int(wire[0]) & 0xFFFFFFFFFFFFFFFF
 
 
-def _find(code: int, wire: list[Value], modify: bool) -> Op:
+def _known(code: int, modify: bool) -> Op:
     op = OPS.get(code)
-    if op is None or op.modifies is not modify or wire[-1] is BROKEN:
+    if op is None or op.modifies is not modify:
         bad_argument("no such operation")
     return op
+
+
+def _check_sound(wire: list[Value]) -> None:
+    if wire[-1] is BROKEN:
+        bad_argument("arguments cannot be decoded")

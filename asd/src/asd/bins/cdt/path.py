@@ -82,6 +82,13 @@ _MODE_MASK: Final = 0x0F
 NO_FAIL: Final = 0x10
 
 
+class _Always:
+    """The filter that is literally true."""
+
+    def evaluate(self, key: Value, value: Value, index: int | None) -> Value:
+        return True
+
+
 class PathItem(NamedTuple):
     """One level of a path: which elements of a container it matches, and the filters on them."""
 
@@ -133,6 +140,8 @@ def _parse(wire: list[Value], compiler: PathCompiler, *, modify: bool) -> Path:
     if len(wire) != (4 if mode == APPLY else 3):
         bad_argument("an apply has an expression, a select has none")
     items = _parse_items(wire[1], compiler)
+    if not no_fail and any(item.kind == _LIST_KEY for item, _ in items):
+        bad_argument("lists have no keys")
     return Path(items, mode, no_fail, _compile(compiler, wire[3]) if mode == APPLY else None)
 
 
@@ -146,7 +155,8 @@ def _parse_items(wire: Value, compiler: PathCompiler) -> list[PathItem]:
         if kind == AND_EXPRESSION:
             if not items or items[-1].item.kind == EXPRESSION or items[-1].filters:
                 bad_argument("a filter follows an item that has none")
-            items[-1] = items[-1]._replace(filters=(_condition(compiler, value),))
+            condition = _Always() if value is True else _condition(compiler, value)
+            items[-1] = items[-1]._replace(filters=(condition,))
         elif kind == EXPRESSION:
             filters = () if value is True else (_condition(compiler, value),)
             items.append(PathItem(Item(kind, None), filters))
@@ -165,13 +175,16 @@ def _simple_item(kind: int, value: Value) -> Item:
         bad_argument("no such path item type")
     if kind & 0x0F in (INDEX, RANK) and type(value) is not int:
         bad_argument("path index or rank is not an integer")
-    return Item(kind, value)
+    return Item(kind, msgpack.text(value))
 
 
 MAP_INDEX: Final = ON_MAP | INDEX
-_COUNTED: Final = frozenset({ON_LIST | RANK, ON_MAP | RANK, MAP_INDEX})
+_FIRST_ONLY: Final = frozenset({ON_LIST | RANK, MAP_INDEX})
+_COUNTED: Final = _FIRST_ONLY | {ON_MAP | RANK}
+_LIST_KEY: Final = ON_LIST | KEY
+"""Matches nothing, where that is no failure."""
 _SIMPLE_KINDS: Final = frozenset(
-    {ON_LIST | by for by in (INDEX, RANK, VALUE)}
+    {ON_LIST | by for by in (INDEX, RANK, KEY, VALUE)}
     | {ON_MAP | by for by in (INDEX, RANK, KEY, VALUE)}
 )
 
@@ -234,11 +247,20 @@ def _positions(path: Path, level: _Level, item: Item) -> Sequence[int]:
     at = find(container, item)
     if at < 0:
         return ()
+    _check_countable(path, level, item, at)
+    return (at,)
+
+
+def _check_countable(path: Path, level: _Level, item: Item, at: int) -> None:
+    """The protocol's own limits: what is counted for is only found in the last bytes of a value,
+    and, if the path goes on into a container there, by some kinds at its first step alone."""
     leaf = level.depth + 1 == len(path.items)
     if item.kind in _COUNTED and not level.last and (leaf or item.kind & ON_MAP):
-        # The protocol's own limit: these are only found in the last bytes of a value.
         refuse(ResultCode.SERVER_ERROR, "path cannot count here")
-    return (at,)
+    if leaf or not level.depth or path.no_fail or item.kind not in _FIRST_ONLY:
+        return
+    if type(level.container.value_at(at)) in (list, dict):
+        refuse(ResultCode.SERVER_ERROR, "path cannot count behind another step")
 
 
 def _holds(expression: PathExpression, container: Container, at: int, lenient: bool) -> bool:

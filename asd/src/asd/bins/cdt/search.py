@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from heapq import merge
 from itertools import accumulate, repeat
 from operator import gt
-from typing import Any
+from typing import Any, Final
 
 from aerospike_common.as_msgpack import (
     STRING,
@@ -21,12 +21,25 @@ from aerospike_common.as_msgpack import (
 from asd.bins.cdt.bounds import key_for
 from asd.bins.cdt.containers import Container, MapValue
 
+_SHORT: Final = 7
+"""Characters that are certainly less than the 32 bytes from which on bin headers are kept."""
+
 
 def equal_positions(values: Sequence[Value], target: Value) -> list[int]:
     """Positions of all values equal to `target`, ascending. O(n)."""
     kind = type(target)
     if kind is not int and kind is not float and kind is not str:
         return [at for at, value in enumerate(values) if compare(value, target) == 0]
+    found = _exact_positions(values, target)
+    if kind is str and len(target) > _SHORT:
+        # The same string may stand there with a bin header.
+        behind_bins = _exact_positions(values, target.encode("utf-8", "surrogateescape"))
+        found = sorted(found + behind_bins) if behind_bins else found
+    return found
+
+
+def _exact_positions(values: Sequence[Value], target: int | float | str | bytes) -> list[int]:
+    kind = type(target)
     found = []
     at = -1
     try:

@@ -13,13 +13,13 @@ from typing import Final, NamedTuple
 from aerospike_common.as_msgpack import WILDCARD, Value, list_items
 from asd.bins.cdt.bounds import key_for, lower_bound, upper_bound
 from asd.bins.cdt.containers import (
-    ORDERED,
     Container,
     ListValue,
     MapValue,
     bad_argument,
     not_applicable,
 )
+from asd.bins.cdt.numbers import wrap
 from asd.bins.cdt.ranks import RankRange
 from asd.bins.cdt.search import count_below, equal_positions, positions_of_any
 
@@ -49,9 +49,10 @@ class Selection(NamedTuple):
                  asked for,
     `pieces`     of a complement: the ranges of indexes or ranks before and behind the rest;
                  by VALUE_LIST in an ordered list: the range of each wanted value,
-    `inverted`   whether this is a complement.
+    `inverted`   whether this is a complement,
+    `nothing_asked`  by KEY_LIST and VALUE_LIST: whether the list asked for is empty.
 
-    KEY stands for a key interval of an unordered map; the keys of ordered ones go by INDEX.
+    KEY stands for a key interval of a map that is not keyed; the keys of others go by INDEX.
     """
 
     by: By
@@ -62,6 +63,7 @@ class Selection(NamedTuple):
     wanted: Sequence[Value] = ()
     pieces: Sequence[range] = ()
     inverted: bool = False
+    nothing_asked: bool = False
 
 
 def clamp(start: int, count: int | None, size: int) -> tuple[int, int]:
@@ -134,8 +136,7 @@ def by_value_rel_rank_range(
 ) -> Selection:
     """The elements from `rank` ranks after the first one >= `value` on."""
     size = container.size
-    start = rank + _rank_of(container, value)
-    start, count = cut(start, count, size)
+    start, count = cut(wrap(rank + _rank_of(container, value)), count, size)
     return Selection(By.RANK, _rank_range(container, start, count), start)
 
 
@@ -191,6 +192,8 @@ def by_value_list(container: Container, wanted: Value) -> Selection:
     values = container.elements
     items = _list(wanted)
     in_order = container.ordered or (type(container) is MapValue and len(values) == 1)
+    if not items:
+        return Selection(By.VALUE_LIST, (), nothing_asked=True)
     if not in_order:
         return Selection(By.VALUE_LIST, positions_of_any(values, items), wanted=items)
     ranges = [range(lower_bound(values, item), upper_bound(values, item)) for item in items]
@@ -218,28 +221,30 @@ def by_key_interval(
     container: MapValue, begin: Value, end: Value = None, *, bounded: bool
 ) -> Selection:
     """The entries with keys in [begin, end)."""
-    ordered = bool(container.flags & ORDERED)
-    # Any key equals a wildcard: an ordered map meets the one in the middle first.
-    found = container.size // 2 if ordered and begin is WILDCARD else None
+    keyed = container.keyed
+    # Any key equals a wildcard: a keyed map meets the one in the middle first.
+    found = container.size // 2 if keyed and begin is WILDCARD else None
     start = lower_bound(container.keys, begin) if found is None else found
     stop = lower_bound(container.keys, end) if bounded else container.size
-    return Selection(By.INDEX if ordered else By.KEY, range(start, max(start, stop)), start)
+    return Selection(By.INDEX if keyed else By.KEY, range(start, max(start, stop)), start)
 
 
 def by_key_list(container: MapValue, wanted: Value) -> Selection:
-    """The entries of a list of keys; keys that are not there are passed over, in an unordered map
-    also keys that come again."""
+    """The entries of a list of keys; keys that are not there are passed over, in a map that is not
+    keyed also keys that will come again."""
     find = container.find
-    found = [find(key) for key in _list(wanted)]
-    listed = [at for at in found if at >= 0]
-    if not container.flags & ORDERED:
-        listed = list(dict.fromkeys(listed))
-    return Selection(By.KEY_LIST, sorted(set(listed)), listed=listed)
+    items = _list(wanted)
+    listed = [at for at in map(find, items) if at >= 0]
+    if not container.keyed:
+        listed = list(dict.fromkeys(reversed(listed)))[::-1]
+    positions = sorted(set(listed))
+    return Selection(By.KEY_LIST, positions, listed=listed, nothing_asked=not items)
 
 
 def by_key_rel_index_range(
     container: MapValue, key: Value, index: int, count: int | None = None
 ) -> Selection:
     """The entries from `index` places after the first key >= `key` on."""
-    start, count = cut(index + lower_bound(container.keys, key), count, container.size)
+    start = wrap(index + lower_bound(container.keys, key))
+    start, count = cut(start, count, container.size)
     return Selection(By.INDEX, range(start, start + count), start)

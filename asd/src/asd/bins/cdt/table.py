@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from aerospike_common.as_msgpack import Value
+from aerospike_common.as_msgpack import BAD_MAP, UNWALKED, Value, text
 from aerospike_common.wire.codes import ResultCode
 from asd.bins.cdt.answers import asks_for_range, resolve
 from asd.bins.cdt.containers import Container, ListValue, bad_argument, not_applicable, storable
@@ -35,7 +35,8 @@ class Op(NamedTuple):
     `modifies` whether it belongs into a modify op,
     `creates`  from the arguments, the flags of the container a modify makes when there is none;
                without it the modify of nothing is a no-op,
-    `absent`   the error of a modify where there is nothing.
+    `absent`   the error of a modify where there is nothing,
+    `blind`    whether a modify of nothing does not look at its arguments, not even at broken ones.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Op(NamedTuple):
     modifies: bool = False
     creates: Callable[[Sequence[Value]], int] | None = None
     absent: ResultCode | None = None
+    blind: bool = False
 
     def arguments(self, given: Sequence[Value], depth: int) -> list[Value]:
         """The checked arguments for a container that stands in `depth` others; error 4 for a wrong
@@ -67,7 +69,11 @@ def _check(shape: Arg, value: Value, depth: int) -> Value:
     elif shape is Arg.NUMBER:
         if kind is not int and kind is not float and value is not None:
             bad_argument("not a number")
-    elif shape is not Arg.VALUE:
+    elif shape is Arg.VALUE:
+        if value is BAD_MAP:
+            bad_argument("map key is not an integer, string or blob")
+        return text(value)
+    else:
         if kind is not _CONTAINER_TYPE[shape]:
             bad_argument("not a list or map")
         return storable(value, depth)
@@ -98,11 +104,29 @@ def _choose(
     return_type: int,
     args: Sequence[Value],
 ) -> Selection:
+    if UNWALKED in args:
+        args = _filled(selector, container, return_type, args)
     in_list = type(container) is ListValue and selector is by_value_list
     if in_list and asks_for_range(return_type):
         # Looked at before the values asked for, which may be no list at all.
         not_applicable("what values a list holds is no range")
     return selector(container, *args)
+
+
+def _filled(
+    selector: Callable[..., Selection],
+    container: Container,
+    return_type: int,
+    args: Sequence[Value],
+) -> Sequence[Value]:
+    """Arguments without those that claim to hold more than there is. Who compares with them meets
+    the end of the bytes: error 4, if the return type is not refused first. An empty map compares
+    nothing."""
+    args = [[None] if arg is UNWALKED else arg for arg in args]
+    if type(container) is ListValue or container.size:
+        resolve(container, _choose(selector, container, return_type, args), return_type)
+        bad_argument("an argument claims to hold more than there is")
+    return args
 
 
 def remover(
@@ -119,4 +143,4 @@ def remover(
         container.remove(chosen.positions)
         return answer
 
-    return Op(name, (Arg.INT, *required), optional, run, modifies=True)
+    return Op(name, (Arg.INT, *required), optional, run, modifies=True, blind=True)

@@ -10,9 +10,11 @@ than the one asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from aerospike_common import as_msgpack
 from aerospike_common.wire.errors import OperationError
 from asd.bins import bits, cdt, hll
 from asd.bins.expressions.paths import PATH_DEPTH, PathMemory, RecordPaths
@@ -44,7 +46,7 @@ QUOTE: Final = 126
 PATH: Final = 0xFE
 """[PATH, context, flags, expression]: the operation works on every element the context selects."""
 
-Evaluate = Callable[[Any, list[Any], bool, RecordPaths], Any]
+Evaluate = Callable[[Any, list[Any], bool, cdt.Paths], Any]
 """(value, op list, whether it modifies, paths) -> result, or the value as modified.
 
 Raises OperationError; does not change the value."""
@@ -62,16 +64,16 @@ class System(NamedTuple):
     cast: Cast
 
 
-def _on_collection(value: Any, op_list: list[Any], modify: bool, paths: RecordPaths) -> Any:
-    after, result = cdt.evaluate(value, op_list, modify=modify, compiler=paths)
+def _on_collection(value: Any, op_list: list[Any], modify: bool, paths: cdt.Paths) -> Any:
+    after, result = cdt.evaluate(value, op_list, modify=modify, paths=paths)
     return after if modify else result
 
 
-def _on_blob(value: Any, op_list: list[Any], modify: bool, paths: RecordPaths) -> Any:
+def _on_blob(value: Any, op_list: list[Any], modify: bool, paths: cdt.Paths) -> Any:
     return bits.evaluate(value, op_list, modify)
 
 
-def _on_sketch(value: Any, op_list: list[Any], modify: bool, paths: RecordPaths) -> Any:
+def _on_sketch(value: Any, op_list: list[Any], modify: bool, paths: cdt.Paths) -> Any:
     return hll.evaluate(value, op_list, modify)
 
 
@@ -104,6 +106,8 @@ def compile_call(compiler: Compiler, arguments: list[Any]) -> Code:
     system = SYSTEMS.get(number & ~MODIFY_LOCAL)
     if system is None:
         raise compiler.error("no such system")
+    if system is not SYSTEMS[0]:
+        op_list = as_msgpack.without_bins(op_list)
     operands = _compile_op_list(compiler, op_list)
     value = compiler.compile(tree)
     if value.type not in system.takes:
@@ -189,7 +193,7 @@ def _call(
         if operation is UNKNOWN:
             return UNKNOWN
         try:
-            result = evaluate(subject, operation, modify, RecordPaths(record, build))
+            result = evaluate(subject, operation, modify, partial(RecordPaths, record, build))
         except OperationError:
             return UNKNOWN
         return cast(type_, result)

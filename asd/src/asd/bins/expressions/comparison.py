@@ -111,7 +111,8 @@ def in_list(value: Code, elements: Code) -> Run:
     def contains(wanted: Any, items: list[Any]) -> Any:
         element = to_element(type_, wanted)
         if type(element) is str:
-            return element in items
+            # It may stand there with a bin header, if it is long enough to have kept one.
+            return element in items or (len(element) > 7 and text_bytes(element) in items)
         if type_ in _COLLECTIONS:
             return any(as_msgpack.compare(element, item) == 0 for item in items)
         kind = type(element)

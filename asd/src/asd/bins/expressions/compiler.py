@@ -14,6 +14,7 @@ from typing import Any, Final
 from aerospike_common import as_msgpack
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import MessageError, OperationError
+from asd.bins import geo
 from asd.bins.expressions import table
 from asd.bins.expressions.values import (
     TYPE_OF_PREFIX,
@@ -75,13 +76,13 @@ class Compiler:
             if operation is None:
                 raise self.error("no such operation")
             self._enter(operation.reads)
-            code = operation.compile(self, tree[1:])
+            code = operation.compile(self, list(map(as_msgpack.text, tree[1:])))
             self.depth -= 1
             if self.metadata_only and operation.reads is table.Reads.RECORD:
                 return literal(code.type, UNKNOWN)
             return code
-        if kind is str:
-            return self._text(tree)
+        if kind is str or kind is bytes:
+            return self._text(as_msgpack.text(tree))
         if kind is dict:
             return literal(ExpType.MAP, self.storable(tree))
         type_ = _PLAIN_TYPES.get(kind)
@@ -100,7 +101,10 @@ class Compiler:
         type_ = TYPE_OF_PREFIX.get(text[:1])
         if type_ is None:
             raise self.error("not a typed string")
-        return literal(type_, text_bytes(text[1:]))
+        value = text_bytes(text[1:])
+        if type_ is ExpType.GEOJSON and not geo.is_valid(value):
+            raise self.error("not GeoJSON")
+        return literal(type_, value)
 
     def storable(self, value: Any) -> Any:
         """A literal collection as a record would hold it."""
@@ -136,6 +140,7 @@ def decode(wire: bytes) -> Any:
     if len(wire) >= SIZE_MAX:
         raise OperationError(ResultCode.PARAMETER, "the expression is too large")
     try:
-        return as_msgpack.unpack(wire)
+        # A map with bad keys is no literal; in the op list of a call it is the operation's failure.
+        return as_msgpack.unpack(wire, keep_bins=True, bad_maps=True)
     except MessageError as error:
         raise OperationError(ResultCode.PARAMETER, str(error)) from None

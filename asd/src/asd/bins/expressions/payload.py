@@ -1,4 +1,7 @@
-"""The value of an expression op: the msgpack list [expression] or [expression, flags]."""
+"""The value of an expression op: the msgpack list [expression] or [expression, flags].
+
+What the protocol reads as flags is what follows the expression, behind a list of one too.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,8 @@ from aerospike_common.wire.errors import OperationError
 def split_payload(payload: bytes) -> tuple[bytes, int]:
     """The wire form of the expression, and the flags: 0 when they are absent or no integer.
 
-    What follows the flags is not looked at. `OperationError` PARAMETER when there is no list, or
-    one of another length.
+    What follows the flags is not looked at, whatever the list counts. `OperationError` PARAMETER
+    when there is no list, or one of another length.
     """
     unpacker = Unpacker(max_buffer_size=len(payload) or 1)
     unpacker.feed(payload)
@@ -27,7 +30,7 @@ def split_payload(payload: bytes) -> tuple[bytes, int]:
     if not 1 <= count <= 2:
         raise OperationError(ResultCode.PARAMETER, "not [expression, flags]")
     end = unpacker.tell()
-    return payload[start:end], _flags(unpacker) if count == 2 else 0
+    return payload[start:end], _flags(unpacker)
 
 
 def _flags(unpacker: Any) -> int:

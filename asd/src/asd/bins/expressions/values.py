@@ -200,6 +200,7 @@ def from_element(type_: ExpType, element: Any) -> Value:
     """An element as a value of `type_`; UNKNOWN when it is of another type."""
     prefix = _PREFIXES.get(type_)
     if prefix is not None:
+        element = as_msgpack.text(element)
         if type(element) is str and element[:1] == prefix:
             return text_bytes(element[1:])
         return UNKNOWN

@@ -4,6 +4,8 @@
     particle_data(text)         -> the bytes to store for a GeoJSON text
     text_of(data)               -> the GeoJSON text in a particle's bytes
     parse(text)                 -> Point | Region, with .cells() and Region.contains(point)
+    is_valid(text)              -> whether it is a GeoJSON text that can be parsed
+    parse_point(text)           -> Point | None, without building a region
     regions_match(a, b)         -> whether one text is a point inside the other one's region
 
 The bytes are described in docs/formats/geojson.md.
@@ -16,14 +18,16 @@ from typing import Final
 
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
-from asd.bins.geo.shapes import Point, Region, Shape, parse
+from asd.bins.geo.shapes import Point, Region, Shape, parse, parse_point
 
 __all__ = [
     "Point",
     "Region",
     "Shape",
     "check_write",
+    "is_valid",
     "parse",
+    "parse_point",
     "particle_data",
     "regions_match",
     "text_of",
@@ -57,6 +61,15 @@ def text_of(data: bytes) -> bytes:
     if not text:
         raise OperationError(ResultCode.INVALID_GEOJSON, "no text")
     return text
+
+
+def is_valid(text: bytes) -> bool:
+    """Whether `parse` takes the text, as far as that can be known on this platform."""
+    try:
+        parse(text)
+    except OperationError as error:
+        return error.code == ResultCode.UNSUPPORTED_FEATURE
+    return True
 
 
 def regions_match(a: bytes, b: bytes) -> bool:

@@ -72,6 +72,19 @@ def parse(text: bytes) -> Shape:
     Raises INVALID_GEOJSON for anything else, RECORD_TOO_BIG for what no record could hold, and
     UNSUPPORTED_FEATURE where the S2 library is missing.
     """
+    kind, coordinates = _read(text)
+    return _SHAPES[kind](coordinates)
+
+
+def parse_point(text: bytes) -> Point | None:
+    """The point a GeoJSON text describes; None when it is of a region, which is not looked at any
+    further. Raises as `parse`."""
+    kind, coordinates = _read(text)
+    return _point(coordinates) if kind == "Point" else None
+
+
+def _read(text: bytes) -> tuple[str, Any]:
+    """The type of a shape, one of `_SHAPES`, and its coordinates as they are."""
     if s2 is None:
         raise OperationError(ResultCode.UNSUPPORTED_FEATURE, "no S2 library on this platform")
     if len(text) > TEXT_MAX:
@@ -87,10 +100,9 @@ def parse(text: bytes) -> Shape:
         if not isinstance(tree, dict):
             raise _invalid("a feature without geometry")
     kind = tree.get("type")
-    build = _SHAPES.get(kind) if isinstance(kind, str) else None
-    if build is None:
+    if not isinstance(kind, str) or kind not in _SHAPES:
         raise _invalid("not a type that can be stored")
-    return build(tree.get("coordinates"))
+    return kind, tree.get("coordinates")
 
 
 def _invalid(message: str) -> OperationError:
@@ -129,7 +141,7 @@ def _point(coordinates: Any) -> Point:
 
 
 def _polygon(coordinates: Any) -> Region:
-    return _area(_list(coordinates, 1))
+    return _area(_list(coordinates, 0))  # one without rings holds nothing
 
 
 def _multi_polygon(coordinates: Any) -> Region:

@@ -7,18 +7,19 @@ section 4, the improved raw estimator. All costs are linear in the number of reg
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
+from asd.bins.hll import lanes
 from asd.bins.hll import sketch as hll
 from asd.bins.hll.sketch import Sketch
 
 _Q: Final = 64
 """Bits of the hash half that ranks are taken from."""
 
-_ALPHA: Final = (0.673, 0.697, 0.709)
-"""Bias correction for 4, 5 and 6 index bits."""
+_ALPHA: Final[Mapping[int, float]] = MappingProxyType({16: 0.673, 32: 0.697, 64: 0.709})
+"""Bias correction for few registers."""
 
 
 def count(sketch: Sketch) -> int:
@@ -28,18 +29,37 @@ def count(sketch: Sketch) -> int:
 
 def fresh_count(sketch: Sketch) -> int:
     """Estimated number of distinct elements, from the registers."""
-    m = 1 << sketch.index_bits
-    histogram = Counter(sketch.ranks())
+    return _estimate(sketch.ranks())
+
+
+def _estimate(ranks: bytes) -> int:
+    """The estimate from the rank of every register."""
+    m = len(ranks)
+    histogram = _histogram(ranks)
     z = m * _tau(histogram[_Q] / m)
     for rank in range(_Q, 0, -1):
         z = 0.5 * (z + histogram[rank])
     z += m * _sigma(histogram[0] / m)
-    return math.floor(_alpha(sketch.index_bits) * m * m / z + 0.5)
+    return math.floor(_alpha(m) * m * m / z + 0.5)
+
+
+def _histogram(ranks: bytes) -> list[int]:
+    """How many registers have each rank. High ranks are rare: most often all are soon counted."""
+    histogram = [0] * (_Q + 1)
+    left = len(ranks)
+    for rank in range(_Q + 1):
+        if not left:
+            break
+        histogram[rank] = ranks.count(rank)
+        left -= histogram[rank]
+    return histogram
 
 
 def union_count(sketches: Sequence[Sketch]) -> int:
-    """Estimated size of the union."""
-    return fresh_count(union(sketches))
+    """Estimated size of the union, of whose registers only the ranks are needed."""
+    index_bits = min(sketch.index_bits for sketch in sketches)
+    ranks = [sketch.lanes(index_bits, minhash=False) for sketch in sketches]
+    return _estimate(lanes.greatest(ranks).to_bytes())
 
 
 def union(sketches: Sequence[Sketch]) -> Sketch:
@@ -73,13 +93,11 @@ def similarity(sketches: Sequence[Sketch]) -> float:
         return _divide(intersect_count(sketches), union_count(sketches))
     index_bits = min(sketch.index_bits for sketch in sketches)
     minhash_bits = sketches[0].minhash_bits
-    folded = [hll.union(index_bits, minhash_bits, (sketch,)) for sketch in sketches]
     counts = [count(sketch) for sketch in sketches]
     if not all(counts):
         return 0.0 if any(counts) else math.nan
-    columns = list(zip(*(sketch.registers() for sketch in folded), strict=True))
-    used = sum(1 for column in columns if any(column))
-    equal = sum(1 for column in columns if column[0] and column.count(column[0]) == len(column))
+    folded = [sketch.lanes(index_bits, minhash=True) for sketch in sketches]
+    used, equal = lanes.used_and_equal(folded)
     expected = _expected_collisions(counts, index_bits, minhash_bits) if len(counts) == 2 else 0.0
     return max(0.0, (equal - expected) / used)
 
@@ -105,10 +123,8 @@ def _divide(numerator: int, denominator: int) -> float:
     return math.inf if numerator else -math.nan
 
 
-def _alpha(index_bits: int) -> float:
-    if index_bits - 4 < len(_ALPHA):
-        return _ALPHA[index_bits - 4]
-    return 0.7213 / (1.0 + 1.079 / (1 << index_bits))
+def _alpha(registers: int) -> float:
+    return _ALPHA.get(registers) or 0.7213 / (1.0 + 1.079 / registers)
 
 
 def _sigma(x: float) -> float:

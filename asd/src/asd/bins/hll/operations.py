@@ -23,6 +23,7 @@ ALLOW_FOLD: Final = 8
 """set_union's write flag: the result may be smaller than the bin, or lose its minhash."""
 
 _UNSET: Final = -1
+_CONTAINERS: Final = frozenset({list, dict})
 
 
 def read(value: bytes, op_list: object) -> Result:
@@ -75,7 +76,7 @@ def _sketches(value: Any) -> list[Sketch]:
 def _elements(value: Any) -> Elements:
     if not isinstance(value, list) or not value:
         raise parameter_error("a list of elements is wanted")
-    if any(isinstance(item, list | dict) for item in value):
+    if not _CONTAINERS.isdisjoint(map(type, value)):
         raise parameter_error("an element is a scalar")
     return value
 
@@ -98,6 +99,13 @@ def _minhash_bits_or_unset(value: Any) -> int:
     return bits
 
 
+def _check_size(index_bits: int, minhash_bits: int, flags: int) -> None:
+    """Both bits, where both are given: too many together are wrong whatever the bin holds."""
+    if _UNSET in (index_bits, minhash_bits) or hll.is_valid_size(index_bits, minhash_bits):
+        return
+    raise parameter_error(f"{index_bits} index bits with {minhash_bits} minhash bits")
+
+
 # ---------------------------------------------------------------------------- modify handlers
 
 
@@ -109,7 +117,11 @@ def _init(
         return _created(index_bits, minhash_bits), None
     index_bits = sketch.index_bits if index_bits == _UNSET else index_bits
     minhash_bits = sketch.minhash_bits if minhash_bits == _UNSET else minhash_bits
-    return hll.empty(*_checked_size(index_bits, minhash_bits)), None
+    if not hll.is_valid_size(index_bits, minhash_bits):
+        raise OperationError(
+            ResultCode.OP_NOT_APPLICABLE, f"{index_bits} index with {minhash_bits} minhash bits"
+        )
+    return hll.empty(index_bits, minhash_bits), None
 
 
 def _add(
@@ -121,14 +133,10 @@ def _add(
 
 def _created(index_bits: int, minhash_bits: int) -> Sketch:
     if index_bits == _UNSET:
-        raise Refusal(ResultCode.OP_NOT_APPLICABLE, "index bits are needed to create a sketch")
-    return hll.empty(*_checked_size(index_bits, max(0, minhash_bits)))
-
-
-def _checked_size(index_bits: int, minhash_bits: int) -> tuple[int, int]:
-    if not hll.is_valid_size(index_bits, minhash_bits):
-        raise parameter_error(f"{index_bits} index bits with {minhash_bits} minhash bits")
-    return index_bits, minhash_bits
+        raise OperationError(
+            ResultCode.OP_NOT_APPLICABLE, "index bits are needed to create a sketch"
+        )
+    return hll.empty(index_bits, max(0, minhash_bits))
 
 
 def _set_union(sketch: Sketch | None, others: Sequence[Sketch], flags: int) -> tuple[Sketch, None]:
@@ -211,8 +219,14 @@ Read = Operation[Callable[..., Result]]
 
 MODIFIES: Final[Mapping[int, Modify]] = MappingProxyType(
     {
-        0: Operation("init", _init, (), (*_SIZE, op_table.write_flags(1 | 2 | 4))),
-        1: Operation("add", _add, (_elements,), (*_SIZE, op_table.write_flags(1 | 4))),
+        0: Operation("init", _init, (), (*_SIZE, op_table.write_flags(1 | 2 | 4)), _check_size),
+        1: Operation(
+            "add",
+            _add,
+            (_elements,),
+            (*_SIZE, op_table.write_flags(1 | 4)),
+            lambda elements, *size: _check_size(*size),
+        ),
         2: Operation(
             "set_union", _set_union, (_sketches,), (op_table.write_flags(1 | 2 | 4 | ALLOW_FOLD),)
         ),

@@ -12,15 +12,17 @@ A register's value is `rank << r | minhash`.
 from __future__ import annotations
 
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Iterable, Sequence
-from struct import Struct
+from collections.abc import Iterable, MutableSequence, Sequence
+from struct import Struct, unpack
 from typing import Any, Final, NamedTuple
 
-from mmh3 import mmh3_x64_128_utupledigest
+from mmh3 import mmh3_x64_128_digest, mmh3_x64_128_utupledigest
+from msgpack import Packer
 
 from aerospike_common import as_msgpack
+from asd.bins.hll import lanes
+from asd.bins.hll.lanes import RANK_BITS, Lanes
 
-RANK_BITS: Final = 6
 INDEX_BITS_MIN: Final = 4
 INDEX_BITS_MAX: Final = 16
 MINHASH_BITS_MIN: Final = 4
@@ -35,6 +37,14 @@ _HEADER: Final = Struct("<BBBQ")
 _DIGITS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _TO_DIGITS: Final = _DIGITS.ljust(256, b"\0")
 _FROM_DIGITS: Final = bytes(max(0, _DIGITS.find(byte)) for byte in range(256))
+
+
+_LOW_RANKS: Final = bytes((byte & -byte).bit_length() for byte in range(256))
+"""The rank that the lowest byte shows; 0 for the byte 0, which shows none."""
+
+_UNPACKED_AT_ONCE: Final = 64
+_UNPACKED_ONE_BY_ONE: Final = 2
+"""Registers unpacked and packed again in the time that one element takes."""
 
 
 class Sketch(NamedTuple):
@@ -52,7 +62,7 @@ class Sketch(NamedTuple):
     def registers(self) -> Sequence[int]:
         """All 2**index_bits register values. O(registers)."""
         if self.minhash_bits == 0:
-            return b2a_base64(self.packed, newline=False).translate(_FROM_DIGITS)
+            return self.ranks()
         # Eight registers fill a whole number of bytes.
         width = RANK_BITS + self.minhash_bits
         mask = (1 << width) - 1
@@ -63,12 +73,19 @@ class Sketch(NamedTuple):
         )
         return [group >> shift & mask for group in groups for shift in shifts]
 
-    def ranks(self) -> Sequence[int]:
-        """The rank of every register."""
-        registers = self.registers()
+    def ranks(self) -> bytes:
+        """The rank of every register. O(bytes)."""
         if self.minhash_bits == 0:
-            return registers
-        return [register >> self.minhash_bits for register in registers]
+            return b2a_base64(self.packed, newline=False).translate(_FROM_DIGITS)
+        return lanes.ranks_of(self.packed, RANK_BITS + self.minhash_bits)
+
+    def lanes(self, index_bits: int, *, minhash: bool) -> Lanes:
+        """All registers of the sketch folded to fewer index bits, with minhash (which there must
+        then be) or their ranks alone. O(bytes)."""
+        times = 1 << self.index_bits - index_bits
+        if not minhash:
+            return lanes.of_ranks(self.ranks()).folded(times)
+        return lanes.of_packed(self.packed, RANK_BITS + self.minhash_bits).folded(times)
 
 
 def is_valid_size(index_bits: int, minhash_bits: int) -> bool:
@@ -112,8 +129,10 @@ def from_registers(index_bits: int, minhash_bits: int, registers: Sequence[int])
     return Sketch(index_bits, minhash_bits, 0, b"".join(groups))
 
 
-def add(sketch: Sketch, elements: Iterable[Any]) -> tuple[Sketch, int]:
+def add(sketch: Sketch, elements: Sequence[Any]) -> tuple[Sketch, int]:
     """The sketch after `elements`, and how many times a register rose. O(bytes + elements)."""
+    if _are_many(sketch, elements):
+        return _add_many(sketch, elements)
     width = RANK_BITS + sketch.minhash_bits
     mask = (1 << width) - 1
     packed = bytearray(sketch.packed)
@@ -134,8 +153,28 @@ def add(sketch: Sketch, elements: Iterable[Any]) -> tuple[Sketch, int]:
     return sketch._replace(cached_count=0, packed=bytes(packed)), changes
 
 
-def may_contain(sketch: Sketch, elements: Iterable[Any]) -> bool:
+def _add_many(sketch: Sketch, elements: Sequence[Any]) -> tuple[Sketch, int]:
+    registers: MutableSequence[int] = bytearray(sketch.ranks())
+    values: Iterable[int]
+    indexes, values, minhashes = _locate_many(sketch, elements)
+    if sketch.minhash_bits:
+        registers = list(sketch.registers())
+        pairs = zip(values, minhashes, strict=True)
+        values = [rank << sketch.minhash_bits | minhash for rank, minhash in pairs]
+    changes = 0
+    for index, value in zip(indexes, values, strict=True):
+        if value > registers[index]:
+            registers[index] = value
+            changes += 1
+    if not changes:
+        return sketch, 0
+    return from_registers(sketch.index_bits, sketch.minhash_bits, registers), changes
+
+
+def may_contain(sketch: Sketch, elements: Sequence[Any]) -> bool:
     """False when one of `elements` was certainly never added. O(elements)."""
+    if _are_many(sketch, elements):
+        return _add_many(sketch, elements)[1] == 0
     width = RANK_BITS + sketch.minhash_bits
     mask = (1 << width) - 1
     for element in elements:
@@ -152,13 +191,54 @@ def union(index_bits: int, minhash_bits: int, sketches: Iterable[Sketch]) -> Ske
 
     With minhash bits, all must have that many; without, theirs are dropped. O(registers).
     """
-    size = 1 << index_bits
-    merged: Iterable[int] = bytes(size)
-    for sketch in sketches:
-        registers = sketch.registers() if minhash_bits else sketch.ranks()
-        layers = [registers[at : at + size] for at in range(0, len(registers), size)]
-        merged = list(map(max, merged, *layers))
-    return from_registers(index_bits, minhash_bits, list(merged))
+    minhash = minhash_bits > 0
+    merged = lanes.greatest([sketch.lanes(index_bits, minhash=minhash) for sketch in sketches])
+    if not minhash:
+        return from_registers(index_bits, 0, merged.to_bytes())
+    registers = lanes.registers_of(merged, RANK_BITS + minhash_bits)
+    return from_registers(index_bits, minhash_bits, registers)
+
+
+def _are_many(sketch: Sketch, elements: Sequence[Any]) -> bool:
+    """Whether it is cheaper to take the whole sketch apart than to look at one register after the
+    other. With minhash it takes steps of Python to do so."""
+    worth = _UNPACKED_AT_ONCE if sketch.minhash_bits == 0 else _UNPACKED_ONE_BY_ONE
+    return len(elements) * worth > 1 << sketch.index_bits
+
+
+def _locate_many(
+    sketch: Sketch, elements: Sequence[Any]
+) -> tuple[Sequence[int], bytearray, Iterable[int]]:
+    """What `_locate` says of each element: register indexes, ranks, and (with minhash) minhashes.
+
+    The digests stand in one piece of bytes, 16 each, and are taken apart by slices with a stride:
+    the index is in the two lowest bytes of the first half, and but for one element in 256 the rank
+    shows in the lowest byte of the second.
+    """
+    try:
+        digests = b"".join(map(mmh3_x64_128_digest, map(Packer().pack, elements)))
+    except UnicodeEncodeError:  # escaped bytes in a string
+        pack = Packer(unicode_errors="surrogateescape").pack
+        digests = b"".join(map(mmh3_x64_128_digest, map(pack, elements)))
+    count = len(digests) // 16
+    mask = (1 << sketch.index_bits) - 1
+    halves = bytearray(2 * count)
+    halves[0::2] = digests[0::16].translate(bytes(byte & mask for byte in range(256)))
+    halves[1::2] = digests[1::16].translate(bytes(byte & mask >> 8 for byte in range(256)))
+    ranks = bytearray(digests[8::16].translate(_LOW_RANKS))
+    at = ranks.find(0)
+    while at >= 0:
+        ranks[at] = _rank(int.from_bytes(digests[16 * at + 8 : 16 * at + 16], "little"))
+        at = ranks.find(0, at + 1)
+    minhashes: Iterable[int] = ()
+    if sketch.minhash_bits:
+        low, width = sketch.index_bits, (1 << sketch.minhash_bits) - 1
+        minhashes = [half >> low & width for half in unpack(f"<{2 * count}Q", digests)[0::2]]
+    return unpack(f"<{count}H", halves), ranks, minhashes
+
+
+def _rank(half: int) -> int:
+    return min((half & -half).bit_length() or _HASH_BITS + 1, _RANK_MAX)
 
 
 def _packed_size(index_bits: int, minhash_bits: int) -> int:
@@ -168,6 +248,5 @@ def _packed_size(index_bits: int, minhash_bits: int) -> int:
 def _locate(element: Any, index_bits: int, minhash_bits: int) -> tuple[int, int]:
     """The register an element belongs to, and the value it would raise it to."""
     low, high = mmh3_x64_128_utupledigest(as_msgpack.pack(element), 0)
-    rank = min((high & -high).bit_length() or _HASH_BITS + 1, _RANK_MAX)
     minhash = low >> index_bits & ((1 << minhash_bits) - 1)
-    return low & ((1 << index_bits) - 1), rank << minhash_bits | minhash
+    return low & ((1 << index_bits) - 1), _rank(high) << minhash_bits | minhash

@@ -24,9 +24,10 @@ local Record = { __name = "Record", __metatable = {} }
 local Aerospike = { __name = "Aerospike", __metatable = {} }
 boxes[Record], boxes[Aerospike] = "Record", "Aerospike"
 
--- `payload` is nil for a record that does not exist; `key_type` and `key` when none is stored.
+-- `payload` is nil for a record that does not exist; `key_type` and `key` when none is stored, and
+-- `sent_type` and `sent` when the request has no key that functions see.
 function lib.new_record(
-  payload, generation, void_time, now_s, updated_ms, set, digest, key_type, key
+  payload, generation, void_time, now_s, updated_ms, set, digest, key_type, key, sent_type, sent
 )
   return setmetatable({
     [STATE] = {
@@ -40,6 +41,8 @@ function lib.new_record(
       digest = digest,
       key_type = key_type,
       key = key,
+      sent_type = sent_type,
+      sent = sent,
       cache = {},
       writes = 0,
     },
@@ -268,9 +271,14 @@ end)
 getter("last_update_time", function(state) return state.updated_ms end)
 getter("digest", function(state) return new_bytes(state.digest, BLOB) end)
 getter("setname", function(state) return state.set ~= "" and state.set or nil end)
-getter("key", function(state) return state.key and from_particle(state.key_type, state.key) end)
+getter("key", function(state)
+  if state.key then
+    return from_particle(state.key_type, state.key)
+  end
+  return state.sent and from_particle(state.sent_type, state.sent)
+end)
 getter("numbins", function(state) return #layout(state) end)
-getter("drop_key", function(state) state.drop_key, state.key = true, nil end)
+getter("drop_key", function(state) state.drop_key, state.key, state.sent = true, nil, nil end)
 for _, name in next, { "size", "device_size", "memory_size" } do
   getter(name, function(state)
     if state.payload == nil then

@@ -325,6 +325,30 @@ function env.table.concat(...)
   return watched(raw_concat(...))
 end
 
+-- Of `os` what tells the time, by the server's clock.
+local time, date = os.time, os.date
+env.os = { difftime = os.difftime }
+
+local function now()
+  return host.now_ms() // 1000
+end
+
+function env.os.time(parts)
+  if parts == nil then
+    return now()
+  end
+  plain(parts, "time")
+  return (time(parts))
+end
+
+function env.os.date(form, at)
+  return (watched(date(form or "%c", at or now())))
+end
+
+function env.os.clock()
+  return host.now_us() / 1e6
+end
+
 local raw_create, raw_resume = coroutine.create, coroutine.resume
 env.coroutine = copy(coroutine)
 

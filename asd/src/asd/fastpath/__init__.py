@@ -1,0 +1,1 @@
+"""Fast paths: hot kinds of request, answered in one function each."""

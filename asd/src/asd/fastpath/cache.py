@@ -1,0 +1,149 @@
+"""The fast paths of a node, by the head of the requests that they answer (see the contract).
+
+A head that is not found takes the general way; once that has answered with success, a path is made
+for the head, or it is remembered that there is none. A path holds what was true when it was made
+(configuration, sets, indexes, observers); whoever changes one of those clears the cache.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from aerospike_common.wire.codes import FieldType, Info1, Info2, OpType
+from aerospike_common.wire.message import Message
+from asd.fastpath.collections import collection_read_path, collection_write_path
+from asd.fastpath.contract import LARGEST_REQUEST, Bar, FastPath, Kind, bars, fits
+from asd.fastpath.many_bins import put_many_path
+from asd.fastpath.one_bin import put_one_path
+from asd.fastpath.operate import operate_path
+from asd.fastpath.reads import filtered_path, read_path
+from asd.fastpath.rows import RowPaths
+from asd.measures.histogram import Histogram
+from asd.space.commitment import Commitments
+from asd.space.namespace import Namespace
+
+if TYPE_CHECKING:
+    from asd.state import NodeState
+
+CAPACITY: Final = 4096
+"""Paths kept; a cache that is full starts afresh."""
+
+Entry: TypeAlias = tuple[FastPath, int, Histogram, Commitments | None]
+"""A path, the size of the frames it answers, where the time it takes is counted, and what its
+replies may have to wait for; None: nothing."""
+
+_FIELDS: Final = [FieldType.NAMESPACE, FieldType.SET, FieldType.DIGEST]
+_RESPOND_ALL: Final = Info2.RESPOND_ALL_OPS
+
+
+def head_size(data: bytes, offset: int) -> int:
+    """The length of the head of the request at `offset`: all before the digest.
+
+    Assumes that the digest is the field behind namespace and set. If it is not, what comes out is
+    not the head of anything, and no path will be found for it. 0 when the request is too short.
+    """
+    try:
+        field = offset + 34 + data[offset + 33]
+        return field + 9 + data[field + 3] - offset
+    except IndexError:
+        return 0
+
+
+class FastPaths:
+    """The fast paths of one node."""
+
+    __slots__ = ("_node", "_without", "rows", "table")
+
+    def __init__(self, node: NodeState) -> None:
+        self._node = node
+        self.rows = RowPaths(node)
+        """The paths of rows of batches."""
+        self.table: dict[bytes, Entry] = {}
+        """Paths by the head of a request."""
+        self._without: set[bytes] = set()
+        """Heads known to have no path."""
+
+    def clear(self) -> None:
+        """Forget all paths: something they relied on has changed."""
+        self.table.clear()
+        self._without.clear()
+        self.rows.clear()
+
+    def wants(self, head: bytes, body: bytes) -> bool:
+        """Is it not known yet whether requests with this head have a path, but may they?"""
+        known = head in self.table or head in self._without
+        return not known and len(body) + 8 <= LARGEST_REQUEST
+
+    def learn(self, head: bytes, body: bytes, message: Message) -> None:
+        """Make a path for requests that begin like this one, if it is of a kind that has paths.
+
+        `head` as of `head_size`, `body` the frame's without its header, and what it says; the
+        request has been answered, and with success.
+        """
+        size = len(body) + 8
+        digest = message.fields.get(FieldType.DIGEST)
+        if body[len(head) - 8 : len(head) + 12] != digest:
+            return
+        namespace = self._node.namespaces.get(message.fields.get(FieldType.NAMESPACE, b""))
+        path = None
+        if namespace is not None and list(message.fields)[:3] == _FIELDS:
+            path = self._make(namespace, message, size - len(head), len(head))
+        if len(self.table) + len(self._without) >= CAPACITY:
+            self.table.clear()
+            self._without.clear()
+        if path is None or namespace is None:
+            self._without.add(head)
+        elif message.info2 & Info2.WRITE:
+            waits = namespace.commitments if namespace.door.observers else None
+            self.table[head] = path, size, namespace.write_latency, waits
+        else:
+            self.table[head] = path, size, namespace.read_latency, None
+
+    def _make(
+        self, namespace: Namespace, message: Message, rest: int, head_size: int
+    ) -> FastPath | None:
+        """`rest` is the size of all from the digest on."""
+        if message.info2 & Info2.DELETE or message.info1 & Info1.BATCH:
+            return None
+        present = bars(namespace, message)
+        if message.info2 & Info2.WRITE:
+            return self._make_write(namespace, message, rest, head_size, present)
+        if Bar.FILTER in present:
+            return filtered_path(self._node, namespace, message, rest, present)
+        if _one_op(message, OpType.CDT_READ):
+            plain = message.info1 == Info1.READ and not message.info2 & ~_RESPOND_ALL
+            if plain and fits(Kind.COLLECTION_READ, present):
+                return collection_read_path(self._node, namespace, message, rest)
+            return None
+        return read_path(namespace, message, rest, present)
+
+    def _make_write(
+        self,
+        namespace: Namespace,
+        message: Message,
+        rest: int,
+        head_size: int,
+        present: frozenset[Bar],
+    ) -> FastPath | None:
+        """The closest path that fits, which leaves to `operate_path` what it does not expect."""
+        if not fits(Kind.OPERATE, present):
+            return None
+        otherwise = operate_path(self._node, namespace, rest, head_size)
+        set_name, ops = message.fields[FieldType.SET], message.ops
+        if message.info1 or not ops:
+            return otherwise
+        closest = None
+        if message.info2 & ~_RESPOND_ALL == Info2.WRITE and _one_op(message, OpType.CDT_MODIFY):
+            if fits(Kind.COLLECTION_WRITE, present):
+                closest = collection_write_path(self._node, namespace, message, rest)
+        elif message.info2 != Info2.WRITE:
+            closest = None
+        elif len(ops) > 1 and fits(Kind.PUT_MANY, present):
+            closest = put_many_path(namespace, set_name, len(ops), rest, otherwise)
+        elif _one_op(message, OpType.WRITE) and fits(Kind.PUT_ONE, present):
+            closest = put_one_path(namespace, set_name, rest, otherwise)
+        return closest or otherwise
+
+
+def _one_op(message: Message, op_type: OpType) -> bool:
+    return len(message.ops) == 1 and message.ops[0].type == op_type

@@ -1,0 +1,73 @@
+"""How long transactions take, measured by turns of the event loop.
+
+What a turn of the loop answers leaves the process together, at the turn's end: that is when each
+of its transactions is over. So the clock is read twice a turn, not twice a request, and a request
+only counts itself as answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from asd.measures.histogram import Histogram
+
+
+class Turns:
+    """The transactions answered in this turn of the loop, until the turn ends.
+
+    `call_soon` calls a function at the end of the turn (`asyncio.AbstractEventLoop.call_soon`).
+    """
+
+    __slots__ = ("_call_soon", "_now_ns", "answered", "started_ns")
+
+    def __init__(
+        self, now_ns: Callable[[], int], call_soon: Callable[[Callable[[], None]], object]
+    ) -> None:
+        self._now_ns = now_ns
+        self._call_soon = call_soon
+        self.started_ns = 0
+        """When the first request of this turn came; 0 before that."""
+        self.answered: list[Histogram] = []
+        """Histograms with pending transactions."""
+
+    def begin(self) -> int:
+        """The first request of a turn has come: what time it is (monotonic ns)."""
+        self.started_ns = self._now_ns()
+        self._call_soon(self.end)
+        return self.started_ns
+
+    def at_end(self, call: Callable[[], None]) -> None:
+        """Call it when this turn ends."""
+        self._call_soon(call)
+
+    def count(self, histogram: Histogram, transactions: int = 1) -> None:
+        """Transactions were answered; how long they took is known when the turn ends."""
+        if not self.started_ns:
+            self.begin()
+        if not histogram.pending:
+            self.answered.append(histogram)
+        histogram.pending += transactions
+
+    def end(self) -> None:
+        """The replies are on their way: count how long the transactions took."""
+        self._settle()
+        self.started_ns = 0
+
+    @contextmanager
+    def since(self, started_ns: int) -> Iterator[None]:
+        """What is answered inside began at `started_ns`, before this turn."""
+        self._settle()
+        turn_ns, self.started_ns = self.started_ns, started_ns
+        try:
+            yield
+        finally:
+            self._settle()
+            self.started_ns = turn_ns
+
+    def _settle(self) -> None:
+        if self.answered:
+            duration_ns = self._now_ns() - self.started_ns
+            for histogram in self.answered:
+                histogram.settle(duration_ns)
+            self.answered.clear()

@@ -1,0 +1,1 @@
+"""The process: its command line, logs, loop, threads, machine and compiled modules."""

@@ -1,0 +1,1 @@
+"""Records at rest, and as expressions see them."""

@@ -1,0 +1,167 @@
+"""A record at rest: the payload an engine keeps, laid out as a whole-record reply sends it.
+
+    u16 number of bins | one READ op a bin, as on the wire | stored key | u32 length of that key
+
+The last two parts are there only when the record's flags have `KEY_STORED`. A whole-record read is
+therefore a header and one slice. With `INDEXED` in the flags, ops of indexed maps have a mark where
+a reply has a 0. `docs/formats/record-payload.md` draws it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from aerospike_common.wire.codes import OpType
+from asd.bins.particle import IndexedMap, Particle
+
+KEY_STORED = 0x01
+"""Record flag: the payload ends with the user's key (type byte and value)."""
+
+INDEXED = 0x02
+"""Record flag: among the bins are indexed maps."""
+
+Bins: TypeAlias = dict[bytes, Particle]
+"""Bin name to value, in storage order."""
+
+MAX_BINS = 32767
+
+LAST_GENERATION = 65535
+
+
+def next_generation(generation: int) -> int:
+    """The generation of the version behind one of `generation`: after 65535 comes 1."""
+    return generation % LAST_GENERATION + 1
+
+
+def is_expired(void_time: int, now_s: int) -> bool:
+    """The record's time was over before this second; 0 = it never is."""
+    return 0 < void_time < now_s
+
+
+_OP = struct.Struct(">IBBBB")
+_U16 = struct.Struct(">H")
+_U32 = struct.Struct(">I")
+_MARK = 6
+"""Where an op's mark is."""
+
+
+def encode_op(op_type: int, name: bytes, value: Particle) -> bytes:
+    """One op of a reply: header, bin name, value."""
+    data = value[1]
+    return _OP.pack(4 + len(name) + len(data), op_type, value[0], 0, len(name)) + name + data
+
+
+def pack_bins(bins: Bins) -> bytes:
+    """The payload of a record without a stored key."""
+    parts = [_U16.pack(len(bins))]
+    read = OpType.READ.value
+    for name, value in bins.items():
+        kind, data = value
+        mark = type(value) is IndexedMap
+        parts.append(_OP.pack(4 + len(name) + len(data), read, kind, mark, len(name)))
+        parts.append(name)
+        parts.append(data)
+    return b"".join(parts)
+
+
+def payload_flags(bins: Bins, key: bytes) -> int:
+    """The record flags that tell what `pack_payload` makes of these."""
+    flags = KEY_STORED if key else 0
+    return flags | INDEXED if IndexedMap in map(type, bins.values()) else flags
+
+
+def pack_payload(bins: Bins, key: bytes) -> bytes:
+    """The payload of a record; `key` is empty when none is stored."""
+    if not key:
+        return pack_bins(bins)
+    return pack_bins(bins) + key + _U32.pack(len(key))
+
+
+def unpack_bins(payload: bytes) -> Bins:
+    """All bins, in storage order."""
+    bins: Bins = {}
+    offset = 2
+    for _ in range(_U16.unpack_from(payload)[0]):
+        size, _, kind, mark, name_size = _OP.unpack_from(payload, offset)
+        value = offset + 8 + name_size
+        end = offset + 4 + size
+        made = IndexedMap if mark else Particle
+        bins[payload[offset + 8 : value]] = made(kind, payload[value:end])
+        offset = end
+    return bins
+
+
+def find_bin(payload: bytes, name: bytes) -> Particle | None:
+    """One bin, without unpacking the others."""
+    offset = 2
+    wanted = len(name)
+    for _ in range(_U16.unpack_from(payload)[0]):
+        size, _, kind, mark, name_size = _OP.unpack_from(payload, offset)
+        if name_size == wanted:
+            value = offset + 8 + name_size
+            if payload[offset + 8 : value] == name:
+                made = IndexedMap if mark else Particle
+                return made(kind, payload[value : offset + 4 + size])
+        offset += 4 + size
+    return None
+
+
+def replace_bin(payload: bytes, name: bytes, value: Particle) -> bytes:
+    """The payload with one bin changed in its place, or added at the end. Without a stored key."""
+    op = encode_op(OpType.READ, name, value)
+    count = _U16.unpack_from(payload)[0]
+    offset = 2
+    for _ in range(count):
+        size, _, _, _, name_size = _OP.unpack_from(payload, offset)
+        end = offset + 4 + size
+        if payload[offset + 8 : offset + 8 + name_size] == name:
+            return payload[:offset] + op + payload[end:]
+        offset = end
+    return _U16.pack(count + 1) + payload[2:] + op
+
+
+def bin_layout(payload: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """(name, particle type, value size) of each bin, without copying the values."""
+    offset = 2
+    for _ in range(_U16.unpack_from(payload)[0]):
+        size, _, kind, _, name_size = _OP.unpack_from(payload, offset)
+        yield payload[offset + 8 : offset + 8 + name_size], kind, size - 4 - name_size
+        offset += 4 + size
+
+
+def stored_key(payload: bytes, flags: int) -> bytes:
+    """The user's key, type byte first; empty when none is stored."""
+    if not flags & KEY_STORED:
+        return b""
+    return payload[-4 - _U32.unpack_from(payload, len(payload) - 4)[0] : -4]
+
+
+def without_key(payload: bytes, flags: int) -> bytes:
+    """The count and the ops, as they end a whole-record reply."""
+    if flags & KEY_STORED:
+        payload = payload[: -4 - _U32.unpack_from(payload, len(payload) - 4)[0]]
+    return _without_marks(payload) if flags & INDEXED else payload
+
+
+def _without_marks(payload: bytes) -> bytes:
+    ops = bytearray(payload)
+    offset = 2
+    for _ in range(_U16.unpack_from(payload)[0]):
+        ops[offset + _MARK] = 0
+        offset += 4 + _U32.unpack_from(payload, offset)[0]
+    return bytes(ops)
+
+
+def remove_bin(bins: Bins, name: bytes) -> None:
+    """Delete a bin; the last bin takes its place (this order is what readers see)."""
+    last = next(reversed(bins))
+    if last == name:
+        del bins[name]
+        return
+    items = list(bins.items())
+    place = next(i for i, item in enumerate(items) if item[0] == name)
+    items[place] = items.pop()
+    bins.clear()
+    bins.update(items)

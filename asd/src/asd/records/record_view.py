@@ -1,0 +1,113 @@
+"""A record as expressions and operations see it: metadata at once, bins on demand."""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from asd.bins.expressions.record import record_size
+from asd.bins.particle import Particle
+from asd.records.record import Bins, find_bin, stored_key, unpack_bins
+from storage.engine import TOMBSTONE, Record
+
+_op_head: Final = struct.Struct(">IxBxB").unpack_from
+"""Of a stored bin: size, particle type, size of its name."""
+
+
+class RecordView:
+    """One record at one moment. With `bins` given, those are seen instead of the stored ones.
+
+    `digest`, `record` and `now_ms` may be set anew, to look at another record of the set.
+    """
+
+    __slots__ = ("_bins", "_key", "digest", "in_memory", "now_ms", "record", "set_name")
+
+    def __init__(
+        self,
+        digest: bytes,
+        record: Record | None,
+        set_name: bytes,
+        now_ms: int,
+        bins: Bins | None = None,
+        key: bytes | None = None,
+        in_memory: bool = True,
+    ) -> None:
+        self.in_memory = in_memory
+        self.digest = digest
+        self.set_name = set_name
+        self.now_ms = now_ms
+        self._bins = bins
+        self._key = key
+        self.record: Record = (0, 0, now_ms, 0, 0, b"\0\0") if record is None else record
+
+    @property
+    def generation(self) -> int:
+        """How many writes have made it, 1-65535; 0 when there is no record."""
+        return self.record[0]
+
+    @property
+    def void_time(self) -> int:
+        """Seconds since 2010, 0 = never expires."""
+        return self.record[1]
+
+    @property
+    def last_update_time(self) -> int:
+        """Milliseconds since 2010."""
+        return self.record[2]
+
+    @property
+    def stored_key(self) -> bytes:
+        """The user's key, type byte first; empty when none is stored."""
+        return stored_key(self.record[5], self.record[4]) if self._key is None else self._key
+
+    @property
+    def has_key(self) -> bool:
+        """The user's key is stored with the record."""
+        return bool(self.stored_key)
+
+    @property
+    def is_tombstone(self) -> bool:
+        """The record is a durable delete."""
+        return bool(self.record[4] & TOMBSTONE)
+
+    def key(self) -> Particle | None:
+        """The stored key, or None."""
+        key = self.stored_key
+        return Particle(key[0], key[1:]) if key else None
+
+    def bin(self, name: bytes) -> Particle | None:
+        """One bin, or None when it is missing."""
+        if self._bins is not None:
+            return self._bins.get(name)
+        return find_bin(self.record[5], name)
+
+    def bin_data(self, name: bytes, kind: int) -> bytes | None:
+        """The bytes of a bin of this particle type; None when it is missing or of another."""
+        if self._bins is not None:
+            value = self._bins.get(name)
+            return value.data if value is not None and value.type == kind else None
+        # As `find_bin`, but what a filter does with every record makes as few objects as can be.
+        payload = self.record[5]
+        count = payload[0] << 8 | payload[1]
+        end = 2
+        while count:
+            size, found, name_size = _op_head(payload, end)
+            start = end + 8 + name_size
+            end += 4 + size
+            if payload[start - name_size : start] == name:
+                return payload[start:end] if found == kind else None
+            count -= 1
+        return None
+
+    def bin_type(self, name: bytes) -> int:
+        """The particle type of a bin; 0 when it is missing."""
+        value = self.bin(name)
+        return 0 if value is None else value.type
+
+    def bins(self) -> Bins:
+        """All bins."""
+        return unpack_bins(self.record[5]) if self._bins is None else self._bins
+
+    def record_size(self) -> int:
+        """Bytes the record takes by the rules of the real server, a multiple of 16."""
+        return record_size(self.void_time, self.set_name, self.key(), self.bins().items())

@@ -1,0 +1,1 @@
+"""The service port: clients on sockets, and what kind of request they send."""

@@ -1,0 +1,390 @@
+"""The service port: bytes to frames, frames to replies, one write for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, cast
+
+from aerospike_common.wire.codes import MessageType, ResultCode
+from aerospike_common.wire.errors import FrameError, MessageError
+from aerospike_common.wire.frame import MAX_BODY, frame, inflate
+from aerospike_common.wire.message import reply_frame
+from asd.fastpath.cache import head_size
+from asd.fastpath.contract import GENERAL_WAY
+from asd.info import respond
+from asd.service.held_replies import Held, HeldReplies
+from asd.service.tsvc import Job, answer
+from asd.space.commitment import Commitment
+
+if TYPE_CHECKING:
+    from asd.measures.histogram import Histogram
+    from asd.service.node import ServiceNode
+
+log = logging.getLogger("asd.service")
+
+MESSAGE: Final = b"\x02\x03"
+"""Protocol version 2, type 3: the first two bytes of nearly every frame."""
+
+MAX_UNSENT: Final = 64
+"""Replies gathered before they are handed to the socket."""
+
+# Admin replies have a 16-byte body: the scheme version, then the result code.
+_SECURITY_NOT_SUPPORTED: Final = frame(
+    MessageType.ADMIN, bytes((0, ResultCode.SECURITY_NOT_SUPPORTED)).ljust(16, b"\0")
+)
+
+
+class Connection:
+    """One client connection: an `asyncio.Protocol` by its methods, so that it can be compiled.
+
+    Frames are answered in order. While a job (a stream of replies) runs, or while the client does
+    not read what it is sent, the bytes that came stay here and reading stops.
+    """
+
+    __slots__ = (
+        "_awaited",
+        "_chunks",
+        "_closing",
+        "_head_size",
+        "_held",
+        "_job",
+        "_missing",
+        "_node",
+        "_path_of",
+        "_paths",
+        "_paused",
+        "_transport",
+        "_turns",
+        "_unwritable",
+        "_write",
+        "last_used_ns",
+        "local_host",
+        "peer",
+        "user_agent",
+    )
+
+    def __init__(self, node: ServiceNode) -> None:
+        self._node = node
+        self._paths = node.paths.table
+        self._path_of = node.paths.table.get
+        self._turns = node.turns
+        self._chunks: list[bytes] = []
+        self._head_size = 0
+        self._missing = 0
+        self._job: asyncio.Task[None] | None = None
+        self._unwritable: asyncio.Event | None = None
+        self._paused = False
+        self._closing = False
+        self._awaited: Commitment | None = None
+        self._held: HeldReplies
+        self._transport: asyncio.Transport
+        self.last_used_ns = 0
+        self.peer = self.local_host = "?"
+        self.user_agent: str | None = None
+
+    # ------------------------------------------------------------ asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client has connected; one too many is turned away."""
+        # uvloop's transports are not subclasses of asyncio's.
+        self._transport = cast(asyncio.Transport, transport)
+        self._write: Callable[[bytes], None] = self._transport.write
+        self._held = HeldReplies(self._transport.write)
+        peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        self.peer = f"{peer[0]}:{peer[1]}" if peer else "?"
+        self.local_host = local[0] if local else "?"
+        self.last_used_ns = self._node.clock.monotonic_ns()
+        if not self._node.connections.add(self):
+            self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone, and with it whatever was running for it."""
+        if self._job is not None:
+            self._job.cancel()
+        self._chunks.clear()
+        self._held.clear()
+        self._node.connections.discard(self)
+
+    def eof_received(self) -> None:
+        """The client sends no more: the transport closes."""
+
+    def pause_writing(self) -> None:
+        """The client reads too slowly: take no more requests from it."""
+        self._paused = True
+        self._stall()
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        self._paused = False
+        if not self._held.full:
+            self._go_on()
+
+    def _stall(self) -> None:
+        """Take no more requests for now."""
+        if self._unwritable is None:
+            self._unwritable = asyncio.Event()
+            self._transport.pause_reading()
+
+    def _go_on(self) -> None:
+        """Take requests again."""
+        waiting, self._unwritable = self._unwritable, None
+        if waiting is not None:
+            waiting.set()
+        if self._job is None:
+            self._continue()
+
+    def data_received(self, data: bytes) -> None:
+        """Answer all whole frames; keep the rest."""
+        turns = self._turns
+        self.last_used_ns = turns.started_ns or turns.begin()
+        if self._chunks or self._job is not None:
+            self._chunks.append(data)
+            self._missing -= len(data)
+            if self._missing > 0 or self._job is not None or self._unwritable is not None:
+                return
+            data = b"".join(self._chunks)
+            self._chunks.clear()
+        # Most of the time what comes is one request, of a kind that has come before.
+        # Slots are read into locals before they are called: CPython calls those faster.
+        path_of, head_size = self._path_of, self._head_size
+        found = path_of(data[:head_size])
+        if found is not None:
+            path, frame_size, latency, waits = found
+            if frame_size == len(data):
+                try:
+                    reply = path(data, head_size)
+                except GENERAL_WAY:
+                    reply = None
+                except Exception:  # our own bug, and it may have had its effect
+                    reply = self._failed()
+                if reply is not None:
+                    if waits is not None and waits.turn is not None:
+                        self._hold(Held(reply, waits.turn), latency)
+                        return
+                    write = self._write
+                    write(reply)
+                    if not latency.pending:  # as `Turns.count`, without the call
+                        turns.answered.append(latency)
+                    latency.pending += 1
+                    return
+        self._answer(data)
+
+    # ---------------------------------------------------------------------- frames
+
+    def _answer(self, data: bytes) -> None:
+        """Answer the whole frames in `data` in order; keep what is left."""
+        replies: list[bytes] = []
+        offset, size = 0, len(data)
+        while offset < size:
+            offset = self._answer_fast(data, offset, replies)
+            if len(replies) == MAX_UNSENT:
+                self._send(replies)
+                replies.clear()
+                if self._unwritable is not None:
+                    break
+                continue
+            if self._held.full:
+                break
+            frame_size = self._whole_frame(data, offset)
+            if not frame_size:
+                break
+            reply = self._frame(data, offset, frame_size)
+            offset += frame_size
+            if isinstance(reply, Held):
+                self._send(replies)
+                replies.clear()
+                self._hold(reply)
+            elif reply:
+                replies.append(reply)
+            elif self._job is not None:
+                break
+        self._send(replies)
+        if offset < size and not self._transport.is_closing():
+            self._keep(data[offset:])
+
+    def _answer_fast(self, data: bytes, offset: int, replies: list[bytes]) -> int:
+        """Answer the frames from `offset` on, up to the first that no plan answers; its offset.
+
+        Ends as well when there are MAX_UNSENT `replies`, to which it adds its own.
+        """
+        path_of, answered = self._path_of, self._turns.answered
+        head_size, size = self._head_size, len(data)
+        for _ in range(MAX_UNSENT - len(replies)):
+            digest = offset + head_size
+            found = path_of(data[offset:digest])
+            if found is None:
+                break
+            path, frame_size, latency, waits = found
+            if frame_size > size - offset:
+                break
+            try:
+                reply = path(data, digest)
+            except GENERAL_WAY:
+                break
+            except Exception:  # as above
+                reply = self._failed()
+            if reply is None:
+                break
+            offset += frame_size
+            if waits is not None and waits.turn is not None:
+                self._send(replies)
+                replies.clear()
+                self._hold(Held(reply, waits.turn), latency)
+                if self._held.full:
+                    break
+                continue
+            if not latency.pending:
+                answered.append(latency)
+            latency.pending += 1
+            replies.append(reply)
+        return offset
+
+    def _whole_frame(self, data: bytes, offset: int) -> int:
+        """The size of the frame at `offset`; 0 when it is not all there, or not to be answered."""
+        if len(data) - offset < 8:
+            return 0
+        size = 8 + int.from_bytes(data[offset + 2 : offset + 8], "big")
+        plain = data[offset : offset + 2] == MESSAGE and size <= MAX_BODY
+        if not plain and not self._acceptable(data[offset], data[offset + 1], size - 8):
+            self._transport.close()
+            return 0
+        return size if offset + size <= len(data) else 0
+
+    def _frame(self, data: bytes, offset: int, size: int) -> bytes | Held:
+        """Answer a whole frame the general way, and learn a plan for those that begin like it."""
+        kind, body = data[offset + 1], data[offset + 8 : offset + size]
+        if kind != MessageType.AS_MSG:
+            return self._other_frame(kind, body)
+        head = data[offset : offset + head_size(data, offset)]
+        reply = self._message(body, head)
+        if head in self._paths:
+            self._head_size = len(head)
+        return reply
+
+    def _failed(self) -> bytes:
+        """The reply to a request that a fast path has failed with."""
+        log.exception("%s: a request failed inside the server", self.peer)
+        return reply_frame(ResultCode.SERVER_ERROR)
+
+    def _hold(self, held: Held, latency: Histogram | None = None) -> None:
+        """Send a reply when its commitment is released, and all that come behind it then."""
+        commitment, line = held.commitment, self._held
+        if latency is not None:
+            commitment.count(latency)
+        if not line:
+            self._write = line.add
+        if commitment is not self._awaited:
+            self._awaited = commitment
+            commitment.when_released(self._release)
+        line.hold(held)
+        if line.full:
+            self._stall()
+
+    def _release(self) -> None:
+        """Something that replies wait for is released."""
+        if not self._held.release():
+            return
+        self._awaited = None
+        self._write = self._transport.write
+        if self._closing:
+            self._transport.close()
+        elif self._unwritable is not None and not self._paused:
+            self._go_on()
+
+    def _send(self, replies: list[bytes]) -> None:
+        if replies:
+            self._write(b"".join(replies))
+
+    def _keep(self, rest: bytes) -> None:
+        """Hold on to a frame that has not come whole, or that cannot be answered yet."""
+        self._chunks.append(rest)
+        wanted = 8 + int.from_bytes(rest[2:8], "big") if len(rest) >= 8 else 8
+        self._missing = wanted - len(rest)
+
+    def _acceptable(self, version: int, kind: int, length: int) -> bool:
+        """Is this frame header one to go on with? Logs why when it is not."""
+        if version != 2 and not (version == 0 and kind == MessageType.ADMIN):
+            log.info("%s speaks protocol version %d: closed", self.peer, version)
+        elif not MessageType.INFO <= kind <= MessageType.INTERNAL_XDR:
+            log.info("%s sent a frame of unknown type %d: closed", self.peer, kind)
+        elif length > MAX_BODY:
+            log.info("%s announced a frame of %d bytes: closed", self.peer, length)
+        else:
+            return True
+        return False
+
+    def _message(self, body: bytes, head: bytes = b"") -> bytes | Held:
+        """Answer a message; a stream of replies is begun and answers nothing yet."""
+        reply = answer(self._node, self, body, head)
+        if isinstance(reply, bytes | Held):
+            return reply
+        self._transport.pause_reading()
+        self._job = asyncio.get_running_loop().create_task(self._run(reply))
+        return b""
+
+    def _other_frame(self, kind: int, body: bytes) -> bytes | Held:
+        """Answer a frame that is not a plain message."""
+        if kind == MessageType.INFO:
+            self._node.statistics.info_complete += 1
+            return frame(MessageType.INFO, respond(self._node, self, body))
+        if kind == MessageType.ADMIN:
+            return _SECURITY_NOT_SUPPORTED
+        if kind == MessageType.AS_MSG_COMPRESSED:
+            return self._compressed(body)
+        return b""  # the real server neither answers nor closes a frame of internal XDR
+
+    def _compressed(self, body: bytes) -> bytes | Held:
+        if self._node.community:
+            return reply_frame(ResultCode.ENTERPRISE_ONLY)
+        try:
+            inner = inflate(body)
+        except (FrameError, MessageError) as error:
+            log.info("%s sent a broken compressed message: %s", self.peer, error)
+            return reply_frame(ResultCode.PARAMETER)
+        return self._message(inner)
+
+    # ------------------------------------------------------------------------ jobs
+
+    async def _run(self, job: Job) -> None:
+        try:
+            await job
+        except asyncio.CancelledError:
+            raise
+        except Exception:  # our own bug: half a stream cannot be mended, so the connection ends
+            log.exception("%s: a stream failed inside the server", self.peer)
+            self._transport.abort()
+        finally:
+            self._job = None
+        self._continue()
+
+    def _continue(self) -> None:
+        """Take up what came in the meantime."""
+        if self._transport.is_closing():
+            return
+        self._transport.resume_reading()
+        if self._chunks:
+            self.data_received(b"")
+
+    async def send(self, data: bytes) -> None:
+        """Write part of a stream, waiting while the client is behind."""
+        self._write(data)
+        if self._unwritable is not None:
+            await self._unwritable.wait()
+
+    @property
+    def busy(self) -> bool:
+        """A stream of replies is under way."""
+        return self._job is not None
+
+    def close(self) -> None:
+        """Close after what was answered has been sent."""
+        if self._held:
+            self._closing = True
+        else:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close now."""
+        self._transport.abort()

@@ -1,0 +1,81 @@
+"""The client connections of a node: how many, how idle, and how they end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asd.service.connection import Connection
+    from asd.service.node import ServiceNode
+
+log = logging.getLogger("asd.connections")
+
+REAP_INTERVAL_S = 1.0
+NS_PER_MS = 1_000_000
+
+
+class Connections:
+    """All open client connections."""
+
+    def __init__(self, node: ServiceNode) -> None:
+        self._node = node
+        self._open: set[Connection] = set()
+        self._turned_away = 0
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(self._open)
+
+    def add(self, connection: Connection) -> bool:
+        """Take a connection in; False when `proto-fd-max` are open already."""
+        limit = self._node.config.service.proto_fd_max
+        if len(self._open) >= limit:
+            if not self._turned_away:
+                log.warning("%s turned away: proto-fd-max %d reached", connection.peer, limit)
+            self._turned_away += 1
+            return False
+        self._open.add(connection)
+        self._node.statistics.client_connections_opened += 1
+        return True
+
+    def discard(self, connection: Connection) -> None:
+        """A connection has closed."""
+        if connection in self._open:
+            self._open.remove(connection)
+            self._node.statistics.client_connections_closed += 1
+
+    async def reap(self) -> None:
+        """Close connections idle for `proto-fd-idle-ms` (0: never). Ends by cancellation."""
+        while True:
+            await asyncio.sleep(REAP_INTERVAL_S)
+            self._say_turned_away()
+            idle_ms = self._node.config.service.proto_fd_idle_ms
+            if not idle_ms:
+                continue
+            oldest_ns = self._node.clock.monotonic_ns() - idle_ms * NS_PER_MS
+            for connection in [c for c in self._open if c.last_used_ns < oldest_ns and not c.busy]:
+                log.debug("%s closed: idle for %d ms", connection.peer, idle_ms)
+                self._node.statistics.reaped_fds += 1
+                connection.close()
+
+    def _say_turned_away(self) -> None:
+        """The first one has been told of at once: a thousand lines would say no more."""
+        if self._turned_away > 1:
+            log.warning("%d more turned away", self._turned_away - 1)
+        self._turned_away = 0
+
+    async def close(self, grace_s: float) -> None:
+        """Close all, giving what is being sent `grace_s` seconds to leave."""
+        for connection in list(self._open):
+            connection.close()
+        for _ in range(10):
+            if not self._open:
+                return
+            await asyncio.sleep(grace_s / 10)
+        for connection in list(self._open):
+            connection.abort()

@@ -1,0 +1,105 @@
+"""The transaction service: which namespace, whose partition, which command."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from aerospike_common.wire.codes import FieldType, Info2, ResultCode
+from aerospike_common.wire.errors import MessageError, OperationError
+from aerospike_common.wire.message import Message, is_batch, parse_message, reply_frame
+from asd.batch import answer as answer_batch
+from asd.query import answer as answer_query
+from asd.service.held_replies import Held
+from asd.transactions.dispatch import latency_of, run, run_row
+from storage.engine import NotResident
+
+if TYPE_CHECKING:
+    from asd.service.connection import Connection
+    from asd.service.node import ServiceNode
+    from asd.space.namespace import Namespace
+
+log = logging.getLogger("asd.tsvc")
+
+Job: TypeAlias = Coroutine[Any, Any, None]
+"""A command whose answer is a stream, written to the connection piece by piece."""
+
+
+def answer(
+    node: ServiceNode, connection: Connection, body: bytes, head: bytes = b""
+) -> bytes | Held | Job:
+    """The framed reply to one message, one that is held, or a job that will write it.
+
+    With a `head` (`asd.fastpath.cache.head_size`), a fast path is made for requests like this one.
+    """
+    if is_batch(body):
+        return answer_batch(node, connection, body, run_row)
+    try:
+        message = parse_message(body)
+    except MessageError as error:
+        node.statistics.demarshal_error += 1
+        log.info("%s sent a malformed message: %s", connection.peer, error)
+        return reply_frame(ResultCode.PARAMETER)
+    try:
+        return dispatch(node, connection, message, body, head)
+    except NotResident as wait:
+        return _when_resident(node, connection, body, wait)
+    except OperationError as error:
+        node.statistics.early_tsvc_client_error += 1
+        log.debug("%s: refused: %s", connection.peer, error)
+        return reply_frame(error.code)
+    except Exception:  # our own bug: it costs one request, not the connection or the server
+        log.exception("%s: a request failed inside the server", connection.peer)
+        return reply_frame(ResultCode.SERVER_ERROR)
+
+
+def dispatch(
+    node: ServiceNode, connection: Connection, message: Message, body: bytes, head: bytes
+) -> bytes | Held | Job:
+    """Find out what a message asks for, and do it.
+
+    Raises OperationError for what is wrong before a record is involved.
+    """
+    namespace = find_namespace(node, message)
+    digest = message.fields.get(FieldType.DIGEST)
+    if digest is None:
+        return answer_query(node, connection, namespace, message)
+    origin = namespace.statistics.client
+    reply = run(node, namespace, message, digest, origin)
+    if head and reply.code == ResultCode.OK and node.paths.wants(head, body):
+        node.paths.learn(head, body, message)
+    framed = reply_frame(reply.code, reply.generation, reply.void_time, reply.n_ops, reply.ops)
+    latency = latency_of(namespace, message)
+    commitment = namespace.commitments.turn
+    if commitment is None or not message.info2 & Info2.WRITE:
+        node.turns.count(latency)
+        return framed
+    commitment.count(latency)
+    return Held(framed, commitment)
+
+
+async def _when_resident(
+    node: ServiceNode, connection: Connection, body: bytes, wait: NotResident
+) -> None:
+    """Run a transaction again once the record it needs has been read from the medium."""
+    started_ns = connection.last_used_ns
+    await node.transaction_threads.run(wait.load)
+    with node.turns.since(started_ns):
+        reply = answer(node, connection, body)
+    if isinstance(reply, bytes):
+        await connection.send(reply)
+    elif isinstance(reply, Held):
+        await reply.commitment.wait()
+        await connection.send(reply.final)
+    else:
+        await reply
+
+
+def find_namespace(node: ServiceNode, message: Message) -> Namespace:
+    """The namespace a message names. Raises NAMESPACE_NOT_FOUND."""
+    name = message.fields.get(FieldType.NAMESPACE, b"")
+    namespace = node.namespaces.get(name)
+    if namespace is None:
+        raise OperationError(ResultCode.NAMESPACE_NOT_FOUND, f"no namespace {name!r}")
+    return namespace

@@ -1,0 +1,214 @@
+"""Building indexes in the background: partition by partition, a slice of time after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence, Set
+from itertools import compress
+from struct import Struct
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from asd.records.record import find_bin
+from asd.sindex.definition import KeyType, Source
+from asd.sindex.indexes import SecondaryIndex
+from asd.sindex.keys import bvals
+from citrusleaf.cf_digest import DIGEST_SIZE
+from cluster import PARTITIONS
+from storage.bulk import FLAGS_AT, column, entries_at, partition_slots
+from storage.engine import TOMBSTONE, Bulk, NotResident, StorageError
+
+if TYPE_CHECKING:
+    from asd.process.transaction_threads import TransactionThreads
+    from asd.space.namespace import Namespace
+
+log = logging.getLogger("asd.sindex")
+
+SLICE_S: Final = 0.002
+"""How long building may hold the loop."""
+
+_TYPE_AT: Final = 7  # in a payload, of the first bin
+_VALUE_AT: Final = 10  # likewise, behind a name of no bytes
+_integer = Struct(">q").unpack_from
+
+_Row: TypeAlias = tuple[int, bytes, int]
+"""(index value, digest and what may follow it, slot): sorted, they are in the order of entries."""
+
+
+class IndexBuilder:
+    """Fills the new indexes of a namespace."""
+
+    def __init__(self, namespace: Namespace, threads: TransactionThreads) -> None:
+        self._namespace = namespace
+        self._threads = threads
+        self._until_s = 0.0
+        self._bulk: Bulk | None = None
+        self._building: SecondaryIndex | None = None
+
+    async def run(self) -> None:
+        """Build whatever is new. Ends by cancellation."""
+        indexes = self._namespace.indexes
+        while True:
+            await indexes.unbuilt.wait()
+            indexes.unbuilt.clear()
+            self._settle_empty()
+            for index in list(indexes):
+                if not index.readable:
+                    await self._build(index)
+
+    def _settle_empty(self) -> None:
+        """Indexes of sets without records are built at once, and wait for no other's building."""
+        for index in self._namespace.indexes:
+            begun = index.built or index is self._building
+            if not begun and self._is_empty(index.definition.set_name):
+                index.built = PARTITIONS
+                self._built(index, unread=0)
+
+    def _is_empty(self, set_name: bytes) -> bool:
+        """Has the set, or with b"" the namespace, no entry in the primary index?"""
+        primary = self._namespace.engine.index
+        if not set_name:
+            return not len(primary)
+        set_id = self._namespace.find_set(set_name)
+        usage = None if set_id is None else primary.sets.get(set_id)
+        return usage is None or not (usage.objects or usage.tombstones)
+
+    async def _build(self, index: SecondaryIndex) -> None:
+        loop = asyncio.get_running_loop()
+        started_s = loop.time()
+        engine = self._namespace.engine
+        self._bulk = engine if isinstance(engine, Bulk) else None
+        unread = 0
+        self._building = index
+        while index.built < PARTITIONS and not index.dropped:
+            if loop.time() >= self._until_s:
+                await self._yield()
+                index.load_time_s = int(loop.time() - started_s)
+            if self._bulk is not None or index.definition.source is Source.SET:
+                rows = self._rows(index, *self._members(index, index.built))
+            else:
+                rows, failed = await self._read_rows(index, index.built)
+                unread += failed
+            if not index.dropped:
+                if rows:
+                    rows.sort()
+                    index.entries.load(index.built, rows)
+                index.built += 1
+        if not index.dropped:
+            index.load_time_s = int(loop.time() - started_s)
+            self._built(index, unread)
+
+    def _built(self, index: SecondaryIndex, unread: int) -> None:
+        namespace, name = self._namespace.name, index.definition.name or "set index"
+        log.info("{%s} %s built: %d", namespace, name, len(index.entries))
+        if unread:
+            log.error("{%s} %s lacks %d records that cannot be read", namespace, name, unread)
+
+    async def _yield(self) -> None:
+        """Let others go on."""
+        await asyncio.sleep(0)
+        if self._namespace.indexes.unbuilt.is_set():
+            self._settle_empty()
+        self._until_s = asyncio.get_running_loop().time() + SLICE_S
+
+    def _members(self, index: SecondaryIndex, partition: int) -> tuple[list[bytes], list[int]]:
+        """The entries, and their slots, of a partition's records that belong into the index."""
+        primary = self._namespace.engine.index
+        slots = partition_slots(primary, partition)
+        if not slots:
+            return [], []
+        entries = entries_at(primary, slots)
+        alive = [entry[FLAGS_AT] < TOMBSTONE for entry in entries]
+        if not all(alive):
+            slots, entries = list(compress(slots, alive)), list(compress(entries, alive))
+        set_name = index.definition.set_name
+        if set_name:
+            wanted = self._namespace.find_set(set_name)
+            sets = column(b"".join(entries), "set_id")
+            if sets.count(wanted or 0) < len(sets) or wanted is None:
+                chosen = [at for at, set_id in enumerate(sets) if set_id == wanted]
+                slots = [slots[at] for at in chosen]
+                entries = [entries[at] for at in chosen]
+        return entries, slots
+
+    def _rows(self, index: SecondaryIndex, entries: list[bytes], slots: list[int]) -> list[_Row]:
+        """The rows of records that need not be waited for."""
+        if index.definition.source is Source.SET:
+            return [(0, entry, slot) for entry, slot in zip(entries, slots, strict=True)]
+        if self._bulk is not None and index.keys.direct:
+            return _direct_rows(index, self._bulk, entries, slots)
+        return [
+            (bval, entry, slot)
+            for entry, slot in zip(entries, slots, strict=True)
+            for bval in self._keys(index, entry[:DIGEST_SIZE])
+        ]
+
+    async def _read_rows(self, index: SecondaryIndex, partition: int) -> tuple[list[_Row], int]:
+        """The rows of a partition, waited for, and how many records could not be read.
+
+        Records that change meanwhile are read again, known by their changed entries.
+        """
+        loop = asyncio.get_running_loop()
+        known: dict[bytes, Set[int] | None] = {}
+        while True:
+            entries, slots = self._members(index, partition)
+            changed = [entry for entry in entries if entry not in known]
+            if not changed or index.dropped:
+                break
+            for entry in changed:
+                known[entry] = await self._read_keys(index, entry[:DIGEST_SIZE])
+                if loop.time() >= self._until_s:
+                    await self._yield()
+        rows = [
+            (bval, entry, slot)
+            for entry, slot in zip(entries, slots, strict=True)
+            for bval in known.get(entry) or ()
+        ]
+        return rows, sum(known.get(entry) is None for entry in entries)
+
+    async def _read_keys(self, index: SecondaryIndex, digest: bytes) -> Set[int] | None:
+        """The index values of a record; None when it cannot be read."""
+        while True:
+            try:
+                return self._keys(index, digest)
+            except NotResident as absent:
+                await self._threads.run(absent.load)
+            except StorageError:  # the engine has said where and why
+                return None
+
+    def _keys(self, index: SecondaryIndex, digest: bytes) -> Set[int]:
+        """The index values of a record. Raises NotResident, StorageError."""
+        record = self._namespace.engine.get(digest)
+        set_name = self._namespace.set_names[record[3]] if record else b""
+        return index.keys_of(digest, record, set_name)
+
+
+def _direct_rows(
+    index: SecondaryIndex, bulk: Bulk, entries: Sequence[bytes], slots: Sequence[int]
+) -> list[_Row]:
+    """The rows of an index of bins as they are."""
+    joined = b"".join(entries)
+    bin_name = index.definition.bin_name
+    wanted = index.definition.key_type.particle_type
+    found = bulk.payloads(column(joined, "location"), column(joined, "size"))
+    rows: list[_Row] = []
+    if index.definition.key_type is KeyType.NUMERIC:
+        # Most records have the bin first: type, flags, length of the name, name.
+        first = bytes((wanted, 0, len(bin_name))) + bin_name
+        start = _VALUE_AT + len(bin_name)
+        is_first = [payload.startswith(first, _TYPE_AT) for payload in found]
+        rows = [
+            (_integer(payload, start)[0], entry, slot)
+            for payload, entry, slot, plain in zip(found, entries, slots, is_first, strict=True)
+            if plain
+        ]
+        if len(rows) == len(found):
+            return rows
+        others = [not plain for plain in is_first]
+        found = list(compress(found, others))
+        entries, slots = list(compress(entries, others)), list(compress(slots, others))
+    for payload, entry, slot in zip(found, entries, slots, strict=True):
+        particle = find_bin(payload, bin_name) if payload else None
+        if particle is not None and particle.type == wanted:
+            rows += [(bval, entry, slot) for bval in bvals(particle)]
+    return rows

@@ -1,0 +1,106 @@
+"""Index definitions as system metadata: the same on every node, and there after a restart."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from aerospike_common.wire.codes import ResultCode
+from aerospike_common.wire.errors import OperationError
+from asd.sindex.definition import IndexDefinition
+from asd.sindex.indexes import MAX_INDEXES
+from citrusleaf.cf_clock import Clock
+from cluster.smd import Smd, SmdItem
+
+if TYPE_CHECKING:
+    from asd.space.namespace import Namespace
+
+log = logging.getLogger("asd.sindex")
+
+MODULE: Final = "sindex"
+"""The module of the metadata; `namespace|index name` to the definition."""
+
+
+class IndexMetadata:
+    """Creates and drops indexes by way of the metadata."""
+
+    def __init__(
+        self,
+        metadata: Smd,
+        namespaces: Mapping[bytes, Namespace],
+        clock: Clock,
+        changed: Callable[[], None],
+    ) -> None:
+        """`changed` is called after the indexes of a namespace have changed."""
+        self._metadata = metadata
+        self._namespaces = namespaces
+        self._clock = clock
+        self._changed = changed
+        metadata.listen(MODULE, self._apply)
+
+    def create(self, namespace: Namespace, definition: IndexDefinition) -> None:
+        """Create or rename an index. Raises OperationError when it cannot be."""
+        indexes = namespace.indexes
+        indexes.check(definition)
+        same = indexes.find_by_subject(definition)
+        if same is not None and same.definition.name == definition.name:
+            return
+        # The new name first, and the index moves to it; then there is nothing left to drop.
+        old_name = "" if same is None else same.definition.name
+        self._set(namespace, definition.name, definition.to_text())
+        if old_name:
+            self._set(namespace, old_name, None)
+
+    def create_elsewhere(self, namespace: str, definition: IndexDefinition) -> None:
+        """Note an index of a namespace that this node does not have: others may.
+
+        Raises OperationError when another index of that namespace has the name, or there are many.
+        """
+        key = f"{namespace}|{definition.name}"
+        text = definition.to_text()
+        noted = self._metadata.get(MODULE, key)
+        if noted is not None and noted.value not in (None, text):
+            raise OperationError(
+                ResultCode.SINDEX_EXISTS, "'indexname' already exists with different definition"
+            )
+        if noted is None and self._count_elsewhere() >= MAX_INDEXES:
+            raise OperationError(
+                ResultCode.SINDEX_MAX_COUNT, f"over {MAX_INDEXES} indexes of unknown namespaces"
+            )
+        self._metadata.set(MODULE, key, text, self._clock.epoch_ms())
+
+    def delete_elsewhere(self, namespace: str, name: str) -> None:
+        """Forget what `create_elsewhere` noted."""
+        key = f"{namespace}|{name}"
+        if self._metadata.get(MODULE, key) is not None:
+            self._metadata.set(MODULE, key, None, self._clock.epoch_ms())
+
+    def _count_elsewhere(self) -> int:
+        known = {namespace.name for namespace in self._namespaces.values()}
+        items = self._metadata.items(MODULE).items()
+        return sum(
+            item.value is not None and key.partition("|")[0] not in known for key, item in items
+        )
+
+    def delete(self, namespace: Namespace, name: str) -> None:
+        """Drop an index, if there is one of this name."""
+        if namespace.indexes.find(name) is not None:
+            self._set(namespace, name, None)
+
+    def _set(self, namespace: Namespace, name: str, text: str | None) -> None:
+        self._metadata.set(MODULE, f"{namespace.name}|{name}", text, self._clock.epoch_ms())
+
+    def _apply(self, key: str, item: SmdItem) -> None:
+        namespace_name, _, name = key.partition("|")
+        namespace = self._namespaces.get(namespace_name.encode("utf-8", "surrogateescape"))
+        if namespace is None:
+            return
+        if item.value is None:
+            namespace.indexes.delete(name)
+        else:
+            try:
+                namespace.indexes.create(IndexDefinition.from_text(name, item.value))
+            except (OperationError, ValueError, KeyError) as error:
+                log.warning("{%s} index %s cannot be had: %s", namespace.name, name, error)
+        self._changed()

@@ -1,0 +1,279 @@
+"""A namespace: its records, its sets, its counters and the rules of time that hold in it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from aerospike_common.wire.codes import ResultCode
+from aerospike_common.wire.errors import OperationError
+from asd.config import NamespaceConfig
+from asd.measures.histogram import Histogram
+from asd.measures.statistics import NamespaceStatistics
+from asd.measures.turns import Turns
+from asd.process.transaction_threads import TransactionThreads
+from asd.records.change import Change
+from asd.records.record import is_expired, next_generation
+from asd.sindex import SecondaryIndexes
+from asd.space.commit import Commit
+from asd.space.commitment import Commitments
+from asd.space.group_commit import GroupCommit
+from asd.space.ownership import Ownership
+from asd.space.truncation import Truncation
+from citrusleaf.cf_clock import Clock
+from cluster import PartitionMap
+from storage.engine import (
+    TOMBSTONE,
+    Engine,
+    OutOfSpace,
+    Record,
+    StorageError,
+    Upkeep,
+)
+
+TTL_NEVER = 0xFFFFFFFF
+TTL_KEEP = 0xFFFFFFFE
+TTL_MAX_S = 3600 * 24 * 365 * 10
+
+MAX_SETS = 4095
+"""Sets a namespace can hold besides the nameless one."""
+
+
+class Failure(NamedTuple):
+    """Why a medium takes no writes, and what clients are told."""
+
+    code: ResultCode
+    reason: str
+
+
+class Namespace:
+    """The state of one namespace on this node. Owned by the loop's thread."""
+
+    def __init__(
+        self,
+        config: NamespaceConfig,
+        engine: Engine,
+        clock: Clock,
+        threads: TransactionThreads,
+        turns: Turns,
+        *,
+        community: bool,
+    ) -> None:
+        self.name = config.name
+        self.config = config
+        self.engine = engine
+        self.clock = clock
+        self.group_commit = GroupCommit(config.name, engine.sync, threads)
+        self.community = community
+        self.partition_map = PartitionMap.single_node()
+        self.ownership = Ownership()
+        self.statistics = NamespaceStatistics()
+        self.truncation = Truncation()
+        self.indexes = SecondaryIndexes(engine.index)
+        self.stop_writes = False
+        """Memory or space is short, or the medium failed: nothing may be written."""
+        self.failure: Failure | None = None
+        """How the medium failed; None while flushes succeed."""
+        self.hwm_breached = False
+        """A threshold of eviction was reached when it was last looked at."""
+        self.evict_void_time = 0
+        """Records with an earlier void-time were evicted last."""
+        self.set_names = [b""]
+        self.door = Commit(engine, self.indexes, lambda: self.set_names)
+        """The one way by which records change."""
+        self.commit = self.door.commit
+        self.commitments = Commitments(turns, clock.monotonic_ns)
+        """What the writes of each turn wait for before they are acknowledged."""
+        if engine.acknowledges_sync:
+            self.commitments.add_stage(self.group_commit.stage(self.commitments.settle))
+            self.door.observe(self.commitments)
+        self._set_ids: dict[bytes, int] = {b"": 0}
+        self.read_latency = Histogram(f"{{{config.name}}}-read")
+        self.write_latency = Histogram(f"{{{config.name}}}-write")
+        self.udf_latency = Histogram(f"{{{config.name}}}-udf")
+        self.batch_sub_read_latency = Histogram(f"{{{config.name}}}-batch-sub-read")
+        self.batch_sub_write_latency = Histogram(f"{{{config.name}}}-batch-sub-write")
+        self.batch_sub_udf_latency = Histogram(f"{{{config.name}}}-batch-sub-udf")
+        self.pi_query_latency = Histogram(f"{{{config.name}}}-pi-query")
+        self.si_query_latency = Histogram(f"{{{config.name}}}-si-query")
+
+    def open(self) -> None:
+        """Open the engine and take up what it kept. Blocks. Raises OSError, StorageError."""
+        self.engine.open()
+        self._take_up_sets()
+
+    # ------------------------------------------------------------------ sets
+
+    def _take_up_sets(self) -> None:
+        """Know the sets whose names the engine keeps, under the numbers it keeps them."""
+        names = self.engine.set_names
+        self.set_names = [b""] + [names.get(i, b"") for i in range(1, max(names, default=0) + 1)]
+        self._set_ids = {name: number for number, name in names.items()}
+        self._set_ids[b""] = 0
+
+    def find_set(self, name: bytes) -> int | None:
+        """The set's number in the index, or None while nothing was ever written to it."""
+        return self._set_ids.get(name)
+
+    def intern_set(self, name: bytes) -> int:
+        """The set's number, given on first use. Raises PARAMETER when there are too many sets,
+        OUT_OF_SPACE when the medium has no room for another name."""
+        number = self._set_ids.get(name)
+        if number is None:
+            if len(self.set_names) > MAX_SETS:
+                raise OperationError(ResultCode.PARAMETER, f"more than {MAX_SETS} sets")
+            number = len(self.set_names)
+            try:
+                self.engine.name_set(number, name)
+            except OutOfSpace as error:
+                raise OperationError(ResultCode.OUT_OF_SPACE, str(error)) from error
+            self._set_ids[name] = number
+            self.set_names.append(name)
+            self.truncation.named(name, number)
+        return number
+
+    # --------------------------------------------------------------- records
+
+    def find(self, digest: bytes) -> Record | None:
+        """What stands in the store, dead or alive.
+
+        Raises NotResident when it would block, OperationError SERVER_ERROR for a damaged record.
+        """
+        try:
+            return self.engine.get(digest)
+        except StorageError as error:
+            raise OperationError(ResultCode.SERVER_ERROR, str(error)) from error
+
+    def is_live(self, record: Record, now_s: int) -> bool:
+        """Neither expired nor truncated: what clients may see."""
+        if is_expired(record[1], now_s):
+            return False
+        return not (self.truncation.running and self.truncation.hides(record[3], record[2]))
+
+    def load(self, digest: bytes, now_s: int) -> Record | None:
+        """The live record: None when absent, expired or truncated. Raises as `find`."""
+        record = self.find(digest)
+        return record if record is not None and self.is_live(record, now_s) else None
+
+    def version(
+        self,
+        generation: int,
+        void_time: int,
+        set_name: bytes,
+        flags: int,
+        payload: bytes,
+    ) -> Record:
+        """A version to be written now; `flags` as `payload_flags` has them.
+
+        Raises OperationError: as `intern_set`; FORBIDDEN for a set that has reached its limit, or
+        why writes are stopped.
+        """
+        set_id = self.intern_set(set_name)
+        self._check_limits(set_name, set_id)
+        return generation, void_time, self.update_time_ms(set_id), set_id, flags, payload
+
+    def renewed(self, record: Record, void_time: int) -> Record:
+        """A version with another void-time; nothing else changes, not even the generation."""
+        generation, _, _, set_id, flags, payload = record
+        return generation, void_time, self.update_time_ms(set_id), set_id, flags, payload
+
+    def tombstone(self, record: Record) -> Record:
+        """What a durable delete leaves of a record, so that no older copy comes back."""
+        generation, set_id = next_generation(record[0]), record[3]
+        return generation, 0, self.update_time_ms(set_id), set_id, TOMBSTONE, b""
+
+    def update_time_ms(self, set_id: int) -> int:
+        """The last-update-time of what is written now, which must not be taken for what a
+        truncation of this moment hides."""
+        return max(self.clock.epoch_ms(), self.truncation.hidden_before(set_id))
+
+    def store(
+        self,
+        digest: bytes,
+        generation: int,
+        void_time: int,
+        set_name: bytes,
+        flags: int,
+        payload: bytes,
+    ) -> None:
+        """Write a whole record, whatever was there: for those who load records, and have no
+        transaction. Raises OperationError as `version` and `commit`, NotResident as `find`."""
+        new = self.version(generation, void_time, set_name, flags, payload)
+        self.commit(Change(digest, self.find(digest), new))
+
+    def limits_writes(self, set_name: bytes) -> bool:
+        """Must every write of the set be looked at first? No fast path does one then."""
+        own = self.config.set_config_of(set_name)
+        limited = own.stop_writes_count or own.stop_writes_size
+        return bool(self.truncation.running or self.stop_writes or limited)
+
+    def _check_limits(self, set_name: bytes, set_id: int) -> None:
+        if self.stop_writes:
+            raise OperationError(*self.failure or (ResultCode.OUT_OF_SPACE, "writes are stopped"))
+        own = self.config.sets.get(set_name)
+        if own is None or not (own.stop_writes_count or own.stop_writes_size):
+            return
+        usage = self.engine.index.sets.get(set_id)
+        if usage is None:
+            return
+        if 0 < own.stop_writes_count <= usage.objects:
+            raise OperationError(ResultCode.FORBIDDEN, "the set has its stop-writes-count")
+        if 0 < own.stop_writes_size <= usage.bytes:
+            raise OperationError(ResultCode.FORBIDDEN, "the set has its stop-writes-size")
+
+    def reset(self) -> None:
+        """As new: no records, no sets, no indexes, no counts."""
+        self.indexes.forget()
+        self.engine.clear()
+        if not isinstance(self.engine, Upkeep):  # others keep the names as long as the files
+            self.engine.set_names.clear()
+        self._take_up_sets()
+        self.statistics = NamespaceStatistics()
+        self.truncation.clear()
+        for histogram in self.histograms():
+            histogram.clear()
+
+    def histograms(self) -> tuple[Histogram, ...]:
+        """All latency histograms, in the order that `latencies:` lists them."""
+        return (
+            self.read_latency,
+            self.write_latency,
+            self.udf_latency,
+            self.batch_sub_read_latency,
+            self.batch_sub_write_latency,
+            self.batch_sub_udf_latency,
+            self.pi_query_latency,
+            self.si_query_latency,
+        )
+
+    # ------------------------------------------------------------------ time
+
+    def void_time(self, ttl: int, set_name: bytes, old_void_time: int | None, now_s: int) -> int:
+        """The void-time (seconds since 2010, 0 = never) a write asks for with `ttl`.
+
+        `old_void_time` is that of the record being written, None for a new one. Raises PARAMETER
+        for a ttl over ten years, FORBIDDEN for an expiring record in a namespace without expiry.
+        """
+        if ttl == TTL_KEEP:
+            if old_void_time is not None:
+                return old_void_time
+            ttl = 0
+        if ttl == 0:
+            ttl = self.config.default_ttl_of(set_name)
+            if ttl == 0:
+                return 0
+        if ttl == TTL_NEVER:
+            return 0
+        if ttl > TTL_MAX_S:
+            raise OperationError(ResultCode.PARAMETER, f"ttl {ttl} is over ten years")
+        if not self.config.nsup_period and not self.config.allow_ttl_without_nsup:
+            raise OperationError(ResultCode.FORBIDDEN, "ttl without nsup-period")
+        return self._reduced(now_s + ttl, old_void_time)
+
+    def _reduced(self, void_time: int, old_void_time: int | None) -> int:
+        if old_void_time is None or (old_void_time and void_time >= old_void_time):
+            return void_time
+        if not self.config.apply_ttl_reductions:
+            self.statistics.ttl_reductions_ignored += 1
+            return old_void_time
+        self.statistics.ttl_reductions_applied += 1
+        return void_time

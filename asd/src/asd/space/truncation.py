@@ -1,0 +1,215 @@
+"""Truncation: all records of a set, or of a namespace, last written before a time, are gone.
+
+They are gone at once, for every reader, while a job takes them out a piece at a time. The threshold
+is system metadata, so all nodes have it, and a job that a restart interrupted begins again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from citrusleaf.cf_clock import Clock
+from cluster import PARTITIONS
+from cluster.smd import Smd, SmdItem
+from storage.bulk import column, entries_at, partition_slots
+from storage.engine import Bulk
+
+if TYPE_CHECKING:
+    from asd.space.namespace import Namespace
+
+log = logging.getLogger("asd.truncate")
+
+MODULE: Final = "truncate"
+"""The module of the metadata; `namespace` or `namespace|set` to the threshold."""
+
+SLICE_S: Final = 0.002
+"""How long a job may hold the loop."""
+
+
+MAX_UNKNOWN: Final = 4096
+"""Unknown sets whose thresholds are kept; a namespace cannot have more sets."""
+
+
+class Truncation:
+    """The truncations of one namespace. Times are milliseconds since 2010-01-01."""
+
+    __slots__ = ("_thresholds", "_unknown", "begun", "running")
+
+    def __init__(self) -> None:
+        self._thresholds: dict[int | None, int] = {}
+        self._unknown: dict[bytes, int] = {}
+        """Thresholds of sets of which nothing is known here yet, by name."""
+        self.running: dict[int | None, int] = {}
+        """Those whose records are not all removed yet: set id (None = every set) to threshold."""
+        self.begun = asyncio.Event()
+        """Set when there may be records to remove."""
+
+    @property
+    def thresholds(self) -> Mapping[int | None, int]:
+        """Every threshold since start: set id (None = every set) to time."""
+        return MappingProxyType(self._thresholds)
+
+    def begin(self, set_id: int | None, before_ms: int) -> None:
+        """Hide what was last written before `before_ms`. An older threshold gives way to it."""
+        before_ms = max(before_ms, self._thresholds.get(set_id, 0))
+        self._thresholds[set_id] = self.running[set_id] = before_ms
+        self.begun.set()
+
+    def begin_unknown(self, set_name: bytes, before_ms: int) -> None:
+        """Hide what was last written before `before_ms` in a set that nothing was ever written to
+        here: records of it may come from elsewhere."""
+        self._unknown[set_name] = max(before_ms, self._unknown.get(set_name, 0))
+        if len(self._unknown) > MAX_UNKNOWN:
+            del self._unknown[next(iter(self._unknown))]
+
+    def forget_unknown(self, set_name: bytes) -> None:
+        """Take the threshold of an unknown set back."""
+        self._unknown.pop(set_name, None)
+
+    def named(self, set_name: bytes, set_id: int) -> None:
+        """A set has got its number: its threshold, if it has one, holds from now on."""
+        before_ms = self._unknown.pop(set_name, None) if self._unknown else None
+        if before_ms is not None:
+            self.begin(set_id, before_ms)
+
+    def covers(self, set_id: int, last_update_ms: int) -> bool:
+        """Would a record of this set and time, come from elsewhere, have been truncated?"""
+        thresholds = self._thresholds
+        return last_update_ms < max(thresholds.get(set_id, 0), thresholds.get(None, 0))
+
+    def end(self, set_id: int | None, before_ms: int) -> None:
+        """All records older than `before_ms` have been removed."""
+        if self.running.get(set_id) == before_ms:
+            del self.running[set_id]
+
+    def forget(self, set_id: int | None) -> None:
+        """Take a threshold back; what is removed already stays so."""
+        self._thresholds.pop(set_id, None)
+        self.running.pop(set_id, None)
+
+    def clear(self) -> None:
+        """Take all thresholds back."""
+        self._thresholds.clear()
+        self._unknown.clear()
+        self.running.clear()
+
+    def hidden_before(self, set_id: int) -> int:
+        """The time before which records of a set that are still there are gone; 0 = none are."""
+        running = self.running
+        return max(running.get(set_id, 0), running.get(None, 0)) if running else 0
+
+    def hides(self, set_id: int, last_update_ms: int) -> bool:
+        """Is a record of this set and time one of those that are gone?"""
+        return last_update_ms < self.hidden_before(set_id)
+
+
+class Truncator:
+    """Removes what the truncations of a namespace hide."""
+
+    def __init__(self, namespace: Namespace) -> None:
+        self._namespace = namespace
+
+    async def run(self) -> None:
+        """Remove whatever is hidden. Ends by cancellation."""
+        truncation = self._namespace.truncation
+        while True:
+            await truncation.begun.wait()
+            truncation.begun.clear()
+            running = dict(truncation.running)
+            removed = await self._remove_hidden()
+            for set_id, before_ms in running.items():
+                truncation.end(set_id, before_ms)
+            log.info("{%s} truncated %d records", self._namespace.name, removed)
+
+    async def _remove_hidden(self) -> int:
+        """One pass over all records; how many were removed."""
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + SLICE_S
+        removed = 0
+        for partition in range(PARTITIONS):
+            removed += self._namespace.door.remove_slots(partition, self._hidden(partition))
+            if loop.time() >= until_s:
+                await asyncio.sleep(0)
+                until_s = loop.time() + SLICE_S
+        engine = self._namespace.engine
+        if isinstance(engine, Bulk):
+            while not engine.settle():
+                await asyncio.sleep(0)
+        return removed
+
+    def _hidden(self, partition: int) -> list[int]:
+        """The slots of what is hidden in a partition."""
+        index = self._namespace.engine.index
+        slots = partition_slots(index, partition)
+        if not slots:
+            return []
+        joined = b"".join(entries_at(index, slots))
+        sets, times = column(joined, "set_id"), column(joined, "last_update_time")
+        before = {set_id: self._namespace.truncation.hidden_before(set_id) for set_id in set(sets)}
+        if max(times) < min(before.values()):
+            return slots
+        return [
+            slot
+            for slot, set_id, time in zip(slots, sets, times, strict=True)
+            if time < before[set_id]
+        ]
+
+
+class TruncationMetadata:
+    """Begins truncations by way of the metadata."""
+
+    def __init__(
+        self,
+        metadata: Smd,
+        namespaces: Mapping[bytes, Namespace],
+        clock: Clock,
+        changed: Callable[[], None],
+    ) -> None:
+        """`changed` is called before records begin to be hidden."""
+        self._metadata = metadata
+        self._namespaces = namespaces
+        self._clock = clock
+        self._changed = changed
+
+    def start(self) -> None:
+        """Take up what is in the metadata, once the records and their sets are known."""
+        self._metadata.listen(MODULE, self._apply)
+
+    def truncate(self, namespace: str, set_name: str | None, before_ms: int) -> None:
+        """Let the set's, or all, records last written before a time be gone."""
+        self._metadata.set(MODULE, _key(namespace, set_name), str(before_ms), self._now_ms())
+
+    def undo(self, namespace: str, set_name: str | None) -> None:
+        """Take a threshold back, if there is one."""
+        key = _key(namespace, set_name)
+        if self._metadata.get(MODULE, key) is not None:
+            self._metadata.set(MODULE, key, None, self._now_ms())
+
+    def _now_ms(self) -> int:
+        return self._clock.epoch_ms()
+
+    def _apply(self, key: str, item: SmdItem) -> None:
+        namespace_name, has_set, set_name = key.partition("|")
+        namespace = self._namespaces.get(namespace_name.encode("utf-8", "surrogateescape"))
+        if namespace is None:
+            return
+        truncation, name = namespace.truncation, set_name.encode("utf-8", "surrogateescape")
+        set_id = namespace.find_set(name) if has_set else None
+        if has_set and set_id is None:
+            if item.value is None:
+                truncation.forget_unknown(name)
+            else:
+                truncation.begin_unknown(name, int(item.value))
+        elif item.value is None:
+            truncation.forget(set_id)
+        else:
+            self._changed()
+            truncation.begin(set_id, int(item.value))
+
+
+def _key(namespace: str, set_name: str | None) -> str:
+    return namespace if set_name is None else f"{namespace}|{set_name}"

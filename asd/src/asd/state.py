@@ -1,0 +1,64 @@
+"""What a node is, for the rooms that need to know it.
+
+`asd.node.Node` is the assembly: it makes all the parts, and starts and stops them. No room imports
+it. What a request needs of its node is named here; a room that needs a part of its own besides
+(a batch its rows' fast paths, a query the list of running queries) extends the protocol there. So
+arrows between the rooms run one way, and a test can hand a room less than a whole node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from asd.bins.expressions import ExpressionCache
+from asd.config import Config
+from asd.measures.histogram import Histogram
+from asd.measures.statistics import ServiceStatistics
+from asd.measures.turns import Turns
+from asd.process.transaction_threads import TransactionThreads
+from asd.space.namespace import Namespace
+from asd.udf import UdfModules
+from citrusleaf.cf_clock import Clock
+
+
+class NodeState(Protocol):
+    """A node as its transactions see it. All of it is owned by the loop's thread."""
+
+    config: Config
+    """The configuration in effect."""
+    clock: Clock
+    """The node's clock, which may be one that is stepped."""
+    community: bool
+    """Refuse what the community edition refuses."""
+    statistics: ServiceStatistics
+    """The counters that belong to no namespace."""
+    expressions: ExpressionCache
+    """Filters and expressions compiled lately."""
+    transaction_threads: TransactionThreads
+    """Where work that blocks leaves the loop."""
+    turns: Turns
+    """How long transactions take, by turns of the loop."""
+    batch_index_latency: Histogram
+    """How long whole batches take."""
+    udf: UdfModules
+    """The registered modules of users' functions."""
+
+    @property
+    def namespaces(self) -> Mapping[bytes, Namespace]:
+        """The namespaces by name, in the order of the configuration."""
+
+
+class Client(Protocol):
+    """The connection a request came from, as those who answer it see it."""
+
+    peer: str
+    """Host and port, for the log."""
+    last_used_ns: int
+    """When it last sent something, on the clock's monotonic scale."""
+
+    async def send(self, data: bytes) -> None:
+        """Write part of a stream, waiting while the client is behind."""
+
+    def abort(self) -> None:
+        """Close now."""

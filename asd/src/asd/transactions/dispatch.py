@@ -1,0 +1,82 @@
+"""A transaction on one record: from its request to its reply, its counters, its histogram."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from aerospike_common.wire.codes import FieldType, Info1, Info2, Info4, ResultCode
+from aerospike_common.wire.errors import OperationError
+from aerospike_common.wire.message import Message
+from asd.measures.statistics import OriginStatistics
+from asd.transactions.delete import delete
+from asd.transactions.outcome import (
+    count_delete,
+    count_read,
+    count_udf,
+    count_write,
+    perform,
+)
+from asd.transactions.read import read
+from asd.transactions.transaction import Reply, Transaction
+from asd.transactions.udf import udf
+from asd.transactions.write import write
+from citrusleaf.cf_digest import DIGEST_SIZE, partition_id
+
+if TYPE_CHECKING:
+    from asd.measures.histogram import Histogram
+    from asd.space.namespace import Namespace
+    from asd.state import NodeState
+
+_IN_TRANSACTION = Info4.MRT_VERIFY_READ | Info4.MRT_ROLL_FORWARD | Info4.MRT_ROLL_BACK
+
+
+def run(
+    node: NodeState,
+    namespace: Namespace,
+    message: Message,
+    digest: bytes,
+    origin: OriginStatistics,
+) -> Reply:
+    """One single-record transaction, from its checks to its reply and its counters.
+
+    How long it takes is counted by the caller.
+    """
+    if len(digest) != DIGEST_SIZE:
+        raise OperationError(ResultCode.PARAMETER, f"a digest of {len(digest)} bytes")
+    if not (message.info1 & Info1.READ or message.info2 & Info2.WRITE):
+        raise OperationError(ResultCode.PARAMETER, "neither a read nor a write")
+    if not namespace.ownership.is_master(partition_id(digest)):
+        raise OperationError(ResultCode.PARTITION_UNAVAILABLE)
+    if FieldType.MRT_ID in message.fields or message.info4 & _IN_TRANSACTION:
+        raise OperationError(ResultCode.ENTERPRISE_ONLY, "multi-record transaction")
+    transaction = Transaction(namespace, message, digest, node.expressions, origin)
+    if not message.info2 & Info2.WRITE:
+        return perform(transaction, read, count_read)
+    if message.info2 & Info2.DELETE:
+        return perform(transaction, delete, count_delete)
+    if FieldType.UDF_PACKAGE in message.fields:
+        return perform(transaction, partial(udf, node), count_udf)
+    return perform(transaction, write, count_write)
+
+
+def run_row(
+    node: NodeState,
+    namespace: Namespace,
+    message: Message,
+    digest: bytes,
+    origin: OriginStatistics,
+) -> Reply:
+    """`run` for a row of a batch."""
+    reply = run(node, namespace, message, digest, origin)
+    node.turns.count(latency_of(namespace, message, in_batch=True))
+    return reply
+
+
+def latency_of(namespace: Namespace, message: Message, *, in_batch: bool = False) -> Histogram:
+    """Where it is counted how long a transaction takes."""
+    if not message.info2 & Info2.WRITE:
+        return namespace.batch_sub_read_latency if in_batch else namespace.read_latency
+    if FieldType.UDF_PACKAGE in message.fields and not message.info2 & Info2.DELETE:
+        return namespace.batch_sub_udf_latency if in_batch else namespace.udf_latency
+    return namespace.batch_sub_write_latency if in_batch else namespace.write_latency

@@ -1,0 +1,215 @@
+"""Functions on records: one call, as a transaction, as a row of a batch, or of a background job."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from aerospike_common import as_msgpack
+from aerospike_common.wire.codes import FieldType, Info2, Info3, OpType, ParticleType, ResultCode
+from aerospike_common.wire.errors import OperationError
+from asd.bins import scalars
+from asd.bins.particle import Particle
+from asd.records.record import (
+    Bins,
+    encode_op,
+    next_generation,
+    pack_payload,
+    payload_flags,
+    remove_bin,
+    stored_key,
+    unpack_bins,
+)
+from asd.transactions.decision import Decision, Effect
+from asd.transactions.transaction import Refused, Reply, Transaction, check_key_field, is_key
+from asd.transactions.write import check_size
+from asd.udf.call import Call, lua_record
+from asd.udf.lua_state import LuaFailure
+from storage.engine import Record
+
+if TYPE_CHECKING:
+    from asd.state import NodeState
+
+MAX_BINS: Final = 512
+"""Bins of a record that a function writes."""
+
+NOT_LOADED: Final = b"UDF: Execution Error 1"
+NO_BINS: Final = b"\0\0"
+
+_REFUSED2: Final = Info2.GENERATION | Info2.GENERATION_GT | Info2.CREATE_ONLY
+_REFUSED3: Final = Info3.UPDATE_ONLY | Info3.CREATE_OR_REPLACE | Info3.REPLACE_ONLY
+_SAFE: Final = frozenset(
+    {ParticleType.INTEGER, ParticleType.DOUBLE, ParticleType.STRING, ParticleType.BLOB}
+    | {ParticleType.BOOL}
+)
+"""Types whose bytes, as Lua makes them, are what is stored."""
+
+_KEY_TYPES: Final = frozenset({ParticleType.INTEGER, ParticleType.STRING, ParticleType.BLOB})
+"""Of the keys that functions see."""
+
+_FLAGS: Final = b"\xc7\0"
+
+
+def udf(node: NodeState, transaction: Transaction) -> Decision:
+    """Decide what a request to call a function on a record comes to. Raises OperationError with a
+    refusal, NotResident."""
+    message = transaction.message
+    if message.info2 & _REFUSED2 or message.info3 & _REFUSED3:
+        raise OperationError(ResultCode.PARAMETER, "a condition on a function's call")
+    call = Call.of(message)
+    check_enabled(node)
+    record = transaction.load()
+    if record is not None:
+        transaction.check_filter(record)
+        transaction.check_set(record, must_name=True)
+        transaction.check_key(record)
+        check_key_field(message)
+    timeout_ms = message.transaction_ttl or node.config.service.transaction_max_ms
+    return _call(node, transaction, record, call, timeout_ms)
+
+
+def udf_on_found(node: NodeState, call: Call, transaction: Transaction) -> Decision:
+    """The same for a record that a background job has found; its filter is the job's to apply.
+
+    Raises OperationError: NOT_FOUND when the record is gone, or that of a write that is refused;
+    NotResident.
+    """
+    record = transaction.load()
+    if record is None:
+        raise OperationError(ResultCode.NOT_FOUND)
+    return _call(node, transaction, record, call, node.config.service.transaction_max_ms)
+
+
+def check_enabled(node: NodeState) -> None:
+    """Raises FORBIDDEN when the configuration does not allow functions."""
+    if node.config.service.disable_udf_execution:
+        raise OperationError(ResultCode.FORBIDDEN, "functions are disabled")
+
+
+def _sent_key(key: bytes) -> tuple[int | None, bytes | None]:
+    """Particle type and value of a request's key as functions see it where none is stored."""
+    if not key or key[0] not in _KEY_TYPES or not is_key(key):
+        return None, None
+    return key[0], key[1:]
+
+
+def _call(
+    node: NodeState, transaction: Transaction, record: Record | None, call: Call, timeout_ms: int
+) -> Decision:
+    state = node.udf.idle_state(call.module)
+    if state is None:
+        return _failure(record, NOT_LOADED)
+    seen = lua_record(transaction.digest, record, transaction.set_name, transaction.now_s)
+    sent = _sent_key(transaction.message.fields.get(FieldType.KEY, b""))
+    try:
+        result = state.apply_record(timeout_ms, call.function, call.arguments, *seen, *sent)
+    except LuaFailure as error:
+        result = (-1, str(error).encode("utf-8", "surrogateescape"))
+    if result[0] == -1:
+        if state.spoiled:
+            node.udf.discard(call.module, state)
+        return _failure(record, result[1])
+    value = encode_op(OpType.READ, b"SUCCESS", result[:2])
+    if len(result) == 2:
+        generation, void_time = (record[0], record[1]) if record else (0, 0)
+        return Decision(Reply(ResultCode.OK, generation, void_time, 1, value))
+    try:
+        new, effect = _left_behind(transaction, record, result[2:])
+    except Refused:
+        raise
+    except OperationError as error:
+        if record is None:
+            raise
+        raise Refused(ResultCode(error.code), record, str(error)) from error
+    return _done(transaction, record, new, effect, value)
+
+
+def _done(
+    transaction: Transaction,
+    record: Record | None,
+    new: Record | None,
+    effect: Effect,
+    value: bytes,
+) -> Decision:
+    """The function's value, and its effect on the record."""
+    if new is not None:
+        reply = Reply(ResultCode.OK, new[0], new[1], 1, value)
+    elif record is not None:
+        reply = Reply(ResultCode.OK, next_generation(record[0]), 0, 1, value)
+    else:
+        return Decision(Reply(ResultCode.OK, 0, 0, 1, value), None, effect)
+    return Decision(reply, transaction.change(new), effect, record)
+
+
+def _failure(record: Record | None, text: bytes) -> Decision:
+    generation, void_time = (record[0], record[1]) if record else (0, 0)
+    op = encode_op(OpType.READ, b"FAILURE", Particle(ParticleType.STRING, text))
+    reply = Reply(ResultCode.UDF_EXECUTION, generation, void_time, 1, op)
+    return Decision(reply, effect=Effect.FAILED)
+
+
+# ---------------------------------------------------------------------- writing
+
+
+def _left_behind(
+    transaction: Transaction, record: Record | None, effects: tuple[Any, ...]
+) -> tuple[Record | None, Effect]:
+    """The version that the function leaves, None when it leaves none; whatever it did, it is one
+    write. Raises OperationError."""
+    namespace, set_name = transaction.namespace, transaction.set_name
+    removed, exists, new_ttl, drop_key, excessive, *changes = effects
+    if excessive:
+        raise OperationError(ResultCode.BIN_NAME, "too many writes")
+    if not exists:
+        return None, Effect.DELETED
+    kept = record if record and not removed else None
+    bins = unpack_bins(kept[5]) if kept else {}
+    _change(bins, changes)
+    if not bins:
+        if record is None:
+            raise OperationError(ResultCode.NOT_FOUND, "the function leaves no bin")
+        return None, Effect.EMPTIED
+    ttl = transaction.message.record_ttl if new_ttl < 0 else new_ttl
+    void_time = namespace.void_time(ttl, set_name, kept[1] if kept else None, transaction.now_s)
+    key = transaction.message.fields.get(FieldType.KEY, b"")
+    if kept:
+        key = stored_key(kept[5], kept[4]) or key
+    if drop_key:
+        key = b""
+    elif key and not is_key(key):
+        raise OperationError(ResultCode.UNSUPPORTED_FEATURE, "no key to store")
+    check_size(namespace, void_time, set_name, key, bins, MAX_BINS)
+    generation = next_generation(record[0]) if record else 1
+    payload = pack_payload(bins, key)
+    flags = payload_flags(bins, key)
+    return namespace.version(generation, void_time, set_name, flags, payload), Effect.WRITTEN
+
+
+def _change(bins: Bins, changes: list[Any]) -> None:
+    """Apply name, particle type and data of each change, in order."""
+    for name, kind, data in zip(changes[::3], changes[1::3], changes[2::3], strict=True):
+        if kind:
+            bins[name] = _stored(kind, data)
+        elif name in bins:
+            remove_bin(bins, name)
+
+
+def _stored(kind: int, data: bytes) -> Particle:
+    """What is stored of a value that Lua made. Raises what a WRITE of it would."""
+    if kind in _SAFE:
+        return Particle(kind, data)
+    if kind == ParticleType.LIST and _FLAGS in data:
+        # Lua keeps a list's flags but not its order.
+        data = as_msgpack.pack(_ordered(as_msgpack.unpack(data)))
+    return scalars.stored_form(kind, data)
+
+
+def _ordered(value: as_msgpack.Value) -> as_msgpack.Value:
+    if isinstance(value, dict):
+        return {key: _ordered(inner) for key, inner in value.items()}
+    if not isinstance(value, list):
+        return value
+    items = [_ordered(item) for item in as_msgpack.list_items(value)]
+    flags = as_msgpack.list_flags(value)
+    if not flags & as_msgpack.ORDERED:
+        return items
+    return [value[0], *as_msgpack.sort_values(items)]

@@ -1,0 +1,1 @@
+"""Who is there: heartbeat over mesh or multicast, cliques, and paxos on the succession list."""

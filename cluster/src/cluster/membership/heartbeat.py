@@ -1,0 +1,436 @@
+"""Heartbeat: who is there, who hears whom, and who has come and gone.
+
+Every interval a node sends a pulse that lists the nodes it hears. A peer is *adjacent* when we hear
+it and its pulses list us, so a link that works in one direction only makes no neighbours. A peer
+not heard for `timeout_intervals` has departed. A peer that comes and goes too often is *held*: it
+must be heard for a while before it counts again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from enum import auto
+
+from attrs import frozen
+
+from cluster.machine import Machine, Observer, State, table
+from cluster.membership.mesh import Mesh
+from cluster.messages import Hello, MeshHosts, MeshRequest, Pulse
+from cluster.outputs import (
+    Datagram,
+    DuplicateNode,
+    GraphChanged,
+    NodeArrived,
+    NodeDeparted,
+    Output,
+    Transmit,
+)
+from cluster.wire import Codec, Endpoint, FrameReader, Message, WireError, frame
+
+PLANE = "heartbeat"
+
+
+@frozen
+class HeartbeatConfig:
+    """How a node shows itself. Mesh with `seeds` unless `multicast`."""
+
+    interval_ms: int = 150
+    timeout_intervals: int = 10
+    seeds: tuple[Endpoint, ...] = ()
+    multicast: bool = False
+    flaps: int = 4
+    """Departures within `flap_window_intervals` that put a peer on hold."""
+    flap_window_intervals: int = 100
+    hold_intervals: int = 20
+
+    @property
+    def timeout_ms(self) -> int:
+        """Silence after which a peer has departed."""
+        return self.interval_ms * self.timeout_intervals
+
+
+@frozen
+class Identity:
+    """Which node, in which of its lives (a later life has a greater incarnation), and where."""
+
+    node: int
+    incarnation: int
+    cluster_name: str = ""
+    heartbeat: Endpoint = ("", 0)
+    fabric: Endpoint = ("", 0)
+
+
+class PeerState(State):
+    """How a peer stands to us."""
+
+    SILENT = auto()
+    ONE_WAY = auto()
+    HELD = auto()
+    ADJACENT = auto()
+
+
+LISTED = frozenset({PeerState.ONE_WAY, PeerState.ADJACENT})
+"""Peers that our pulses list. One on hold is not: it shall take us for gone as we do it."""
+
+
+@frozen
+class Heard:
+    """A pulse that does not list us."""
+
+
+@frozen
+class HeardBoth:
+    """A pulse that lists us."""
+
+
+@frozen
+class Silence:
+    """No pulse within the timeout."""
+
+
+@frozen
+class NewLife:
+    """A pulse of a later incarnation."""
+
+
+class Peer(Machine):
+    """What one node knows of another."""
+
+    TABLE = table(
+        "heartbeat peer",
+        (PeerState.SILENT, Heard, "", PeerState.ONE_WAY, ""),
+        (PeerState.SILENT, HeardBoth, "_flaps", PeerState.HELD, "_hold"),
+        (PeerState.SILENT, HeardBoth, "", PeerState.ADJACENT, "_arrive"),
+        (PeerState.ONE_WAY, HeardBoth, "_flaps", PeerState.HELD, "_hold"),
+        (PeerState.ONE_WAY, HeardBoth, "", PeerState.ADJACENT, "_arrive"),
+        (PeerState.ONE_WAY, Silence, "", PeerState.SILENT, ""),
+        (PeerState.ONE_WAY, NewLife, "", PeerState.SILENT, ""),
+        (PeerState.HELD, HeardBoth, "_was_held_long_enough", PeerState.ADJACENT, "_let_in"),
+        (PeerState.HELD, Heard, "_was_held_long_enough", PeerState.ONE_WAY, "_release"),
+        (PeerState.HELD, Silence, "", PeerState.SILENT, ""),
+        (PeerState.HELD, NewLife, "", PeerState.SILENT, ""),
+        (PeerState.ADJACENT, Heard, "", PeerState.ONE_WAY, "_depart"),
+        (PeerState.ADJACENT, Silence, "", PeerState.SILENT, "_depart"),
+        (PeerState.ADJACENT, NewLife, "", PeerState.SILENT, "_depart"),
+    )
+
+    def __init__(self, config: HeartbeatConfig, pulse: Pulse, observer: Observer | None) -> None:
+        super().__init__(PeerState.SILENT, observer)
+        self.pulse = pulse
+        self.last_heard = 0
+        self.skew_ms = 0
+        self.names_strangers = False
+        self.outputs: list[Output] = []
+        self._config = config
+        self._held_since = 0
+        self._arrived = 0
+        self._departures: deque[int] = deque(maxlen=config.flaps)
+
+    def goes_on(self, pulse: Pulse) -> bool:
+        """Is this neighbour still there, hearing whom it heard before? Then nothing happens."""
+        known = self.pulse
+        return (
+            self.state is PeerState.ADJACENT
+            and pulse.sequence > known.sequence
+            and pulse.heard == known.heard
+            and pulse.incarnation == known.incarnation
+            and not self.names_strangers
+        )
+
+    def _flaps(self, _: object, now: int) -> bool:
+        window = self._config.flap_window_intervals * self._config.interval_ms
+        full = len(self._departures) == self._config.flaps
+        return full and now - self._departures[0] < window
+
+    def _was_held_long_enough(self, _: object, now: int) -> bool:
+        return now - self._held_since >= self._config.hold_intervals * self._config.interval_ms
+
+    def _hold(self, _: object, now: int) -> None:
+        self._held_since = now
+
+    def _release(self, _: object, now: int) -> None:
+        self._departures.clear()
+
+    def _let_in(self, _: object, now: int) -> None:
+        self._release(_, now)
+        self._arrive(_, now)
+
+    def _arrive(self, _: object, now: int) -> None:
+        pulse, self._arrived = self.pulse, now
+        self.outputs.append(NodeArrived(pulse.node, pulse.incarnation, pulse.fabric))
+
+    def _depart(self, _: object, now: int) -> None:
+        # Late pulses come in a burst when a link works again: that is no coming and going.
+        if now - self._arrived >= self._config.interval_ms:
+            self._departures.append(now)
+        self.outputs.append(NodeDeparted(self.pulse.node, self.pulse.incarnation))
+
+
+@frozen
+class Standing:
+    """What a pulse says of the cluster its sender is in."""
+
+    principal: int = 0
+    cluster_key: int = 0
+
+
+class Heartbeat:
+    """The heartbeat of one node. Inputs return the outputs they cause, in order."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        config: HeartbeatConfig,
+        codec: Codec,
+        observer: Observer | None = None,
+    ) -> None:
+        self.identity = identity
+        self.config = config
+        self.deadline = 0
+        self.mesh = Mesh(identity.heartbeat, config.seeds, config.interval_ms, observer)
+        self.ignored = 0
+        self._codec = codec
+        self._observer = observer
+        self._peers: dict[int, Peer] = {}
+        self._sequence = 0
+        self._standing = Standing()
+        self._readers: dict[int, FrameReader] = {}
+        self._nodes: dict[int, int] = {}
+        self._asked: dict[int, int] = {}
+        self._heard: tuple[int, ...] = ()
+
+    # --- what is known -------------------------------------------------------------------------
+
+    @property
+    def adjacent(self) -> list[int]:
+        """Nodes we hear and that hear us."""
+        return [n for n, peer in self._peers.items() if peer.state is PeerState.ADJACENT]
+
+    def graph(self) -> dict[int, frozenset[int]]:
+        """Who says to hear whom: ourselves, and the peers that are adjacent."""
+        graph = {node: frozenset(self._peers[node].pulse.heard) for node in self.adjacent}
+        graph[self.identity.node] = frozenset(graph)
+        return graph
+
+    def standing(self, node: int) -> Standing:
+        """The cluster an adjacent node says to be in."""
+        pulse = self._peers[node].pulse
+        return Standing(pulse.principal, pulse.cluster_key)
+
+    def clock_skew_ms(self) -> int:
+        """The widest distance between two wall clocks in the neighbourhood, ours included."""
+        skews = [self._peers[node].skew_ms for node in self.adjacent]
+        return max([0, *skews]) - min([0, *skews])
+
+    # --- inputs --------------------------------------------------------------------------------
+
+    def start(self, now: int) -> list[Output]:
+        """Begin; the first pulse goes out at the next `tick`."""
+        self.deadline = now
+        return []
+
+    def stand(self, principal: int, cluster_key: int) -> None:
+        """From now on pulses say we are in this cluster."""
+        self._standing = Standing(principal, cluster_key)
+
+    def accepted(self, link: int, now: int) -> list[Output]:
+        """A peer has dialed us."""
+        self._readers[link] = FrameReader()
+        return []
+
+    def dialed(self, link: int, now: int) -> list[Output]:
+        """A connection we asked for is there."""
+        endpoint = self.mesh.up(link, now)
+        if endpoint is None:
+            return []
+        me = self.identity
+        hello = Hello(me.node, me.incarnation, me.cluster_name, endpoint)
+        return [self._write(link, hello)]
+
+    def lost(self, link: int, now: int) -> list[Output]:
+        """A connection, of either direction, is gone or was never made."""
+        self._readers.pop(link, None)
+        self._nodes.pop(link, None)
+        self.mesh.lost(link, now)
+        return []
+
+    def writable(self, link: int, yes: bool) -> None:
+        """The link's buffers are full, or empty again: pulses are state, late ones are skipped."""
+        self.mesh.writable(link, yes)
+
+    def received(self, link: int, data: bytes, now: int, wall_ms: int) -> list[Output]:
+        """Bytes from a link a peer dialed. Raises WireError: hang up on it."""
+        outputs: list[Output] = []
+        reader = self._readers.get(link)
+        if reader is not None:
+            for payload in reader.feed(data):
+                message = self._codec.decode(payload)
+                if isinstance(message, Pulse):
+                    self._nodes[link] = message.node
+                    outputs += self._pulse(message, now, wall_ms)
+                elif message is not None:
+                    outputs += self._receive(link, message)
+        return outputs
+
+    def datagram(self, data: bytes, now: int, wall_ms: int) -> list[Output]:
+        """A datagram from the group. One that is no pulse is counted and ignored."""
+        try:
+            message = self._codec.decode(data)
+        except WireError:
+            self.ignored += 1
+            return []
+        return self._pulse(message, now, wall_ms) if isinstance(message, Pulse) else []
+
+    def tick(self, now: int, wall_ms: int) -> list[Output]:
+        """Time has reached `deadline`: notice silence, send a pulse, look after the mesh."""
+        if now < self.deadline:
+            return []
+        late = now - self.deadline > self.config.interval_ms
+        self.deadline = now + self.config.interval_ms
+        # One that was stopped itself must not take its own sleep for the others' silence.
+        outputs = [] if late else self._notice_silence(now)
+        if not self.config.multicast:
+            outputs += self.mesh.tick(now, self._doubtful_endpoints())
+        self._sequence += 1
+        outputs += self._send_pulse(wall_ms)
+        return outputs
+
+    # --- inside --------------------------------------------------------------------------------
+
+    def _write(self, link: int, message: Message) -> Transmit:
+        return Transmit(PLANE, link, frame(self._codec.encode(message)))
+
+    def _receive(self, link: int, message: Message) -> list[Output]:
+        match message:
+            case Hello():
+                if message.cluster_name != self.identity.cluster_name:
+                    raise WireError(f"a node of cluster {message.cluster_name!r}")
+                if message.node == self.identity.node and message.dialed != ("", 0):
+                    return self.mesh.forget(message.dialed) if self._is_me(message) else []
+            case MeshRequest():
+                known = self._hosts(message.nodes)
+                back = self._link_to(self._nodes.get(link))
+                if known and back is not None:
+                    return [self._write(back, MeshHosts(known))]
+            case MeshHosts():
+                for node, host, port in message.hosts:
+                    if node != self.identity.node:
+                        self.mesh.learn((host, port))
+        return []
+
+    def _is_me(self, message: Hello | Pulse) -> bool:
+        return message.incarnation == self.identity.incarnation
+
+    def _hosts(self, nodes: Iterable[int]) -> tuple[tuple[int, str, int], ...]:
+        known = [(n, self._peers[n].pulse.heartbeat) for n in nodes if n in self._peers]
+        return tuple((node, host, port) for node, (host, port) in known if port)
+
+    def _link_to(self, node: int | None) -> int | None:
+        peer = self._peers.get(node) if node is not None else None
+        return self.mesh.link_to(peer.pulse.heartbeat) if peer is not None else None
+
+    def _pulse(self, pulse: Pulse, now: int, wall_ms: int) -> list[Output]:
+        me = self.identity
+        if pulse.cluster_name != me.cluster_name:
+            self.ignored += 1
+            return []
+        peer = self._peers.get(pulse.node)
+        if peer is None:
+            if pulse.node == me.node:
+                return [] if self._is_me(pulse) else [DuplicateNode(pulse.incarnation)]
+            peer = self._peers[pulse.node] = Peer(self.config, pulse, self._observer)
+            if pulse.heartbeat[1] and not self.config.multicast:
+                self.mesh.learn(pulse.heartbeat)
+        elif peer.goes_on(pulse):  # as most do
+            peer.pulse, peer.last_heard, peer.skew_ms = pulse, now, pulse.wall_ms - wall_ms
+            return []
+        before = peer.state, peer.pulse.heard
+        if not self._is_news(peer, pulse, now):
+            self.ignored += 1
+            return []
+        peer.pulse, peer.last_heard, peer.skew_ms = pulse, now, pulse.wall_ms - wall_ms
+        peer.fire(HeardBoth() if me.node in pulse.heard else Heard(), now)
+        outputs = self._drain(peer, before)
+        if peer.names_strangers or pulse.heard != before[1] or before[0] is PeerState.SILENT:
+            outputs += self._ask_for_strangers(peer, now)
+        return outputs
+
+    def _is_news(self, peer: Peer, pulse: Pulse, now: int) -> bool:
+        """Later than what we have of this life, or a later life; old lives come back only after
+        the known one fell silent."""
+        known = peer.pulse
+        if pulse.incarnation == known.incarnation:
+            return pulse.sequence > known.sequence or peer.last_heard == 0
+        if pulse.incarnation < known.incarnation and peer.state is not PeerState.SILENT:
+            return False
+        peer.fire(NewLife(), now)
+        if pulse.heartbeat[1] and pulse.heartbeat != known.heartbeat:
+            self.mesh.learn(pulse.heartbeat)
+        return True
+
+    def _drain(self, peer: Peer, before: tuple[State, tuple[int, ...]]) -> list[Output]:
+        outputs, peer.outputs = peer.outputs, []
+        if outputs or (peer.state is PeerState.ADJACENT and peer.pulse.heard != before[1]):
+            outputs.append(GraphChanged())
+        if peer.state is not before[0]:
+            self._heard = tuple(sorted(n for n, p in self._peers.items() if p.state in LISTED))
+        return outputs
+
+    def _notice_silence(self, now: int) -> list[Output]:
+        outputs: list[Output] = []
+        latest = now - self.config.timeout_ms
+        for peer in self._peers.values():
+            if peer.last_heard <= latest and peer.state is not PeerState.SILENT:
+                before = peer.state, peer.pulse.heard
+                peer.fire(Silence(), now)
+                outputs += self._drain(peer, before)
+        return outputs
+
+    def _doubtful_endpoints(self) -> frozenset[Endpoint]:
+        """Where pulses go that perhaps do not arrive."""
+        doubtful = (PeerState.SILENT, PeerState.ONE_WAY)
+        return frozenset(
+            [peer.pulse.heartbeat for peer in self._peers.values() if peer.state in doubtful]
+        )
+
+    def _send_pulse(self, wall_ms: int) -> list[Output]:
+        me = self.identity
+        pulse = Pulse(
+            node=me.node,
+            incarnation=me.incarnation,
+            sequence=self._sequence,
+            cluster_name=me.cluster_name,
+            heard=self._heard,
+            heartbeat=me.heartbeat,
+            fabric=me.fabric,
+            principal=self._standing.principal,
+            cluster_key=self._standing.cluster_key,
+            wall_ms=wall_ms,
+        )
+        data = self._codec.encode(pulse)
+        if self.config.multicast:
+            return [Datagram(data)]
+        framed = frame(data)
+        return [Transmit(PLANE, link, framed) for link in self.mesh.open_links()]
+
+    def _ask_for_strangers(self, peer: Peer, now: int) -> list[Output]:
+        """Ask a peer for the endpoints of nodes that it hears and we know nothing of."""
+        pulse, me = peer.pulse, self.identity.node
+        strangers = [node for node in pulse.heard if node not in self._peers and node != me]
+        peer.names_strangers = bool(strangers) and not self.config.multicast
+        link = self._link_to(pulse.node)
+        recently = now - self._asked.get(pulse.node, -self.config.timeout_ms)
+        if not peer.names_strangers or link is None or recently < self.config.interval_ms:
+            return []
+        self._asked[pulse.node] = now
+        return [self._write(link, MeshRequest(tuple(strangers)))]
+
+    def _check(self) -> None:
+        assert self.identity.node not in self._peers
+        heard = self._heard
+        for node, peer in self._peers.items():
+            assert peer.pulse.node == node
+            assert not peer.outputs, "every event was told"
+            assert (peer.state in LISTED) == (node in heard)
+        self.mesh._check()

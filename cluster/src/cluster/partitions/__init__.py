@@ -1,0 +1,1 @@
+"""Partitions: balance, versions, exchange, plans, migration, and what clients are told of it."""

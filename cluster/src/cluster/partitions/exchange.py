@@ -1,0 +1,109 @@
+"""Exchange: after every new cluster each node learns which versions of partitions others have."""
+
+from __future__ import annotations
+
+from enum import auto
+
+from attrs import frozen
+
+from cluster.machine import Machine, Observer, State, table
+from cluster.messages import ExchangeSeen, ExchangeVersions, NamespaceRow
+from cluster.outputs import Channel, ClusterChanged, Output, Send
+
+RETRANSMIT_MS = 400
+
+
+class ExchangeState(State):
+    """Where a node's exchange stands."""
+
+    IDLE = auto()
+    EXCHANGING = auto()
+    KNOWN = auto()
+
+
+@frozen
+class NewCluster:
+    """A succession list is committed."""
+
+
+@frozen
+class Due:
+    """Some have not told, or not seen."""
+
+
+E = ExchangeState
+
+
+class Exchange(Machine):
+    """One node's exchange. `versions` is what members told, all of them once it `is_known`."""
+
+    TABLE = table(
+        "exchange",
+        *((state, NewCluster, "", E.EXCHANGING, "_tell") for state in ExchangeState),
+        (E.EXCHANGING, ExchangeVersions, "_is_the_last", E.KNOWN, "_note"),
+        (E.EXCHANGING, ExchangeVersions, "_is_of_this_cluster", E.EXCHANGING, "_note"),
+        (E.EXCHANGING, ExchangeSeen, "_is_of_this_cluster", E.EXCHANGING, "_is_seen"),
+        (E.EXCHANGING, Due, "", E.EXCHANGING, "_tell"),
+        (E.KNOWN, ExchangeVersions, "_is_of_this_cluster", E.KNOWN, "_note"),
+        (E.KNOWN, ExchangeSeen, "_is_of_this_cluster", E.KNOWN, "_is_seen"),
+        (E.KNOWN, Due, "", E.KNOWN, "_tell"),
+    )
+
+    def __init__(self, me: int, observer: Observer | None = None) -> None:
+        super().__init__(E.IDLE, observer)
+        self.outputs: list[Output] = []
+        self.sender = me
+        self.versions: dict[int, tuple[NamespaceRow, ...]] = {}
+        self._me = me
+        self._view: ClusterChanged | None = None
+        self._mine: tuple[NamespaceRow, ...] = ()
+        self._unseen: set[int] = set()
+
+    @property
+    def is_known(self) -> bool:
+        """Do we know what every member has?"""
+        return self.state is E.KNOWN
+
+    @property
+    def is_over(self) -> bool:
+        """Has moreover everybody seen what we have?"""
+        return self.state is E.KNOWN and not self._unseen
+
+    def begin(self, view: ClusterChanged, mine: tuple[NamespaceRow, ...], now: int) -> None:
+        """Exchange with the members of a new cluster."""
+        self._view = view
+        self._unseen = set(view.nodes) - {self._me}
+        self.versions = {}
+        self._mine = mine
+        self.fire(NewCluster(), now)
+        self.sender = self._me
+        self.fire(ExchangeVersions(view.cluster_key, mine), now)
+
+    def _tell(self, _: object, now: int) -> None:
+        assert self._view is not None
+        told = ExchangeVersions(self._view.cluster_key, self._mine)
+        self.outputs += [Send(node, told, Channel.META) for node in sorted(self._unseen)]
+
+    def _is_of_this_cluster(self, message: ExchangeVersions | ExchangeSeen, now: int) -> bool:
+        view = self._view
+        known = view is not None and message.cluster_key == view.cluster_key
+        return view is not None and known and self.sender in view.nodes
+
+    def _is_the_last(self, told: ExchangeVersions, now: int) -> bool:
+        if self._view is None or not self._is_of_this_cluster(told, now):
+            return False
+        return self.versions.keys() | {self.sender} >= set(self._view.nodes)
+
+    def _note(self, told: ExchangeVersions, now: int) -> None:
+        self.versions[self.sender] = told.namespaces
+        if self.sender != self._me:
+            self.outputs.append(Send(self.sender, ExchangeSeen(told.cluster_key), Channel.META))
+
+    def _is_seen(self, _: ExchangeSeen, now: int) -> None:
+        self._unseen.discard(self.sender)
+
+    def _check(self) -> None:
+        if self._view is not None:
+            nodes = set(self._view.nodes)
+            assert self.versions.keys() <= nodes
+            assert self.is_known == (len(self.versions) == len(nodes))

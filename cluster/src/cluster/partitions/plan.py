@@ -1,0 +1,75 @@
+"""Who sends what to whom after a balance: a pure function of a row and its nodes' versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from cluster.partitions.balance import Row
+from cluster.partitions.version import PartitionVersion, groups
+
+
+@frozen
+class PartitionPlan:
+    """What happens to one partition. Every node of the cluster comes to the same plan.
+
+    `acting` is the working master: it serves until the master has everything that `acting` has.
+    `senders` emigrate to the master; when all have, the master emigrates to each of `receivers`;
+    then the partition is settled: every node of `members` hears so, and drops its copy if it is no
+    replica. `in_step` are replicas that have what `acting` has. All replicas get each of its
+    writes, in step or not. `differing` are the nodes to ask before `acting` trusts its own version
+    of a record: one of each group of copies but its own.
+    """
+
+    master: int
+    acting: int
+    replicas: Row
+    senders: Row
+    receivers: Row
+    in_step: Row
+    members: Row
+    differing: Row = ()
+
+    def duplicates(self, server: int, arrived: frozenset[int]) -> Row:
+        """Nodes that may have newer versions than `server`, which is the acting or the master.
+
+        `arrived` are the nodes whose emigration the server, as master, has to its end.
+        """
+        if server != self.master:
+            return self.differing
+        return tuple(n for n in self.senders if n != server and n not in arrived)
+
+
+def plan(row: Row, factor: int, versions: Mapping[int, PartitionVersion]) -> PartitionPlan:
+    """The plan for a row of the balance and the versions that the exchange told. O(nodes).
+
+    One node of each group of equal copies sends; the acting master's group has no other sender.
+    """
+    replicas, master = row[:factor], row[0]
+    if not versions:
+        return PartitionPlan(master, master, replicas, (), (), replicas, replicas)
+    same = groups(versions)
+    holders = [node for node in row if node in versions]
+    full = [node for node in holders if versions[node].full]
+    shared = [node for node in full if len(same[node]) > 1 or versions[node].vouches]
+    grown = [node for node in holders if not versions[node].evades]
+    acting = next(iter(shared or full or grown or holders))
+    seen: set[int] = set(same.get(master, ()))
+    senders: list[int] = []
+    for node in [acting, *holders]:
+        if node not in seen:
+            seen |= same[node]
+            senders.append(node)
+    in_step = tuple(node for node in replicas if node in same[acting])
+    receivers = tuple(
+        node
+        for node in replicas
+        if node != master and (senders or node not in same.get(master, ()))
+    )
+    members = tuple(dict.fromkeys([*replicas, *holders]))
+    others = [*senders, master] if master in versions else senders
+    differing = tuple(node for node in others if node not in same[acting])
+    return PartitionPlan(
+        *(master, acting, replicas, tuple(senders), receivers, in_step, members, differing)
+    )

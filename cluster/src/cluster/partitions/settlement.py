@@ -1,0 +1,117 @@
+"""Settlement: what the master of a partition does until all its replicas have the same.
+
+It collects from the senders of the plan, in any order and as they come; only when all have come
+does it spread, because only then is what it has the outcome. A receiver takes what the master
+spreads without asking who wins. When all have it the master announces it, until everybody has
+heard.
+"""
+
+from __future__ import annotations
+
+from enum import auto
+
+from attrs import frozen
+
+from cluster.machine import Machine, Observer, State, table
+from cluster.messages import EmigrateDone, PartitionSettled, PartitionSettledAck
+from cluster.outputs import Channel, Output, Send
+from cluster.partitions.emigration import Due
+from cluster.partitions.plan import PartitionPlan
+
+
+class SettlementState(State):
+    """How far the master of a partition is."""
+
+    COLLECTING = auto()
+    SPREADING = auto()
+    ANNOUNCING = auto()
+    SETTLED = auto()
+
+
+@frozen
+class Planned:
+    """The plan is known."""
+
+
+@frozen
+class Emigrated:
+    """An emigration from here has come to its end."""
+
+    target: int
+
+
+P = SettlementState
+
+
+class Settlement(Machine):
+    """What the master does for a partition: collect from the senders, spread to the receivers,
+    announce to all."""
+
+    TABLE = table(
+        "settlement",
+        (P.COLLECTING, Planned, "_has_everything", P.SPREADING, "_spread"),
+        (P.COLLECTING, EmigrateDone, "_is_the_last_to_come", P.SPREADING, "_spread"),
+        (P.COLLECTING, EmigrateDone, "", P.COLLECTING, "_note_arrival"),
+        (P.SPREADING, Emigrated, "_is_the_last_to_go", P.ANNOUNCING, "_announce"),
+        (P.SPREADING, Emigrated, "", P.SPREADING, "_note_departure"),
+        (P.SPREADING, Planned, "_has_nobody_to_spread_to", P.ANNOUNCING, "_announce"),
+        (P.ANNOUNCING, PartitionSettledAck, "_is_the_last_ack", P.SETTLED, ""),
+        (P.ANNOUNCING, PartitionSettledAck, "", P.ANNOUNCING, "_note_ack"),
+        (P.ANNOUNCING, Due, "", P.ANNOUNCING, "_announce"),
+    )
+
+    def __init__(
+        self,
+        message: PartitionSettled,
+        plan: PartitionPlan,
+        observer: Observer | None = None,
+    ) -> None:
+        """`message` is what is announced in the end."""
+        super().__init__(P.COLLECTING, observer)
+        self.plan = plan
+        self.sender = plan.master
+        self.arrived: set[int] = set()
+        self.outputs: list[Output] = []
+        self.to_spread: tuple[int, ...] = ()
+        self._message = message
+        self.gone: set[int] = set()
+        self._acked: set[int] = set()
+
+    def _has_everything(self, _: object, now: int) -> bool:
+        return not self.plan.senders
+
+    def _note_arrival(self, _: object, now: int) -> None:
+        self.arrived.add(self.sender)
+
+    def _is_the_last_to_come(self, _: object, now: int) -> bool:
+        return self.arrived | {self.sender} >= set(self.plan.senders)
+
+    def _spread(self, _: object, now: int) -> None:
+        self.arrived = set(self.plan.senders)
+        self.to_spread = self.plan.receivers
+        self.fire(Planned(), now)
+
+    def _has_nobody_to_spread_to(self, _: object, now: int) -> bool:
+        return not self.plan.receivers
+
+    def _is_the_last_to_go(self, emigrated: Emigrated, now: int) -> bool:
+        return self.gone | {emigrated.target} >= set(self.plan.receivers)
+
+    def _note_departure(self, emigrated: Emigrated, now: int) -> None:
+        self.gone.add(emigrated.target)
+
+    def _announce(self, _: object, now: int) -> None:
+        for node in self.plan.members:
+            if node not in self._acked:
+                self.outputs.append(Send(node, self._message, Channel.BULK))
+
+    def _is_the_last_ack(self, _: object, now: int) -> bool:
+        return self._acked | {self.sender} >= set(self.plan.members)
+
+    def _note_ack(self, _: object, now: int) -> None:
+        self._acked.add(self.sender)
+
+    def _check(self) -> None:
+        assert self.arrived <= set(self.plan.senders)
+        if self.state is not P.COLLECTING:
+            assert self.arrived == set(self.plan.senders)

@@ -1,0 +1,361 @@
+"""The fast lane of replication: what a master's writes are to its replicas.
+
+Theory of operation
+-------------------
+During a turn of the daemon's loop each write that is committed here is added for the replicas of
+its partition; when the turn ends, all rows for the same replicas leave as one message each
+(`ReplicaGroup`), and whoever waits for them waits for the turn's *commitment*: a number. A replica
+keeps the rows in the order in which they come, in place of whatever it has, and acknowledges
+cumulatively. This is LevelDB's batch group across a network: the more writes come, the fewer
+messages each costs.
+
+Nothing here is kept for a record but the number of its writes in flight, which a daemon may bound
+(`in_flight`): no line a digest, no version. That is enough because:
+
+1. In one cluster (one key) the writes of a partition have one order: one node at a time serves it,
+   and hands it over only when all its groups are acknowledged (`cluster.partitions.namespace`).
+2. A lane is in order: groups are numbered, for each peer and namespace, from 1 in each cluster; a
+   receiver takes a number once, and only the next. What is lost is sent again from the oldest on.
+3. So a replica has, of every record written in this cluster, the state as of some group, and in the
+   end the last: it does not matter which version the conflict rule would choose, and it must not be
+   asked, since a clock that stepped back, or a record made anew with generation 1, would lose.
+4. What comes by migration meanwhile is older than any such write, and is left out for those
+   records.
+5. A message of another cluster's key is nothing. When the cluster changes, whatever is not
+   acknowledged stays unfinished: some replicas may have it, and nobody knows which. The copy
+   vouches no more for the others, so they all exchange what they have, by the conflict rule.
+
+A commitment that a new cluster breaks off waits in limbo for the new plan. If this node serves the
+partitions then, what it has is what the others will get, and the wait is over; a replica that has
+gone must not hold up a client. Where another node serves, the writes are in doubt.
+
+Bounds: `window_bytes` are under way to a peer, the rest waits here; `is_full` says when so much
+waits that the daemon should refuse.
+
+Rejected: one lane for all namespaces of a peer (a slow disk would hold up the others); an
+acknowledgement each row (the message would cost as much as the write); a vector of versions a
+partition (what the order of the link already says).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from attrs import define, field, frozen
+
+from cluster.fabric import FOREVER
+from cluster.messages import RecordRow, ReplicaAck, ReplicaGroup
+from cluster.outputs import Apply, Channel, Output, Replicated, Send, Token
+
+ROW_BYTES = 64
+"""What a row takes besides its bytes, about."""
+
+
+@frozen
+class LaneConfig:
+    """Limits and times of the fast lane."""
+
+    window_bytes: int = 1 << 20
+    """Under way to a peer without acknowledgement, in a namespace; one group at least."""
+    queue_bytes: int = 16 << 20
+    """Under way and waiting: more should be refused."""
+    retransmit_ms: int = 400
+    most_ms: int = 3200
+    """A peer that goes on saying nothing is sent to after ever longer, at most this."""
+
+
+@define
+class _Group:
+    """A group for one peer."""
+
+    sequence: int
+    commitment: int
+    rows: tuple[RecordRow, ...]
+    size: int
+
+
+class LaneSender:
+    """One peer's groups of one namespace in one cluster. Inputs return outputs; no IO."""
+
+    def __init__(self, peer: int, namespace: str, cluster_key: int, config: LaneConfig) -> None:
+        self.queued_bytes = 0
+        self.deadline = FOREVER
+        self._peer = peer
+        self._namespace = namespace
+        self._key = cluster_key
+        self._config = config
+        self._groups: deque[_Group] = deque()
+        self._sent = 0
+        self._flight_bytes = 0
+        self._next = 1
+        self._patience_ms = config.retransmit_ms
+
+    def send(self, commitment: int, rows: tuple[RecordRow, ...], now: int) -> list[Output]:
+        """Rows that are to be kept there. O(rows)."""
+        size = sum([len(row[6]) for row in rows]) + ROW_BYTES * len(rows)
+        self._groups.append(_Group(self._next, commitment, rows, size))
+        self._next += 1
+        self.queued_bytes += size
+        return self._fill(now)
+
+    def receive(self, ack: ReplicaAck, now: int) -> tuple[list[int], list[Output]]:
+        """Commitments that this peer has kept now, and what can be sent next. O(groups)."""
+        kept = []
+        while self._sent and self._groups[0].sequence <= ack.sequence:
+            group = self._groups.popleft()
+            self._sent -= 1
+            self._flight_bytes -= group.size
+            self.queued_bytes -= group.size
+            kept.append(group.commitment)
+        if kept:
+            self._patience_ms = self._config.retransmit_ms
+            self.deadline = now + self._patience_ms if self._sent else FOREVER
+        return kept, self._fill(now)
+
+    def tick(self, now: int) -> list[Output]:
+        """Time has reached `deadline`: send what is under way again."""
+        if now < self.deadline:
+            return []
+        self._patience_ms = min(2 * self._patience_ms, self._config.most_ms)
+        self.deadline = now + self._patience_ms
+        return [self._message(self._groups[at]) for at in range(self._sent)]
+
+    def _fill(self, now: int) -> list[Output]:
+        outputs: list[Output] = []
+        while self._sent < len(self._groups):
+            group = self._groups[self._sent]
+            if self._sent and self._flight_bytes + group.size > self._config.window_bytes:
+                break
+            self._sent += 1
+            self._flight_bytes += group.size
+            outputs.append(self._message(group))
+        if outputs and self.deadline == FOREVER:
+            self.deadline = now + self._patience_ms
+        return outputs
+
+    def _message(self, group: _Group) -> Send:
+        message = ReplicaGroup(self._key, self._namespace, group.sequence, group.rows)
+        return Send(self._peer, message, Channel.LANE)
+
+    def _check(self) -> None:
+        assert 0 <= self._sent <= len(self._groups)
+        assert self.queued_bytes == sum(group.size for group in self._groups)
+        assert (self.deadline == FOREVER) == (not self._sent)
+        numbers = [group.sequence for group in self._groups]
+        assert numbers == list(range(self._next - len(numbers), self._next))
+
+
+class LaneReceiver:
+    """What comes from one peer's lane in one namespace and cluster. No IO."""
+
+    def __init__(
+        self,
+        peer: int,
+        namespace: str,
+        cluster_key: int,
+        config: LaneConfig,
+        token: Callable[[LaneReceiver, int], Token],
+    ) -> None:
+        """`token` makes the token with which the daemon's answer finds back here."""
+        self.kept = 0
+        """Every group up to this one is kept."""
+        self._peer = peer
+        self._namespace = namespace
+        self._key = cluster_key
+        self._config = config
+        self._token = token
+        self._next = 1
+        self._held: deque[ReplicaGroup] = deque()
+        self._held_bytes = 0
+        self._is_open = False
+        self._done: set[int] = set()
+
+    def receive(self, group: ReplicaGroup, now: int) -> list[Output]:
+        """A group has come: apply it, or hold it until the namespace is ready."""
+        if group.sequence != self._next:
+            # It comes again, or one before it was lost: say what there is.
+            return self._ack() if self.kept else []
+        if self._is_open:
+            return self._take(group)
+        size = sum([len(row[6]) for row in group.rows]) + ROW_BYTES * len(group.rows)
+        if self._held and self._held_bytes + size > self._config.window_bytes:
+            return []
+        self._next += 1
+        self._held_bytes += size
+        self._held.append(group)
+        return []
+
+    def open(self, now: int) -> list[Output]:
+        """The namespace is ready: apply what is held."""
+        self._is_open = True
+        outputs: list[Output] = []
+        while self._held:
+            group = self._held.popleft()
+            outputs += self._apply(group)
+        self._held_bytes = 0
+        return outputs
+
+    def applied(self, sequence: int, now: int) -> list[Output]:
+        """A group is kept."""
+        self._done.add(sequence)
+        before = self.kept
+        while self.kept + 1 in self._done:
+            self.kept += 1
+            self._done.remove(self.kept)
+        return self._ack() if self.kept > before else []
+
+    def _take(self, group: ReplicaGroup) -> list[Output]:
+        self._next += 1
+        return self._apply(group)
+
+    def _apply(self, group: ReplicaGroup) -> list[Output]:
+        token = self._token(self, group.sequence)
+        return [Apply(self._namespace, token, group.rows, False)]
+
+    def _ack(self) -> list[Output]:
+        message = ReplicaAck(self._key, self._namespace, self.kept)
+        return [Send(self._peer, message, Channel.LANE)]
+
+    def _check(self) -> None:
+        assert self.kept < self._next
+        assert all(self.kept < sequence < self._next for sequence in self._done)
+        assert not self._held or not self._is_open
+
+
+@define
+class _Commitment:
+    """What somebody waits for."""
+
+    namespace: str
+    targets: tuple[int, ...]
+    rows: list[RecordRow] = field(factory=list)
+    left: int = 0
+
+
+@frozen
+class Unfinished:
+    """A commitment that a new cluster has broken off."""
+
+    commitment: int
+    namespace: str
+    digests: tuple[bytes, ...]
+
+
+class FastLane:
+    """All lanes out of one node, and the commitments of its turns."""
+
+    sender: type[LaneSender] = LaneSender
+
+    def __init__(self, config: LaneConfig | None = None) -> None:
+        self.config = config if config is not None else LaneConfig()
+        self._key = 0
+        self._next = 1
+        self._turn: dict[tuple[str, tuple[int, ...]], int] = {}
+        self._open: dict[int, _Commitment] = {}
+        self._senders: dict[tuple[int, str], LaneSender] = {}
+        self._in_flight: dict[tuple[str, bytes], int] = {}
+
+    @property
+    def deadline(self) -> int:
+        """When `tick` is due."""
+        return min([each.deadline for each in self._senders.values()], default=FOREVER)
+
+    def begin(self, cluster_key: int) -> list[Unfinished]:
+        """A new cluster: all lanes begin anew; what nobody will acknowledge any more."""
+        broken = [
+            Unfinished(number, each.namespace, tuple([row[0] for row in each.rows]))
+            for number, each in self._open.items()
+        ]
+        self._key = cluster_key
+        for held in (self._turn, self._open, self._senders, self._in_flight):
+            held.clear()
+        return broken
+
+    def add(self, namespace: str, targets: tuple[int, ...], row: RecordRow) -> int:
+        """A write is committed here and must be on `targets`: the commitment to wait for. O(1)."""
+        number = self._turn.get((namespace, targets), 0)
+        if not number:
+            number = self._turn[namespace, targets] = self._next
+            self._next += 1
+            self._open[number] = _Commitment(namespace, targets)
+        self._open[number].rows.append(row)
+        place = namespace, row[0]
+        self._in_flight[place] = self._in_flight.get(place, 0) + 1
+        return number
+
+    def flush(self, now: int) -> list[Output]:
+        """The turn ends: its rows leave. O(rows)."""
+        outputs: list[Output] = []
+        for number in self._turn.values():
+            commitment = self._open[number]
+            rows = tuple(commitment.rows)
+            commitment.left = len(commitment.targets)
+            for peer in commitment.targets:
+                outputs += self._sender(peer, commitment.namespace).send(number, rows, now)
+        self._turn.clear()
+        return outputs
+
+    def _sender(self, peer: int, namespace: str) -> LaneSender:
+        sender = self._senders.get((peer, namespace))
+        if sender is None:
+            sender = self.sender(peer, namespace, self._key, self.config)
+            self._senders[peer, namespace] = sender
+        return sender
+
+    def receive(self, node: int, ack: ReplicaAck, now: int) -> list[Output]:
+        """A peer's acknowledgement: what can be sent, and what is replicated everywhere."""
+        sender = self._senders.get((node, ack.namespace))
+        if sender is None or ack.cluster_key != self._key:
+            return []
+        kept, outputs = sender.receive(ack, now)
+        for number in kept:
+            commitment = self._open[number]
+            commitment.left -= 1
+            if not commitment.left:
+                self._land(self._open.pop(number))
+                outputs.append(Replicated(number, False))
+        return outputs
+
+    def _land(self, commitment: _Commitment) -> None:
+        for row in commitment.rows:
+            place = commitment.namespace, row[0]
+            left = self._in_flight[place] - 1
+            if left:
+                self._in_flight[place] = left
+            else:
+                del self._in_flight[place]
+
+    def in_flight(self, namespace: str, digest: bytes) -> int:
+        """Writes of a record that not all replicas have yet: what a daemon bounds by its
+        transaction-pending-limit. O(1)."""
+        return self._in_flight.get((namespace, digest), 0)
+
+    def tick(self, now: int) -> list[Output]:
+        """Send again what is not acknowledged."""
+        return [output for each in self._senders.values() for output in each.tick(now)]
+
+    def is_full(self, namespace: str, targets: tuple[int, ...]) -> bool:
+        """Does so much wait for one of these peers that a write should be refused? O(targets)."""
+        limit = self.config.queue_bytes
+        senders = [self._senders.get((peer, namespace)) for peer in targets]
+        return any(each is not None and each.queued_bytes > limit for each in senders)
+
+    def unacknowledged(self, namespace: str) -> list[bytes]:
+        """Digests of writes that not all replicas have. O(of them)."""
+        return [
+            row[0]
+            for each in self._open.values()
+            if each.namespace == namespace
+            for row in each.rows
+        ]
+
+    def _check(self) -> None:
+        for sender in self._senders.values():
+            sender._check()
+        rows = sum(len(each.rows) for each in self._open.values())
+        assert rows == sum(self._in_flight.values())
+        for number, commitment in self._open.items():
+            assert commitment.rows
+            assert commitment.targets
+            assert commitment.left or number in self._turn.values()

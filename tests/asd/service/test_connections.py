@@ -1,0 +1,34 @@
+"""The client connections of a node: what the log says of those that are turned away."""
+
+import asyncio
+import logging
+
+import pytest
+
+from asd.config import Config, NamespaceConfig
+from asd.node import Node
+from asd.service.connection import Connection
+from citrusleaf.cf_clock import VirtualClock
+
+
+def test_connections_turned_away_do_not_flood_the_log(caplog) -> None:
+    caplog.set_level(logging.INFO, "asd")
+    namespaces = {"test": NamespaceConfig("test", nsup_period=120)}
+    node = Node(Config(namespaces=namespaces), VirtualClock(), machine_id=1)
+    node.config.service.set("proto-fd-max", "1")
+    kept, *refused = [Connection(node) for _ in range(50)]
+    assert node.connections.add(kept)
+    assert not any(node.connections.add(connection) for connection in refused)
+    assert caplog.messages == ["? turned away: proto-fd-max 1 reached"]
+
+    async def until_reaped() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("asd.service.connections.REAP_INTERVAL_S", 0.001)
+            task = asyncio.create_task(node.connections.reap())
+            while len(caplog.messages) == 1:
+                await asyncio.sleep(0.001)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(asyncio.wait_for(until_reaped(), 5))
+    assert caplog.messages[1:] == ["48 more turned away"]
