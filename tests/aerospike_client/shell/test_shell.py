@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import doctest
+import fcntl
 import io
 import json
+import os
+import pty
+import select
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -316,6 +322,64 @@ def test_backup_and_restore(aerospike_server: Server, client: Client, tmp_path: 
     assert "expected" in broken.stderr
     missing = run(aerospike_server, "restore", "--input", str(tmp_path / "none"))
     assert "No such file" in missing.stderr
+
+
+def test_whoever_reads_may_stop(aerospike_server: Server, client: Client) -> None:
+    for number in range(3000):
+        client.put(Key("test", "demo", number), {"text": "x" * 100})
+    host, port = aerospike_server.address
+    command = f"{sys.executable} -m aerospike_client {host}:{port} scan test --json | head -1"
+    done = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert json.loads(done.stdout)["namespace"] == "test"
+    assert done.stderr == ""
+
+
+def test_a_prompt_on_a_terminal(aerospike_server: Server, tmp_path: Path) -> None:
+    pytest.importorskip("prompt_toolkit", reason="the extra shell is not installed")
+    host, port = aerospike_server.address
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
+    shell = subprocess.Popen(
+        [sys.executable, "-m", "aerospike_client", f"{host}:{port}"],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "HOME": str(tmp_path), "TERM": "xterm"},
+        start_new_session=True,
+    )
+    os.close(theirs)
+
+    def until(wanted: str) -> str:
+        seen = ""
+        for _ in range(200):
+            if wanted in seen:
+                return seen
+            ready, _, _ = select.select([ours], [], [], 20)
+            if not ready:
+                break
+            piece = os.read(ours, 4096)
+            if b"\x1b[6n" in piece:  # where is the cursor?
+                os.write(ours, b"\x1b[1;1R")
+            seen += piece.decode("utf-8", "replace")
+        raise AssertionError(f"{wanted!r} does not come after {seen!r}")
+
+    try:
+        until(f"{port}>")
+        os.write(ours, b"info namespaces\r")
+        until("test")
+        os.write(ours, b"nonsense\r")
+        until("invalid choice: 'nonsense'")
+        os.write(ours, b"exit\r")
+        assert shell.wait(30) == 1
+        history = (tmp_path / ".aerospike_client_history").read_text("utf-8")
+        assert "+info namespaces" in history
+    finally:
+        shell.kill()
+        shell.wait()
+        os.close(ours)
 
 
 def test_nobody_answers(capsys: pytest.CaptureFixture[str]) -> None:

@@ -49,3 +49,10 @@ def terminal() -> Callable[[str], None] | None:
         sys.stderr.flush()
 
     return write
+
+
+def forget_output() -> None:
+    """Let what is still to be printed go nowhere: whoever read it has gone (`... | head`)."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
