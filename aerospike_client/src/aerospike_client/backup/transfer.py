@@ -49,6 +49,7 @@ from aerospike_client.queries import IndexType as IndexedPart
 from aerospike_client.queries import Partitions, QueryCursor
 from aerospike_client.record import Record
 from aerospike_client.scripts.indexes import IndexKind as IndexedKind
+from aerospike_client.scripts.info import info_failure, rows
 from aerospike_common.wire import Op, OpType
 
 BATCH_RECORDS: Final = 100
@@ -158,7 +159,12 @@ def backup(
 
 
 def _indexes(client: Client, namespace: str, set_name: str) -> Iterator[SecondaryIndex]:
-    for row in client.indexes(namespace):
+    # Asked so, nodes give contexts in the form in which an index is created.
+    answer = client.info(f"sindex-list:namespace={namespace};b64=true")
+    error = info_failure(answer)
+    if error is not None:
+        raise error
+    for row in rows(answer):
         said = {name: "" if text.lower() == _NOT_SAID else text for name, text in row.items()}
         kind, type_ = _KINDS.get(said["indextype"].lower()), _TYPES.get(said["type"].lower())
         # Later servers may have indexes of kinds that the format does not know.
