@@ -45,6 +45,8 @@ def listed(view: ClusterView, timeout_ms: int) -> Script[list[Module]]:
 
 def _modules(answer: str) -> list[Module]:
     found = [pairs(row, ",") for row in answer.split(";") if row]
+    if any("filename" not in row for row in found):
+        raise BadReply(f"the list of modules cannot be read: {answer[:100]!r}")
     return [Module(row["filename"], row.get("hash", ""), row.get("type", "LUA")) for row in found]
 
 

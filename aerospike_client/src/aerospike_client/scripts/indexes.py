@@ -9,7 +9,7 @@ from typing import SupportsBytes
 import attrs
 
 from aerospike_client.core.view import ClusterView
-from aerospike_client.errors import IndexNotFound, InvalidParameter
+from aerospike_client.errors import BadReply, IndexNotFound, InvalidParameter
 from aerospike_client.queries import IndexType
 from aerospike_client.scripts.effects import Script
 from aerospike_client.scripts.info import (
@@ -101,7 +101,10 @@ def is_ready(view: ClusterView, namespace: str, name: str, timeout_ms: int) -> S
             if error.code in (ResultCode.SINDEX_NOT_FOUND, ResultCode.SINDEX_NOT_READABLE):
                 return False
             raise error
-        if int(pairs(answer).get("load_pct", "100")) < 100:
+        loaded = pairs(answer).get("load_pct", "100")
+        if not loaded.isdecimal():
+            raise BadReply(f"an index is loaded to {loaded!r} percent", node=str(node))
+        if int(loaded) < 100:
             return False
     return True
 

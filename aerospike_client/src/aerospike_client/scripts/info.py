@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -83,8 +84,9 @@ def info_failure(answer: str, node: Node | None = None) -> ClientError | None:
         parts = dict(part.partition("=")[::2] for part in answer.split(";"))
         message = parts["error"].replace("_", " ")
         if "message" in parts:
-            message = base64.b64decode(parts["message"] + "===").decode("utf-8", "replace")
-            message = f"{parts.get('file', '')}:{parts.get('line', '')}: {message}"
+            with contextlib.suppress(ValueError):  # not base64: the code word must do
+                text = base64.b64decode(parts["message"] + "===").decode("utf-8", "replace")
+                message = f"{parts.get('file', '')}:{parts.get('line', '')}: {text}"
         return server_error(100, message, node=name)
     return None
 
