@@ -154,7 +154,7 @@ def test_a_definition_survives_as_text(some: IndexDefinition) -> None:
 
 
 def test_an_element_behind_a_bin_header_is_the_same_value() -> None:
-    """It is indexed like one behind a string's header, and a query that looks at the bin sees it."""
+    """It is indexed as behind a string's header; a query that looks at the bin sees it."""
     text = b"\x03" + b"a" * 40
     for header in (b"\xd9\x29", b"\xc4\x29"):
         particle = Particle(ParticleType.LIST, b"\x91" + header + text)
