@@ -21,6 +21,7 @@ from asd.fastpath.rows import RowPaths
 from asd.measures.histogram import Histogram
 from asd.space.commitment import Commitments
 from asd.space.namespace import Namespace
+from citrusleaf.cf_digest import DIGEST_SIZE
 
 if TYPE_CHECKING:
     from asd.state import NodeState
@@ -34,6 +35,8 @@ replies may have to wait for; None: nothing."""
 
 _FIELDS: Final = [FieldType.NAMESPACE, FieldType.SET, FieldType.DIGEST]
 _RESPOND_ALL: Final = Info2.RESPOND_ALL_OPS
+MESSAGE: Final = b"\x02\x03"
+"""Protocol version 2, type 3: the first two bytes of nearly every frame."""
 
 
 def head_size(data: bytes, offset: int) -> int:
@@ -68,6 +71,18 @@ class FastPaths:
         self.table.clear()
         self._without.clear()
         self.rows.clear()
+
+    def _check(self) -> None:
+        """Assert every invariant."""
+        assert len(self.table) + len(self._without) <= CAPACITY
+        assert not self.table.keys() & self._without
+        for head, (_, size, _, waits) in self.table.items():
+            assert len(head) + DIGEST_SIZE <= size <= LARGEST_REQUEST
+            assert head[:2] == MESSAGE
+            assert waits is None or waits in self._waited_for()
+
+    def _waited_for(self) -> list[Commitments]:
+        return [namespace.commitments for namespace in self._node.namespaces.values()]
 
     def wants(self, head: bytes, body: bytes) -> bool:
         """Is it not known yet whether requests with this head have a path, but may they?"""

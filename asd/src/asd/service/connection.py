@@ -11,7 +11,7 @@ from aerospike_common.wire.codes import MessageType, ResultCode
 from aerospike_common.wire.errors import FrameError, MessageError
 from aerospike_common.wire.frame import MAX_BODY, frame, inflate
 from aerospike_common.wire.message import reply_frame
-from asd.fastpath.cache import head_size
+from asd.fastpath.cache import MESSAGE, head_size
 from asd.fastpath.contract import GENERAL_WAY
 from asd.info import respond
 from asd.service.held_replies import Held, HeldReplies
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from asd.service.node import ServiceNode
 
 log = logging.getLogger("asd.service")
-
-MESSAGE: Final = b"\x02\x03"
-"""Protocol version 2, type 3: the first two bytes of nearly every frame."""
 
 MAX_UNSENT: Final = 64
 """Replies gathered before they are handed to the socket."""

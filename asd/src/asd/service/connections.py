@@ -49,6 +49,13 @@ class Connections:
             self._open.remove(connection)
             self._node.statistics.client_connections_closed += 1
 
+    def _check(self) -> None:
+        """Assert every invariant."""
+        counters = self._node.statistics
+        opened, closed = counters.client_connections_opened, counters.client_connections_closed
+        assert len(self._open) == opened - closed
+        assert self._turned_away >= 0
+
     async def reap(self) -> None:
         """Close connections idle for `proto-fd-idle-ms` (0: never). Ends by cancellation."""
         while True:

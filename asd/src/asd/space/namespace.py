@@ -232,6 +232,18 @@ class Namespace:
         for histogram in self.histograms():
             histogram.clear()
 
+    def _check(self) -> None:
+        """Assert every invariant of the namespace and its parts. O(records)."""
+        assert self.set_names[0] == b""
+        assert all(self.set_names[number] == name for name, number in self._set_ids.items())
+        assert len(self._set_ids) <= len(self.set_names) <= MAX_SETS + 1
+        assert all(set_id < len(self.set_names) for set_id in self.engine.index.sets)
+        assert self.failure is None or self.stop_writes
+        self.ownership._check()
+        self.commitments._check()
+        self.truncation._check()
+        self.indexes._check()
+
     def histograms(self) -> tuple[Histogram, ...]:
         """All latency histograms, in the order that `latencies:` lists them."""
         return (

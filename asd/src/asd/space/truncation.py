@@ -106,6 +106,11 @@ class Truncation:
         """Is a record of this set and time one of those that are gone?"""
         return last_update_ms < self.hidden_before(set_id)
 
+    def _check(self) -> None:
+        """Assert every invariant: what runs has a threshold, and it is the newest."""
+        assert all(self._thresholds.get(each) == at for each, at in self.running.items())
+        assert len(self._unknown) <= MAX_UNKNOWN
+
 
 class Truncator:
     """Removes what the truncations of a namespace hide."""

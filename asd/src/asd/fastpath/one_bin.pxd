@@ -1,0 +1,7 @@
+from asd.fastpath.replies cimport written
+
+
+cdef class OneBinWrite:
+    cdef public object _commit, _get, _put, overwrite, set_id
+
+    cpdef put(self, bytes digest, now_ms, head, bytes payload)

@@ -1,0 +1,2 @@
+cpdef bytes framed(generation, void_time, bytes ops)
+cpdef bytes written(generation)
