@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
+import attrs
+
 from aerospike_client import AsyncClient, Client, ClientPolicy
 from aerospike_client.aio.stream import RecordStream
 from aerospike_client.aio.task import Task
@@ -44,6 +46,24 @@ class Waiting:
                 return
 
 
+PATIENCE_MS = 30_000
+"""A busy machine may keep a server waiting for longer than an application would."""
+
+
+def patient(policy: ClientPolicy) -> ClientPolicy:
+    """The policy with time enough wherever it has the default one."""
+    default = ClientPolicy()
+    changes: dict[str, Any] = {"connect_timeout": PATIENCE_MS}
+    for field in attrs.fields(ClientPolicy):
+        part = getattr(policy, field.name)
+        if not attrs.has(type(part)) or part != getattr(default, field.name):
+            continue
+        name = "timeout" if hasattr(part, "timeout") else "total_timeout"
+        if getattr(part, name):
+            changes[field.name] = attrs.evolve(part, **{name: PATIENCE_MS})
+    return attrs.evolve(policy, **changes)
+
+
 class Face:
     """Opens clients of one face and closes them all."""
 
@@ -55,6 +75,7 @@ class Face:
     def __call__(self, seeds: Any, policy: ClientPolicy | None = None) -> Any:
         """A connected client, blocking whatever the face."""
         client: Any
+        policy = patient(policy or ClientPolicy())
         if self._runner is None:
             client = Client(seeds, policy)
         else:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from faces import Face
+from faces import Face, patient
 from stub import Stub
 
 from aerospike_client import (
@@ -140,7 +140,7 @@ def test_nobody_to_connect_to(face: Face) -> None:
 
 def test_listeners_hear_of_nodes(server: Server) -> None:
     news: list[object] = []
-    client = Client([server.address])
+    client = Client([server.address], patient(ClientPolicy()))
     client.add_listener(news.append)
     with client:
         assert [type(event) for event in news] == [NodeAdded] + [PartitionsChanged] * 2
@@ -153,7 +153,7 @@ def test_a_listener_that_fails_stops_nothing(
     def fail(_event: object) -> None:
         raise RuntimeError("on purpose")
 
-    client = Client([server.address], ClientPolicy(tend_interval=20))
+    client = Client([server.address], patient(ClientPolicy(tend_interval=20)))
     client.add_listener(fail)
     with client:
         client.put(KEY, {"a": 1})
@@ -185,7 +185,8 @@ def test_settings_that_make_no_sense_are_refused(kind: Any, setting: str, value:
 
 
 def test_blocking_pools_have_an_end() -> None:
-    with Stub() as stub, Client([stub.address], ClientPolicy(max_conns_per_node=1)) as client:
+    policy = patient(ClientPolicy(max_conns_per_node=1))
+    with Stub() as stub, Client([stub.address], policy) as client:
         (node,) = client.nodes
         taken = client._engine.borrow(node)
         error = error_of(lambda: client.put(KEY, {"a": 1}, ONCE))
@@ -205,7 +206,7 @@ def run(main: Callable[[AsyncClient], Any], *script: str, **policy: Any) -> Stub
     """Run a coroutine with an asyncio client of a stub."""
 
     async def wrapped(stub: Stub) -> None:
-        async with AsyncClient([stub.address], ClientPolicy(**policy)) as client:
+        async with AsyncClient([stub.address], patient(ClientPolicy(**policy))) as client:
             await main(client)
 
     with Stub(*script) as stub:
@@ -281,7 +282,8 @@ def test_threads_share_a_client(server: Server) -> None:
             client.increment(key, {"n": 1})
         return int(client.get(key).bins["n"])
 
-    with Client([server.address]) as client, ThreadPoolExecutor(8) as threads:
+    policy = patient(ClientPolicy())
+    with Client([server.address], policy) as client, ThreadPoolExecutor(8) as threads:
         assert list(threads.map(work, range(8))) == [50] * 8
         assert client._engine.pools.open_connections(client.nodes[0]) <= 8
 

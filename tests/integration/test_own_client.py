@@ -21,6 +21,7 @@ from aerospike_client import (
     BatchRead,
     BatchRemove,
     Client,
+    ClientPolicy,
     CommitLevel,
     Exists,
     Generation,
@@ -109,7 +110,7 @@ def official(tap: Tap) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def ours(tap: Tap) -> Iterator[Client]:
     """Our client."""
-    with Client([tap.address]) as client:
+    with Client([tap.address], ClientPolicy(connect_timeout=20_000)) as client:
         yield client
 
 
