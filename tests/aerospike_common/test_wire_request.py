@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aerospike_common.wire import FieldType, Info1, parse_message
@@ -72,6 +72,7 @@ def test_rows_with_a_key_of_their_own_are_sent_whole() -> None:
     assert first[24:] == bytes.fromhex("0e 00 01 00 00 07 ff ff ff ff 00 02 00 00") + row.content
 
 
+@settings(deadline=None)
 @given(
     st.integers(0, 255),
     st.integers(0, 2**32 - 1),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aerospike_client.core.addresses import (
@@ -56,6 +56,7 @@ def test_peers() -> None:
     assert parse_peers("5,,[[A,,[h]]]").peers[0].addresses == (Address("h", 3000),)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="AB9,:[]30.", max_size=40))
 def test_peers_parse_or_are_refused(text: str) -> None:
     with contextlib.suppress(BadReply):

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from views import view_of
 
@@ -191,6 +191,7 @@ EVENTS = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(EVENTS, min_size=4, max_size=4), st.integers(0, 3))
 def test_doubt_is_told_truly(events: list[str | int], retries: int) -> None:
     """In doubt after an error, just when a sent request may have been applied."""

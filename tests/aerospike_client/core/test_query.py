@@ -176,6 +176,7 @@ def test_which_refusals_are_tried_again(code: int, retried: bool) -> None:
         assert caught.value.code == code
 
 
+@settings(deadline=None)
 @given(
     st.sets(st.integers(0, 4095), max_size=20),
     st.dictionaries(st.integers(0, 4095), st.binary(min_size=20, max_size=20), max_size=9),
@@ -190,6 +191,7 @@ def test_cursors_travel_as_bytes(
     assert QueryCursor.from_bytes(bytes(cursor)) == cursor
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_cursors_are_read_or_refused(data: bytes) -> None:
     try:

@@ -6,7 +6,7 @@ import base64
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from views import ALL, NONE, view_of
 
@@ -103,6 +103,7 @@ def test_columns_come_and_go_with_the_replication_factor() -> None:
     assert (len(table.columns), table.master(0)) == (1, node)
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=512, max_size=512))
 def test_bitmaps_are_read_bit_by_bit(bitmap: bytes) -> None:
     naive = [pid for pid in range(4096) if bitmap[pid >> 3] & 0x80 >> (pid & 7)]
@@ -117,6 +118,7 @@ def test_replicas_are_parsed() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="test:;0123,=/AZ ", max_size=60))
 def test_replicas_parse_or_are_refused(text: str) -> None:
     with contextlib.suppress(BadReply):

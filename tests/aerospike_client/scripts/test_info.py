@@ -6,7 +6,7 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aerospike_client import BadReply, ClientError, IndexExists, TimedOut, UdfFailed
@@ -60,6 +60,7 @@ def test_answers_are_no_errors(answer: str) -> None:
     assert info_failure(answer) is None
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_answer_is_read(text: str) -> None:
     info_failure("error=" + text)
