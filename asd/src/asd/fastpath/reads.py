@@ -116,10 +116,11 @@ def _get_all(namespace: Namespace, set_name: bytes) -> FastPath:
             counters.read_not_found += 1
             reply = NOT_FOUND
         else:
-            if unplain(record, set_id, now_s):
+            generation, void_time, _, record_set, flags, payload = record
+            odd = flags or void_time or record_set != set_id
+            if odd and unplain(record, set_id, now_s):
                 return None
             counters.read_success += 1
-            generation, void_time, _, _, _, payload = record
             size = 20 + len(payload)
             reply = with_ops(START, size, HEADER_OK, generation, void_time) + payload
         return reply
@@ -140,7 +141,8 @@ def _answering(namespace: Namespace, set_name: bytes, answer: Answer) -> FastPat
         if record is None:
             counters.read_not_found += 1
             return NOT_FOUND
-        if unplain(record, set_id, now_s):
+        odd = record[4] or record[1] or record[3] != set_id
+        if odd and unplain(record, set_id, now_s):
             return None
         ops = answer(data, digest + 20, record[5])
         if ops is None:

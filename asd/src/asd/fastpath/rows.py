@@ -155,8 +155,9 @@ class GetAllRows:
                 missing += 1
                 replies.append(row_without_record(ROW_NOT_FOUND, index))
                 continue
-            generation, void_time, _, _, _, payload = record
-            if unplain(record, set_id, now_s) or len(payload) > LONGEST_PAYLOAD:
+            generation, void_time, _, record_set, record_flags, payload = record
+            odd = record_flags or void_time or record_set != set_id
+            if (odd and unplain(record, set_id, now_s)) or len(payload) > LONGEST_PAYLOAD:
                 break
             replies.append(row_with_ops(HEADER_OK, generation, void_time, index) + payload)
         counters = namespace.statistics.batch_sub

@@ -145,7 +145,7 @@ class Namespace:
 
     def is_live(self, record: Record, now_s: int) -> bool:
         """Neither expired nor truncated: what clients may see."""
-        if is_expired(record[1], now_s):
+        if record[1] and is_expired(record[1], now_s):
             return False
         return not (self.truncation.running and self.truncation.hides(record[3], record[2]))
 
@@ -184,7 +184,10 @@ class Namespace:
     def update_time_ms(self, set_id: int) -> int:
         """The last-update-time of what is written now, which must not be taken for what a
         truncation of this moment hides."""
-        return max(self.clock.epoch_ms(), self.truncation.hidden_before(set_id))
+        now_ms = self.clock.epoch_ms()
+        if not self.truncation.running:
+            return now_ms
+        return max(now_ms, self.truncation.hidden_before(set_id))
 
     def store(
         self,
