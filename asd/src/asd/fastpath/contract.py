@@ -13,8 +13,8 @@ What sends a request the general way is called a *bar*. There are three kinds:
   of path minds. Where one of them is there, no path is made. Whoever changes what a path relies
   on (configuration, sets, indexes, observers of the door) has all paths made anew
   (`FastPaths.clear`).
-- Bars of the **partition**, one byte each (`asd.space.ownership`). Every path asks the byte that
-  its digest picks, each time. Nothing is forgotten when a partition moves.
+- Bars of the **partition**, one byte each (`asd.space.ownership`). Every path asks each time
+  whether the partition of its digest is barred. Nothing is forgotten when a partition moves.
 - Bars of the **record**: it is in another set, has a key or a time of its own, other bins. Each
   path looks for itself, through `unplain` where it reads.
 

@@ -1,6 +1,3 @@
-from asd.fastpath.replies cimport written
-
-
 cdef class OneBinWrite:
     cdef public object _commit, _get, _put, overwrite, set_id
 

@@ -1,2 +1,1 @@
 cpdef bytes framed(generation, void_time, bytes ops)
-cpdef bytes written(generation)
