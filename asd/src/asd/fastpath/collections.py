@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from aerospike_common.wire.codes import FieldType, Info2, OpType
 from aerospike_common.wire.message import OP_HEAD_SIZE, Message, op_head
 from asd.bins import cdt
+from asd.bins.effort import TimeLimit
 from asd.bins.expressions import RecordPaths
 from asd.bins.particle import NULL, IndexedMap
 from asd.fastpath.contract import FastPath, unplain
@@ -46,6 +47,7 @@ class _Collections:
         self.namespace = namespace
         self.op_type = message.ops[0].type
         self.rest = rest
+        self.limit_ms = namespace.time_limit_ms(message.transaction_ttl)
         self.respond_all = bool(message.info2 & Info2.RESPOND_ALL_OPS)
         set_name = message.fields[FieldType.SET]
         self.set_id = namespace.intern_set(set_name)
@@ -66,6 +68,7 @@ class _Collections:
         """For expressions inside path operations."""
         set_name = self.namespace.set_names[record[3]]
         view = RecordView(digest, record, set_name, self.namespace.clock.epoch_ms())
+        view.time = TimeLimit(self.namespace.clock.monotonic_ns, self.limit_ms)
         return RecordPaths(view, self.node.expressions.path)
 
 
