@@ -110,7 +110,7 @@ def look(name: bytes, *op: Any) -> Op:
 
 def bits(name: bytes, *op: Any) -> Op:
     """An operation that changes a blob."""
-    return Op(OpType.BIT_MODIFY, 0, name, as_msgpack.pack(list(op)))
+    return Op(OpType.BIT_MODIFY, ParticleType.BLOB, name, as_msgpack.pack(list(op)))
 
 
 def compute(expression: Any, name: bytes = b"x") -> Op:

@@ -29,6 +29,9 @@ from storage.engine import Record
 if TYPE_CHECKING:
     from asd.state import NodeState
 
+BIG_VALUE: Final = 1 << 17
+"""Bytes of a list or map from which on the general way, which minds the time, works on it."""
+
 _ROOM: Final = 512
 """Bytes by which the rules of record sizes may count more than the payload has."""
 
@@ -90,6 +93,8 @@ def collection_read_path(
         if unplain(record, kind.set_id, now_s):
             return None
         value = find_bin(record[5], request.name)
+        if value is not None and len(value.data) > BIG_VALUE:
+            return None
         result = cdt.read(value, request.argument, partial(kind.paths, request.digest, record))
         counters.read_success += 1
         if result is None and not kind.respond_all:
@@ -122,6 +127,8 @@ def collection_write_path(
         if flags or void_time or set_id != kind.set_id:
             return None
         old = find_bin(payload, request.name)
+        if old is not None and len(old.data) > BIG_VALUE:
+            return None
         paths = partial(kind.paths, request.digest, record)
         value, result = cdt.modify(old, request.argument, paths)
         if value is None or type(value) is IndexedMap:

@@ -74,6 +74,10 @@ class Namespace:
         self.indexes = SecondaryIndexes(engine.index)
         self.transaction_max_ms = TRANSACTION_MAX_MS
         """The longest time of a request, and that of one that brings none."""
+        self.heavy_requests = 0
+        """Transactions that worked on big values: none of them takes a fast path."""
+        self.heavy_since_ns = 0
+        """When the last of them began to."""
         self.stop_writes = False
         """Memory or space is short, or the medium failed: nothing may be written."""
         self.failure: Failure | None = None

@@ -238,18 +238,21 @@ def _hll_read(operands: Operands, op: Op) -> Particle | None:
 
 
 def _write(operands: Operands, op: Op) -> Particle | None:
+    operands.check_size(len(op.value))
     deletes = op.particle_type == ParticleType.NULL
     operands.put(op.name, None if deletes else scalars.stored_form(op.particle_type, op.value))
     return None
 
 
 def _increment(operands: Operands, op: Op) -> Particle | None:
+    operands.check_size(len(op.value))
     changed = scalars.increment(operands.bin(op.name), op.particle_type, op.value)
     operands.put(op.name, changed)
     return None
 
 
 def _append(operands: Operands, op: Op) -> Particle | None:
+    operands.check_size(len(op.value))
     grown = scalars.append(operands.bin(op.name), op.particle_type, op.value)
     operands.put(op.name, grown)
     operands.heavy(len(grown.data))
@@ -257,6 +260,7 @@ def _append(operands: Operands, op: Op) -> Particle | None:
 
 
 def _prepend(operands: Operands, op: Op) -> Particle | None:
+    operands.check_size(len(op.value))
     grown = scalars.prepend(operands.bin(op.name), op.particle_type, op.value)
     operands.put(op.name, grown)
     operands.heavy(len(grown.data))
@@ -274,6 +278,8 @@ def _delete_all(operands: Operands, op: Op) -> Particle | None:
 
 def _cdt_modify(operands: Operands, op: Op) -> Particle | None:
     name, payload = op.name, op.value
+    if len(payload) > 2 * MOST_BYTES:
+        raise OperationError(ResultCode.RECORD_TOO_BIG, "arguments larger than any record")
     opened = operands.open(name)
     if opened is None:
         created, result = cdt.create(payload, operands.paths)

@@ -128,11 +128,18 @@ class Transaction:
         if not expression.matches(self.view(record)):
             raise Refused(ResultCode.FILTERED_OUT, record)
 
+    @property
+    def is_heavy(self) -> bool:
+        """Big values were worked on."""
+        return self._time is not None
+
     def look(self, about: object = None) -> None:
         """Heavy work comes, as few transactions have. Raises OutOfTime (`asd.bins.effort`)."""
         if self._time is None:
             limit_ms = self.namespace.time_limit_ms(self.message.transaction_ttl)
             self._time = TimeLimit(self.namespace.clock.monotonic_ns, limit_ms)
+            self.namespace.heavy_requests += 1
+            self.namespace.heavy_since_ns = self.namespace.clock.monotonic_ns()
         self._time.look()
 
     def view(self, record: Record | None, bins: Bins | None = None) -> RecordView:

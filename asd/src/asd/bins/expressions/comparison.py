@@ -164,7 +164,8 @@ def compile_regex(compiler: Compiler, arguments: list[Any]) -> Code:
     search = regex.compile_search(text_bytes(pattern), options)
     if search is None:
         raise compiler.error("not a regular expression")
-    get = subject.run
+    compiler.count_program(search.program)
+    get, occurs = subject.run, search.run
 
     def run(record: RecordView, frame: Frame) -> Any:
         text = get(record, frame)
@@ -172,6 +173,9 @@ def compile_regex(compiler: Compiler, arguments: list[Any]) -> Code:
             return UNKNOWN
         if len(text) > HEAVY:
             record.look()
-        return search(text)
+        try:
+            return occurs(text)
+        except regex.TooMuchWork:
+            return UNKNOWN
 
     return Code(ExpType.BOOL, run)
