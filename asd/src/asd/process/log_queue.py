@@ -153,7 +153,7 @@ class LogQueue(logging.Handler):
     def close(self) -> None:
         """Write what waits, if the sinks take it in time."""
         try:
-            self._lines.put_nowait(None)
+            self._lines.put(None, timeout=STOP_S)
             self._thread.join(STOP_S)
         except queue.Full:
             pass  # nobody reads: what waits is lost
