@@ -205,6 +205,7 @@ class Node:
             indexed = {name for name, own in namespace.config.sets.items() if own.enable_index}
             namespace.indexes.keep_set_indexes(indexed)
             apply_storage(namespace.engine, namespace.config)
+            namespace.transaction_max_ms = self.config.service.transaction_max_ms
         self.paths.clear()
 
     # ---------------------------------------------------------- histograms

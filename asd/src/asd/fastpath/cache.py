@@ -84,6 +84,10 @@ class FastPaths:
     def _waited_for(self) -> list[Commitments]:
         return [namespace.commitments for namespace in self._node.namespaces.values()]
 
+    def forget(self, head: bytes) -> None:
+        """Let requests with this head take the general way, until one is learned again."""
+        self.table.pop(head, None)
+
     def wants(self, head: bytes, body: bytes) -> bool:
         """Is it not known yet whether requests with this head have a path, but may they?"""
         known = head in self.table or head in self._without
@@ -143,7 +147,7 @@ class FastPaths:
         """The closest path that fits, which leaves to `operate_path` what it does not expect."""
         if not fits(Kind.OPERATE, present):
             return None
-        otherwise = operate_path(self._node, namespace, rest, head_size)
+        otherwise = operate_path(self._node, namespace, rest, head_size, self.forget)
         set_name, ops = message.fields[FieldType.SET], message.ops
         if message.info1 or not ops:
             return otherwise

@@ -6,6 +6,7 @@ treated as in `asd.transactions.write`, refusals included.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from aerospike_common.wire.message import Message, parse_message, reply_frame
@@ -28,10 +29,17 @@ MAX_OPS_SIZE: Final = 256
 _FRAME_HEADER: Final = 8
 
 
-def operate_path(node: NodeState, namespace: Namespace, rest: int, head_size: int) -> FastPath:
+def operate_path(
+    node: NodeState,
+    namespace: Namespace,
+    rest: int,
+    head_size: int,
+    forget: Callable[[bytes], None],
+) -> FastPath:
     """The path for writes like one that succeeded: any ops, its other fields only set and digest.
 
-    `rest` is the size of all from the digest on, `head_size` of all before it.
+    `rest` is the size of all from the digest on, `head_size` of all before it; `forget` lets
+    requests with a head take the general way again.
     """
     expressions, counters = node.expressions, namespace.statistics.client
     barred = namespace.ownership.barred
@@ -53,6 +61,8 @@ def operate_path(node: NodeState, namespace: Namespace, rest: int, head_size: in
                 known[wire] = message
         transaction = Transaction(namespace, message, data[digest:start], expressions, counters)
         reply = perform(transaction, write_checked, count_write)
+        if transaction.is_heavy:  # the general way looks at the clock behind each request
+            forget(data[digest - head_size : digest])
         return reply_frame(reply.code, reply.generation, reply.void_time, reply.n_ops, reply.ops)
 
     return path

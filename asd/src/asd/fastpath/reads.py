@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from aerospike_common.wire.codes import FieldType, Info1, OpType, ResultCode
 from aerospike_common.wire.message import OP_HEAD_SIZE, Message, Op, op_head, reply_frame
+from asd.bins.effort import OutOfTime, TimeLimit
 from asd.bins.expressions import Expression
 from asd.fastpath.contract import Bar, FastPath, Kind, fits, unplain
 from asd.fastpath.replies import HEADER_OK, NO_OPS, NOT_FOUND, START, framed, with_ops
@@ -65,6 +66,8 @@ def filtered_path(
     counters, barred = namespace.statistics.client, namespace.ownership.barred
     compiled, set_id = node.expressions.filter, namespace.intern_set(set_name)
     view = RecordView(b"", None, set_name, 0)
+    limit_ms = namespace.time_limit_ms(message.transaction_ttl)
+    view.time = TimeLimit(namespace.clock.monotonic_ns, limit_ms)
     known: dict[bytes, Expression] = {}
     header = (rest - DIGEST_SIZE - 4).to_bytes(4) + bytes((FieldType.FILTER,))
 
@@ -85,7 +88,12 @@ def filtered_path(
             expression = known[field] = compiled(field[len(header) :])
         view.digest, view.record, view.now_ms = key, record, now_ms()
         generation, void_time, _, _, _, payload = record
-        if expression.run(view, [None] * expression.slots) is True:
+        try:
+            matches = expression.run(view, [None] * expression.slots) is True
+        except OutOfTime as error:
+            counters.read_error += 1
+            return reply_frame(error.code, generation, void_time)
+        if matches:
             counters.read_success += 1
             size = 20 + len(payload)
             reply = with_ops(START, size, HEADER_OK, generation, void_time) + payload

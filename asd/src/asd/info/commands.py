@@ -95,13 +95,13 @@ def respond(node: InfoNode, connection: InfoConnection, body: bytes) -> bytes:
     Never raises for what a client can send. What goes beyond `MAX_REQUEST` or `MAX_REPLY` is not
     answered, so that one request can hold up the others only so long.
     """
+    return encode_info_reply(answers(node, connection, body))
+
+
+def answers(node: InfoNode, connection: InfoConnection, body: bytes) -> Iterator[tuple[str, str]]:
+    """The commands of a request and their values, each found out when it is asked for: between two
+    of them the caller may do other things."""
     commands = parse_info_request(body[:MAX_REQUEST]) if body else map(parse_info_command, SUMMARY)
-    return encode_info_reply(_answers(node, connection, commands))
-
-
-def _answers(
-    node: InfoNode, connection: InfoConnection, commands: Iterator[InfoCommand]
-) -> Iterator[tuple[str, str]]:
     left = MAX_REPLY
     for command in commands:
         value = _answer(node, connection, command)

@@ -15,6 +15,10 @@ log = logging.getLogger("asd.connections")
 
 REAP_INTERVAL_S = 1.0
 NS_PER_MS = 1_000_000
+FRAME_TIME_MS = 60_000
+"""From the first byte of a frame to its last."""
+PARTIAL_MAX = 512 << 20
+"""Bytes of all frames that have not come whole."""
 
 
 class Connections:
@@ -61,6 +65,7 @@ class Connections:
         while True:
             await asyncio.sleep(REAP_INTERVAL_S)
             self._say_turned_away()
+            self._end_partial_frames()
             idle_ms = self._node.config.service.proto_fd_idle_ms
             if not idle_ms:
                 continue
@@ -69,6 +74,23 @@ class Connections:
                 log.debug("%s closed: idle for %d ms", connection.peer, idle_ms)
                 self._node.statistics.reaped_fds += 1
                 connection.close()
+
+    def _end_partial_frames(self) -> None:
+        """Close those whose frame does not come to its end, and the largest while all together take
+        too much."""
+        now_ns = self._node.clock.monotonic_ns()
+        partial = {c: size for c in self._open if (size := c.partial_bytes)}
+        for connection in list(partial):
+            if now_ns - connection.kept_ns > FRAME_TIME_MS * NS_PER_MS:
+                log.info("%s closed: its frame took over %d ms", connection.peer, FRAME_TIME_MS)
+                del partial[connection]
+                connection.abort()
+        total = sum(partial.values())
+        while total > PARTIAL_MAX:
+            largest = max(partial, key=partial.__getitem__)
+            total -= partial.pop(largest)
+            log.warning("%s closed: unfinished frames take too much memory", largest.peer)
+            largest.abort()
 
     def _say_turned_away(self) -> None:
         """The first one has been told of at once: a thousand lines would say no more."""

@@ -34,6 +34,9 @@ TTL_NEVER = 0xFFFFFFFF
 TTL_KEEP = 0xFFFFFFFE
 TTL_MAX_S = 3600 * 24 * 365 * 10
 
+TRANSACTION_MAX_MS = 1000
+"""`transaction-max-ms`, unless the configuration says otherwise."""
+
 MAX_SETS = 4095
 """Sets a namespace can hold besides the nameless one."""
 
@@ -69,6 +72,12 @@ class Namespace:
         self.statistics = NamespaceStatistics()
         self.truncation = Truncation()
         self.indexes = SecondaryIndexes(engine.index)
+        self.transaction_max_ms = TRANSACTION_MAX_MS
+        """The longest time of a request, and that of one that brings none."""
+        self.heavy_requests = 0
+        """Transactions that worked on big values: none of them takes a fast path."""
+        self.heavy_since_ns = 0
+        """When the last of them began to."""
         self.stop_writes = False
         """Memory or space is short, or the medium failed: nothing may be written."""
         self.failure: Failure | None = None
@@ -100,6 +109,12 @@ class Namespace:
         """Open the engine and take up what it kept. Blocks. Raises OSError, StorageError."""
         self.engine.open()
         self._take_up_sets()
+
+    def time_limit_ms(self, wanted_ms: int) -> int:
+        """How long a request may work that its client gives so much time (0: says nothing of it):
+        what the others wait for is not for one client to say."""
+        longest_ms = self.transaction_max_ms
+        return wanted_ms if 0 < wanted_ms < longest_ms else longest_ms
 
     # ------------------------------------------------------------------ sets
 

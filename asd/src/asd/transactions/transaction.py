@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from aerospike_common.wire.codes import FieldType, ParticleType, ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message
+from asd.bins.effort import TimeLimit
 from asd.bins.expressions import ExpressionCache
 from asd.measures.statistics import OriginStatistics
 from asd.records.change import Change
@@ -67,6 +68,7 @@ class Transaction:
     """One command on one record."""
 
     __slots__ = (
+        "_time",
         "digest",
         "expressions",
         "found",
@@ -93,6 +95,7 @@ class Transaction:
         self.set_name = message.fields.get(_SET, b"")
         self.now_s = namespace.clock.epoch_s()
         self.found: Record | None = None
+        self._time: TimeLimit | None = None
 
     def load(self) -> Record | None:
         """The live record of this digest, or None. Looked up here, once a transaction: what stands
@@ -135,11 +138,28 @@ class Transaction:
         if not expression.matches(self.view(record)):
             raise Refused(ResultCode.FILTERED_OUT, record)
 
+    @property
+    def is_heavy(self) -> bool:
+        """Big values were worked on."""
+        return self._time is not None
+
+    def look(self, about: object = None) -> None:
+        """Heavy work comes, as few transactions have. Raises OutOfTime (`asd.bins.effort`)."""
+        if self._time is None:
+            limit_ms = self.namespace.time_limit_ms(self.message.transaction_ttl)
+            self._time = TimeLimit(self.namespace.clock.monotonic_ns, limit_ms)
+            self.namespace.heavy_requests += 1
+            self.namespace.heavy_since_ns = self.namespace.clock.monotonic_ns()
+        self._time.look()
+
     def view(self, record: Record | None, bins: Bins | None = None) -> RecordView:
         """The record as expressions see it; `bins` overrides what is stored."""
         set_name = self.namespace.set_names[record[3]] if record else self.set_name
         key = self.message.fields.get(FieldType.KEY, b"") if record is None else None
-        return RecordView(self.digest, record, set_name, self.namespace.clock.epoch_ms(), bins, key)
+        now_ms = self.namespace.clock.epoch_ms()
+        view = RecordView(self.digest, record, set_name, now_ms, bins, key)
+        view.time, view.keeps = self, True
+        return view
 
     def check_consistency(self) -> None:
         """A community server refuses linearizable reads."""

@@ -18,6 +18,7 @@ from aerospike_common.wire.codes import (
 )
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message, Op
+from asd.bins.effort import MOST_BYTES
 from asd.bins.expressions.record import record_size
 from asd.bins.particle import NULL, Particle
 from asd.records.record import (
@@ -32,7 +33,7 @@ from asd.records.record import (
 )
 from asd.space.namespace import Namespace
 from asd.transactions.decision import Decision, Effect
-from asd.transactions.ops import READ_OPS, WRITE_OPS, Operands, check_bin_name
+from asd.transactions.ops import READ_OPS, WRITE_OPS, Answers, Operands, check_bin_name
 from asd.transactions.transaction import Refused, Reply, Transaction, check_key_field
 from storage.engine import Record
 
@@ -203,10 +204,16 @@ def _key_to_store(message: Message, record: Record | None) -> bytes:
 def _apply_ops(transaction: Transaction, record: Record | None, bins: Bins) -> list[bytes]:
     message = transaction.message
     look = partial(transaction.view, record, bins)
-    operands = Operands(look, transaction.expressions, bins)
+    operands = Operands(
+        look,
+        transaction.expressions,
+        bins,
+        time=transaction,
+        most_bytes=transaction.namespace.config.max_record_size or MOST_BYTES,
+    )
     respond_all = message.info2 & _RESPOND_ALL
     get_all = message.info1 & _GET_ALL
-    answers: list[bytes] = []
+    answers = Answers()
     for op in message.ops:
         handler = WRITE_OPS.get(op.type)
         if handler is not None:
@@ -214,7 +221,9 @@ def _apply_ops(transaction: Transaction, record: Record | None, bins: Bins) -> l
             if result is not None or (respond_all and op.type != OpType.TOUCH):
                 answers.append(encode_op(op.type, op.name, result or NULL))
         elif op.type == OpType.READ and not op.name and get_all:
-            answers.extend(encode_op(OpType.READ, name, value) for name, value in bins.items())
+            operands.settle()
+            for name, value in bins.items():
+                answers.append(encode_op(OpType.READ, name, value))
         else:
             handler = READ_OPS.get(op.type)
             if handler is None:
@@ -223,7 +232,8 @@ def _apply_ops(transaction: Transaction, record: Record | None, bins: Bins) -> l
             answers_null = op.type == OpType.EXP_READ or op.name in bins
             if result is not None or respond_all or answers_null:
                 answers.append(encode_op(op.type, op.name, result or NULL))
-    return answers
+    operands.settle()
+    return answers.ops
 
 
 def _delete_empty(
