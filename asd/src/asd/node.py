@@ -20,6 +20,7 @@ from asd.process.logging import LogSinks
 from asd.process.machine import Machine
 from asd.process.transaction_threads import TransactionThreads
 from asd.query import QueryManager
+from asd.security.security import DEFAULT_ADMIN_HASH, MODULE, Security
 from asd.service.admin_port import AdminPort
 from asd.service.connection import Connection
 from asd.service.connections import Connections
@@ -34,13 +35,14 @@ from asd.space.truncation import TruncationMetadata, Truncator
 from asd.space.upkeep import close, flush, needs_upkeep, raid_tombs, write_behind
 from asd.udf import UdfModules
 from citrusleaf.cf_clock import Clock
+from citrusleaf.cf_random import CfRandom
 from cluster.smd import MemoryStore, Smd
 from storage.device import Disk
 
 log = logging.getLogger("asd.node")
 
 EXPRESSIONS_KEPT = 1024
-SMD_MODULES = ("sindex", "truncate", "UDF")
+SMD_MODULES = ("sindex", "truncate", "UDF", MODULE)
 STOP_GRACE_S = 0.5
 """How long replies already made may take to leave before connections are cut."""
 
@@ -58,6 +60,8 @@ class Node:
     `logs` are the sinks whose levels `log-set` changes; by default those of the configuration,
     which nothing is written to until they are attached.
     `disk` has the files of the namespaces, by default the system.
+    `admin_hash` is the hash of the password that the user `admin` begins with, by default `admin`.
+    `random` is where secrets come from, by default the system.
     """
 
     def __init__(
@@ -70,6 +74,8 @@ class Node:
         smd: Smd | None = None,
         logs: LogSinks | None = None,
         disk: Disk | None = None,
+        admin_hash: str = DEFAULT_ADMIN_HASH,
+        random: CfRandom | None = None,
     ) -> None:
         self.config = config
         self.clock = clock
@@ -91,6 +97,7 @@ class Node:
         self.batch_index_latency = Histogram("batch-index")
         self.paths = FastPaths(self)
         self.smd = smd or Smd(MemoryStore(), SMD_MODULES)
+        self.security = self._security(admin_hash, random or CfRandom())
         self.udf = UdfModules(self.smd, clock)
         self.queries = QueryManager(config, clock)
         self.connections = Connections(self)
@@ -115,6 +122,12 @@ class Node:
             self.turns,
             community=self.community,
         )
+
+    def _security(self, admin_hash: str, random: CfRandom) -> Security | None:
+        if self.config.security is None:
+            return None
+        forget = self.paths.forget
+        return Security(self.config, self.smd, self.clock, random, admin_hash, forget)
 
     def _nsup(self, namespace: Namespace) -> Nsup:
         return Nsup(namespace, self.machine, self.paths.clear)

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asd.config import Config, ConfigFileError, Edition, Endpoint, LogSink, read_config
+from asd.config import (
+    Config,
+    ConfigFileError,
+    Edition,
+    Endpoint,
+    LogSink,
+    SecurityConfig,
+    read_config,
+)
 
 FULL = """\
 # a whole file
@@ -205,7 +213,9 @@ def test_namespace_lines_that_are_refused(line, expected):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("security {\n}\n", "a.conf:1: 'security': this server has no access control, and does"),
+        ("security {\n ldap {\n}\n}\n", "a.conf:2: 'ldap': this server asks no directory"),
+        ("security {\n session-ttl 1\n}\n", "a.conf:2: 'session-ttl': '1' is not allowed here"),
+        ("security {\n log {\n report-data-op a b c\n}\n}\n", "a namespace and a set"),
         ("xdr {\n dc x {\n}\n}\n", "a.conf:1: 'xdr': this server ships no records"),
         ("network { info { port 3003 } }\n", "a.conf:1: 'info' is obsolete"),
         ("network { tls x { } }\n", "a.conf:1: 'tls x': this server has no TLS"),
@@ -261,10 +271,37 @@ def test_files_that_are_refused(text, expected):
     assert any(expected in problem for problem in found), found
 
 
+def test_an_empty_security_block_is_access_control():
+    assert read_config("namespace a { }").security is None
+    assert read_config("security { }\nnamespace a { }").security == SecurityConfig()
+
+
+def test_what_the_audit_log_is_to_tell():
+    text = """\
+security {
+    enable-quotas
+    session-ttl 1h
+    log {
+        report-violation true
+        report-data-op test demo
+        report-data-op bar
+        report-data-op-user ann
+    }
+}
+namespace a { }
+"""
+    security = read_config(text).security
+    assert security is not None
+    assert (security.enable_quotas, security.session_ttl) == (True, 3600)
+    assert security.log.report_violation is True
+    assert security.log.report_data_op == ("test demo", "bar")
+    assert security.log.report_data_op_user == ("ann",)
+
+
 def test_a_pattern_with_braces_is_one_word():
     text = "security {\nldap {\nuser-dn-pattern uid=${un},ou=users\n}\n}\nnamespace a { }\n"
     (problem,) = problems(text)
-    assert problem.startswith("a.conf:1: 'security'")
+    assert problem.startswith("a.conf:2: 'ldap'")
 
 
 def test_an_unclosed_block_names_the_line_it_opens_on():
@@ -303,7 +340,6 @@ def test_the_name_of_a_boolean_alone_means_true():
         "network { heartbeat { tls-address any } }",
         "network { fabric { tls-name some } }",
         "network { admin { tls-address any } }",
-        "security { }",
     ],
 )
 def test_nobody_is_told_to_do_without_encryption_or_access_control(line: str):

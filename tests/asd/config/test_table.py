@@ -317,8 +317,8 @@ def test_the_community_edition_wants_a_cluster_name() -> None:
 
 
 def test_what_is_misspelt_in_a_refused_context_is_said_too() -> None:
-    problems, _ = said("security {\n log {\n  report-violations true\n}\n}\n", Edition.ENTERPRISE)
-    assert problems[0].startswith("a.conf:1: 'security': this server has no access control")
+    problems, _ = said("security {\n log {\n  report-violations true\n}\n}\n", Edition.COMMUNITY)
+    assert problems[0].startswith("a.conf:1: 'security' belongs to the enterprise edition")
     assert problems[1] == (
         "a.conf:3: unknown name 'report-violations' in the context 'log';"
         " did you mean 'report-violation'?"

@@ -33,6 +33,7 @@ from asd.config.network import (
 )
 from asd.config.parameters import Parameter, Section, Status
 from asd.config.reader import read_config
+from asd.config.security import SecurityConfig, SecurityLogConfig
 from asd.config.service import ServiceConfig
 from asd.config.sets import GeoConfig, SetConfig
 from asd.config.storage import ENGINES, StorageConfig
@@ -48,6 +49,8 @@ __all__ = [
     "FabricConfig",
     "HttpConfig",
     "NamespaceConfig",
+    "SecurityConfig",
+    "SecurityLogConfig",
     "SetConfig",
     "StorageConfig",
     "Endpoint",

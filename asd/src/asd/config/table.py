@@ -23,6 +23,7 @@ from asd.config.network import (
 )
 from asd.config.parameters import Parameter, Section, Status
 from asd.config.refused import REFUSED, RefusedContext
+from asd.config.security import SecurityConfig, SecurityLogConfig
 from asd.config.service import ServiceConfig
 from asd.config.sets import GeoConfig, SetConfig
 from asd.config.storage import StorageConfig
@@ -40,6 +41,8 @@ SECTIONS: Final[Mapping[str, type[Section]]] = MappingProxyType(
         "namespace storage-engine": StorageConfig,
         "namespace geo2dsphere-within": GeoConfig,
         "mod-lua": ModLuaConfig,
+        "security": SecurityConfig,
+        "security log": SecurityLogConfig,
     }
 )
 """Sections by the blocks that lead to them, in the order of the page."""

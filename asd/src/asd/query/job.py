@@ -7,6 +7,7 @@ from enum import Enum
 from attrs import Factory, define, evolve, field
 
 from asd.query.request import QueryRequest
+from asd.security.rights import QueryLoad
 
 
 class Status(Enum):
@@ -53,6 +54,8 @@ class QueryJob:
     failed: int = 0
     net_io_bytes: int = 0
     abort_wanted: bool = False
+    load: QueryLoad = field(factory=QueryLoad)
+    """Is told of its beginning and its end."""
     partitions_wanted: int = field(
         default=Factory(lambda job: len(job.request.partitions), takes_self=True)
     )

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from asd.security.security import LOGIN_WITHIN_NS
+
 if TYPE_CHECKING:
     from asd.service.connection import Connection
     from asd.service.node import ServiceNode
@@ -54,6 +56,7 @@ class Connections:
         while True:
             await asyncio.sleep(REAP_INTERVAL_S)
             self._say_turned_away()
+            self._close_strangers()
             idle_ms = self._node.config.service.proto_fd_idle_ms
             if not idle_ms:
                 continue
@@ -61,6 +64,17 @@ class Connections:
             for connection in [c for c in self._open if c.last_used_ns < oldest_ns and not c.busy]:
                 log.debug("%s closed: idle for %d ms", connection.peer, idle_ms)
                 self._node.statistics.reaped_fds += 1
+                connection.close()
+
+    def _close_strangers(self) -> None:
+        """Close connections on which nobody has logged in in time."""
+        if self._node.security is None:
+            return
+        latest_ns = self._node.clock.monotonic_ns() - LOGIN_WITHIN_NS
+        for connection in list(self._open):
+            since_ns = connection.waits_since_ns()
+            if since_ns is not None and since_ns < latest_ns and not connection.busy:
+                log.info("%s closed: nobody has logged in", connection.peer)
                 connection.close()
 
     def _say_turned_away(self) -> None:

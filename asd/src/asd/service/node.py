@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from asd.batch.node import BatchNode
 from asd.info.source import InfoNode
 from asd.query.node import QueryNode
+from asd.security.security import Security
 
 if TYPE_CHECKING:
     from asd.service.connections import Connections
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
 class ServiceNode(BatchNode, QueryNode, InfoNode, Protocol):
     """A node with all that a message or an info request may be about."""
+
+    @property
+    def security(self) -> Security | None:
+        """Access control; None: everybody may do everything."""
 
     @property
     def connections(self) -> Connections:

@@ -66,9 +66,9 @@ def dispatch(
     if digest is None:
         return answer_query(node, connection, namespace, message)
     origin = namespace.statistics.client
-    reply = run(node, namespace, message, digest, origin)
-    if head and reply.code == ResultCode.OK and node.paths.wants(head, body):
-        node.paths.learn(head, body, message)
+    reply = run(node, namespace, message, digest, origin, connection)
+    if head and reply.code == ResultCode.OK and connection.paths.wants(head, body):
+        connection.paths.learn(head, body, message)
     framed = reply_frame(reply.code, reply.generation, reply.void_time, reply.n_ops, reply.ops)
     latency = latency_of(namespace, message)
     commitment = namespace.commitments.turn
