@@ -114,7 +114,7 @@ class SecureNode:
         return client
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def secure(kit: Any) -> Any:
     """A function from `security` parameters to a node with access control."""
     return lambda **config: SecureNode(kit, **config)

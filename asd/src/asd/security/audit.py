@@ -46,13 +46,13 @@ class Audit:
     """Writes the lines that the configuration asks for."""
 
     def __init__(self, config: SecurityLogConfig) -> None:
-        self._config = config
+        self.config = config
 
     # ------------------------------------------------------------ what is asked for
 
     def reports_data(self, user: str, roles: Iterable[str], message: Message) -> bool:
         """Is a command on records to be told of, by its place, the user, or one of the roles?"""
-        config = self._config
+        config = self.config
         if user in config.report_data_op_user:
             return True
         if not config.report_data_op_role and not config.report_data_op:
@@ -67,7 +67,7 @@ class Audit:
 
     def authentication(self, client: str, user: str, action: str, failure: str = "") -> None:
         """A login, or a session taken up; `failure` says why not."""
-        wanted = self._config.report_violation if failure else self._config.report_authentication
+        wanted = self.config.report_violation if failure else self.config.report_authentication
         if wanted:
             result = f"authentication failed ({failure})" if failure else PERMITTED
             known = "" if failure else user
@@ -75,18 +75,18 @@ class Audit:
 
     def user_admin(self, client: str, user: str, action: str, detail: str, failure: str) -> None:
         """A command on users or roles that was permitted, and how it ended."""
-        if self._config.report_user_admin:
+        if self.config.report_user_admin:
             result = f"failed ({failure})" if failure else PERMITTED
             self._line(result, client, user, action, detail)
 
     def sys_admin(self, client: str, user: str, action: str, detail: str) -> None:
         """An info command that was permitted."""
-        if self._config.report_sys_admin:
+        if self.config.report_sys_admin:
             self._line(PERMITTED, client, user, action, detail)
 
     def violation(self, client: str, user: str, action: str, detail: str) -> None:
         """Something that the user may not do, or that nobody may who has not logged in."""
-        if self._config.report_violation:
+        if self.config.report_violation:
             result = VIOLATION if user else NOT_AUTHENTICATED
             self._line(result, client, user, action, detail)
 
