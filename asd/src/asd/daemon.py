@@ -18,7 +18,7 @@ from asd.process.cli import CommandLineError, build_config, check_config, parse_
 from asd.process.logging import LogSinks, formatter
 from asd.process.loops import new_event_loop
 from asd.process.machine import RealMachine
-from asd.security.security import DEFAULT_ADMIN_HASH
+from asd.security.accounts import DEFAULT_ADMIN_HASH
 from citrusleaf.cf_clock import SystemClock
 from cluster.smd import MemoryStore, Smd, SmdCorrupt
 from cluster.smd_files import FileStore

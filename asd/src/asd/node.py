@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from itertools import chain
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from asd.bins.expressions import ExpressionCache
 from asd.config import Config, NamespaceConfig
@@ -20,7 +20,7 @@ from asd.process.logging import LogSinks
 from asd.process.machine import Machine
 from asd.process.transaction_threads import TransactionThreads
 from asd.query import QueryManager
-from asd.security.security import DEFAULT_ADMIN_HASH, MODULE, Security
+from asd.security.accounts import DEFAULT_ADMIN_HASH, MODULE
 from asd.service.admin_port import AdminPort
 from asd.service.connection import Connection
 from asd.service.connections import Connections
@@ -38,6 +38,9 @@ from citrusleaf.cf_clock import Clock
 from citrusleaf.cf_random import CfRandom
 from cluster.smd import MemoryStore, Smd
 from storage.device import Disk
+
+if TYPE_CHECKING:
+    from asd.security.security import Security
 
 log = logging.getLogger("asd.node")
 
@@ -109,7 +112,7 @@ class Node:
         self._machine_id = machine_id
         self.http = HttpPort(self)
         self.admin = AdminPort(self)
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._tasks: list[asyncio.Task[None]] = []
 
     def _namespace(self, config: NamespaceConfig, disk: Disk | None) -> Namespace:
@@ -126,6 +129,9 @@ class Node:
     def _security(self, admin_hash: str, random: CfRandom) -> Security | None:
         if self.config.security is None:
             return None
+        # imported here, as TLS is: what is behind it costs a start what only those need who ask
+        from asd.security.security import Security
+
         forget = self.paths.forget
         return Security(self.config, self.smd, self.clock, random, admin_hash, forget)
 
@@ -145,10 +151,11 @@ class Node:
             namespace.open()
         self.truncations.start()
         loop = asyncio.get_running_loop()
-        self._server = await listen(
+        server = await listen(
             lambda: cast(asyncio.Protocol, Connection(self)), self.addresses, self.port
         )
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._servers.append(server)
+        self.port = server.sockets[0].getsockname()[1]
         self.apply_configuration()
         spaces = self.namespaces.values()
         self._tasks = [loop.create_task(self._nsup(space).run()) for space in spaces]
@@ -168,11 +175,32 @@ class Node:
         self._tasks.append(loop.create_task(self.connections.reap()))
         log.info("node %s serves port %d of %s", self.node_id, self.port, self.addresses or "all")
         try:
+            await self._start_tls()
             await self.http.start()
             await self.admin.start()
         except BaseException:
             await self.stop()
             raise
+
+    async def _start_tls(self) -> None:
+        """Listen for clients that speak TLS, if the configuration says so. Raises OSError."""
+        service = self.config.network.service
+        if not service.tls_port:
+            return
+        from asd.service.tls import Certificates, keep_fresh
+
+        tls = self.config.network.tls[service.tls_name]
+        certificates = Certificates(tls, service.tls_authenticate_client, self.clock)
+        server = await listen(
+            lambda: cast(asyncio.Protocol, Connection(self, certificates)),
+            listening_addresses(service.tls_address or service.address),
+            service.tls_port,
+            certificates.context,
+        )
+        self._servers.append(server)
+        loop = asyncio.get_running_loop()
+        self._tasks.append(loop.create_task(keep_fresh(certificates, self.config.service)))
+        log.info("clients that speak TLS are served on port %d", service.tls_port)
 
     async def stop(self) -> None:
         """Answer what has come, close the port and the namespaces."""
@@ -182,8 +210,8 @@ class Node:
         await self.queries.stop()
         await self.http.stop()
         await self.admin.stop()
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         await self.connections.close(STOP_GRACE_S)
         self.transaction_threads.stop()
         for namespace in self.namespaces.values():

@@ -218,8 +218,24 @@ def test_namespace_lines_that_are_refused(line, expected):
         ("security {\n log {\n report-data-op a b c\n}\n}\n", "a namespace and a set"),
         ("xdr {\n dc x {\n}\n}\n", "a.conf:1: 'xdr': this server ships no records"),
         ("network { info { port 3003 } }\n", "a.conf:1: 'info' is obsolete"),
-        ("network { tls x { } }\n", "a.conf:1: 'tls x': this server has no TLS"),
-        ("network { service { tls-port 4333 } }\n", "no TLS"),
+        ("network { tls { } }\n", "a.conf:1: a tls block has a name"),
+        ("network { tls x { protocols TLSv1.0 } }\n", "'TLSv1.0' is not spoken"),
+        ("network { tls x { key-file-password secret } }\n", "say where it is"),
+        ("network { service { tls-port 4333 } }\n", "tls-port needs a tls-name"),
+        ("network { service { tls-port 4333\ntls-name x } }\n", "there is no such tls block"),
+        (
+            "network { service { tls-port 4333\ntls-name x }\ntls x { } }\n",
+            "tls x has no cert-file or no key-file",
+        ),
+        (
+            "network { service { tls-port 4333\ntls-name x }\n"
+            "tls x { cert-file c\nkey-file k } }\n",
+            "tls x has no ca-file or ca-path to verify clients by",
+        ),
+        (
+            "network { service { tls-authenticate-client any\ntls-authenticate-client ann } }\n",
+            "do not go with names",
+        ),
         ("network { service { port 99999 } }\n", "from 0 to 65535"),
         ("network { service { port 3000 }\n", "a.conf:1: the block 'network {' is never closed"),
         ("}\n", "a.conf:1: '}' closes a block that was never opened"),
@@ -334,8 +350,6 @@ def test_the_name_of_a_boolean_alone_means_true():
 @pytest.mark.parametrize(
     "line",
     [
-        "network { tls some { cert-file /c } }",
-        "network { service { tls-port 4333 } }",
         "network { heartbeat { tls-mesh-seed-address-port 10.0.0.2 3012 } }",
         "network { heartbeat { tls-address any } }",
         "network { fabric { tls-name some } }",

@@ -37,6 +37,7 @@ from asd.config.security import SecurityConfig, SecurityLogConfig
 from asd.config.service import ServiceConfig
 from asd.config.sets import GeoConfig, SetConfig
 from asd.config.storage import ENGINES, StorageConfig
+from asd.config.tls import TlsConfig
 
 __all__ = [
     "Config",
@@ -53,6 +54,7 @@ __all__ = [
     "SecurityLogConfig",
     "SetConfig",
     "StorageConfig",
+    "TlsConfig",
     "Endpoint",
     "GeoConfig",
     "LoggingConfig",

@@ -36,6 +36,7 @@ from asd.config.security import SecurityConfig, SecurityLogConfig
 from asd.config.service import ServiceConfig
 from asd.config.sets import MAX_SET_NAME, GeoConfig, SetConfig, check_name
 from asd.config.storage import ENGINES, PERSISTENT_MEMORY, StorageConfig, no_such_engine
+from asd.config.tls import TlsConfig
 
 S = TypeVar("S", bound=Section)
 Block = Callable[[Directive], None]
@@ -127,7 +128,9 @@ class _Reader:
             )
             for name, kind in kinds.items()
         }
-        blocks["tls"] = partial(self._refuse, TLS, enterprise=True)
+        tls: dict[str, TlsConfig] = {}
+        blocks["tls"] = lambda d: self._tls(tls, d)
+        parts["tls"] = MappingProxyType(tls)
         before = len(self.problems)
         self._blocks("network", directive.block or [], blocks, repeatable={"tls"})
         if len(self.problems) == before:
@@ -136,6 +139,19 @@ class _Reader:
             except ValueError as error:
                 self._say(directive, str(error))
         return NetworkConfig()
+
+    def _tls(self, blocks: dict[str, TlsConfig], directive: Directive) -> None:
+        if self.edition is Edition.COMMUNITY:
+            return self._refuse(TLS, directive, enterprise=True)
+        name = " ".join(directive.values)
+        if not name:
+            return self._say(directive, "a tls block has a name: tls NAME {")
+        if name in blocks:
+            self._say(directive, f"tls '{name}' is configured twice")
+        tls = self._section(directive, TlsConfig, "tls", {"name": name})
+        if tls is not None:
+            blocks[name] = tls
+        return None
 
     def _security(self, parts: dict[str, Any], directive: Directive) -> None:
         """An empty block is enough: nobody gets in without a password."""

@@ -124,7 +124,6 @@ REFUSED: Final[Mapping[str, RefusedContext]] = MappingProxyType(
     {
         "security ldap": LDAP,
         "xdr": XDR,
-        "network tls": TLS,
         "logging syslog": SYSLOG,
         "namespace index-type": INDEX_MOUNTS,
         "namespace sindex-type": INDEX_MOUNTS,

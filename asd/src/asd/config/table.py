@@ -27,6 +27,7 @@ from asd.config.security import SecurityConfig, SecurityLogConfig
 from asd.config.service import ServiceConfig
 from asd.config.sets import GeoConfig, SetConfig
 from asd.config.storage import StorageConfig
+from asd.config.tls import TlsConfig
 
 SECTIONS: Final[Mapping[str, type[Section]]] = MappingProxyType(
     {
@@ -36,6 +37,7 @@ SECTIONS: Final[Mapping[str, type[Section]]] = MappingProxyType(
         "network heartbeat": HeartbeatConfig,
         "network fabric": FabricConfig,
         "network http": HttpConfig,
+        "network tls": TlsConfig,
         "namespace": NamespaceConfig,
         "namespace set": SetConfig,
         "namespace storage-engine": StorageConfig,

@@ -42,6 +42,12 @@ log = logging.getLogger("asd.security")
 
 _T = TypeVar("_T")
 
+MODULE: Final = "security"
+"""The module of the metadata; `user|name` and `role|name` to the account."""
+
+DEFAULT_ADMIN_HASH: Final = "$2a$10$7EqJtq98hPqEX7fNZaFWoO1mVO/4MLpGzsqojz6E9Gef6iXDjXdDa"
+"""The hash of `admin`, with which the user of that name begins."""
+
 ADMIN: Final = "admin"
 ADMIN_ROLES: Final = frozenset({PrivilegeCode.USER_ADMIN.text})
 MAX_USERS: Final = 10_000

@@ -28,7 +28,7 @@ from aerospike_common.wire.codes import FieldType, Info2, ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message
 from asd.config import Config, SecurityConfig
-from asd.security.accounts import ADMIN_ROLES, Accounts
+from asd.security.accounts import ADMIN_ROLES, MODULE, Accounts
 from asd.security.audit import Audit, data_action, data_detail, shown
 from asd.security.guessing import Guessing
 from asd.security.quotas import Meter
@@ -41,15 +41,6 @@ from cluster.smd import Smd, SmdItem
 
 if TYPE_CHECKING:
     from asd.security.session import Session
-
-MODULE: Final = "security"
-"""The module of the metadata; `user|name` and `role|name` to the account."""
-
-DEFAULT_ADMIN_HASH: Final = "$2a$10$7EqJtq98hPqEX7fNZaFWoO1mVO/4MLpGzsqojz6E9Gef6iXDjXdDa"
-"""The hash of `admin`, with which the user of that name begins."""
-
-LOGIN_WITHIN_NS: Final = 15_000_000_000
-"""After this a connection is closed on which nobody has logged in."""
 
 NS_PER_S: Final = 1_000_000_000
 

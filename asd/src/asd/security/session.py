@@ -32,7 +32,13 @@ log = logging.getLogger("asd.security")
 
 Answer: TypeAlias = bytes | Coroutine[Any, Any, bytes]
 
+LOGIN_WITHIN_NS: Final = 15_000_000_000
+"""After this a connection is closed on which nobody has logged in."""
 NS_PER_S: Final = 1_000_000_000
+
+
+class CertificateRefused(Exception):
+    """A client's certificate, which could be verified, is not good for the port."""
 
 
 class SessionClient(Protocol):

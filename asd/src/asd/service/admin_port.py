@@ -11,16 +11,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
-from typing import Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from aerospike_common.wire.codes import MessageType
 from aerospike_common.wire.errors import FrameError
 from aerospike_common.wire.frame import Frame, FrameReader, frame
 from asd.info import MAX_REQUEST, InfoNode, respond
 from asd.security.rights import NOBODY, UNRESTRICTED, Rights
-from asd.security.security import LOGIN_WITHIN_NS, Security
-from asd.security.session import Answer, Session, without_security
+from asd.security.session import LOGIN_WITHIN_NS, Answer, Session, without_security
 from asd.service.listening import listen, listening_addresses
+
+if TYPE_CHECKING:
+    from asd.security.security import Security
 
 log = logging.getLogger("asd.info")
 

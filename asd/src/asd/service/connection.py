@@ -15,7 +15,7 @@ from asd.fastpath.cache import head_size
 from asd.fastpath.contract import GENERAL_WAY
 from asd.info import respond
 from asd.security.rights import NOBODY, UNRESTRICTED, Rights
-from asd.security.session import Session, without_security
+from asd.security.session import CertificateRefused, Session, without_security
 from asd.service.held_replies import Held, HeldReplies
 from asd.service.tsvc import Job, answer
 from asd.space.commitment import Commitment
@@ -23,6 +23,7 @@ from asd.space.commitment import Commitment
 if TYPE_CHECKING:
     from asd.measures.histogram import Histogram
     from asd.service.node import ServiceNode
+    from asd.service.tls import Certificates
 
 log = logging.getLogger("asd.service")
 
@@ -45,6 +46,7 @@ class Connection:
 
     __slots__ = (
         "_awaited",
+        "_certificates",
         "_chunks",
         "_closing",
         "_head_size",
@@ -71,8 +73,10 @@ class Connection:
         "user_agent",
     )
 
-    def __init__(self, node: ServiceNode) -> None:
+    def __init__(self, node: ServiceNode, certificates: Certificates | None = None) -> None:
+        """`certificates` is what the client's is to be looked at by, where it speaks TLS."""
         self._node = node
+        self._certificates = certificates
         self._turns = node.turns
         self._chunks: list[bytes] = []
         self._head_size = 0
@@ -112,8 +116,20 @@ class Connection:
         self.address = peer[0] if peer else ""
         self.local_host = local[0] if local else "?"
         self.last_used_ns = self._node.clock.monotonic_ns()
-        if not self._node.connections.add(self):
+        if not self._node.connections.add(self) or not self._admitted():
             self._transport.abort()
+
+    def _admitted(self) -> bool:
+        """Has the client, where it must have one, a certificate that is good here?"""
+        if self._certificates is None:
+            return True
+        try:
+            client = self._transport.get_extra_info("ssl_object")
+            self.certificate_user = self._certificates.admit(client)
+        except CertificateRefused as error:
+            log.warning("%s turned away: %s", self.peer, error)
+            return False
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone, and with it whatever was running for it."""

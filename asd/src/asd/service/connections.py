@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from asd.security.security import LOGIN_WITHIN_NS
+from asd.security.session import LOGIN_WITHIN_NS
 
 if TYPE_CHECKING:
     from asd.service.connection import Connection

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 from asd.batch.node import BatchNode
 from asd.info.source import InfoNode
 from asd.query.node import QueryNode
-from asd.security.security import Security
 
 if TYPE_CHECKING:
+    from asd.security.security import Security
     from asd.service.connections import Connections
 
 
