@@ -44,6 +44,7 @@ ADAPTERS = {
     "asd/src/asd/process/compiled.py": "reads the sources and the cache",
     "asd/src/asd/process/log_queue.py": "the thread that writes log lines",
     "asd/src/asd/process/machine.py": "asks the operating system about the machine",
+    "asd/src/asd/service/tls.py": "reads certificates and makes TLS of them",
     "asd/src/asd/server.py": "hosts a node in a thread",
     "asd/src/asd/process/transaction_threads.py": "the threads for work that blocks",
 }

@@ -27,8 +27,9 @@ What must hold:
   and *not* run again: it may have had its effect.
 - A write that must reach a medium or other nodes before it is acknowledged is done by its path all
   the same; the *reply* is held (`asd.service.held_replies`), the request is not.
-- What a connection may do will be a bar of its own: the table of paths then belongs to a set of
-  privileges, or one user's path would answer another.
+- What a connection may do is no bar: the table of paths belongs to the rights of its connections
+  (`FastPaths.of`), or one user's path would answer another. What rights want to see each time, for
+  a quota or the audit log, has no path (`asd.security.rights`).
 
 `tests/asd/fastpath/test_contract.py` walks the table: for each kind and each bar it makes the
 situation, and sees the right way taken and the same answer given.

@@ -19,6 +19,7 @@ from aerospike_common.wire.message import OP_HEAD_SIZE, Message, encode_op
 from asd.fastpath.contract import GENERAL_WAY, Kind, bars, fits, unplain
 from asd.fastpath.one_bin import HEADS_CAPACITY, ONE_BIN, BinHead, OneBinWrite
 from asd.fastpath.replies import HEADER_OK, ROW_NOT_FOUND, row_with_ops, row_without_record
+from asd.security.rights import UNRESTRICTED, Rights
 from asd.space.namespace import Namespace
 
 if TYPE_CHECKING:
@@ -54,12 +55,13 @@ class RowPath(Protocol):
 
 
 class RowPaths:
-    """The paths of one node."""
+    """The paths of one node for those who have the same rights."""
 
-    __slots__ = ("_node", "_paths")
+    __slots__ = ("_node", "_paths", "_rights")
 
-    def __init__(self, node: NodeState) -> None:
+    def __init__(self, node: NodeState, rights: Rights = UNRESTRICTED) -> None:
         self._node = node
+        self._rights = rights
         self._paths: dict[bytes, RowPath] = {}
 
     def clear(self) -> None:
@@ -85,7 +87,7 @@ class RowPaths:
         return path
 
     def _make(self, head: bytes, namespace: Namespace, message: Message) -> RowPath | None:
-        if list(message.fields) != _FIELDS:
+        if list(message.fields) != _FIELDS or self._rights.watched(message):
             return None
         present = bars(namespace, message)
         set_name = message.fields[FieldType.SET]

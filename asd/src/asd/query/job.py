@@ -7,6 +7,7 @@ from enum import Enum
 from attrs import Factory, define, evolve, field
 
 from asd.query.request import QueryRequest
+from asd.security.rights import QueryLoad
 
 
 class Status(Enum):
@@ -55,6 +56,8 @@ class QueryJob:
     net_io_ms: int = 0
     """Time spent waiting for the client to take what it is sent."""
     abort_wanted: bool = False
+    load: QueryLoad = field(factory=QueryLoad)
+    """Is told of its beginning and its end."""
     partitions_wanted: int = field(
         default=Factory(lambda job: len(job.request.partitions), takes_self=True)
     )
