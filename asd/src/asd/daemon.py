@@ -10,7 +10,7 @@ import sys
 import uuid
 
 from asd.config import Config, ServiceConfig
-from asd.node import SMD_MODULES, Node
+from asd.node import SMD_MODULES, SMD_RULES, Node
 from asd.process import compiled
 from asd.process.cli import CommandLineError, build_config, check_config, parse_arguments
 from asd.process.logging import LogSinks, formatter
@@ -56,8 +56,8 @@ def _system_metadata(config: ServiceConfig) -> Smd:
     """The metadata under the work directory; in memory when none was chosen and none is there."""
     chosen = config.work_directory != ServiceConfig().work_directory
     if not chosen and not os.path.isdir(config.work_directory):
-        return Smd(MemoryStore(), SMD_MODULES)
-    return Smd(FileStore(os.path.join(config.work_directory, "smd")), SMD_MODULES)
+        return Smd(MemoryStore(), SMD_MODULES, SMD_RULES)
+    return Smd(FileStore(os.path.join(config.work_directory, "smd")), SMD_MODULES, SMD_RULES)
 
 
 async def _serve(config: Config, logs: LogSinks) -> int:
@@ -82,8 +82,19 @@ async def _serve(config: Config, logs: LogSinks) -> int:
     except (OSError, StorageError) as error:
         print(f"asd: cannot serve: {error}", file=sys.stderr)
         return 1
-    host = node.addresses[0] if node.addresses else "0.0.0.0"
-    print(f"asd ready {host}:{node.port}", flush=True)
-    await stopping.wait()
+    if await _served(node, stopping):
+        host = node.addresses[0] if node.addresses else "0.0.0.0"
+        print(f"asd ready {host}:{node.port}", flush=True)
+        await stopping.wait()
     await node.stop()
     return 0
+
+
+async def _served(node: Node, stopping: asyncio.Event) -> bool:
+    """Wait until the node serves; False when it is told to stop before."""
+    serves = asyncio.create_task(node.served())
+    stops = asyncio.create_task(stopping.wait())
+    await asyncio.wait({serves, stops}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (serves, stops):
+        task.cancel()
+    return not stopping.is_set()

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from itertools import chain
+from types import MappingProxyType
 from typing import cast
 
 from asd.bins.expressions import ExpressionCache
@@ -16,10 +17,13 @@ from asd.info.ticker import Ticker
 from asd.measures.histogram import NS_PER_MS, NS_PER_US, Histogram
 from asd.measures.statistics import ServiceStatistics
 from asd.measures.turns import Turns
+from asd.membership.metadata import SystemMetadata
+from asd.membership.state import Membership
 from asd.process.logging import LogSinks
 from asd.process.machine import Machine
 from asd.process.transaction_threads import TransactionThreads
 from asd.query import QueryManager
+from asd.replication.place import Place, PlaceAlone, find_place
 from asd.service.admin_port import AdminPort
 from asd.service.connection import Connection
 from asd.service.connections import Connections
@@ -32,15 +36,18 @@ from asd.space.nsup import Nsup
 from asd.space.survey import RecordSurvey
 from asd.space.truncation import TruncationMetadata, Truncator
 from asd.space.upkeep import close, flush, needs_upkeep, raid_tombs, write_behind
+from asd.state import Carries
 from asd.udf import UdfModules
 from citrusleaf.cf_clock import Clock
-from cluster.smd import MemoryStore, Smd
+from cluster.smd import MemoryStore, Smd, latest
 from storage.device import Disk
 
 log = logging.getLogger("asd.node")
 
 EXPRESSIONS_KEPT = 1024
 SMD_MODULES = ("sindex", "truncate", "UDF")
+SMD_RULES = MappingProxyType({"truncate": latest})
+"""Of two truncations the later one holds, whatever their generations."""
 STOP_GRACE_S = 0.5
 """How long replies already made may take to leave before connections are cut."""
 
@@ -90,13 +97,16 @@ class Node:
         }
         self.batch_index_latency = Histogram("batch-index")
         self.paths = FastPaths(self)
-        self.smd = smd or Smd(MemoryStore(), SMD_MODULES)
-        self.udf = UdfModules(self.smd, clock)
+        self.metadata = SystemMetadata(smd or Smd(MemoryStore(), SMD_MODULES, SMD_RULES))
+        self.udf = UdfModules(self.metadata, clock)
         self.queries = QueryManager(config, clock)
         self.connections = Connections(self)
-        self.indexes = IndexMetadata(self.smd, self.namespaces, clock, self.paths.clear)
-        self.truncations = TruncationMetadata(self.smd, self.namespaces, clock, self.paths.clear)
+        self.indexes = IndexMetadata(self.metadata, self.namespaces, clock, self.paths.clear)
+        self.truncations = TruncationMetadata(
+            self.metadata, self.namespaces, clock, self.paths.clear
+        )
         self.started_ms = clock.monotonic_ms()
+        self.place: Place = PlaceAlone(self)
         self.addresses = listening_addresses(config.network.service.address)
         self.port = config.network.service.port
         self._machine_id = machine_id
@@ -120,6 +130,20 @@ class Node:
         return Nsup(namespace, self.machine, self.paths.clear)
 
     @property
+    def cluster(self) -> Membership:
+        """The cluster it is in; one of its own for a node that looks for no others."""
+        return self.place.cluster
+
+    @property
+    def carrier(self) -> Carries | None:
+        """Where transactions go that cannot be done here at once; None on a node alone."""
+        return self.place.carrier
+
+    async def served(self) -> None:
+        """Return when the node serves: at once on a node alone, else with its first cluster."""
+        await self.place.served()
+
+    @property
     def node_id(self) -> str:
         """Upper-case hex: the configured id, or port and machine."""
         return self.config.service.node_id or f"{self.port:X}{self._machine_id:012X}"
@@ -130,6 +154,7 @@ class Node:
         """Open the namespaces, then the ports. Raises OSError when a port cannot be had."""
         for namespace in self.namespaces.values():
             namespace.open()
+        self.place = find_place(self)
         self.truncations.start()
         loop = asyncio.get_running_loop()
         self._server = await listen(
@@ -155,6 +180,7 @@ class Node:
         self._tasks.append(loop.create_task(self.connections.reap()))
         log.info("node %s serves port %d of %s", self.node_id, self.port, self.addresses or "all")
         try:
+            await self.place.start()
             await self.http.start()
             await self.admin.start()
         except BaseException:
@@ -172,6 +198,7 @@ class Node:
         if self._server is not None:
             self._server.close()
         await self.connections.close(STOP_GRACE_S)
+        await self.place.stop()
         self.transaction_threads.stop()
         for namespace in self.namespaces.values():
             close(namespace)

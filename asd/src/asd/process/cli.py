@@ -19,13 +19,17 @@ from asd.config import (
     Config,
     ConfigFileError,
     Edition,
+    FabricConfig,
+    HeartbeatConfig,
     HttpConfig,
     NamespaceConfig,
     NetworkConfig,
     NetworkServiceConfig,
+    ServiceConfig,
     StorageConfig,
     read_config,
 )
+from asd.config.kinds import Endpoint
 
 DEFAULT_ADDRESS: Final = "127.0.0.1"
 DEFAULT_NAMESPACE: Final = "test"
@@ -72,6 +76,14 @@ class Options:
     log_format: str = "text"
     work_directory: Path | None = None
     namespaces: tuple[NamespaceConfig, ...] = ()
+    cluster_name: str | None = None
+    node_id: str | None = None
+    seeds: tuple[Endpoint, ...] = ()
+    heartbeat_port: int | None = None
+    heartbeat_interval: int | None = None
+    heartbeat_timeout: int | None = None
+    fabric_port: int | None = None
+    replication_factor: int | None = None
     edition: Edition = Edition.ENTERPRISE
 
 
@@ -92,6 +104,14 @@ def parse_arguments(argv: Sequence[str]) -> Options:
         log_format=given.log_format,
         work_directory=given.work_directory,
         namespaces=tuple(given.namespace),
+        cluster_name=given.cluster_name,
+        node_id=given.node_id,
+        seeds=tuple(given.seed),
+        heartbeat_port=given.heartbeat_port,
+        heartbeat_interval=given.heartbeat_interval,
+        heartbeat_timeout=given.heartbeat_timeout,
+        fabric_port=given.fabric_port,
+        replication_factor=given.replication_factor,
         edition=Edition(given.edition),
     )
 
@@ -107,12 +127,23 @@ def build_config(options: Options) -> Config:
     service = config.service
     if options.work_directory is not None:
         service = evolve(service, work_directory=str(options.work_directory))
+    if options.cluster_name is not None:
+        service = evolve(service, cluster_name=options.cluster_name)
+    if options.node_id is not None:
+        service = _with_node_id(service, options.node_id)
     return evolve(
         config,
         service=service,
         network=_network(config.network, options),
         namespaces=MappingProxyType(_namespaces(config, options)),
     )
+
+
+def _with_node_id(service: ServiceConfig, node_id: str) -> ServiceConfig:
+    try:
+        return evolve(service, node_id=node_id.upper())
+    except ValueError as error:
+        raise CommandLineError(str(error)) from None
 
 
 def check_config(path: Path, edition: Edition) -> int:
@@ -182,6 +213,7 @@ def _parser() -> argparse.ArgumentParser:
         "stop; starts after that are faster servers (ASD_COMPILED=0 in the environment: not)",
     )
     _add_ports(parser)
+    _add_cluster(parser)
     parser.add_argument(
         "--namespace",
         metavar="NAME[:ENGINE[:PATH]]",
@@ -239,6 +271,41 @@ def _add_ports(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_cluster(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("cluster", "a node with a heartbeat port looks for others")
+    group.add_argument("--cluster-name", metavar="NAME", help="nodes of another name are ignored")
+    group.add_argument("--node-id", metavar="HEX", help="identity of the node (default made up)")
+    group.add_argument(
+        "--seed",
+        metavar="HOST:PORT",
+        type=_endpoint,
+        action="append",
+        default=[],
+        help="heartbeat address of a node to begin with; may be repeated",
+    )
+    group.add_argument("--heartbeat-port", metavar="N", type=_port, help="port for heartbeats")
+    group.add_argument(
+        "--heartbeat-interval", metavar="MS", type=int, help="time between them (default 150)"
+    )
+    group.add_argument(
+        "--heartbeat-timeout", metavar="N", type=int, help="missed ones that end it (default 10)"
+    )
+    group.add_argument("--fabric-port", metavar="N", type=_port, help="port for other nodes")
+    group.add_argument(
+        "--replication-factor",
+        metavar="N",
+        type=int,
+        help="copies of each record, in all namespaces (default 1, or as the file says)",
+    )
+
+
+def _endpoint(text: str) -> Endpoint:
+    host, _, port = text.rpartition(":")
+    if not host:
+        raise argparse.ArgumentTypeError(f"'{text}' is no HOST:PORT")
+    return Endpoint(host, _port(port))
+
+
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"'{text}' is no port: expected 0 to 65535")
@@ -278,9 +345,35 @@ def _network(network: NetworkConfig, options: Options) -> NetworkConfig:
             network,
             service=_listener(network.service, options.service_address, options.service_port),
             http=_listener(network.http, options.http_address, options.http_port),
+            heartbeat=_heartbeat(network.heartbeat, options),
+            fabric=_fabric(network.fabric, options),
         )
     except ValueError as error:
         raise CommandLineError(str(error)) from None
+
+
+def _heartbeat(section: HeartbeatConfig, options: Options) -> HeartbeatConfig:
+    """Heartbeats of nodes that are given on the command line go where clients go."""
+    port, address = section.port, section.address
+    if options.heartbeat_port is not None:
+        port, address = options.heartbeat_port, (options.service_address or DEFAULT_ADDRESS,)
+    if options.seeds and not port:
+        raise CommandLineError("--seed is for a node with a --heartbeat-port")
+    return evolve(
+        section,
+        port=port,
+        address=address,
+        mesh_seed_address_port=(*section.mesh_seed_address_port, *options.seeds),
+        interval=options.heartbeat_interval or section.interval,
+        timeout=options.heartbeat_timeout or section.timeout,
+    )
+
+
+def _fabric(section: FabricConfig, options: Options) -> FabricConfig:
+    if options.fabric_port is None:
+        return section
+    address = options.service_address or DEFAULT_ADDRESS
+    return evolve(section, port=options.fabric_port, address=(address,))
 
 
 def _listener(section: _Listener, address: str | None, port: int | None) -> _Listener:
@@ -299,4 +392,10 @@ def _namespaces(config: Config, options: Options) -> dict[str, NamespaceConfig]:
         namespaces[namespace.name] = namespace
     if not namespaces:
         namespaces[DEFAULT_NAMESPACE] = _namespace(DEFAULT_NAMESPACE)
+    if options.replication_factor is not None:
+        factor = options.replication_factor
+        return {
+            name: evolve(namespace, replication_factor=factor)
+            for name, namespace in namespaces.items()
+        }
     return namespaces

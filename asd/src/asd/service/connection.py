@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, cast
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from aerospike_common.wire.codes import MessageType, ResultCode
 from aerospike_common.wire.errors import FrameError, MessageError
@@ -13,7 +13,7 @@ from aerospike_common.wire.frame import MAX_BODY, frame, inflate
 from aerospike_common.wire.message import reply_frame
 from asd.fastpath.cache import head_size
 from asd.fastpath.contract import GENERAL_WAY
-from asd.info import respond
+from asd.info import respond_when_done
 from asd.service.held_replies import Held, HeldReplies
 from asd.service.tsvc import Job, answer
 from asd.space.commitment import Commitment
@@ -320,15 +320,27 @@ class Connection:
         reply = answer(self._node, self, body, head)
         if isinstance(reply, bytes | Held):
             return reply
-        self._transport.pause_reading()
-        self._job = asyncio.get_running_loop().create_task(self._run(reply))
+        self._begin(reply)
         return b""
+
+    def _begin(self, job: Job) -> None:
+        """Take no requests until a job is done."""
+        self._transport.pause_reading()
+        self._job = asyncio.get_running_loop().create_task(self._run(job))
+
+    async def _info(self, said: Coroutine[Any, Any, bytes]) -> None:
+        """Send an info reply when it is there."""
+        await self.send(frame(MessageType.INFO, await said))
 
     def _other_frame(self, kind: int, body: bytes) -> bytes | Held:
         """Answer a frame that is not a plain message."""
         if kind == MessageType.INFO:
             self._node.statistics.info_complete += 1
-            return frame(MessageType.INFO, respond(self._node, self, body))
+            said = respond_when_done(self._node, self, body)
+            if isinstance(said, bytes):
+                return frame(MessageType.INFO, said)
+            self._begin(self._info(said))
+            return b""
         if kind == MessageType.ADMIN:
             return _SECURITY_NOT_SUPPORTED
         if kind == MessageType.AS_MSG_COMPRESSED:
