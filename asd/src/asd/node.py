@@ -221,6 +221,7 @@ class Node:
             indexed = {name for name, own in namespace.config.sets.items() if own.enable_index}
             namespace.indexes.keep_set_indexes(indexed)
             apply_storage(namespace.engine, namespace.config)
+        self.place.apply_configuration()
         self.paths.clear()
 
     # ---------------------------------------------------------- histograms

@@ -19,6 +19,7 @@ from cluster import (
     Balanced,
     ClusterChanged,
     ClusterNode,
+    MigrateConfig,
     NodeRuntime,
     Output,
     OwnershipChanged,
@@ -32,6 +33,7 @@ from cluster import (
     StoreAnswer,
     Transactions,
 )
+from cluster import NamespaceConfig as Spread
 from cluster.group import multicast_group
 from cluster.outputs import DuplicateNode
 
@@ -125,6 +127,16 @@ class Clustered:
         """Answer a question."""
         if self._runtime is not None:
             self._runtime.carry_out(self.node.tell(answer, self._runtime.now()))
+
+    def take_up(self, cluster_name: str, spaces: Sequence[Spread], limits: MigrateConfig) -> None:
+        """Go by another configuration: the name at once, how namespaces are spread from the next
+        balance on, limits for what begins from now on."""
+        self.node.rename(cluster_name)
+        for space in spaces:
+            self._partitions.reconfigure(space)
+        if self._runtime is not None and limits != self._partitions.migrate:
+            outputs = self._partitions.configure(limits, self._runtime.now())
+            self.act(self._partitions, outputs)
 
     def _begin_change(self, module: str, key: str, value: str | None, time_ms: int) -> Change:
         loop = asyncio.get_running_loop()

@@ -26,6 +26,7 @@ from asd.space.ownership import CLOSED
 from asd.space.truncation import TruncationMetadata
 from asd.state import Carries, NodeState
 from cluster import PARTITIONS, Partitions, PartitionVersion, Transactions
+from cluster import NamespaceConfig as Spread
 from storage.bulk import partition_slots
 
 if TYPE_CHECKING:
@@ -72,6 +73,9 @@ class Place(Protocol):
     async def served(self) -> None:
         """Return when the node serves."""
 
+    def apply_configuration(self) -> None:
+        """Take up a configuration that has changed."""
+
     async def stop(self) -> None:
         """No client is served any more. The engines are still open."""
 
@@ -96,6 +100,9 @@ class PlaceAlone:
 
     async def served(self) -> None:
         """It serves from the start."""
+
+    def apply_configuration(self) -> None:
+        """There is nothing to do."""
 
     async def stop(self) -> None:
         """There is nothing to do."""
@@ -129,10 +136,7 @@ class PlaceInCluster:
         node, config = self._node, self._node.config
         host = node.machine.address()
         chosen = settings(config, int(node.node_id, 16), node.clock.wall_ms(), host)
-        spaces = [
-            (spread(each.config, node.community), self._found[each.name])
-            for each in node.namespaces.values()
-        ]
+        spaces = [(each, self._found[each.name]) for each in self._spread()]
         me = chosen.identity.node
         partitions = Partitions(me, spaces, migration(config))
         limits = [each.config.transaction_pending_limit for each in node.namespaces.values()]
@@ -148,6 +152,16 @@ class PlaceInCluster:
         """Return when every namespace is served."""
         assert self._cluster is not None
         await self._cluster.served()
+
+    def _spread(self) -> list[Spread]:
+        node = self._node
+        return [spread(each.config, node.community) for each in node.namespaces.values()]
+
+    def apply_configuration(self) -> None:
+        """Take up a configuration that has changed."""
+        if self._cluster is not None:
+            config = self._node.config
+            self._cluster.take_up(config.service.cluster_name, self._spread(), migration(config))
 
     async def stop(self) -> None:
         """Leave, and note that the engines hold everything."""
