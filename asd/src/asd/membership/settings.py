@@ -22,6 +22,10 @@ from cluster import NamespaceConfig as Spread
 
 _WILDCARDS = frozenset({ANY, "0.0.0.0", "::"})
 
+AT_A_TIME = 16
+"""Partitions that one of `migrate-threads` has under way: most of what one takes is waiting for the
+other node's answers."""
+
 
 @frozen
 class Settings:
@@ -107,9 +111,9 @@ def migration(config: Config) -> MigrateConfig:
     namespace asks for."""
     sleeps = [each.migrate_sleep for each in config.namespaces.values()]
     return MigrateConfig(
-        threads=config.service.migrate_threads,
+        threads=AT_A_TIME * config.service.migrate_threads,
         sleep_us=max(sleeps, default=0),
-        max_incoming=config.service.migrate_max_num_incoming,
+        max_incoming=AT_A_TIME * config.service.migrate_max_num_incoming,
     )
 
 

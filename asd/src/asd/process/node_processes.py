@@ -18,8 +18,8 @@ from typing import IO, Final
 from attrs import define, field, frozen
 
 HOST: Final = "127.0.0.1"
-INTERVAL_MS: Final = 50
-TIMEOUT: Final = 20
+INTERVAL_MS: Final = 100
+TIMEOUT: Final = 10
 """Heartbeats between processes of one machine: a second of silence ends a node. Less would end one
 that waits for a processor."""
 FIRST_ID: Final = 0xA1

@@ -45,6 +45,7 @@ class OwnershipOf:
 
     def __init__(self, ownership: Ownership, has_line: Callable[[int], bool]) -> None:
         """`has_line`: do transactions stand in line for a record of this partition?"""
+        self._ownership = ownership
         self._states = ownership.states
         self._has_line = has_line
         self._serves = False
@@ -73,7 +74,7 @@ class OwnershipOf:
             if state <= REPLICATED and was == DUPLICATES and self._has_line(partition):
                 self._lined.add(partition)
             else:
-                states[partition] = state
+                self._ownership.set(partition, state)
 
     def look_again(self, planned: bytearray) -> None:
         """Transactions have ended: lines may be empty now."""

@@ -34,11 +34,14 @@ def partition_of(data: bytes, digest: int = 0) -> int:
 class Ownership:
     """The bytes of one namespace. A new node owns everything, alone."""
 
-    __slots__ = ("states",)
+    __slots__ = ("losses", "states")
 
     def __init__(self) -> None:
         self.states = bytearray(PARTITIONS)
         """A state for each partition. Changed in place, never replaced."""
+        self.losses = [0] * PARTITIONS
+        """How often this node has stopped answering for each partition: a query that finds another
+        number at its end than at its beginning may have missed records."""
 
     def is_master(self, partition: int) -> bool:
         """Does this node answer for the partition, by whatever way?"""
@@ -47,6 +50,8 @@ class Ownership:
     def set(self, partition: int, state: int) -> None:
         """The partition is in another state from now on."""
         assert ALONE <= state <= ELSEWHERE
+        if state >= CLOSED > self.states[partition]:
+            self.losses[partition] += 1
         self.states[partition] = state
 
     def _check(self) -> None:
