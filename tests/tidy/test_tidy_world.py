@@ -39,6 +39,7 @@ ADAPTERS = {
     "asd/src/asd/process/compiled.py": "reads the sources and the cache",
     "asd/src/asd/process/cluster.py": "signals node processes",
     "asd/src/asd/process/node_processes.py": "starts, signals and asks node processes",
+    "asd/src/asd/process/supervisor.py": "handles signals and waits",
     "asd/src/asd/process/machine.py": "asks the operating system about the machine",
     "asd/src/asd/server.py": "hosts a node in a thread",
     "asd/src/asd/process/transaction_threads.py": "the threads for work that blocks",

@@ -12,7 +12,13 @@ import uuid
 from asd.config import Config, ServiceConfig
 from asd.node import SMD_MODULES, SMD_RULES, Node
 from asd.process import compiled
-from asd.process.cli import CommandLineError, build_config, check_config, parse_arguments
+from asd.process.cli import (
+    CommandLineError,
+    build_config,
+    check_config,
+    parse_arguments,
+    supervisor,
+)
 from asd.process.logging import LogSinks, formatter
 from asd.process.loops import new_event_loop
 from asd.process.machine import RealMachine
@@ -34,6 +40,8 @@ def run(arguments: list[str]) -> int:
     if options.check_config is not None:
         return check_config(options.check_config, options.edition)
     try:
+        if options.nodes:
+            return supervisor(options, arguments).run()
         config = build_config(options)
     except CommandLineError as error:
         print(f"asd: {error}", file=sys.stderr)
@@ -49,7 +57,7 @@ def run(arguments: list[str]) -> int:
     if compiled.in_use():
         log.info("the request path is compiled")
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        return runner.run(_serve(config, logs))
+        return runner.run(_serve(config, logs, until_eof=options.until_eof))
 
 
 def _system_metadata(config: ServiceConfig) -> Smd:
@@ -60,7 +68,7 @@ def _system_metadata(config: ServiceConfig) -> Smd:
     return Smd(FileStore(os.path.join(config.work_directory, "smd")), SMD_MODULES, SMD_RULES)
 
 
-async def _serve(config: Config, logs: LogSinks) -> int:
+async def _serve(config: Config, logs: LogSinks, *, until_eof: bool = False) -> int:
     try:
         node = Node(
             config,
@@ -77,6 +85,8 @@ async def _serve(config: Config, logs: LogSinks) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    if until_eof:
+        loop.add_reader(sys.stdin, _at_eof, stopping)
     try:
         await node.start()
     except (OSError, StorageError) as error:
@@ -88,6 +98,13 @@ async def _serve(config: Config, logs: LogSinks) -> int:
         await stopping.wait()
     await node.stop()
     return 0
+
+
+def _at_eof(stopping: asyncio.Event) -> None:
+    """The standard input can be read: it is closed, or somebody types."""
+    if not os.read(sys.stdin.fileno(), 4096):
+        asyncio.get_running_loop().remove_reader(sys.stdin)
+        stopping.set()
 
 
 async def _served(node: Node, stopping: asyncio.Event) -> bool:

@@ -75,7 +75,9 @@ def settings(config: Config, node: int, incarnation: int, host: str) -> Settings
                 multicast=multicast,
             ),
             PaxosConfig(
-                interval_ms=beat.interval, min_cluster_size=max(1, config.service.min_cluster_size)
+                interval_ms=beat.interval,
+                min_cluster_size=max(1, config.service.min_cluster_size),
+                settling_intervals=beat.timeout,
             ),
             FabricConfig(connections=connections),
         ),

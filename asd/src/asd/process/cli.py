@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TypeVar
@@ -30,8 +30,11 @@ from asd.config import (
     read_config,
 )
 from asd.config.kinds import Endpoint
+from asd.process.supervisor import Supervisor, node_count
 
 DEFAULT_ADDRESS: Final = "127.0.0.1"
+DEFAULT_PORT: Final = 3000
+DEFAULT_CLUSTER: Final = "citrusleaf"
 DEFAULT_NAMESPACE: Final = "test"
 DEFAULT_NSUP_PERIOD_S: Final = 120
 
@@ -47,6 +50,7 @@ examples:
   asd --service-port 0                        on any free port; read it from the 'asd ready' line
   asd --namespace test --namespace bar        two namespaces in memory
   asd --namespace test:ssd:/var/lib/test.dat  one in a file; also kv, ssd_cold, and memory
+  asd --nodes 3                               a cluster of three on ports 3000, 3001 and 3002
   asd --config-file aerospike.conf            as the file says
   asd --check-config aerospike.conf           only look whether the file is right
 
@@ -84,6 +88,9 @@ class Options:
     heartbeat_timeout: int | None = None
     fabric_port: int | None = None
     replication_factor: int | None = None
+    until_eof: bool = False
+    nodes: int = 0
+    """Run so many nodes under a supervisor; 0: be one."""
     edition: Edition = Edition.ENTERPRISE
 
 
@@ -112,6 +119,8 @@ def parse_arguments(argv: Sequence[str]) -> Options:
         heartbeat_timeout=given.heartbeat_timeout,
         fabric_port=given.fabric_port,
         replication_factor=given.replication_factor,
+        until_eof=given.until_eof,
+        nodes=given.nodes,
         edition=Edition(given.edition),
     )
 
@@ -273,6 +282,17 @@ def _add_ports(parser: argparse.ArgumentParser) -> None:
 
 def _add_cluster(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("cluster", "a node with a heartbeat port looks for others")
+    group.add_argument(
+        "--nodes",
+        metavar="N",
+        type=_nodes,
+        default=0,
+        help="run a cluster of N nodes on this machine ('cores': one for each core), each a "
+        "process; two copies of each record unless --replication-factor says otherwise",
+    )
+    group.add_argument(
+        "--until-eof", action="store_true", help="end when the standard input is closed"
+    )
     group.add_argument("--cluster-name", metavar="NAME", help="nodes of another name are ignored")
     group.add_argument("--node-id", metavar="HEX", help="identity of the node (default made up)")
     group.add_argument(
@@ -297,6 +317,47 @@ def _add_cluster(parser: argparse.ArgumentParser) -> None:
         type=int,
         help="copies of each record, in all namespaces (default 1, or as the file says)",
     )
+
+
+def _nodes(text: str) -> int:
+    try:
+        return node_count(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def supervisor(options: Options, argv: Sequence[str]) -> Supervisor:
+    """What `--nodes` asks for. Raises CommandLineError for options that are one node's."""
+    ones_own = {
+        "--config-file": options.config_file,
+        "--http-port": options.http_port,
+        "--node-id": options.node_id,
+        "--heartbeat-port": options.heartbeat_port,
+        "--fabric-port": options.fabric_port,
+        "--work-directory": options.work_directory,
+    }
+    given = [name for name, value in ones_own.items() if value is not None]
+    shared = any(each.storage_engine.file for each in options.namespaces)
+    if given or shared:
+        name = given[0] if given else "--namespace with a file"
+        raise CommandLineError(f"{name} is one node's, and --nodes {options.nodes} asks for more")
+    words = [*_without(argv, "--nodes", "--service-port")]
+    if options.cluster_name is None:
+        words += ["--cluster-name", DEFAULT_CLUSTER]
+    if options.replication_factor is None:
+        words += ["--replication-factor", str(min(2, options.nodes))]
+    port = DEFAULT_PORT if options.service_port is None else options.service_port
+    return Supervisor(options.nodes, port, words)
+
+
+def _without(argv: Sequence[str], *names: str) -> Iterator[str]:
+    """The words of a command line without these options and their values."""
+    words = iter(argv)
+    for word in words:
+        if word in names:
+            next(words, None)
+        elif word.partition("=")[0] not in names:
+            yield word
 
 
 def _endpoint(text: str) -> Endpoint:

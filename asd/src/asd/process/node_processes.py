@@ -94,9 +94,10 @@ class NodeProcess:
                 *("--heartbeat-port", str(self.ports.heartbeat)),
                 *("--fabric-port", str(self.ports.fabric)),
                 *("--heartbeat-interval", str(INTERVAL_MS), "--heartbeat-timeout", str(TIMEOUT)),
-                *known,
+                *("--until-eof", *known),
                 *self.arguments,
             ],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
@@ -123,8 +124,9 @@ class NodeProcess:
         """Let go of a process that has ended."""
         if self.process is not None:
             self.process.wait()
-            if self.process.stdout is not None:
-                self.process.stdout.close()
+            for pipe in (self.process.stdin, self.process.stdout):
+                if pipe is not None:
+                    pipe.close()
             self.process = None
 
 
