@@ -28,6 +28,7 @@ from aerospike_common.wire.codes import FieldType, Info2, ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message
 from asd.config import Config, SecurityConfig
+from asd.membership.metadata import SystemMetadata
 from asd.security.accounts import ADMIN_ROLES, MODULE, Accounts
 from asd.security.audit import Audit, data_action, data_detail, shown
 from asd.security.guessing import Guessing
@@ -37,7 +38,7 @@ from asd.security.roles import SALT_SIZE, User, is_listed
 from asd.security.tokens import EPOCH_SIZE, KEY_SIZE, Token, Tokens
 from citrusleaf.cf_clock import Clock
 from citrusleaf.cf_random import CfRandom
-from cluster.smd import Smd, SmdItem
+from cluster.smd import SmdItem
 
 if TYPE_CHECKING:
     from asd.security.session import Session
@@ -79,7 +80,7 @@ class Security(Watcher):
     def __init__(
         self,
         config: Config,
-        metadata: Smd,
+        metadata: SystemMetadata,
         clock: Clock,
         random: CfRandom,
         admin_hash: str,

@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from asd.membership.metadata import SystemMetadata
 from citrusleaf.cf_clock import Clock
 from cluster import PARTITIONS
-from cluster.smd import Smd, SmdItem
+from cluster.smd import SmdItem
 from storage.bulk import column, entries_at, partition_slots
 from storage.engine import Bulk
 
@@ -169,7 +170,7 @@ class TruncationMetadata:
 
     def __init__(
         self,
-        metadata: Smd,
+        metadata: SystemMetadata,
         namespaces: Mapping[bytes, Namespace],
         clock: Clock,
         changed: Callable[[], None],
