@@ -160,13 +160,11 @@ class Session:
     def _attempt(self, name: str, credential: bytes) -> tuple[bytes, int]:
         """The reply, and the nanoseconds for which to keep it."""
         security = self._security
-        account = security.accounts.users.get(name)
-        # An account that is not there takes as long as one that is.
-        right = (account or security.nobody).accepts(credential)
-        if account is None or not right:
-            self._report("login", name, "user" if account is None else "password")
-            code = ResultCode.USER_INVALID if account is None else ResultCode.CREDENTIAL_INVALID
-            return result(code), security.guessing.failed(self.address, name, self._now_ns())
+        try:
+            security.check_password(name, credential)
+        except OperationError as error:
+            self._report("login", name, str(error))
+            return result(error.code), security.guessing.failed(self.address, name, self._now_ns())
         security.guessing.succeeded(name)
         return self._begin(name), 0
 
