@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Final
 
@@ -34,6 +35,7 @@ from asd.info import (
 )
 from asd.info.request import Handler, Request, error_value
 from asd.info.source import InfoConnection, InfoNode
+from asd.security.rights import InfoAsked
 
 log = logging.getLogger("asd.info")
 
@@ -99,6 +101,8 @@ def respond(node: InfoNode, connection: InfoConnection, body: bytes) -> bytes:
     answered, so that one request can hold up the others only so long.
     """
     if not connection.rights.authenticated:
+        with suppress(OperationError):  # for the audit log alone
+            connection.rights.check_info(InfoAsked(connection.peer, "info request"))
         return NOT_AUTHENTICATED
     commands = parse_info_request(body[:MAX_REQUEST]) if body else map(parse_info_command, SUMMARY)
     return encode_info_reply(_answers(node, connection, commands))

@@ -33,7 +33,7 @@ from asd.security.accounts import ADMIN_ROLES, MODULE, Accounts
 from asd.security.audit import Audit, data_action, data_detail, shown
 from asd.security.guessing import Guessing
 from asd.security.quotas import Meter
-from asd.security.rights import InfoAsked, QueryLoad, Rights, UserRights, Watcher
+from asd.security.rights import InfoAsked, Nobody, QueryLoad, Rights, UserRights, Watcher
 from asd.security.roles import MAX_NAME, SALT_SIZE, User, is_listed
 from asd.security.tokens import EPOCH_SIZE, KEY_SIZE, Token, Tokens
 from citrusleaf.cf_clock import Clock
@@ -99,6 +99,8 @@ class Security(Watcher):
         self._stand_in = User(self.new_salt(), random.get_bytes(SALT_SIZE * 2))
         self.secret = random.get_bytes(KEY_SIZE)
         """To remember by what must not be kept."""
+        self.nobody = Nobody(self)
+        """The rights of connections on which nobody has logged in."""
         self.guessing = Guessing()
         self.audit = Audit(config.security.log)
         self._tokens = Tokens(random.get_bytes(KEY_SIZE))
@@ -274,13 +276,13 @@ class Security(Watcher):
             return QueryLoad()
         return _MeteredQuery(live.meter(message)[0], _records_per_second(message))
 
-    def violated(self, user: UserRights, peer: str, message: Message, digest: bytes | None) -> None:
-        """The user may not do this."""
+    def violated(self, user: Rights, peer: str, message: Message, digest: bytes | None) -> None:
+        """The user, or whoever has not logged in, may not do this."""
         action, detail = data_action(message, digest), data_detail(message, digest)
         self.audit.violation(peer, user.user, action, detail)
 
-    def informed(self, user: UserRights, asked: InfoAsked, *, allowed: bool) -> None:
-        """The user has sent an info command."""
+    def informed(self, user: Rights, asked: InfoAsked, *, allowed: bool) -> None:
+        """The user, or whoever has not logged in, has sent an info command."""
         say = self.audit.sys_admin if allowed else self.audit.violation
         say(asked.peer, user.user, asked.name, shown(asked.arguments))
 

@@ -22,7 +22,7 @@ from aerospike_common.wire.codes import MessageType, ResultCode
 from aerospike_common.wire.errors import AerospikeError, OperationError
 from aerospike_common.wire.frame import frame
 from asd.security.admin import Fields, carry_out
-from asd.security.rights import NOBODY, Rights
+from asd.security.rights import Rights
 from asd.security.roles import MAX_NAME
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Session:
     @property
     def rights(self) -> Rights:
         """What the connection may do."""
-        return NOBODY if self.live is None else self.live.rights
+        return self._security.nobody if self.live is None else self.live.rights
 
     def close(self) -> None:
         """Close the connection."""
