@@ -27,6 +27,11 @@ from storage.engine import StorageError
 log = logging.getLogger("asd.config")
 
 
+def monotonic_s() -> float:
+    """The time by the clock that never goes back."""
+    return SystemClock.monotonic_ns() / 1e9
+
+
 def run(arguments: list[str]) -> int:
     """Run the server until SIGTERM or SIGINT; the exit status."""
     options = parse_arguments(arguments)
@@ -43,7 +48,7 @@ def run(arguments: list[str]) -> int:
         return 1
     logs = LogSinks(config.logging)
     try:
-        logs.attach(formatter(config.service, options.log_format))
+        logs.attach(formatter(config.service, options.log_format), now_s=monotonic_s)
     except OSError as error:
         print(f"asd: cannot log to {error.filename}: {error.strerror}", file=sys.stderr)
         return 1
@@ -51,8 +56,11 @@ def run(arguments: list[str]) -> int:
         log.warning("%s", notice)
     if compiled.in_use():
         log.info("the request path is compiled")
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        return runner.run(_serve(config, logs))
+    try:
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            return runner.run(_serve(config, logs))
+    finally:
+        logs.close()
 
 
 def _system_metadata(config: ServiceConfig) -> Smd:
@@ -96,6 +104,7 @@ async def _serve(config: Config, logs: LogSinks) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    loop.add_signal_handler(signal.SIGHUP, logs.reopen)
     try:
         await node.start()
     except (OSError, StorageError) as error:

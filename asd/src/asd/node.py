@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from itertools import chain
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from asd.bins.expressions import ExpressionCache
 from asd.config import Config, NamespaceConfig
@@ -52,6 +52,15 @@ STOP_GRACE_S = 0.5
 
 def _call_soon(call: Callable[[], None]) -> None:
     asyncio.get_running_loop().call_soon(call)
+
+
+def _tell_of_failure(task: asyncio.Task[None]) -> None:
+    """Say that what kept the node in order has failed: nobody else looks at how it ended."""
+    if not task.cancelled() and task.exception() is not None:
+        log.critical(
+            "a task failed, and what it looked after stands still until a restart",
+            exc_info=task.exception(),
+        )
 
 
 class Node:
@@ -150,7 +159,6 @@ class Node:
         for namespace in self.namespaces.values():
             namespace.open()
         self.truncations.start()
-        loop = asyncio.get_running_loop()
         server = await listen(
             lambda: cast(asyncio.Protocol, Connection(self)), self.addresses, self.port
         )
@@ -158,21 +166,18 @@ class Node:
         self.port = server.sockets[0].getsockname()[1]
         self.apply_configuration()
         spaces = self.namespaces.values()
-        self._tasks = [loop.create_task(self._nsup(space).run()) for space in spaces]
-        self._tasks += [
-            loop.create_task(IndexBuilder(space, self.transaction_threads).run())
-            for space in spaces
-        ]
-        self._tasks += [loop.create_task(Truncator(space).run()) for space in spaces]
-        self._tasks += [
-            loop.create_task(raid_tombs(space, self.transaction_threads)) for space in spaces
-        ]
+        for space in spaces:
+            self._keep_running(self._nsup(space).run())
+            self._keep_running(IndexBuilder(space, self.transaction_threads).run())
+            self._keep_running(Truncator(space).run())
+            self._keep_running(raid_tombs(space, self.transaction_threads))
         for space in filter(needs_upkeep, spaces):
-            self._tasks.append(loop.create_task(flush(space)))
-            self._tasks.append(loop.create_task(write_behind(space, self.transaction_threads)))
-        self._tasks += [loop.create_task(survey.run()) for survey in self.surveys.values()]
-        self._tasks.append(loop.create_task(Ticker(self).run()))
-        self._tasks.append(loop.create_task(self.connections.reap()))
+            self._keep_running(flush(space))
+            self._keep_running(write_behind(space, self.transaction_threads))
+        for survey in self.surveys.values():
+            self._keep_running(survey.run())
+        self._keep_running(Ticker(self).run())
+        self._keep_running(self.connections.reap())
         log.info("node %s serves port %d of %s", self.node_id, self.port, self.addresses or "all")
         try:
             await self._start_tls()
@@ -181,6 +186,12 @@ class Node:
         except BaseException:
             await self.stop()
             raise
+
+    def _keep_running(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let this go on until the node stops."""
+        task = asyncio.get_running_loop().create_task(work)
+        task.add_done_callback(_tell_of_failure)
+        self._tasks.append(task)
 
     async def _start_tls(self) -> None:
         """Listen for clients that speak TLS, if the configuration says so. Raises OSError."""
@@ -198,8 +209,7 @@ class Node:
             certificates.context,
         )
         self._servers.append(server)
-        loop = asyncio.get_running_loop()
-        self._tasks.append(loop.create_task(keep_fresh(certificates, self.config.service)))
+        self._keep_running(keep_fresh(certificates, self.config.service))
         log.info("clients that speak TLS are served on port %d", service.tls_port)
 
     async def stop(self) -> None:
@@ -235,6 +245,7 @@ class Node:
             indexed = {name for name, own in namespace.config.sets.items() if own.enable_index}
             namespace.indexes.keep_set_indexes(indexed)
             apply_storage(namespace.engine, namespace.config)
+            namespace.transaction_max_ms = self.config.service.transaction_max_ms
         self.paths.clear()
 
     # ---------------------------------------------------------- histograms

@@ -71,9 +71,15 @@ def record(bins: dict[bytes, Particle] | None = None, **fields: Any) -> Any:
         value = bins.get(name)
         return value.data if value is not None and value.type == kind else None
 
+    def collection(name: bytes, kind: int, decode: Any) -> Any:
+        data = bin_data(name, kind)
+        return None if data is None else decode(data)
+
     return SimpleNamespace(
         **(view | fields),
         bin_data=bin_data,
+        collection=collection,
+        look=lambda: None,
         has_key=key is not None,
         key=lambda: key,
         bin=bins.get,

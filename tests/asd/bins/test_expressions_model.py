@@ -35,6 +35,11 @@ def bin_data(name: bytes, kind: int) -> bytes | None:
     return value.data if value is not None and value.type == kind else None
 
 
+def collection(name: bytes, kind: int, decode: Any) -> Any:
+    data = bin_data(name, kind)
+    return None if data is None else decode(data)
+
+
 RECORD: Any = SimpleNamespace(
     digest=bytes(range(20)),
     set_name=b"demo",
@@ -48,6 +53,8 @@ RECORD: Any = SimpleNamespace(
     record_size=lambda: 160,
     bin=BINS.get,
     bin_data=bin_data,
+    collection=collection,
+    look=lambda: None,
 )
 
 # -- the interpreter ------------------------------------------------------------------------------

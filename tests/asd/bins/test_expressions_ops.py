@@ -39,7 +39,14 @@ def bin_data(name: bytes, kind: int) -> bytes | None:
     return value.data if value is not None and value.type == kind else None
 
 
-RECORD: Any = SimpleNamespace(bin=BINS.get, bin_data=bin_data)
+def collection(name: bytes, kind: int, decode: Any) -> Any:
+    data = bin_data(name, kind)
+    return None if data is None else decode(data)
+
+
+RECORD: Any = SimpleNamespace(
+    bin=BINS.get, bin_data=bin_data, collection=collection, look=lambda: None
+)
 
 
 # -- the cache ----------------------------------------------------------------------------------

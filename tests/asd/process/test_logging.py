@@ -54,7 +54,7 @@ def test_a_line_names_time_level_context_and_place(said) -> None:
     logging.getLogger("asd.nsup").info("%d records", 3)
     assert re.fullmatch(
         r"[A-Z][a-z]{2} \d\d \d{4} \d\d:\d\d:\d\d GMT: INFO \(nsup\):"
-        r" \(test_logging_setup\.py:\d+\) 3 records\n",
+        r" \(test_logging\.py:\d+\) 3 records\n",
         said(),
     )
 

@@ -147,6 +147,9 @@ class OpType(IntEnum):
     DELETE_ALL = 14
     HLL_READ = 15
     HLL_MODIFY = 16
+    STRING_READ = 17
+    STRING_MODIFY = 18
+    TO_STRING = 19
 
 
 class ParticleType(IntEnum):

@@ -22,6 +22,7 @@ from typing import Any
 from aerospike_common.wire.codes import ParticleType, ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.bins import op_table
+from asd.bins.effort import MOST_BYTES
 from asd.bins.op_table import NO_FAIL, Operation, Optional, Refusal, parameter_error
 from asd.bins.particle import Particle
 
@@ -50,11 +51,16 @@ def read(particle: Particle | None, payload: bytes) -> Particle | None:
     return Particle(ParticleType.BLOB, result)
 
 
-def modify(particle: Particle | None, payload: bytes) -> tuple[Particle | None, Particle | None]:
-    """The bin after one modify operation; there is never a result."""
+def modify(
+    particle: Particle | None, payload: bytes, most_bytes: int = op_table.BLOB_MAX
+) -> tuple[Particle | None, Particle | None]:
+    """The bin after one modify operation; there is never a result.
+
+    What would have more than `most_bytes` is not made: RECORD_TOO_BIG.
+    """
     operation, arguments = op_table.resolve(MODIFIES, op_table.decode(payload))
     value = None if particle is None else _blob(particle)
-    changed = _modify(value, operation, arguments)
+    changed = _modify(value, operation, arguments, most_bytes)
     if changed is value:
         return particle, None
     return None if changed is None else Particle(ParticleType.BLOB, changed), None
@@ -63,7 +69,7 @@ def modify(particle: Particle | None, payload: bytes) -> tuple[Particle | None, 
 def evaluate(value: bytes | None, op_list: object, modify: bool) -> Value | None:
     """One operation on decoded arguments: the read's result, or the blob after the modify."""
     if modify:
-        return _modify(value, *op_table.resolve(MODIFIES, op_list))
+        return _modify(value, *op_table.resolve(MODIFIES, op_list), MOST_BYTES)
     if value is None:
         return None
     operation, arguments = op_table.resolve(READS, op_list)
@@ -76,12 +82,16 @@ def _blob(particle: Particle) -> bytes:
     return particle.data
 
 
-def _modify(value: bytes | None, operation: Modify, arguments: list[Any]) -> bytes | None:
+def _modify(
+    value: bytes | None, operation: Modify, arguments: list[Any], most_bytes: int
+) -> bytes | None:
     flags = arguments[len(operation.required)]
     try:
         op_table.check_existence(value is not None, flags)
         if value is None and operation.name not in _CREATORS:
             raise Refusal(ResultCode.BIN_NOT_FOUND)
+        if operation.name in _CREATORS:
+            _check_size(operation.name, value or b"", arguments, most_bytes)
         changed = operation.handler(value or b"", *arguments)
     except Refusal:
         if flags & NO_FAIL:
@@ -91,6 +101,16 @@ def _modify(value: bytes | None, operation: Modify, arguments: list[Any]) -> byt
         raise parameter_error("the blob would be too large")
     # An empty blob is kept but never created.
     return changed if changed or value is not None else None
+
+
+def _check_size(name: str, value: bytes, arguments: list[Any], most_bytes: int) -> None:
+    """Raises RECORD_TOO_BIG before a blob is made that no record can hold. (That it would have more
+    than BLOB_MAX is an error in the arguments, for the operation itself to find.)"""
+    size = arguments[0] if name == "resize" else len(value) + len(arguments[1])
+    if name == "insert" and arguments[0] > len(value):
+        size = arguments[0] + len(arguments[1])
+    if most_bytes < size < op_table.BLOB_MAX:
+        raise OperationError(ResultCode.RECORD_TOO_BIG, f"a blob over {most_bytes} bytes")
 
 
 # ---------------------------------------------------------------------------- argument checks

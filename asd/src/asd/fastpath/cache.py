@@ -22,6 +22,7 @@ from asd.measures.histogram import Histogram
 from asd.security.rights import UNRESTRICTED, Rights
 from asd.space.commitment import Commitments
 from asd.space.namespace import Namespace
+from citrusleaf.cf_digest import DIGEST_SIZE
 
 if TYPE_CHECKING:
     from asd.state import NodeState
@@ -35,6 +36,8 @@ replies may have to wait for; None: nothing."""
 
 _FIELDS: Final = [FieldType.NAMESPACE, FieldType.SET, FieldType.DIGEST]
 _RESPOND_ALL: Final = Info2.RESPOND_ALL_OPS
+MESSAGE: Final = b"\x02\x03"
+"""Protocol version 2, type 3: the first two bytes of nearly every frame."""
 
 
 def head_size(data: bytes, offset: int) -> int:
@@ -93,6 +96,22 @@ class FastPaths:
         self.rows.clear()
         for paths in self._by_rights.values():
             paths.clear()
+
+    def _check(self) -> None:
+        """Assert every invariant."""
+        assert len(self.table) + len(self._without) <= CAPACITY
+        assert not self.table.keys() & self._without
+        for head, (_, size, _, waits) in self.table.items():
+            assert len(head) + DIGEST_SIZE <= size <= LARGEST_REQUEST
+            assert head[:2] == MESSAGE
+            assert waits is None or waits in self._waited_for()
+
+    def _waited_for(self) -> list[Commitments]:
+        return [namespace.commitments for namespace in self._node.namespaces.values()]
+
+    def unlearn(self, head: bytes) -> None:
+        """Let requests with this head take the general way, until one is learned again."""
+        self.table.pop(head, None)
 
     def wants(self, head: bytes, body: bytes) -> bool:
         """Is it not known yet whether requests with this head have a path, but may they?"""
@@ -155,7 +174,7 @@ class FastPaths:
         """The closest path that fits, which leaves to `operate_path` what it does not expect."""
         if not fits(Kind.OPERATE, present):
             return None
-        otherwise = operate_path(self._node, namespace, rest, head_size)
+        otherwise = operate_path(self._node, namespace, rest, head_size, self.unlearn)
         set_name, ops = message.fields[FieldType.SET], message.ops
         if message.info1 or not ops:
             return otherwise

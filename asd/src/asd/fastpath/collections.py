@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from aerospike_common.wire.codes import FieldType, Info2, OpType
 from aerospike_common.wire.message import OP_HEAD_SIZE, Message, op_head
 from asd.bins import cdt
+from asd.bins.effort import TimeLimit
 from asd.bins.expressions import RecordPaths
 from asd.bins.particle import NULL, IndexedMap
 from asd.fastpath.contract import FastPath, unplain
@@ -20,13 +21,15 @@ from asd.fastpath.replies import NO_OPS, framed
 from asd.records.record import encode_op, find_bin, next_generation, replace_bin
 from asd.records.record_view import RecordView
 from asd.space.namespace import Namespace
-from asd.space.ownership import REPLICATED
 from asd.transactions.ops import is_bin_name
 from citrusleaf.cf_digest import DIGEST_SIZE
 from storage.engine import Record
 
 if TYPE_CHECKING:
     from asd.state import NodeState
+
+BIG_VALUE: Final = 1 << 17
+"""Bytes of a list or map from which on the general way, which minds the time, works on it."""
 
 _ROOM: Final = 512
 """Bytes by which the rules of record sizes may count more than the payload has."""
@@ -46,6 +49,7 @@ class _Collections:
         self.namespace = namespace
         self.op_type = message.ops[0].type
         self.rest = rest
+        self.limit_ms = namespace.time_limit_ms(message.transaction_ttl)
         self.respond_all = bool(message.info2 & Info2.RESPOND_ALL_OPS)
         set_name = message.fields[FieldType.SET]
         self.set_id = namespace.intern_set(set_name)
@@ -66,6 +70,7 @@ class _Collections:
         """For expressions inside path operations."""
         set_name = self.namespace.set_names[record[3]]
         view = RecordView(digest, record, set_name, self.namespace.clock.epoch_ms())
+        view.time = TimeLimit(self.namespace.clock.monotonic_ns, self.limit_ms)
         return RecordPaths(view, self.node.expressions.path)
 
 
@@ -75,10 +80,10 @@ def collection_read_path(
     """One operation that reads."""
     kind = _Collections(node, namespace, message, rest)
     get, now_s = namespace.engine.get, namespace.clock.epoch_s
-    counters, owned = namespace.statistics.client, namespace.ownership.states
+    counters, barred = namespace.statistics.client, namespace.ownership.barred
 
     def path(data: bytes, digest: int) -> bytes | None:
-        if owned[data[digest] | (data[digest + 1] & 15) << 8] > REPLICATED:
+        if barred and data[digest] | (data[digest + 1] & 15) << 8 in barred:
             return None
         request = kind.parse(data, digest)
         record = get(request.digest) if request is not None else None
@@ -87,6 +92,8 @@ def collection_read_path(
         if unplain(record, kind.set_id, now_s):
             return None
         value = find_bin(record[5], request.name)
+        if value is not None and len(value.data) > BIG_VALUE:
+            return None
         result = cdt.read(value, request.argument, partial(kind.paths, request.digest, record))
         counters.read_success += 1
         if result is None and not kind.respond_all:
@@ -105,11 +112,11 @@ def collection_write_path(
     get, now_ms = namespace.engine.get, namespace.clock.epoch_ms
     put = namespace.door.doors(message.fields[FieldType.SET]).put
     assert put is not None
-    counters, owned = namespace.statistics.client, namespace.ownership.states
+    counters, barred = namespace.statistics.client, namespace.ownership.barred
     longest = (namespace.config.max_record_size or 1 << 30) - _ROOM
 
     def path(data: bytes, digest: int) -> bytes | None:
-        if owned[data[digest] | (data[digest + 1] & 15) << 8] > REPLICATED:
+        if barred and data[digest] | (data[digest + 1] & 15) << 8 in barred:
             return None
         request = kind.parse(data, digest)
         record = get(request.digest) if request is not None else None
@@ -119,6 +126,8 @@ def collection_write_path(
         if flags or void_time or set_id != kind.set_id:
             return None
         old = find_bin(payload, request.name)
+        if old is not None and len(old.data) > BIG_VALUE:
+            return None
         paths = partial(kind.paths, request.digest, record)
         value, result = cdt.modify(old, request.argument, paths)
         if value is None or type(value) is IndexedMap:

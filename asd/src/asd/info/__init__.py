@@ -4,7 +4,15 @@ Each family of commands is a module with a table `COMMANDS`, name to handler. A 
 `Request` and returns the value, or raises `OperationError`, which becomes `ERROR:<code>:<message>`.
 """
 
-from asd.info.commands import COMMANDS, MAX_REQUEST, respond
+from asd.info.commands import COMMANDS, MAX_REQUEST, answers, respond
 from asd.info.source import InfoConnection, InfoConnections, InfoNode
 
-__all__ = ["COMMANDS", "MAX_REQUEST", "InfoConnection", "InfoConnections", "InfoNode", "respond"]
+__all__ = [
+    "COMMANDS",
+    "MAX_REQUEST",
+    "InfoConnection",
+    "InfoConnections",
+    "InfoNode",
+    "answers",
+    "respond",
+]

@@ -104,13 +104,13 @@ def respond(node: InfoNode, connection: InfoConnection, body: bytes) -> bytes:
         with suppress(OperationError):  # for the audit log alone
             connection.rights.check_info(InfoAsked(connection.peer, "info request"))
         return NOT_AUTHENTICATED
+    return encode_info_reply(answers(node, connection, body))
+
+
+def answers(node: InfoNode, connection: InfoConnection, body: bytes) -> Iterator[tuple[str, str]]:
+    """The commands of a request and their values, each found out when it is asked for: between two
+    of them the caller may do other things. For those who are known to the node."""
     commands = parse_info_request(body[:MAX_REQUEST]) if body else map(parse_info_command, SUMMARY)
-    return encode_info_reply(_answers(node, connection, commands))
-
-
-def _answers(
-    node: InfoNode, connection: InfoConnection, commands: Iterator[InfoCommand]
-) -> Iterator[tuple[str, str]]:
     left = MAX_REPLY
     for command in commands:
         value = _answer(node, connection, command)

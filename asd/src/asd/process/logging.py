@@ -10,16 +10,19 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from logging.handlers import WatchedFileHandler
 from types import MappingProxyType
 from typing import Final
 
 from asd.config import LOG_CONTEXTS, LOG_LEVELS, LoggingConfig, LogSink, ServiceConfig
+from asd.process.log_queue import LogQueue
 
-ROOTS: Final = ("asd", "cluster", "storage")
-"""The loggers whose lines go to the sinks, with all below them."""
+ROOTS: Final = ("asd", "cluster", "storage", "asyncio")
+"""The loggers whose lines go to the sinks, with all below them. The event loop says there that it
+has no file descriptor for another connection."""
 
 LEVELS: Final[Mapping[str, int]] = MappingProxyType(
     {
@@ -70,6 +73,9 @@ class LogSinks:
         self._paths = [sink.path for sink in config.sinks]
         self._levels = [_levels_of(sink) for sink in config.sinks]
         self._attached: list[logging.Logger] = []
+        self._handlers: list[logging.Handler] = []
+        self.queue: LogQueue | None = None
+        """The lines on their way, where sinks are written to by a thread."""
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -98,12 +104,19 @@ class LogSinks:
         level = self._levels[number][context_of(record.name)]
         return record.levelno >= LEVELS[level]
 
-    def attach(self, formatter: logging.Formatter) -> None:
+    def attach(
+        self, formatter: logging.Formatter, *, now_s: Callable[[], float] | None = None
+    ) -> None:
         """Write the server's lines to these sinks, which replace those of an earlier call.
 
-        Raises OSError when a file cannot be opened.
+        With `now_s`, a clock in seconds, they go through a queue (`asd.process.log_queue`), and
+        whoever logs never waits for a sink. Raises OSError when a file cannot be opened.
         """
         handlers = [self._handler(number, formatter) for number in range(len(self))]
+        self._handlers = handlers
+        if now_s is not None:
+            self.queue = LogQueue(handlers, now_s)
+            handlers = [self.queue]
         self._attached = [logging.getLogger(name) for name in ROOTS]
         for logger in self._attached:
             for old in list(logger.handlers):
@@ -125,6 +138,18 @@ class LogSinks:
         handler.setFormatter(formatter)
         handler.addFilter(lambda record: self.wants(number, record))
         return handler
+
+    def reopen(self) -> None:
+        """Open all files anew: they may have been moved away."""
+        for handler in self._handlers:
+            if isinstance(handler, WatchedFileHandler):
+                with handler.lock or nullcontext():
+                    handler.reopenIfNeeded()
+
+    def close(self) -> None:
+        """Write what still waits, if the sinks take it."""
+        if self.queue is not None:
+            self.queue.close()
 
     def _set_thresholds(self) -> None:
         # What no sink wants is dropped at its logger, before a line is made of it.

@@ -53,6 +53,8 @@ class QueryJob:
     succeeded: int = 0
     failed: int = 0
     net_io_bytes: int = 0
+    net_io_ms: int = 0
+    """Time spent waiting for the client to take what it is sent."""
     abort_wanted: bool = False
     load: QueryLoad = field(factory=QueryLoad)
     """Is told of its beginning and its end."""
@@ -104,6 +106,7 @@ class QueryJob:
             ("from", f"{host}+{port}"),
             ("job-type", self.job_type.value),
             ("net-io-bytes", self.net_io_bytes),
+            ("net-io-time", self.net_io_ms),
             ("socket-timeout", request.socket_timeout_ms),
             *self.rows,
         ]

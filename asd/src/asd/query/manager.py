@@ -96,6 +96,15 @@ class QueryManager:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _check(self) -> None:
+        """Assert every invariant."""
+        assert self._short >= 0
+        assert not self._active.keys() & self._done.keys()
+        assert 0 not in self._active
+        assert all(trid == job.trid for trid, job in self._active.items())
+        assert all(job.finished_ms is not None for job in self._done.values())
+        assert len(self._done) <= max(1, self._config.service.query_max_done)
+
     # --------------------------------------------------------------- fairness
 
     @property

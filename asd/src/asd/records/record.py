@@ -165,3 +165,32 @@ def remove_bin(bins: Bins, name: bytes) -> None:
     items[place] = items.pop()
     bins.clear()
     bins.update(items)
+
+
+class BinOrder:
+    """The order of bins while many are deleted: each deletion in O(1), their dict put in order once
+    at the end, as `remove_bin` leaves it."""
+
+    __slots__ = ("_names", "_places")
+
+    def __init__(self, bins: Bins) -> None:
+        self._names = list(bins)
+        self._places = {name: at for at, name in enumerate(self._names)}
+
+    def add(self, name: bytes) -> None:
+        """A new bin."""
+        self._places[name] = len(self._names)
+        self._names.append(name)
+
+    def remove(self, name: bytes) -> None:
+        """A bin goes; the last one takes its place."""
+        place, last = self._places.pop(name), self._names.pop()
+        if last != name:
+            self._names[place] = last
+            self._places[last] = place
+
+    def restore(self, bins: Bins) -> None:
+        """Put bins, which are these, in order."""
+        ordered = [(name, bins[name]) for name in self._names]
+        bins.clear()
+        bins.update(ordered)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import struct
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
+from asd.bins.effort import HEAVY, Timed
 from asd.bins.expressions.record import record_size
 from asd.bins.particle import Particle
 from asd.records.record import Bins, find_bin, stored_key, unpack_bins
@@ -18,9 +20,24 @@ class RecordView:
     """One record at one moment. With `bins` given, those are seen instead of the stored ones.
 
     `digest`, `record` and `now_ms` may be set anew, to look at another record of the set.
+
+    `time`   how long may be worked on it, if there is a limit,
+    `keeps`  whether big lists and maps stay decoded: for a view that is thrown away after its
+             request, in which one bin may be named a thousand times.
     """
 
-    __slots__ = ("_bins", "_key", "digest", "in_memory", "now_ms", "record", "set_name")
+    __slots__ = (
+        "_bins",
+        "_decoded",
+        "_key",
+        "digest",
+        "in_memory",
+        "keeps",
+        "now_ms",
+        "record",
+        "set_name",
+        "time",
+    )
 
     def __init__(
         self,
@@ -39,6 +56,9 @@ class RecordView:
         self._bins = bins
         self._key = key
         self.record: Record = (0, 0, now_ms, 0, 0, b"\0\0") if record is None else record
+        self.time: Timed | None = None
+        self.keeps = False
+        self._decoded: dict[bytes, tuple[bytes, Any]] | None = None
 
     @property
     def generation(self) -> int:
@@ -98,6 +118,30 @@ class RecordView:
                 return payload[start:end] if found == kind else None
             count -= 1
         return None
+
+    def collection(self, name: bytes, kind: int, decode: Callable[[bytes], Any]) -> Any:
+        """A list or map as `decode` makes it, not to be changed; None when the bin is missing or of
+        another particle type. Raises OutOfTime."""
+        data = self.bin_data(name, kind)
+        if data is None:
+            return None
+        if len(data) < HEAVY:
+            return decode(data)
+        self.look()
+        if not self.keeps:
+            return decode(data)
+        if self._decoded is None:
+            self._decoded = {}
+        kept = self._decoded.get(name)
+        if kept is not None and kept[0] == data:
+            return kept[1]
+        self._decoded[name] = (data, decoded := decode(data))
+        return decoded
+
+    def look(self) -> None:
+        """Heavy work on the record comes. Raises OutOfTime when its time is over."""
+        if self.time is not None:
+            self.time.look(self.record)
 
     def bin_type(self, name: bytes) -> int:
         """The particle type of a bin; 0 when it is missing."""

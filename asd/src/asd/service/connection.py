@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from aerospike_common.wire.codes import MessageType, ResultCode
 from aerospike_common.wire.errors import FrameError, MessageError
 from aerospike_common.wire.frame import MAX_BODY, frame, inflate
+from aerospike_common.wire.info import encode_info_reply
 from aerospike_common.wire.message import reply_frame
-from asd.fastpath.cache import head_size
+from asd.fastpath.cache import MESSAGE, head_size
 from asd.fastpath.contract import GENERAL_WAY
-from asd.info import respond
+from asd.info import answers, respond
 from asd.security.rights import UNRESTRICTED, Rights
 from asd.security.session import CertificateRefused, Session, without_security
 from asd.service.held_replies import Held, HeldReplies
@@ -27,11 +28,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("asd.service")
 
-MESSAGE: Final = b"\x02\x03"
-"""Protocol version 2, type 3: the first two bytes of nearly every frame."""
-
 MAX_UNSENT: Final = 64
 """Replies gathered before they are handed to the socket."""
+
+BIG_REPLY: Final = 1 << 16
+"""Bytes of a reply behind which no other is gathered: what is gathered is bounded in bytes, too."""
+
+SLICE_NS: Final = 5_000_000
+"""Time after which the frames that came in one piece let others have their turn."""
+
+FEW_COMMANDS: Final = 4
+"""Info commands of one request that are answered at once."""
 
 MAX_STRANGERS_BODY: Final = 64 << 10
 """Longest body of a connection on which nobody has logged in, in bytes."""
@@ -65,6 +72,7 @@ class Connection:
         "_write",
         "address",
         "certificate_user",
+        "kept_ns",
         "last_used_ns",
         "local_host",
         "paths",
@@ -89,6 +97,7 @@ class Connection:
         self._held: HeldReplies
         self._transport: asyncio.Transport
         self.last_used_ns = 0
+        self.kept_ns = 0
         self.peer = self.local_host = "?"
         self.address = self.certificate_user = ""
         self.user_agent: str | None = None
@@ -213,10 +222,10 @@ class Connection:
         offset, size = 0, len(data)
         while offset < size:
             offset = self._answer_fast(data, offset, replies)
-            if len(replies) == MAX_UNSENT:
+            if len(replies) == MAX_UNSENT or (replies and len(replies[-1]) > BIG_REPLY):
                 self._send(replies)
                 replies.clear()
-                if self._unwritable is not None:
+                if self._unwritable is not None or self._slice_over(offset < size):
                     break
                 continue
             if self._held.full:
@@ -232,11 +241,26 @@ class Connection:
                 self._hold(reply)
             elif reply:
                 replies.append(reply)
+                if self._slice_over(offset < size):
+                    break
             elif self._job is not None:
                 break
         self._send(replies)
         if offset < size and not self._transport.is_closing():
             self._keep(data[offset:])
+
+    def _slice_over(self, more: bool) -> bool:
+        """Do others have their turn now, before the frames of this client that are there already?
+        They are taken up in the next turn of the loop."""
+        if not more or self._node.clock.monotonic_ns() - self.last_used_ns < SLICE_NS:
+            return False
+        self._transport.pause_reading()
+        self._turns.at_end(self._next_slice)
+        return True
+
+    def _next_slice(self) -> None:
+        if self._job is None and self._unwritable is None:
+            self._continue()
 
     def _answer_fast(self, data: bytes, offset: int, replies: list[bytes]) -> int:
         """Answer the frames from `offset` on, up to the first that no plan answers; its offset.
@@ -273,6 +297,8 @@ class Connection:
                 answered.append(latency)
             latency.pending += 1
             replies.append(reply)
+            if len(reply) > BIG_REPLY:
+                break
         return offset
 
     def _whole_frame(self, data: bytes, offset: int) -> int:
@@ -334,6 +360,7 @@ class Connection:
     def _keep(self, rest: bytes) -> None:
         """Hold on to a frame that has not come whole, or that cannot be answered yet."""
         self._chunks.append(rest)
+        self.kept_ns = self.last_used_ns
         wanted = 8 + int.from_bytes(rest[2:8], "big") if len(rest) >= 8 else 8
         self._missing = wanted - len(rest)
 
@@ -364,6 +391,8 @@ class Connection:
         """Answer a frame that is not a plain message."""
         if kind == MessageType.INFO:
             self._node.statistics.info_complete += 1
+            if body.count(b"\n") > FEW_COMMANDS and self.rights.authenticated:
+                return self._start(self._info(body))
             return frame(MessageType.INFO, respond(self._node, self, body))
         if kind == MessageType.ADMIN:
             return self._admin(body)
@@ -395,6 +424,17 @@ class Connection:
 
     # ------------------------------------------------------------------------ jobs
 
+    async def _info(self, body: bytes) -> None:
+        """Answer many info commands, a slice of time after the other."""
+        now_ns = self._node.clock.monotonic_ns
+        pairs, began_ns = [], now_ns()
+        for pair in answers(self._node, self, body):
+            pairs.append(pair)
+            if now_ns() - began_ns > SLICE_NS:
+                await asyncio.sleep(0)
+                began_ns = now_ns()
+        await self.send(frame(MessageType.INFO, encode_info_reply(pairs)))
+
     async def _run(self, job: Job) -> None:
         try:
             await job
@@ -424,6 +464,14 @@ class Connection:
     def waits_since_ns(self) -> int | None:
         """Since when it has waited for somebody to log in; None when it need not."""
         return None if self._session is None else self._session.waits_since_ns()
+
+    @property
+    def partial_bytes(self) -> int:
+        """Bytes of a frame that has not come whole, since `kept_ns`; what waits for its turn is
+        none."""
+        if not self._chunks or self._missing <= 0:
+            return 0
+        return sum(map(len, self._chunks))
 
     @property
     def busy(self) -> bool:

@@ -17,6 +17,10 @@ log = logging.getLogger("asd.connections")
 
 REAP_INTERVAL_S = 1.0
 NS_PER_MS = 1_000_000
+FRAME_TIME_MS = 60_000
+"""From the first byte of a frame to its last."""
+PARTIAL_MAX = 512 << 20
+"""Bytes of all frames that have not come whole."""
 
 
 class Connections:
@@ -51,11 +55,19 @@ class Connections:
             self._open.remove(connection)
             self._node.statistics.client_connections_closed += 1
 
+    def _check(self) -> None:
+        """Assert every invariant."""
+        counters = self._node.statistics
+        opened, closed = counters.client_connections_opened, counters.client_connections_closed
+        assert len(self._open) == opened - closed
+        assert self._turned_away >= 0
+
     async def reap(self) -> None:
         """Close connections idle for `proto-fd-idle-ms` (0: never). Ends by cancellation."""
         while True:
             await asyncio.sleep(REAP_INTERVAL_S)
             self._say_turned_away()
+            self._end_partial_frames()
             self._close_strangers()
             idle_ms = self._node.config.service.proto_fd_idle_ms
             if not idle_ms:
@@ -65,6 +77,23 @@ class Connections:
                 log.debug("%s closed: idle for %d ms", connection.peer, idle_ms)
                 self._node.statistics.reaped_fds += 1
                 connection.close()
+
+    def _end_partial_frames(self) -> None:
+        """Close those whose frame does not come to its end, and the largest while all together take
+        too much."""
+        now_ns = self._node.clock.monotonic_ns()
+        partial = {c: size for c in self._open if (size := c.partial_bytes)}
+        for connection in list(partial):
+            if now_ns - connection.kept_ns > FRAME_TIME_MS * NS_PER_MS:
+                log.info("%s closed: its frame took over %d ms", connection.peer, FRAME_TIME_MS)
+                del partial[connection]
+                connection.abort()
+        total = sum(partial.values())
+        while total > PARTIAL_MAX:
+            largest = max(partial, key=partial.__getitem__)
+            total -= partial.pop(largest)
+            log.warning("%s closed: unfinished frames take too much memory", largest.peer)
+            largest.abort()
 
     def _close_strangers(self) -> None:
         """Close connections on which nobody has logged in in time."""

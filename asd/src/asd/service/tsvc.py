@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from aerospike_common.wire.codes import FieldType, Info2, ResultCode
 from aerospike_common.wire.errors import MessageError, OperationError
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from asd.space.namespace import Namespace
 
 log = logging.getLogger("asd.tsvc")
+
+HOLD_MS: Final = 50
+"""How long a request may hold the node before it is named in the log."""
 
 Job: TypeAlias = Coroutine[Any, Any, None]
 """A command whose answer is a stream, written to the connection piece by piece."""
@@ -66,8 +69,11 @@ def dispatch(
     if digest is None:
         return answer_query(node, connection, namespace, message)
     origin = namespace.statistics.client
+    heavy_before = namespace.heavy_requests
     reply = run(node, namespace, message, digest, origin, connection)
-    if head and reply.code == ResultCode.OK and connection.paths.wants(head, body):
+    if namespace.heavy_requests != heavy_before:
+        _say_heavy(node, connection, namespace, message)
+    elif head and reply.code == ResultCode.OK and connection.paths.wants(head, body):
         connection.paths.learn(head, body, message)
     framed = reply_frame(reply.code, reply.generation, reply.void_time, reply.n_ops, reply.ops)
     latency = latency_of(namespace, message)
@@ -77,6 +83,26 @@ def dispatch(
         return framed
     commitment.count(latency)
     return Held(framed, commitment)
+
+
+def _say_heavy(
+    node: ServiceNode, connection: Connection, namespace: Namespace, message: Message
+) -> None:
+    """Say which request has held everybody up, if it has for long."""
+    held_ms = (node.clock.monotonic_ns() - namespace.heavy_since_ns) // 1_000_000
+    if held_ms < HOLD_MS:
+        return
+    op = message.ops[0] if message.ops else None
+    log.warning(
+        "%s held the node for %d ms: {%s} set %r digest %s, %s, %d bytes",
+        connection.peer,
+        held_ms,
+        namespace.name,
+        message.fields.get(FieldType.SET, b"").decode("utf-8", "backslashreplace"),
+        message.fields.get(FieldType.DIGEST, b"").hex(),
+        f"{len(message.ops)} ops, the first of type {op.type}" if op else "no ops",
+        sum(len(each.value) for each in message.ops),
+    )
 
 
 async def _when_resident(

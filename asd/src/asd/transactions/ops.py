@@ -4,43 +4,86 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from aerospike_common.wire.codes import OpType, ParticleType, ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Op
 from asd.bins import bits, cdt, expressions, hll, scalars
+from asd.bins.cdt import Container
+from asd.bins.effort import HEAVY, MOST_BYTES, Timed
 from asd.bins.expressions import ExpressionCache, RecordPaths
 from asd.bins.particle import Particle
-from asd.records.record import Bins, remove_bin
+from asd.records.record import BinOrder, Bins
 from asd.records.record_view import RecordView
 
 MAX_BIN_NAME = 15
+
+MAX_REPLY = 16 << 20
+"""Bytes that the ops of one command may answer: the largest record twice. A command of a few bytes
+can ask for one big bin again and again."""
+
+
+class Opened(NamedTuple):
+    """A bin's list or map, decoded; None for a value of another type."""
+
+    collection: Container | None
 
 
 class Operands:
     """What the ops of one command work on.
 
-    `bins` are those of the record being written, changed in place op by op; a read has none and
-    looks bins up in the view. Most ops need no more than a bin: `look` is called for the view when
-    one does.
+    `bins` are those of the record being written, changed op by op; a read has none and looks bins
+    up in the view. Most ops need no more than a bin: `look` is called for the view when one does.
+
+    A list or map stays decoded from its first operation to its last and is packed once, when
+    somebody wants its bytes: what stands in `bins` of it is out of date until then (`settle`). So
+    is their order while bins are deleted: to move the last one into a gap, as readers see it, takes
+    O(bins) in a dict.
     """
 
-    __slots__ = ("_look", "_view", "bins", "expressions")
+    __slots__ = (
+        "_changed",
+        "_look",
+        "_open",
+        "_order",
+        "_view",
+        "_writes",
+        "bins",
+        "expressions",
+        "most_bytes",
+        "time",
+    )
 
     def __init__(
-        self, look: Callable[[], RecordView], cache: ExpressionCache, bins: Bins | None = None
+        self,
+        look: Callable[[], RecordView],
+        cache: ExpressionCache,
+        bins: Bins | None = None,
+        *,
+        time: Timed | None = None,
+        most_bytes: int = MOST_BYTES,
     ) -> None:
+        """`time` limits heavy work, `most_bytes` each value."""
         self._look = look
         self._view: RecordView | None = None
+        self._writes = bins is not None
+        self._open: dict[bytes, Opened] = {}
+        self._changed: dict[bytes, int] = {}  # to the bytes that its bin may have by now, at most
+        self._order: BinOrder | None = None
         self.expressions = cache
         self.bins: Bins = {} if bins is None else bins
+        self.time = time
+        self.most_bytes = most_bytes
 
     @property
     def view(self) -> RecordView:
         """The record as expressions see it."""
+        if self._changed:
+            self._pack_all()
         if self._view is None:
             self._view = self._look()
+            self._view.time = self.time
         return self._view
 
     def paths(self) -> RecordPaths:
@@ -49,14 +92,102 @@ class Operands:
 
     def bin(self, name: bytes) -> Particle | None:
         """One bin as it is now, or None when it is missing."""
-        return self.bins.get(name) if self.bins else self.view.bin(name)
+        if name in self._changed:
+            self._pack(name)
+        return self.bins.get(name) if self._writes else self.view.bin(name)
 
     def put(self, name: bytes, value: Particle | None) -> None:
-        """Set a bin; None deletes it."""
+        """Set a bin; None deletes it. Raises RECORD_TOO_BIG for what no record can hold."""
+        self._open.pop(name, None)
+        self._changed.pop(name, None)
         if value is not None:
+            self.check_size(len(value[1]))
+            if self._order is not None and name not in self.bins:
+                self._order.add(name)
             self.bins[name] = value
         elif name in self.bins:
-            remove_bin(self.bins, name)
+            if self._order is None:
+                self._order = BinOrder(self.bins)
+            self._order.remove(name)
+            del self.bins[name]
+
+    def clear(self) -> None:
+        """Delete all bins."""
+        self._open.clear()
+        self._changed.clear()
+        self._order = None
+        self.bins.clear()
+
+    def check_size(self, size: int) -> None:
+        """Raises RECORD_TOO_BIG for a value of more bytes than a record may have."""
+        if size > self.most_bytes:
+            raise OperationError(ResultCode.RECORD_TOO_BIG, f"a value over {self.most_bytes} bytes")
+
+    def heavy(self, size: int) -> None:
+        """Work on so many bytes or elements comes. Raises OutOfTime."""
+        if size > HEAVY and self.time is not None:
+            self.time.look()
+
+    # ------------------------------------------------- lists and maps, kept decoded
+
+    def open(self, name: bytes) -> Opened | None:
+        """What is in a bin, decoded; None when it is missing."""
+        opened = self._open.get(name)
+        if opened is None:
+            particle = self.bins.get(name) if self._writes else self.view.bin(name)
+            if particle is None:
+                return None
+            opened = self._open[name] = Opened(cdt.from_particle(particle))
+        if opened.collection is not None:
+            self.heavy(opened.collection.size)
+        return opened
+
+    def changed(self, name: bytes, added: int) -> None:
+        """The collection in a bin has been changed by an operation of so many bytes."""
+        container = self._open[name].collection
+        assert container is not None  # or the operation had failed
+        before = self._changed.get(name)
+        size = len(self.bins[name].data) if before is None else before
+        size += added
+        self._changed[name] = size
+        if max(size, container.size) > self.most_bytes:
+            self.check_size(container.size)  # an element has a byte at least
+            self._pack(name)
+            self.check_size(len(self.bins[name].data))
+
+    def _pack(self, name: bytes) -> None:
+        container = self._open[name].collection
+        assert container is not None
+        del self._changed[name]
+        self.bins[name] = cdt.packed(container, self.bins[name])
+
+    def _pack_all(self) -> None:
+        for name in list(self._changed):
+            self._pack(name)
+
+    def settle(self) -> None:
+        """Let `bins` be what the ops have made of them."""
+        self._pack_all()
+        if self._order is not None:
+            self._order.restore(self.bins)
+            self._order = None
+
+
+class Answers:
+    """What the ops of one command answer: not more than MAX_REPLY bytes."""
+
+    __slots__ = ("ops", "size")
+
+    def __init__(self) -> None:
+        self.ops: list[bytes] = []
+        self.size = 0
+
+    def append(self, op: bytes) -> None:
+        """One more answer. Raises RECORD_TOO_BIG."""
+        self.ops.append(op)
+        self.size += len(op)
+        if self.size > MAX_REPLY:
+            raise OperationError(ResultCode.RECORD_TOO_BIG, f"a reply over {MAX_REPLY} bytes")
 
 
 Handler: TypeAlias = Callable[[Operands, Op], Particle | None]
@@ -81,7 +212,10 @@ def _read(operands: Operands, op: Op) -> Particle | None:
 
 
 def _cdt_read(operands: Operands, op: Op) -> Particle | None:
-    return cdt.read(operands.bin(op.name), op.value, operands.paths)
+    opened = operands.open(op.name)
+    if opened is None:
+        return None
+    return cdt.read_open(opened.collection, op.value, operands.paths)
 
 
 def _exp_read(operands: Operands, op: Op) -> Particle | None:
@@ -104,26 +238,32 @@ def _hll_read(operands: Operands, op: Op) -> Particle | None:
 
 
 def _write(operands: Operands, op: Op) -> Particle | None:
+    operands.check_size(len(op.value))
     deletes = op.particle_type == ParticleType.NULL
     operands.put(op.name, None if deletes else scalars.stored_form(op.particle_type, op.value))
     return None
 
 
 def _increment(operands: Operands, op: Op) -> Particle | None:
-    bins = operands.bins
-    bins[op.name] = scalars.increment(bins.get(op.name), op.particle_type, op.value)
+    operands.check_size(len(op.value))
+    changed = scalars.increment(operands.bin(op.name), op.particle_type, op.value)
+    operands.put(op.name, changed)
     return None
 
 
 def _append(operands: Operands, op: Op) -> Particle | None:
-    bins = operands.bins
-    bins[op.name] = scalars.append(bins.get(op.name), op.particle_type, op.value)
+    operands.check_size(len(op.value))
+    grown = scalars.append(operands.bin(op.name), op.particle_type, op.value)
+    operands.put(op.name, grown)
+    operands.heavy(len(grown.data))
     return None
 
 
 def _prepend(operands: Operands, op: Op) -> Particle | None:
-    bins = operands.bins
-    bins[op.name] = scalars.prepend(bins.get(op.name), op.particle_type, op.value)
+    operands.check_size(len(op.value))
+    grown = scalars.prepend(operands.bin(op.name), op.particle_type, op.value)
+    operands.put(op.name, grown)
+    operands.heavy(len(grown.data))
     return None
 
 
@@ -132,18 +272,26 @@ def _touch(operands: Operands, op: Op) -> Particle | None:
 
 
 def _delete_all(operands: Operands, op: Op) -> Particle | None:
-    operands.bins.clear()
+    operands.clear()
     return None
 
 
 def _cdt_modify(operands: Operands, op: Op) -> Particle | None:
-    value, result = cdt.modify(operands.bins.get(op.name), op.value, operands.paths)
-    operands.put(op.name, value)
+    name, payload = op.name, op.value
+    if len(payload) > 2 * MOST_BYTES:
+        raise OperationError(ResultCode.RECORD_TOO_BIG, "arguments larger than any record")
+    opened = operands.open(name)
+    if opened is None:
+        created, result = cdt.create(payload, operands.paths)
+        operands.put(name, None if created is None else cdt.packed(created, None))
+        return result
+    result = cdt.modify_open(opened.collection, payload, operands.paths)
+    operands.changed(name, len(payload))
     return result
 
 
 def _exp_modify(operands: Operands, op: Op) -> Particle | None:
-    current = operands.bins.get(op.name)
+    current = operands.bin(op.name)
     value = expressions.modify(operands.view, current, op.value, operands.expressions)
     operands.put(op.name, value)
     return None
@@ -151,13 +299,15 @@ def _exp_modify(operands: Operands, op: Op) -> Particle | None:
 
 def _bit_modify(operands: Operands, op: Op) -> Particle | None:
     _check_list_argument(op)
-    value, result = bits.modify(operands.bins.get(op.name), op.value)
+    current = operands.bin(op.name)
+    operands.heavy(0 if current is None else len(current.data))
+    value, result = bits.modify(current, op.value, operands.most_bytes)
     operands.put(op.name, value)
     return result
 
 
 def _hll_modify(operands: Operands, op: Op) -> Particle | None:
-    value, result = hll.modify(operands.bins.get(op.name), op.value)
+    value, result = hll.modify(operands.bin(op.name), op.value)
     operands.put(op.name, value)
     return result
 

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from aerospike_common.wire.codes import FieldType, ParticleType, ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message
+from asd.bins.effort import TimeLimit
 from asd.bins.expressions import ExpressionCache
 from asd.measures.statistics import OriginStatistics
 from asd.records.change import Change
@@ -16,6 +17,16 @@ from asd.space.namespace import Namespace
 from storage.engine import Record
 
 _INTEGER_KEY: Final = bytes((ParticleType.INTEGER,))
+
+
+# A NamedTuple's own constructor is Python code; the tuple's is not, and costs half.
+_new: Final = tuple.__new__
+
+# Members of enumerations cost a look-up of a tenth of a microsecond; these are asked for in every
+# transaction.
+_SET: Final = int(FieldType.SET)
+_KEY: Final = int(FieldType.KEY)
+_FILTER: Final = int(FieldType.FILTER)
 
 
 class Reply(NamedTuple):
@@ -57,6 +68,7 @@ class Transaction:
     """One command on one record."""
 
     __slots__ = (
+        "_time",
         "digest",
         "expressions",
         "found",
@@ -80,9 +92,10 @@ class Transaction:
         self.digest = digest
         self.expressions = expressions
         self.origin = origin
-        self.set_name = message.fields.get(FieldType.SET, b"")
+        self.set_name = message.fields.get(_SET, b"")
         self.now_s = namespace.clock.epoch_s()
         self.found: Record | None = None
+        self._time: TimeLimit | None = None
 
     def load(self) -> Record | None:
         """The live record of this digest, or None. Looked up here, once a transaction: what stands
@@ -92,7 +105,7 @@ class Transaction:
 
     def change(self, new: Record | None) -> Change:
         """The record becomes `new`; None: it goes."""
-        return Change(self.digest, self.found, new)
+        return _new(Change, (self.digest, self.found, new))
 
     def check_set(self, record: Record, *, must_name: bool = False) -> None:
         """Raises PARAMETER when the command names another set than the record is in.
@@ -106,7 +119,7 @@ class Transaction:
 
     def check_key(self, record: Record) -> None:
         """Raises KEY_MISMATCH when the command's key is not the one stored with the record."""
-        key = self.message.fields.get(FieldType.KEY)
+        key = self.message.fields.get(_KEY)
         if key is None:
             return
         stored = stored_key(record[5], record[4])
@@ -115,7 +128,7 @@ class Transaction:
 
     def check_filter(self, record: Record) -> None:
         """Raises FILTERED_OUT, or PARAMETER for a broken expression."""
-        wire = self.message.fields.get(FieldType.FILTER)
+        wire = self.message.fields.get(_FILTER)
         if wire is None:
             return
         try:
@@ -125,11 +138,28 @@ class Transaction:
         if not expression.matches(self.view(record)):
             raise Refused(ResultCode.FILTERED_OUT, record)
 
+    @property
+    def is_heavy(self) -> bool:
+        """Big values were worked on."""
+        return self._time is not None
+
+    def look(self, about: object = None) -> None:
+        """Heavy work comes, as few transactions have. Raises OutOfTime (`asd.bins.effort`)."""
+        if self._time is None:
+            limit_ms = self.namespace.time_limit_ms(self.message.transaction_ttl)
+            self._time = TimeLimit(self.namespace.clock.monotonic_ns, limit_ms)
+            self.namespace.heavy_requests += 1
+            self.namespace.heavy_since_ns = self.namespace.clock.monotonic_ns()
+        self._time.look()
+
     def view(self, record: Record | None, bins: Bins | None = None) -> RecordView:
         """The record as expressions see it; `bins` overrides what is stored."""
         set_name = self.namespace.set_names[record[3]] if record else self.set_name
         key = self.message.fields.get(FieldType.KEY, b"") if record is None else None
-        return RecordView(self.digest, record, set_name, self.namespace.clock.epoch_ms(), bins, key)
+        now_ms = self.namespace.clock.epoch_ms()
+        view = RecordView(self.digest, record, set_name, now_ms, bins, key)
+        view.time, view.keeps = self, True
+        return view
 
     def check_consistency(self) -> None:
         """A community server refuses linearizable reads."""

@@ -63,7 +63,7 @@ def udf(node: NodeState, transaction: Transaction) -> Decision:
         transaction.check_set(record, must_name=True)
         transaction.check_key(record)
         check_key_field(message)
-    timeout_ms = message.transaction_ttl or node.config.service.transaction_max_ms
+    timeout_ms = transaction.namespace.time_limit_ms(message.transaction_ttl)
     return _call(node, transaction, record, call, timeout_ms)
 
 
@@ -76,7 +76,7 @@ def udf_on_found(node: NodeState, call: Call, transaction: Transaction) -> Decis
     record = transaction.load()
     if record is None:
         raise OperationError(ResultCode.NOT_FOUND)
-    return _call(node, transaction, record, call, node.config.service.transaction_max_ms)
+    return _call(node, transaction, record, call, transaction.namespace.transaction_max_ms)
 
 
 def check_enabled(node: NodeState) -> None:

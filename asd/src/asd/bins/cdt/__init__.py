@@ -27,6 +27,7 @@ from aerospike_common.wire.errors import MessageError
 from asd.bins.cdt import context, operation, path
 from asd.bins.cdt.containers import (
     Container,
+    as_stored,
     bad_argument,
     from_particle,
     from_value,
@@ -40,8 +41,14 @@ from asd.bins.cdt.path import PathCompiler, PathExpression
 from asd.bins.particle import Particle
 
 __all__ = [
+    "Container",
     "read",
     "modify",
+    "create",
+    "from_particle",
+    "modify_open",
+    "packed",
+    "read_open",
     "check_write",
     "evaluate",
     "PathCompiler",
@@ -75,15 +82,44 @@ def modify(
     Returns the bin's new value, the very same object when nothing changed, and the result (None
     for none). A failing operation raises and leaves no trace.
     """
-    wire = decode(payload)
     if particle is None:
-        created, result = _create(wire, paths)
-        return None if created is None else to_particle(created), result_particle(result)
+        created, result = create(payload, paths)
+        return None if created is None else to_particle(created), result
     root = from_particle(particle)
-    result = _modify(root, wire, paths)
-    after = particle if root is None else to_particle(root)
-    same = after == particle and type(after) is type(particle)
-    return (particle if same else after), result_particle(result)
+    result = modify_open(root, payload, paths)
+    return (particle if root is None else packed(root, particle)), result
+
+
+def packed(container: Container, before: Particle | None) -> Particle:
+    """The bin value of a container, the very object that was there before if it is the same."""
+    after = to_particle(container)
+    same = after == before and type(after) is type(before)
+    return before if same and before is not None else after
+
+
+def read_open(root: Container | None, payload: bytes, paths: Paths) -> Particle | None:
+    """As `read`, on what `from_particle` makes of a bin that is there. It stays as it is."""
+    return result_particle(_read(root, decode(payload), paths))
+
+
+def modify_open(root: Container | None, payload: bytes, paths: Paths) -> Particle | None:
+    """As `modify`, on what `from_particle` makes of a bin that is there, and changing that: whoever
+    runs several operations on a bin has it decoded once and packs it (`packed`) at the end.
+
+    Returns the result. When it raises, the container may be changed in part.
+    """
+    result = _modify(root, decode(payload), paths)
+    if root is not None:
+        as_stored(root)
+    return result_particle(result)
+
+
+def create(payload: bytes, paths: Paths) -> tuple[Container | None, Particle | None]:
+    """As `modify`, on a bin that is missing: the container it is given, if any, and the result."""
+    created, result = _create(decode(payload), paths)
+    if created is not None:
+        as_stored(created)
+    return created, result_particle(result)
 
 
 def check_write(kind: int, data: bytes) -> bytes:
@@ -107,7 +143,7 @@ def evaluate(value: Value, op: Value, *, modify: bool, paths: Paths) -> tuple[Va
     Returns the new value (`value` itself after a read) and the result (None for none). `value` is
     never changed. Raises OperationError as `read` and `modify` do.
     """
-    root = from_value(value)
+    root = from_value(value, shared=not modify)
     if not modify:
         return value, None if value is None else _read(root, op, paths)
     if value is None:

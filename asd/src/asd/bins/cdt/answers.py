@@ -9,10 +9,18 @@ from typing import Final
 
 from aerospike_common import as_msgpack
 from aerospike_common.as_msgpack import Value
-from asd.bins.cdt.containers import Container, ListValue, MapValue, dict_of, not_applicable
+from aerospike_common.wire.codes import ResultCode
+from asd.bins.cdt.containers import (
+    Container,
+    ListValue,
+    MapValue,
+    dict_of,
+    not_applicable,
+    refuse,
+)
 from asd.bins.cdt.ranks import RankRange
 from asd.bins.cdt.search import ranks, ranks_by_item, value_order
-from asd.bins.cdt.selection import By, Selection
+from asd.bins.cdt.selection import MAX_LISTED, By, Pieces, Selection, distinct
 
 
 class ReturnType(IntEnum):
@@ -35,6 +43,9 @@ class ReturnType(IntEnum):
     UNORDERED_MAP = 16
     ORDERED_MAP = 17
 
+
+MAX_REPEATED: Final = 8 << 20
+"""Bytes of an answer that repeats elements; no record is larger."""
 
 _KIND: Final = 0xFFFF
 INVERTED: Final = 0x10000
@@ -116,7 +127,7 @@ def _is_missing_key(container: Container, chosen: Selection) -> bool:
 
 def _complement(container: Container, chosen: Selection) -> Selection:
     size = container.size
-    gone = set(chosen.positions)
+    gone = set(distinct(chosen.positions) if chosen.by in _LISTS else chosen.positions)
     order: Sequence[int] = range(size)
     start, end = chosen.start, chosen.start + len(chosen.positions)
     pieces = (range(start), range(end, size))
@@ -134,7 +145,7 @@ def _none(container: Container, chosen: Selection, kind: ReturnType) -> Value:
 def _count(container: Container, chosen: Selection, kind: ReturnType) -> Value:
     # What goes by lists may have found an element more than once.
     positions = chosen.positions
-    return len(set(positions) if chosen.by in _LISTS else positions)
+    return len(distinct(positions) if chosen.by in _LISTS else positions)
 
 
 def _exists(container: Container, chosen: Selection, kind: ReturnType) -> Value:
@@ -156,7 +167,22 @@ def _values(container: Container, chosen: Selection, kind: ReturnType) -> Value:
     if chosen.single:
         return container.value_at(positions[0]) if positions else None
     elements = container.elements
+    if type(positions) is Pieces and len(positions) > container.size:
+        _check_size(elements, positions)
     return [elements[at] for at in positions]
+
+
+def _check_size(elements: Sequence[Value], repeated: Pieces) -> None:
+    """Raises RECORD_TOO_BIG where elements are repeated to more than MAX_REPEATED bytes."""
+    sizes: dict[int, int] = {}
+    total = 0
+    for found in repeated.ranges:
+        if found.start not in sizes:
+            some = elements[found.start : found.stop]
+            sizes[found.start] = len(as_msgpack.pack_elements(some))
+        total += sizes[found.start]
+    if total > MAX_REPEATED:
+        refuse(ResultCode.RECORD_TOO_BIG, "an answer larger than any record")
 
 
 def _map(container: Container, chosen: Selection, kind: ReturnType) -> Value:
@@ -246,6 +272,8 @@ def _places(container: Container, chosen: Selection, reverse: bool) -> Value:
     )
     if chosen.inverted and count == size and not in_pieces:
         pieces = (range(size),)
+    if len(pieces) > 2 and sum(map(len, pieces)) > MAX_LISTED:
+        refuse(ResultCode.RECORD_TOO_BIG, "an answer larger than any record")
     if reverse:
         pieces = [range(size - piece.stop, size - piece.start) for piece in pieces]
     return _numbers(container, chosen, [place for piece in pieces for place in piece], False)

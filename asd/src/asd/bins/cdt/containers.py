@@ -39,11 +39,12 @@ def not_applicable(why: str) -> NoReturn:
 class ListValue:
     """A list without its flags element. Operations change it in place: it is always a copy.
 
-    The bytes it came from are kept as long as its elements are only looked at (`elements`) or
-    changed by `splice`; who takes `values`, to do with them what he likes, ends that.
+    The bytes it came from are kept as long as its elements are only looked at (`elements`), added
+    to at the end, or changed once by `splice`; who takes `values`, to do with them what he likes,
+    ends that. To change the bytes takes O(n), so many changes of one list cost less in its values.
     """
 
-    __slots__ = ("_body", "_size", "_values", "flags")
+    __slots__ = ("_body", "_size", "_spliced", "_values", "flags")
 
     keys: ClassVar[Sequence[Value]] = ()
 
@@ -51,7 +52,8 @@ class ListValue:
         self.flags = flags
         self._values: list[Value] | None = values
         self._size = 0
-        self._body: bytes | None = None
+        self._body: bytes | bytearray | None = None
+        self._spliced = False
 
     @classmethod
     def stored(cls, data: bytes) -> ListValue:
@@ -76,7 +78,7 @@ class ListValue:
         """The elements, not to be changed."""
         if self._values is None:
             assert self._body is not None
-            self._values = msgpack.unpack_elements(self._size, self._body)
+            self._values = msgpack.unpack_elements(self._size, bytes(self._body))
         return self._values
 
     def value_at(self, at: int) -> Value:
@@ -98,19 +100,29 @@ class ListValue:
         """Replace the `gone` elements from a position on by `new` ones."""
         if self._body is not None:
             if at == self.size:
-                self._body += msgpack.pack_elements(new)
+                self._append(msgpack.pack_elements(new))
             else:
-                self._body = replaced(self._body, self.elements, at, gone, new)
+                body, elements = bytes(self._body), self.elements
+                self._body = None if self._spliced else replaced(body, elements, at, gone, new)
+                self._spliced = True
         if self._values is None:
             self._size += len(new)
         else:
             self._values[at : at + gone] = new
 
+    def _append(self, packed: bytes) -> None:
+        """Add to the bytes; from the second time on without copying them."""
+        assert self._body is not None
+        if self._spliced and isinstance(self._body, bytes):
+            self._body = bytearray(self._body)
+        self._body += packed
+        self._spliced = True
+
     def pack(self) -> bytes:
         """The stored bytes."""
         if self._body is None:
             return msgpack.pack(self.to_value())
-        return msgpack.join_list(self.flags, self.size, self._body)
+        return msgpack.join_list(self.flags, self.size, bytes(self._body))
 
     def to_value(self) -> Value:
         """The plain Python value, flags element included."""
@@ -127,11 +139,11 @@ class ListValue:
 class MapValue:
     """A map as two columns in key order. Operations change it in place: it is always a copy.
 
-    What came from a bin stays packed while entries are only found, read and put one at a time;
-    taking `keys` or `values` makes the columns of it.
+    What came from a bin stays packed while entries are only found, read and changed once; taking
+    `keys` or `values`, or the second change, makes the columns of it.
     """
 
-    __slots__ = ("_keys", "_packed", "_values", "flags")
+    __slots__ = ("_exchanged", "_keys", "_packed", "_values", "flags")
 
     ordered: ClassVar[bool] = False
     """Storage order is key order; never taken for value order."""
@@ -141,6 +153,7 @@ class MapValue:
         self._keys = keys
         self._values = values
         self._packed: PackedMap | None = None
+        self._exchanged = False
 
     @classmethod
     def stored(cls, data: bytes) -> MapValue:
@@ -219,11 +232,13 @@ class MapValue:
             self.values[at : at + there] = [value]
 
     def _exchange(self, at: int, gone: int, entry: list[Value]) -> bool:
-        """Change one entry in the bytes, if that can be done."""
-        packed = None if self._packed is None else self._packed.exchanged(at, gone, entry)
+        """Change one entry in the bytes, if that can be done and is the first change."""
+        if self._packed is None or self._exchanged:
+            return False
+        packed = self._packed.exchanged(at, gone, entry)
         if packed is None:
             return False
-        self._packed = packed
+        self._packed, self._exchanged = packed, True
         return True
 
     def pack(self) -> bytes:
@@ -266,11 +281,13 @@ def without(values: list[Value], positions: Sequence[int]) -> list[Value]:
     return [value for at, value in enumerate(values) if at not in gone]
 
 
-def from_value(value: Value) -> Container | None:
-    """A container to work on, None when `value` is neither list nor map. The value stays as is."""
+def from_value(value: Value, *, shared: bool = False) -> Container | None:
+    """A container to work on, None when `value` is neither list nor map. The value stays as is; if
+    the container may be `shared` with it, it must not be changed either."""
     if type(value) is list:
-        flags = msgpack.list_flags(value)
-        return ListValue(flags, value[1:] if value and msgpack.is_flags(value[0]) else value[:])
+        if value and msgpack.is_flags(value[0]):
+            return ListValue(value[0].code, value[1:])
+        return ListValue(0, value if shared else value[:])
     if type(value) is dict:
         keys, values = list(value), list(value.values())
         if keys and msgpack.is_flags(keys[0]):
@@ -292,13 +309,24 @@ def from_particle(particle: Particle) -> Container | None:
 
 
 def to_particle(container: Container) -> Particle:
-    """The bin value of a container. That it has an index is no part of its bytes, and makes a
-    difference to a map in no order alone."""
+    """The bin value of a container, which may be worked on further as if it came from there. That
+    it has an index is no part of its bytes, and makes a difference to a map in no order alone."""
     indexed = container.flags & (msgpack.PERSIST_INDEX | ORDERED) == msgpack.PERSIST_INDEX
     container.flags &= ~msgpack.PERSIST_INDEX
     if type(container) is ListValue:
         return Particle(ParticleType.LIST, container.pack())
-    return (IndexedMap if indexed else Particle)(ParticleType.MAP, container.pack())
+    if not indexed:
+        return Particle(ParticleType.MAP, container.pack())
+    made = IndexedMap(ParticleType.MAP, container.pack())
+    container.flags |= msgpack.PERSIST_INDEX
+    return made
+
+
+def as_stored(container: Container) -> None:
+    """Give a container the flags it had if it were packed and taken from its bin again."""
+    persist = container.flags & msgpack.PERSIST_INDEX
+    if persist and (type(container) is ListValue or container.flags & ORDERED):
+        container.flags &= ~msgpack.PERSIST_INDEX
 
 
 _INT: Final = struct.Struct(">q")

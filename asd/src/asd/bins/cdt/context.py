@@ -25,7 +25,7 @@ from asd.bins.cdt.containers import (
     not_applicable,
 )
 from asd.bins.cdt.list_ops import pad
-from asd.bins.cdt.selection import all_by_value, by_rank
+from asd.bins.cdt.selection import all_by_value, position_of_rank
 
 INDEX: Final = 0x0
 RANK: Final = 0x1
@@ -109,7 +109,7 @@ def find(container: Container, item: Item) -> int:
     at = item.value + size if item.value < 0 else item.value
     if not 0 <= at < size:
         return -1
-    return by_rank(container, at).positions[0] if by == RANK else int(at)
+    return position_of_rank(container, at) if by == RANK else int(at)
 
 
 def read(root: Container | None, items: Sequence[Item], op: Value) -> Value:

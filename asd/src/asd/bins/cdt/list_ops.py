@@ -14,7 +14,7 @@ from asd.bins.cdt import selection as select
 from asd.bins.cdt.bounds import upper_bound
 from asd.bins.cdt.containers import ListValue, bad_argument, not_applicable, refuse
 from asd.bins.cdt.numbers import add, check_number
-from asd.bins.cdt.search import equal_positions
+from asd.bins.cdt.search import Known, equal_positions
 from asd.bins.cdt.selection import Selection, clamp, locate
 from asd.bins.cdt.table import Arg, Op, getter, remover
 
@@ -154,18 +154,31 @@ def _unique_items(target: ListValue, items: list[Value], flags: int) -> list[Val
         if _holds(target, items[0]):
             raise _Denied(ResultCode.ELEMENT_EXISTS)
         return items
-    present = {order_key(value) for value in target.elements}
-    keys = [order_key(item) for item in items]
+    present = Known(target.elements)
     if flags & NO_FAIL and flags & PARTIAL:
-        fresh = {key: item for key, item in zip(keys, items, strict=True) if key not in present}
-        return list(fresh.values())
-    repeated = len(set(keys)) < len(keys)
-    known = not present.isdisjoint(keys)
+        return _first_of_each([item for item in items if item not in present])
+    repeated = len(_first_of_each(items)) < len(items)
+    known = any(item in present for item in items)
     if known and not (repeated and target.ordered):
         raise _Denied(ResultCode.ELEMENT_EXISTS)
     if repeated:
         raise _Denied(ResultCode.OP_NOT_APPLICABLE)
     return items
+
+
+def _first_of_each(items: list[Value]) -> list[Value]:
+    """The items without repeats, in their order; of equal ones the last stands for all, where the
+    first was."""
+    keys = [order_key(item) for item in items]
+    order = sorted(range(len(items)), key=keys.__getitem__)
+    kept = dict(enumerate(items))
+    first = order[0] if order else 0
+    for before, at in pairwise(order):
+        if keys[before] == keys[at]:
+            kept[first] = kept.pop(at)
+        else:
+            first = at
+    return list(kept.values())
 
 
 def _holds(target: ListValue, value: Value) -> bool:

@@ -32,12 +32,13 @@ class PackedMap:
     """The entries of a stored map, in key order, as bytes and with strings undecoded, which is the
     least that finding a key takes."""
 
-    __slots__ = ("_flat", "body", "size")
+    __slots__ = ("_flat", "_keys", "body", "size")
 
     def __init__(self, size: int, body: bytes) -> None:
         self.size = size
         self.body = body
         self._flat: list[Any] | None = None
+        self._keys: list[Any] | None = None
 
     def _raw(self) -> list[Any]:
         if self._flat is None:
@@ -60,7 +61,9 @@ class PackedMap:
 
     def bound(self, key: int | str) -> int:
         """The position of the first key that is not less. O(n) to decode once, then O(log n)."""
-        keys = self._raw()[0::2]
+        if self._keys is None:
+            self._keys = self._raw()[0::2]
+        keys = self._keys
         target = _undecoded(key)
         if keys and _rank(keys[0]) == _rank(keys[-1]) == _rank(target):
             return bisect_left(keys, target)

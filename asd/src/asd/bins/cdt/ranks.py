@@ -13,7 +13,7 @@ from typing import Any, Final, overload
 
 from aerospike_common.as_msgpack import Value
 from asd.bins.cdt.heap import heap_select, top_of_heap
-from asd.bins.cdt.search import sort_keys, value_order
+from asd.bins.cdt.search import lazy_keys, sort_keys, value_order
 
 HEAP_MAX: Final = 4096
 """Elements up to which the choice among equal ones at the ends of a range is that of the protocol's
@@ -30,11 +30,16 @@ class RankRange(Sequence[int]):
     half in ascending order of value, as a heap yields them. Values of a map come in ascending
     order, equal ones by position.
 
-    O(n), or one sort in C for values that deceive the sample.
+    O(n), or one sort in C for values that deceive the sample. With `lazy`, lists and maps among the
+    values are looked into no further than it takes to tell them apart: on the way down a deep value
+    each level would otherwise cost what all below it does.
     """
 
-    def __init__(self, values: Sequence[Value], start: int, count: int, *, in_heap: bool) -> None:
+    def __init__(
+        self, values: Sequence[Value], start: int, count: int, *, in_heap: bool, lazy: bool = False
+    ) -> None:
         self._values = values
+        self._lazy = lazy
         self._start = start
         self._count = count
         self._in_heap = in_heap
@@ -61,7 +66,7 @@ class RankRange(Sequence[int]):
 
     @cached_property
     def _keys(self) -> Sequence[Any]:
-        return sort_keys(self._values)
+        return lazy_keys(self._values) if self._lazy else sort_keys(self._values)
 
     def _integers(self) -> list[Value] | None:
         """The range, seen without a look at every type. What adds up to an integer are integers and

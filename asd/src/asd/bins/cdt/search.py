@@ -1,4 +1,8 @@
-"""Finding values: equal ones, ranks. Every function works on columns of values."""
+"""Finding values: equal ones, ranks. Every function works on columns of values.
+
+Nothing here is found by its hash: a stranger chooses the values, and those of numbers whose hashes
+collide are easy to compute. What is sorted is found in O(log n) whoever chose it.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,7 @@ from aerospike_common.as_msgpack import (
 from asd.bins.cdt.bounds import key_for
 from asd.bins.cdt.containers import Container, MapValue
 
+_NESTED: Final = frozenset({list, dict})
 _SHORT: Final = 7
 """Characters that are certainly less than the 32 bytes from which on bin headers are kept."""
 
@@ -52,12 +57,46 @@ def _exact_positions(values: Sequence[Value], target: int | float | str | bytes)
 
 
 def positions_of_any(values: Sequence[Value], targets: Sequence[Value]) -> list[int]:
-    """Positions of all values found among `targets`, ascending. O(n) without wildcards."""
+    """Positions of all values found among `targets`, ascending. O(n log m) without wildcards."""
     if not any(map(has_wildcard, targets)):
-        exact = {order_key(target) for target in targets}
-        return [at for at, value in enumerate(values) if order_key(value) in exact]
+        known = Known(targets)
+        return [at for at, value in enumerate(values) if value in known]
     places = Places(targets)
     return [at for at, value in enumerate(values) if places.find(value)[1]]
+
+
+class Known:
+    """Values to be met again, none of which holds a wildcard: `value in known` in O(log n).
+
+    Not-a-numbers are in no order and equal nothing, so what holds one is never met again.
+    """
+
+    def __init__(self, values: Sequence[Value]) -> None:
+        self._integers = set(map(type, values)) == {int}
+        if self._integers:
+            self._keys: list[Any] = sorted(values)
+        else:
+            self._keys = sorted(order_key(value) for value in values if not _has_nan(value))
+
+    def __contains__(self, value: Value) -> bool:
+        if not self._integers:
+            return is_among(self._keys, order_key(value))
+        return type(value) is int and is_among(self._keys, value)
+
+
+def _has_nan(value: Value) -> bool:
+    kind = type(value)
+    if kind is float:
+        return bool(value != value)
+    if kind is list:
+        return any(map(_has_nan, value))
+    return kind is dict and any(map(_has_nan, value.values()))
+
+
+def is_among(ordered: Sequence[Any], key: Any) -> bool:
+    """Whether a key is in a sorted column. O(log n)."""
+    at = bisect_left(ordered, key)
+    return at < len(ordered) and bool(ordered[at] == key)
 
 
 class Places:
@@ -120,6 +159,21 @@ def ranks_by_item(values: Sequence[Value], targets: Sequence[Value]) -> list[int
     first = list(accumulate(in_front))
     item_order = sorted(range(len(targets)), key=places.order.__getitem__)
     return [rank for at in item_order for rank in range(first[at], first[at] + found[at])]
+
+
+def lazy_keys(values: Sequence[Value]) -> Sequence[Any]:
+    """A column that sorts as `values`, in which lists and maps are looked into only as far as
+    comparing them takes: O(n), however much they hold."""
+    if not _NESTED.isdisjoint(map(type, values)):
+        return [_lazy_key(value) for value in values]
+    return sort_keys(values)
+
+
+def _lazy_key(value: Value) -> tuple[Any, ...]:
+    kind = type(value)
+    if kind is list:
+        return (5, compare_key(value))
+    return (6, compare_key(value)) if kind is dict else order_key(value)
 
 
 def sort_keys(values: Sequence[Value]) -> Sequence[Any]:

@@ -6,11 +6,13 @@ remove share them. Lists and maps share those by index, rank and value.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import Enum
-from typing import Final, NamedTuple
+from itertools import chain
+from typing import Final, NamedTuple, overload
 
-from aerospike_common.as_msgpack import WILDCARD, Value, list_items
+from aerospike_common.as_msgpack import WILDCARD, Value, is_uniform, list_items
+from aerospike_common.wire.codes import ResultCode
 from asd.bins.cdt.bounds import key_for, lower_bound, upper_bound
 from asd.bins.cdt.containers import (
     Container,
@@ -18,6 +20,7 @@ from asd.bins.cdt.containers import (
     MapValue,
     bad_argument,
     not_applicable,
+    refuse,
 )
 from asd.bins.cdt.numbers import wrap
 from asd.bins.cdt.ranks import RankRange
@@ -64,6 +67,50 @@ class Selection(NamedTuple):
     pieces: Sequence[range] = ()
     inverted: bool = False
     nothing_asked: bool = False
+
+
+MAX_LISTED: Final = 8 << 20
+"""Positions in an answer that may repeat them: no record holds so many elements."""
+
+
+class Pieces(Sequence[int]):
+    """Ranges of positions one after the other, which may be the same again and again: n equal
+    elements asked for m times are n x m positions, and take no room until somebody walks them."""
+
+    __slots__ = ("_size", "ranges")
+
+    def __init__(self, ranges: Sequence[range]) -> None:
+        """Each two ranges are equal or have nothing in common."""
+        self.ranges = ranges
+        self._size = sum(map(len, ranges))
+
+    def __len__(self) -> int:
+        return self._size
+
+    @overload
+    def __getitem__(self, at: int) -> int: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[int]: ...
+    def __getitem__(self, at: int | slice) -> int | list[int]:
+        return list(self)[at]
+
+    def __iter__(self) -> Iterator[int]:
+        """Raises RECORD_TOO_BIG when there are more than MAX_LISTED."""
+        if self._size > MAX_LISTED:
+            refuse(ResultCode.RECORD_TOO_BIG, "an answer larger than any record")
+        return chain.from_iterable(self.ranges)
+
+    def distinct(self) -> list[int]:
+        """Each position once, ascending."""
+        ranges = {found.start: found for found in self.ranges if found}
+        return [at for start in sorted(ranges) for at in ranges[start]]
+
+
+def distinct(positions: Sequence[int]) -> Sequence[int]:
+    """Each position once."""
+    if type(positions) is Pieces:
+        return positions.distinct()
+    return list(set(positions))
 
 
 def clamp(start: int, count: int | None, size: int) -> tuple[int, int]:
@@ -117,6 +164,14 @@ def _rank_range(container: Container, start: int, count: int) -> Sequence[int]:
     if container.ordered:
         return range(start, start + count)
     return RankRange(container.elements, start, count, in_heap=type(container) is ListValue)
+
+
+def position_of_rank(container: Container, rank: int) -> int:
+    """Where the one element of a rank stands; only as much of it is looked at as that takes."""
+    if container.ordered:
+        return rank
+    in_heap = type(container) is ListValue
+    return RankRange(container.elements, rank, 1, in_heap=in_heap, lazy=True)[0]
 
 
 def by_rank(container: Container, rank: int) -> Selection:
@@ -176,9 +231,12 @@ def by_value_interval(
         start = lower_bound(values, begin)
         stop = lower_bound(values, end) if bounded else len(values)
         return Selection(By.VALUE, range(start, max(start, stop)), start)
-    key = key_for([begin, end])
-    low, high = key(begin), key(end)
-    keys = [key(value) for value in values]
+    if is_uniform([*values, begin, end if bounded else begin]):
+        low, high, keys = begin, end, values
+    else:
+        key = key_for([begin, end])
+        low, high = key(begin), key(end)
+        keys = [key(value) for value in values]
     if bounded:
         positions = [at for at, value in enumerate(keys) if not value < low and value < high]
     else:
@@ -197,8 +255,8 @@ def by_value_list(container: Container, wanted: Value) -> Selection:
     if not in_order:
         return Selection(By.VALUE_LIST, positions_of_any(values, items), wanted=items)
     ranges = [range(lower_bound(values, item), upper_bound(values, item)) for item in items]
-    listed = [at for found in ranges for at in found]
-    positions = listed if container.ordered else sorted(set(listed))
+    listed = Pieces(ranges)
+    positions = listed if container.ordered else listed.distinct()
     return Selection(By.VALUE_LIST, positions, listed=listed, pieces=ranges)
 
 

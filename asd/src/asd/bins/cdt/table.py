@@ -10,7 +10,7 @@ from aerospike_common.as_msgpack import BAD_MAP, UNWALKED, Value, text
 from aerospike_common.wire.codes import ResultCode
 from asd.bins.cdt.answers import asks_for_range, resolve
 from asd.bins.cdt.containers import Container, ListValue, bad_argument, not_applicable, storable
-from asd.bins.cdt.selection import Selection, by_value_list
+from asd.bins.cdt.selection import By, Selection, by_value_list, distinct
 
 Handler: TypeAlias = Callable[..., Value]
 """(container, *arguments) -> result, None for no result. A modify changes the container."""
@@ -140,7 +140,8 @@ def remover(
     def run(container: Container, return_type: int, *args: Any) -> Value:
         chosen = _choose(selector, container, return_type, args)
         chosen, answer = resolve(container, chosen, return_type)
-        container.remove(chosen.positions)
+        repeats = chosen.by is By.VALUE_LIST
+        container.remove(distinct(chosen.positions) if repeats else chosen.positions)
         return answer
 
     return Op(name, (Arg.INT, *required), optional, run, modifies=True, blind=True)

@@ -20,16 +20,22 @@ class Lru(Generic[T]):
     """What `build` makes of byte strings, kept for the `capacity` ones used last.
 
     What is built grows with its bytes, so these are bounded as well: the kept strings together
-    have at most KEY_SIZE bytes for each place.
+    have at most KEY_SIZE bytes for each place. What it holds besides, by `weight` in bytes, has
+    WEIGHT_MAX in all.
     """
 
     KEY_SIZE: Final = 256
+    WEIGHT_MAX: Final = 64 << 20
 
-    def __init__(self, capacity: int, build: Callable[[bytes], T]) -> None:
+    def __init__(
+        self, capacity: int, build: Callable[[bytes], T], weight: Callable[[T], int]
+    ) -> None:
         self._capacity = capacity
         self._build = build
+        self._weight = weight
         self._kept: OrderedDict[bytes, T] = OrderedDict()
         self._kept_size = 0
+        self._kept_weight = 0
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -44,9 +50,17 @@ class Lru(Generic[T]):
         found = self._build(key)
         kept[key] = found
         self._kept_size += len(key)
-        while len(kept) > self._capacity or self._kept_size > self._capacity * self.KEY_SIZE:
-            self._kept_size -= len(kept.popitem(last=False)[0])
+        self._kept_weight += self._weight(found)
+        while kept and self._is_over():
+            oldest, dropped = kept.popitem(last=False)
+            self._kept_size -= len(oldest)
+            self._kept_weight -= self._weight(dropped)
         return found
+
+    def _is_over(self) -> bool:
+        if len(self._kept) > self._capacity or self._kept_weight > self.WEIGHT_MAX:
+            return True
+        return self._kept_size > self._capacity * self.KEY_SIZE
 
 
 class Operands(NamedTuple):
@@ -64,9 +78,11 @@ class ExpressionCache:
     """
 
     def __init__(self, capacity: int = 1024) -> None:
-        self._filters: Lru[Expression] = Lru(capacity, _build_filter)
-        self._paths: Lru[Expression] = Lru(capacity, _build_path)
-        self._operands: Lru[Operands] = Lru(capacity, _build_operands)
+        self._filters: Lru[Expression] = Lru(capacity, _build_filter, _weight)
+        self._paths: Lru[Expression] = Lru(capacity, _build_path, _weight)
+        self._operands: Lru[Operands] = Lru(
+            capacity, _build_operands, lambda operands: operands.expression.weight
+        )
 
     def __len__(self) -> int:
         return len(self._filters) + len(self._paths) + len(self._operands)
@@ -82,6 +98,10 @@ class ExpressionCache:
     def operands(self, payload: bytes) -> Operands:
         """Expression and flags of an expression op."""
         return self._operands.get(payload)
+
+
+def _weight(expression: Expression) -> int:
+    return expression.weight
 
 
 def _build_filter(wire: bytes) -> Expression:

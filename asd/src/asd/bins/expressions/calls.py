@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from aerospike_common import as_msgpack
 from aerospike_common.wire.errors import OperationError
 from asd.bins import bits, cdt, hll
+from asd.bins.effort import HEAVY, OutOfTime
 from asd.bins.expressions.paths import PATH_DEPTH, PathMemory, RecordPaths
 from asd.bins.expressions.record import RecordView
 from asd.bins.expressions.values import (
@@ -192,8 +193,12 @@ def _call(
         operation = op_list(record, frame)
         if operation is UNKNOWN:
             return UNKNOWN
+        if subject is not None and len(subject) > HEAVY:
+            record.look()
         try:
             result = evaluate(subject, operation, modify, partial(RecordPaths, record, build))
+        except OutOfTime:
+            raise
         except OperationError:
             return UNKNOWN
         return cast(type_, result)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aerospike_common import as_msgpack
 from asd.bins import geo
+from asd.bins.effort import HEAVY
 from asd.bins.expressions import regex
 from asd.bins.expressions.arithmetic import binary
 from asd.bins.expressions.record import RecordView
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 Test = Callable[[Any, Any], bool]
 
+_NESTED: Final = (list, dict)
 _COLLECTIONS: Final = frozenset({ExpType.LIST, ExpType.MAP})
 
 
@@ -41,7 +43,7 @@ def _comparison(test: Test, nil_result: bool) -> Callable[[Code, Code], Run]:
         order = collection_order(left, right)
         return order if order is UNKNOWN else test(order, 0)
 
-    build_collections = binary(of_collections)
+    build_collections = _with_a_look(binary(of_collections))
     build_nil = binary(lambda left, right: nil_result)
     build_scalars = binary(test)
 
@@ -53,6 +55,21 @@ def _comparison(test: Test, nil_result: bool) -> Callable[[Code, Code], Run]:
         return build_scalars(left, right)
 
     return build
+
+
+def _with_a_look(build: Callable[[Code, Code], Run]) -> Callable[[Code, Code], Run]:
+    """Before collections are compared, the record may say that its time is over."""
+
+    def looking(left: Code, right: Code) -> Run:
+        run = build(left, right)
+
+        def compare(record: RecordView, frame: Frame) -> Any:
+            record.look()
+            return run(record, frame)
+
+        return compare
+
+    return looking
 
 
 eq: Final = _comparison(operator.eq, True)
@@ -86,6 +103,12 @@ def _items(elements: list[Any]) -> list[Any]:
 
 
 def _list_order(left: list[Any], right: list[Any]) -> Any:
+    kinds = {*map(type, left), *map(type, right)}
+    if kinds.isdisjoint(_NESTED):
+        if list(map(type, left)) == list(map(type, right)) and left == right:
+            return 0
+        if as_msgpack.is_uniform([*left, *right]):
+            return (left > right) - (left < right)
     for a, b in zip(left, right, strict=False):
         order = collection_order(a, b)
         if order:
@@ -116,9 +139,11 @@ def in_list(value: Code, elements: Code) -> Run:
         if type_ in _COLLECTIONS:
             return any(as_msgpack.compare(element, item) == 0 for item in items)
         kind = type(element)
+        if element not in items:  # the quickest way to see, and nearly always all there is to do
+            return False
         return any(item == element and type(item) is kind for item in items)
 
-    return binary(contains)(value, elements)
+    return _with_a_look(binary(contains))(value, elements)
 
 
 def region_match(left: Code, right: Code) -> Run:
@@ -139,10 +164,18 @@ def compile_regex(compiler: Compiler, arguments: list[Any]) -> Code:
     search = regex.compile_search(text_bytes(pattern), options)
     if search is None:
         raise compiler.error("not a regular expression")
-    get = subject.run
+    compiler.count_program(search.program)
+    get, occurs = subject.run, search.run
 
     def run(record: RecordView, frame: Frame) -> Any:
         text = get(record, frame)
-        return text if text is UNKNOWN else search(text)
+        if text is UNKNOWN:
+            return UNKNOWN
+        if len(text) > HEAVY:
+            record.look()
+        try:
+            return occurs(text)
+        except regex.TooMuchWork:
+            return UNKNOWN
 
     return Code(ExpType.BOOL, run)

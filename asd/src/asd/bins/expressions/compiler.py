@@ -33,6 +33,10 @@ DEPTH_MAX: Final = 100
 frames of the interpreter's stack when the expression is evaluated, and up to six while it is
 built."""
 
+PROGRAM_MAX: Final = 20_000
+"""Instructions of the regular expressions in one expression. To compile so many takes some tens of
+milliseconds, and some megabytes to keep them."""
+
 _PLAIN_TYPES: Final[Mapping[type, ExpType]] = MappingProxyType(
     {
         type(None): ExpType.NIL,
@@ -59,6 +63,11 @@ class Compiler:
         self.uses_metadata = False
         self.depth = depth
         self._in_path = in_path
+        self.program = 0
+        """Instructions of all its regular expressions."""
+        self.regexes = 0
+        self.size_slot: int | None = None
+        """The variable in which those of `let` count their sizes, if there are any."""
         self.slots = table.LOOP_SLOTS if in_path else 0
 
     def compile_all(self, trees: Sequence[Any]) -> list[Code]:
@@ -118,6 +127,13 @@ class Compiler:
         if type(number) is not int or not ExpType.NIL <= number <= ExpType.HLL:
             raise self.error("no such type")
         return ExpType(number)
+
+    def count_program(self, instructions: int) -> None:
+        """One more regular expression: all of them together have a limit."""
+        self.regexes += 1
+        self.program += instructions
+        if self.program > PROGRAM_MAX:
+            raise self.error("the regular expressions are too large")
 
     def new_slot(self) -> int:
         """The index of one more variable in the frame."""

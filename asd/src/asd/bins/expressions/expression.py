@@ -7,6 +7,7 @@ from typing import Any, Final
 from asd.bins.expressions.compiler import Compiler, decode
 from asd.bins.expressions.logic import LOOP_SLOTS
 from asd.bins.expressions.record import RecordView
+from asd.bins.expressions.regex import MEMORY_MAX
 from asd.bins.expressions.values import UNKNOWN, Run, Value
 
 
@@ -15,10 +16,11 @@ class Expression:
 
     `result_type`    what `evaluate` gives when it is not UNKNOWN.
     `metadata_only`  whether neither the key nor any bin is looked at.
+    `weight`         bytes it may keep besides what grows with its wire form: tables of regexes.
     `run`, `slots`   what `evaluate` calls: with a record and a frame of so many variables.
     """
 
-    __slots__ = ("_metadata_run", "_tree", "metadata_only", "result_type", "run", "slots")
+    __slots__ = ("_metadata_run", "_tree", "metadata_only", "result_type", "run", "slots", "weight")
 
     def __init__(self, tree: Any, *, in_path: bool = False, depth: int = 0) -> None:
         """Build from a decoded wire form; `OperationError` when it is malformed or ill-typed.
@@ -31,6 +33,7 @@ class Expression:
         self.metadata_only: Final = not compiler.uses_bins
         self.run: Final = code.run
         self.slots = compiler.slots
+        self.weight: Final = compiler.regexes * MEMORY_MAX
         # What the metadata alone may decide is built when first asked for.
         self._tree = tree if compiler.uses_metadata and compiler.uses_bins else None
         self._metadata_run: Run | None = code.run if self.metadata_only else None

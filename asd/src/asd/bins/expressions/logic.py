@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from asd.bins.effort import HEAVY
 from asd.bins.expressions.record import RecordView
 from asd.bins.expressions.values import UNKNOWN, UNKNOWN_BOOL, Code, ExpType, Frame, Run
 
@@ -129,6 +130,8 @@ def _choice(cases: list[tuple[Run, Run]], default: Run) -> Run:
     return run
 
 
+_SIZED: Final = frozenset({bytes, list, dict})
+
 # -- variables ----------------------------------------------------------------------------------
 
 _NAME_START: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
@@ -155,13 +158,24 @@ def compile_let(compiler: Compiler, arguments: list[Any]) -> Code:
         bindings.append((slot, code.run))
     body = compiler.compile(arguments[-1])
     compiler.variables = outer
-    return Code(body.type, _bound(bindings, body.run))
+    if compiler.size_slot is None:
+        compiler.size_slot = compiler.new_slot()
+    return Code(body.type, _bound(bindings, body.run, compiler.size_slot))
 
 
-def _bound(bindings: list[tuple[int, Run]], body: Run) -> Run:
+BOUND_MAX: Final = 64 << 20
+"""Bytes of all the values that variables hold, a list's element counted as eight."""
+
+
+def _bound(bindings: list[tuple[int, Run]], body: Run, size_slot: int) -> Run:
     def run(record: RecordView, frame: Frame) -> Any:
-        for slot, value in bindings:
-            frame[slot] = value(record, frame)
+        for slot, get in bindings:
+            frame[slot] = value = get(record, frame)
+            if type(value) in _SIZED and len(value) > HEAVY:
+                held = (frame[size_slot] or 0) + len(value) * (1 if type(value) is bytes else 8)
+                if held > BOUND_MAX:
+                    return UNKNOWN
+                frame[size_slot] = held
         return body(record, frame)
 
     return run

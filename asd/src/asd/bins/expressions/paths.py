@@ -21,20 +21,30 @@ PATH_DEPTH: Final = 16
 through the collection takes its share of the interpreter's stack."""
 
 
+LOOK_EVERY: Final = 1024
+"""Elements between two looks at the clock."""
+
+
 class ElementExpression:
     """A path expression over the elements of one record (`asd.bins.cdt.PathExpression`)."""
 
-    __slots__ = ("_expression", "_record")
+    __slots__ = ("_expression", "_left", "_record")
 
     def __init__(self, expression: Expression, record: RecordView) -> None:
         self._expression = expression
         self._record = record
+        self._left = LOOK_EVERY
 
     def evaluate(self, key: Any, value: Any, index: int | None) -> Any:
         """The result as an element; `path.UNKNOWN` and `path.REMOVE` where it is none.
 
-        `key` is None in a list, `index` in a map; a variable that is None is unknown.
+        `key` is None in a list, `index` in a map; a variable that is None is unknown. Raises
+        OutOfTime.
         """
+        self._left -= 1
+        if not self._left:
+            self._left = LOOK_EVERY
+            self._record.look()
         expression = self._expression
         result = expression.evaluate_element(self._record, key, value, index)
         if result is UNKNOWN:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final, Protocol
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Protocol
 
 from aerospike_common.wire.codes import ParticleType
 from asd.bins.particle import Particle
@@ -69,6 +69,15 @@ class RecordView(Protocol):
 
     def bin_data(self, name: bytes, kind: int) -> bytes | None:
         """The bytes of the bin's value if it is of this particle type, None otherwise."""
+        ...
+
+    def collection(self, name: bytes, kind: int, decode: Callable[[bytes], Any]) -> Any:
+        """The list or map in a bin as `decode` makes it, None when it is missing or of another
+        type. Not to be changed: it may be kept for the next that asks. Raises OutOfTime."""
+        ...
+
+    def look(self) -> None:
+        """Heavy work on the record comes. Raises OutOfTime."""
         ...
 
 

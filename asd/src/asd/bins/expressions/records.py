@@ -126,6 +126,14 @@ def compile_bin(compiler: Compiler, arguments: list[Any]) -> Code:
 def _bin_reader(type_: ExpType, name: bytes) -> Run:
     particle_type, decode, _ = FORMS[type_]
     read_number = NUMBERS.get(type_)
+    if type_ in (ExpType.LIST, ExpType.MAP):
+
+        def run_collection(record: RecordView, frame: Frame) -> Any:
+            value = record.collection(name, particle_type, decode)
+            return UNKNOWN if value is None else value
+
+        return run_collection
+
     if read_number is None:
 
         def run(record: RecordView, frame: Frame) -> Any:

@@ -20,6 +20,7 @@ local STEP <const> = 1000 -- instructions between two looks at the limits
 local LARGE <const> = 1 << 16 -- a C function that made so many bytes is worth a look
 local MAX_SOURCE <const> = 1 << 20 -- bytes that `load` compiles
 local MAX_MOVED <const> = 10000000 -- elements that one call of `table.move` moves
+local MOVED_AT_ONCE <const> = 65536 -- of them between two looks at the limits
 
 local env = {}
 local boxes = {} -- the metatables of the database's types
@@ -312,11 +313,35 @@ function env.table.sort(value, ...)
   return raw_sort(value, ...)
 end
 
+-- In pieces, from the end where the ranges overlap so that the C library would begin there.
+local function move_in_pieces(from, first, last, target, to)
+  if target > last or target <= first or to ~= from then
+    for start = first, last, MOVED_AT_ONCE do
+      raw_move(from, start, math.min(start + MOVED_AT_ONCE - 1, last), target + (start - first), to)
+      tick()
+    end
+  else
+    for stop = last, first, -MOVED_AT_ONCE do
+      local start = math.max(stop - MOVED_AT_ONCE + 1, first)
+      raw_move(from, start, stop, target + (start - first), to)
+      tick()
+    end
+  end
+  return to
+end
+
 function env.table.move(from, first, last, ...)
   first = lib.integer(first, 0, 2, "move")
   last = lib.integer(last, 0, 3, "move")
   if last >= first and (first <= last - MAX_MOVED or last - first < 0) then
     raw_error("too many elements to move", 2)
+  end
+  local target, to = ...
+  local plain_tables = raw_type(from) == "table" and (to == nil or raw_type(to) == "table")
+  if last - first >= MOVED_AT_ONCE and plain_tables and math_type(target) == "integer" then
+    if target <= math.maxinteger - (last - first) then
+      return move_in_pieces(from, first, last, target, to or from)
+    end
   end
   return raw_move(from, first, last, ...)
 end
