@@ -10,6 +10,9 @@
  * last of the replies. Digests are made up (the server does not know the keys behind them), spread over
  * all partitions. Replies are framed byte by byte whatever the pieces they arrive in.
  *
+ * LOAD_GREETING in the environment names a file whose bytes, one frame, each connection sends first:
+ * a login. Its reply must be one that says 0.
+ *
  * Prints one JSON object. Exit status 0; 1 when the server closes, stalls for STALL_MS, breaks the
  * protocol, or answers anything but 0 (ok) and, to a get, 2 (not found).
  */
@@ -285,6 +288,20 @@ static void take(connection_t *c, const unsigned char *data, size_t size) {
 
 /* ----------------------------------------------------------------- the run */
 
+/* Send a frame from a file and wait for the reply, before the run begins. */
+static void greet(int fd, const char *path) {
+    unsigned char frame[4096], reply[PROTO_HEADER + 16];
+    FILE *file = fopen(path, "rb");
+    size_t size = file ? fread(frame, 1, sizeof frame, file) : 0;
+    if (!size || fclose(file)) die("cannot read the greeting");
+    if (send(fd, frame, size, 0) != (ssize_t)size) die("cannot greet");
+    if (recv(fd, reply, sizeof reply, MSG_WAITALL) != sizeof reply) die("no reply to the greeting");
+    if (reply[PROTO_HEADER + 1]) die("the greeting is refused");
+    ssize_t rest = reply[6] * 256 + reply[7] - 16;
+    if (rest > (ssize_t)sizeof frame || (rest && recv(fd, frame, (size_t)rest, MSG_WAITALL) != rest))
+        die("no whole reply to the greeting");
+}
+
 static void open_connection(connection_t *c) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)run.port)};
     int one = 1;
@@ -292,6 +309,7 @@ static void open_connection(connection_t *c) {
     c->fd = socket(AF_INET, SOCK_STREAM, 0);
     if (c->fd < 0 || connect(c->fd, (void *)&address, sizeof address)) die("cannot connect");
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (getenv("LOAD_GREETING")) greet(c->fd, getenv("LOAD_GREETING"));
     c->out = malloc((size_t)run.in_flight * MAX_REQUEST);
     if (!c->out) die("out of memory");
     watch(c, 0, EPOLL_CTL_ADD);

@@ -14,7 +14,7 @@ import sys
 
 from harness import BENCH, publish
 
-SERVER = ("startup", "server", "memory")
+SERVER = ("startup", "server", "memory", "security")
 """Benchmarks of a whole server."""
 
 OWN_PAGE = (*SERVER, "storage")

@@ -15,7 +15,7 @@ WORLD = frozenset(
 """Modules of the world outside. Their CONSTANTS are free to use; everything else is not."""
 
 HARMLESS = frozenset(
-    {"PathLike", "fspath", "fsencode", "fsdecode", "BytesIO", "StringIO", "UUID"} | {"SSLContext"}
+    {"PathLike", "fspath", "fsencode", "fsdecode", "BytesIO", "StringIO", "UUID", "SSLContext"}
 )
 """Names in them that touch nothing."""
 

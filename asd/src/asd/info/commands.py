@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -36,6 +37,7 @@ from asd.info import (
 from asd.info.request import Handler, Request, error_value
 from asd.info.source import InfoConnection, InfoNode
 from asd.membership.metadata import Change
+from asd.security.rights import InfoAsked
 
 log = logging.getLogger("asd.info")
 
@@ -108,6 +110,8 @@ def respond(node: InfoNode, connection: InfoConnection, body: bytes) -> bytes:
 
 def _respond(node: InfoNode, connection: InfoConnection, body: bytes) -> bytes:
     if not connection.rights.authenticated:
+        with suppress(OperationError):  # for the audit log alone
+            connection.rights.check_info(InfoAsked(connection.peer, "info request"))
         return NOT_AUTHENTICATED
     return encode_info_reply(answers(node, connection, body))
 

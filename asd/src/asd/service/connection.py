@@ -15,7 +15,7 @@ from aerospike_common.wire.message import reply_frame
 from asd.fastpath.cache import MESSAGE, head_size
 from asd.fastpath.contract import GENERAL_WAY
 from asd.info import answers, respond_when_done, when_done
-from asd.security.rights import NOBODY, UNRESTRICTED, Rights
+from asd.security.rights import UNRESTRICTED, Rights
 from asd.security.session import CertificateRefused, Session, without_security
 from asd.service.held_replies import Held, HeldReplies
 from asd.service.tsvc import Job, answer
@@ -102,7 +102,7 @@ class Connection:
         self.address = self.certificate_user = ""
         self.user_agent: str | None = None
         self._session = None if node.security is None else Session(node.security, self)
-        self.enter(UNRESTRICTED if self._session is None else NOBODY)
+        self.enter(UNRESTRICTED if self._session is None else self._session.rights)
 
     def enter(self, rights: Rights) -> None:
         """From now on this may be done on the connection."""
