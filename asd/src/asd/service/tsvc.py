@@ -72,6 +72,7 @@ def dispatch(
     heavy_before = namespace.heavy_requests
     reply = run(node, namespace, message, digest, origin)
     if namespace.heavy_requests != heavy_before:
+        node.statistics.heavy_requests += 1
         _say_heavy(node, connection, namespace, message)
     elif head and reply.code == ResultCode.OK and node.paths.wants(head, body):
         node.paths.learn(head, body, message)
