@@ -82,7 +82,8 @@ class Clock(ABC):
 
     def epoch_s(self) -> int:
         """Seconds since 2010: the unit of void-times. 0 for a wall clock before that."""
-        return max(0, self.wall_ns() - _EPOCH_NS) // 1_000_000_000
+        now = (self.wall_ns() - _EPOCH_NS) // 1_000_000_000
+        return now if now > 0 else 0
 
     def epoch_ms(self) -> int:
         """Milliseconds since 2010: the unit of last-update-times. 0 for a wall clock before that,
@@ -105,7 +106,9 @@ class SystemClock(Clock):
     def epoch_ms(self) -> int:
         """Milliseconds since 2010, as above."""
         now = (time.time_ns() - _EPOCH_NS) // 1_000_000
-        return now if 0 <= now < _EPOCH_MS_MAX else 0 if now < 0 else _EPOCH_MS_MAX
+        if not now >> 40:  # neither negative nor too large, at the least cost
+            return now
+        return 0 if now < 0 else _EPOCH_MS_MAX
 
 
 class VirtualClock(Clock):

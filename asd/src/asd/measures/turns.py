@@ -53,9 +53,7 @@ class Turns:
 
     def end(self) -> None:
         """The replies are on their way: count how long the transactions took."""
-        held_ns = self._settle()
-        if held_ns > self.longest_ns:
-            self.longest_ns = held_ns
+        self._settle()
         self.started_ns = 0
 
     @contextmanager
@@ -66,15 +64,15 @@ class Turns:
         try:
             yield
         finally:
+            longest_ns = self.longest_ns  # most of this time the loop was not held
             self._settle()
-            self.started_ns = turn_ns
+            self.started_ns, self.longest_ns = turn_ns, longest_ns
 
-    def _settle(self) -> int:
-        """How long it has been since the first of them came; 0 when there were none."""
-        if not self.answered:
-            return 0
-        duration_ns = self._now_ns() - self.started_ns
-        for histogram in self.answered:
-            histogram.settle(duration_ns)
-        self.answered.clear()
-        return duration_ns
+    def _settle(self) -> None:
+        if self.answered:
+            duration_ns = self._now_ns() - self.started_ns
+            if duration_ns > self.longest_ns:
+                self.longest_ns = duration_ns
+            for histogram in self.answered:
+                histogram.settle(duration_ns)
+            self.answered.clear()
