@@ -4,7 +4,7 @@
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PYTHON ?= python3
 
-.PHONY: run cluster test check members pythons bench simulate crash-test clean
+.PHONY: run cluster test check members pythons bench simulate crash-test attack clean
 
 run: $(UV)
 	$(UV) run asd
@@ -42,6 +42,10 @@ crash-test: $(UV)
 	KILLS=100 $(UV) run pytest -q tests/storage/test_engine_kills.py
 	KILLS=100 $(UV) run pytest -q tests/asd/test_daemon_kills.py
 	$(UV) run python -m storage.testing.crash --states 20000
+
+# Hostile requests: each case by name, held against an idle figure of the same run.
+attack: $(UV)
+	$(UV) run pytest -q tests/attack tests/asd/process/test_compiled.py tests/aerospike_common/test_wire_fuzz.py
 
 .uv/bin/uv:
 	$(PYTHON) -m venv .uv

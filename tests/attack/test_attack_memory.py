@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from aerospike_common import as_msgpack
 from aerospike_common.wire.codes import OpType, ParticleType, ResultCode
+from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Op
 
 MEGABYTE = 1 << 20
@@ -132,3 +135,20 @@ def test_unfinished_frames_are_bounded_in_time_and_bytes(attack: Any, monkeypatc
     target.node.connections._end_partial_frames()
     assert all(wire.transport.closed for wire in wires)
     assert not target.wire.transport.closed
+
+
+def test_truncations_of_unknown_sets_are_not_remembered_without_end(attack: Any) -> None:
+    from asd.space.truncation import MAX_UNKNOWN, MODULE
+
+    target = attack.Target()
+    target.store(1, b=b"x")
+    truncations, metadata = target.node.truncations, target.node.smd
+    for number in range(MAX_UNKNOWN):
+        truncations.truncate("test", f"unknown{number}", 5)
+    for namespace in ("test", "nowhere"):
+        with pytest.raises(OperationError):
+            truncations.truncate(namespace, "another", 5)
+    truncations.truncate("test", "unknown7", 6)
+    truncations.truncate("test", "demo", 5)
+    truncations.truncate("test", None, 5)
+    assert len(metadata.items(MODULE)) == MAX_UNKNOWN + 2

@@ -16,6 +16,7 @@ CITRUSLEAF_EPOCH_S: Final = 1_262_304_000
 """2010-01-01T00:00:00Z in Unix seconds."""
 
 _EPOCH_MS: Final = CITRUSLEAF_EPOCH_S * 1_000
+_EPOCH_MS_MAX: Final = (1 << 40) - 1
 _EPOCH_NS: Final = CITRUSLEAF_EPOCH_S * 1_000_000_000
 _DEFAULT_START_S: Final = 1_577_836_800  # 2020-01-01: safely after the epoch, the same in every run
 
@@ -80,12 +81,14 @@ class Clock(ABC):
         return self.wall_ns() // 1_000_000
 
     def epoch_s(self) -> int:
-        """Seconds since 2010: the unit of void-times."""
-        return (self.wall_ns() - _EPOCH_NS) // 1_000_000_000
+        """Seconds since 2010: the unit of void-times. 0 for a wall clock before that."""
+        now = (self.wall_ns() - _EPOCH_NS) // 1_000_000_000
+        return now if now > 0 else 0
 
     def epoch_ms(self) -> int:
-        """Milliseconds since 2010: the unit of last-update-times."""
-        return (self.wall_ns() - _EPOCH_NS) // 1_000_000
+        """Milliseconds since 2010: the unit of last-update-times. 0 for a wall clock before that,
+        and no more than its 40 bits hold, to the year 2044."""
+        return min(max(0, self.wall_ns() - _EPOCH_NS) // 1_000_000, _EPOCH_MS_MAX)
 
 
 class SystemClock(Clock):
@@ -101,8 +104,11 @@ class SystemClock(Clock):
     wall_ns = staticmethod(time.time_ns)
 
     def epoch_ms(self) -> int:
-        """Milliseconds since 2010: the unit of last-update-times."""
-        return (time.time_ns() - _EPOCH_NS) // 1_000_000
+        """Milliseconds since 2010, as above."""
+        now = (time.time_ns() - _EPOCH_NS) // 1_000_000
+        if not now >> 40:  # neither negative nor too large, at the least cost
+            return now
+        return 0 if now < 0 else _EPOCH_MS_MAX
 
 
 class VirtualClock(Clock):

@@ -63,6 +63,7 @@ class FakeNode:
     config: Config
     clock: VirtualClock = field(factory=VirtualClock)
     statistics: ServiceStatistics = field(factory=ServiceStatistics)
+    turns: Turns = field(factory=lambda: Turns(lambda: 0, lambda call: None))
     connections: list[FakeConnection] = field(factory=lambda: [FakeConnection()])
     addresses: list[str] | None = None
     port: int = 3000

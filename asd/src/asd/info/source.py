@@ -8,6 +8,7 @@ from typing import Protocol
 from asd.config import Config
 from asd.measures.histogram import Histogram
 from asd.measures.statistics import ServiceStatistics
+from asd.measures.turns import Turns
 from asd.membership.metadata import SystemMetadata
 from asd.membership.state import Membership
 from asd.process.logging import LogSinks
@@ -119,6 +120,10 @@ class InfoNode(Protocol):
     @property
     def statistics(self) -> ServiceStatistics:
         """The node's own counters."""
+
+    @property
+    def turns(self) -> Turns:
+        """How long the loop was held."""
 
     @property
     def udf(self) -> UdfModules:

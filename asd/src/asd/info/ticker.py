@@ -18,6 +18,9 @@ log = logging.getLogger("asd.info")
 USUAL_INTERVAL_S: Final = 10
 """Length of the latency slices where `ticker-interval` is 0 and nothing is said."""
 
+STEP_S: Final = 2.0
+"""By which the wall clock may part from the monotonic one in a second before that is said."""
+
 _NS_PER_S: Final = 1_000_000_000
 
 
@@ -27,18 +30,37 @@ class Ticker:
     def __init__(self, node: InfoNode) -> None:
         self._node = node
         self._last_ns = node.clock.monotonic_ns()
+        self._wall_offset_ns = node.clock.wall_ns() - self._last_ns
+        self._before_epoch = False
 
     async def run(self) -> None:
         """Look every second whether it is time. Ends by cancellation."""
         self._end_slices()
         while True:
             await asyncio.sleep(1)
+            self.watch_clock()
             interval_s = self._node.config.service.ticker_interval
             passed_ns = self._node.clock.monotonic_ns() - self._last_ns
             if passed_ns >= (interval_s or USUAL_INTERVAL_S) * _NS_PER_S:
                 self._end_slices()
                 if interval_s:
                     self.say()
+
+    def watch_clock(self) -> None:
+        """Say once that the wall clock has jumped, that it is of no use, and that it is again."""
+        clock = self._node.clock
+        offset_ns = clock.wall_ns() - clock.monotonic_ns()
+        step_s = (offset_ns - self._wall_offset_ns) / _NS_PER_S
+        self._wall_offset_ns = offset_ns
+        if abs(step_s) > STEP_S:
+            log.warning("the wall clock was set by %+.1f s", step_s)
+        before_epoch = clock.epoch_s() == 0
+        if before_epoch != self._before_epoch:
+            self._before_epoch = before_epoch
+            if before_epoch:
+                log.warning("the wall clock is before 2010: times of records stand still at 0")
+            else:
+                log.warning("the wall clock is past 2010 again")
 
     def _end_slices(self) -> None:
         self._last_ns = self._node.clock.monotonic_ns()

@@ -104,6 +104,7 @@ class ServiceStatistics:
     info_complete: int = 0
     demarshal_error: int = 0
     early_tsvc_client_error: int = 0
+    heavy_requests: int = 0
     batch_index_initiate: int = 0
     batch_index_complete: int = 0
     batch_index_error: int = 0

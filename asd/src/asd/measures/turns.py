@@ -19,7 +19,7 @@ class Turns:
     `call_soon` calls a function at the end of the turn (`asyncio.AbstractEventLoop.call_soon`).
     """
 
-    __slots__ = ("_call_soon", "_now_ns", "answered", "started_ns")
+    __slots__ = ("_call_soon", "_now_ns", "answered", "longest_ns", "started_ns")
 
     def __init__(
         self, now_ns: Callable[[], int], call_soon: Callable[[Callable[[], None]], object]
@@ -28,6 +28,8 @@ class Turns:
         self._call_soon = call_soon
         self.started_ns = 0
         """When the first request of this turn came; 0 before that."""
+        self.longest_ns = 0
+        """The longest turn in which transactions were answered: everybody waited for it."""
         self.answered: list[Histogram] = []
         """Histograms with pending transactions."""
 
@@ -68,12 +70,15 @@ class Turns:
         try:
             yield
         finally:
+            longest_ns = self.longest_ns  # most of this time the loop was not held
             self._settle()
-            self.started_ns = turn_ns
+            self.started_ns, self.longest_ns = turn_ns, longest_ns
 
     def _settle(self) -> None:
         if self.answered:
             duration_ns = self._now_ns() - self.started_ns
+            if duration_ns > self.longest_ns:
+                self.longest_ns = duration_ns
             for histogram in self.answered:
                 histogram.settle(duration_ns)
             self.answered.clear()

@@ -146,6 +146,11 @@ class LogSinks:
                 with handler.lock or nullcontext():
                     handler.reopenIfNeeded()
 
+    @property
+    def dropped(self) -> int:
+        """Lines that the sinks did not take in time."""
+        return 0 if self.queue is None else self.queue.dropped
+
     def close(self) -> None:
         """Write what still waits, if the sinks take it."""
         if self.queue is not None:

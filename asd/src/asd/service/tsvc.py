@@ -75,6 +75,7 @@ def dispatch(
     heavy_before = namespace.heavy_requests
     reply = run(node, namespace, message, digest, origin, connection)
     if namespace.heavy_requests != heavy_before:
+        node.statistics.heavy_requests += 1
         _say_heavy(node, connection, namespace, message)
     elif head and reply.code == ResultCode.OK and connection.paths.wants(head, body):
         connection.paths.learn(head, body, message)

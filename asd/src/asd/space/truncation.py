@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from aerospike_common.wire.codes import ResultCode
+from aerospike_common.wire.errors import OperationError
 from asd.membership.metadata import SystemMetadata
 from citrusleaf.cf_clock import Clock
 from cluster import PARTITIONS
@@ -27,11 +29,14 @@ log = logging.getLogger("asd.truncate")
 MODULE: Final = "truncate"
 """The module of the metadata; `namespace` or `namespace|set` to the threshold."""
 
+MAX_UNKNOWN: Final = 1024
+"""Thresholds from which on none is kept for a set or namespace that this node does not know."""
+
 SLICE_S: Final = 0.002
 """How long a job may hold the loop."""
 
 
-MAX_UNKNOWN: Final = 4096
+MAX_NAMES: Final = 4096
 """Unknown sets whose thresholds are kept; a namespace cannot have more sets."""
 
 
@@ -64,7 +69,7 @@ class Truncation:
         """Hide what was last written before `before_ms` in a set that nothing was ever written to
         here: records of it may come from elsewhere."""
         self._unknown[set_name] = max(before_ms, self._unknown.get(set_name, 0))
-        if len(self._unknown) > MAX_UNKNOWN:
+        if len(self._unknown) > MAX_NAMES:
             del self._unknown[next(iter(self._unknown))]
 
     def forget_unknown(self, set_name: bytes) -> None:
@@ -110,7 +115,7 @@ class Truncation:
     def _check(self) -> None:
         """Assert every invariant: what runs has a threshold, and it is the newest."""
         assert all(self._thresholds.get(each) == at for each, at in self.running.items())
-        assert len(self._unknown) <= MAX_UNKNOWN
+        assert len(self._unknown) <= MAX_NAMES
 
 
 class Truncator:
@@ -186,8 +191,22 @@ class TruncationMetadata:
         self._metadata.listen(MODULE, self._apply)
 
     def truncate(self, namespace: str, set_name: str | None, before_ms: int) -> None:
-        """Let the set's, or all, records last written before a time be gone."""
-        self._metadata.set(MODULE, _key(namespace, set_name), str(before_ms), self._now_ms())
+        """Let the set's, or all, records last written before a time be gone.
+
+        Raises FORBIDDEN for a set or namespace that is not known when there are MAX_UNKNOWN
+        thresholds already: they may be known elsewhere, but not without end.
+        """
+        key, known = _key(namespace, set_name), self._metadata.items(MODULE)
+        new = key not in known and not self._is_known(namespace, set_name)
+        if new and len(known) >= MAX_UNKNOWN:
+            raise OperationError(ResultCode.FORBIDDEN, "too many truncations of unknown sets")
+        self._metadata.set(MODULE, key, str(before_ms), self._now_ms())
+
+    def _is_known(self, namespace_name: str, set_name: str | None) -> bool:
+        namespace = self._namespaces.get(namespace_name.encode("utf-8", "surrogateescape"))
+        if namespace is None or set_name is None:
+            return namespace is not None
+        return namespace.find_set(set_name.encode("utf-8", "surrogateescape")) is not None
 
     def undo(self, namespace: str, set_name: str | None) -> None:
         """Take a threshold back, if there is one."""

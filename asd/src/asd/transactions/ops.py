@@ -19,6 +19,9 @@ from asd.records.record_view import RecordView
 
 MAX_BIN_NAME = 15
 
+SMALL_ANSWER = 512
+"""Bytes of an answer that need not be counted: a command has no more than 32768 ops."""
+
 MAX_REPLY = 16 << 20
 """Bytes that the ops of one command may answer: the largest record twice. A command of a few bytes
 can ask for one big bin again and again."""
@@ -43,6 +46,7 @@ class Operands:
     """
 
     __slots__ = (
+        "_answered",
         "_changed",
         "_look",
         "_open",
@@ -60,7 +64,6 @@ class Operands:
         look: Callable[[], RecordView],
         cache: ExpressionCache,
         bins: Bins | None = None,
-        *,
         time: Timed | None = None,
         most_bytes: int = MOST_BYTES,
     ) -> None:
@@ -68,6 +71,7 @@ class Operands:
         self._look = look
         self._view: RecordView | None = None
         self._writes = bins is not None
+        self._answered = 0
         self._open: dict[bytes, Opened] = {}
         self._changed: dict[bytes, int] = {}  # to the bytes that its bin may have by now, at most
         self._order: BinOrder | None = None
@@ -98,10 +102,12 @@ class Operands:
 
     def put(self, name: bytes, value: Particle | None) -> None:
         """Set a bin; None deletes it. Raises RECORD_TOO_BIG for what no record can hold."""
-        self._open.pop(name, None)
-        self._changed.pop(name, None)
+        if self._open:
+            self._open.pop(name, None)
+            self._changed.pop(name, None)
         if value is not None:
-            self.check_size(len(value[1]))
+            if len(value[1]) > self.most_bytes:
+                self.check_size(len(value[1]))
             if self._order is not None and name not in self.bins:
                 self._order.add(name)
             self.bins[name] = value
@@ -128,6 +134,12 @@ class Operands:
         if size > HEAVY and self.time is not None:
             self.time.look()
 
+    def answered(self, size: int) -> None:
+        """An op answers so many bytes, more than SMALL_ANSWER. Raises RECORD_TOO_BIG."""
+        self._answered += size
+        if self._answered > MAX_REPLY:
+            raise OperationError(ResultCode.RECORD_TOO_BIG, f"a reply over {MAX_REPLY} bytes")
+
     # ------------------------------------------------- lists and maps, kept decoded
 
     def open(self, name: bytes) -> Opened | None:
@@ -138,7 +150,7 @@ class Operands:
             if particle is None:
                 return None
             opened = self._open[name] = Opened(cdt.from_particle(particle))
-        if opened.collection is not None:
+        if opened.collection is not None and opened.collection.size > HEAVY:
             self.heavy(opened.collection.size)
         return opened
 
@@ -167,27 +179,11 @@ class Operands:
 
     def settle(self) -> None:
         """Let `bins` be what the ops have made of them."""
-        self._pack_all()
+        if self._changed:
+            self._pack_all()
         if self._order is not None:
             self._order.restore(self.bins)
             self._order = None
-
-
-class Answers:
-    """What the ops of one command answer: not more than MAX_REPLY bytes."""
-
-    __slots__ = ("ops", "size")
-
-    def __init__(self) -> None:
-        self.ops: list[bytes] = []
-        self.size = 0
-
-    def append(self, op: bytes) -> None:
-        """One more answer. Raises RECORD_TOO_BIG."""
-        self.ops.append(op)
-        self.size += len(op)
-        if self.size > MAX_REPLY:
-            raise OperationError(ResultCode.RECORD_TOO_BIG, f"a reply over {MAX_REPLY} bytes")
 
 
 Handler: TypeAlias = Callable[[Operands, Op], Particle | None]
@@ -238,32 +234,40 @@ def _hll_read(operands: Operands, op: Op) -> Particle | None:
 
 
 def _write(operands: Operands, op: Op) -> Particle | None:
-    operands.check_size(len(op.value))
+    if len(op.value) > HEAVY:
+        operands.check_size(len(op.value))
     deletes = op.particle_type == ParticleType.NULL
     operands.put(op.name, None if deletes else scalars.stored_form(op.particle_type, op.value))
     return None
 
 
 def _increment(operands: Operands, op: Op) -> Particle | None:
-    operands.check_size(len(op.value))
+    if len(op.value) > HEAVY:
+        operands.check_size(len(op.value))
     changed = scalars.increment(operands.bin(op.name), op.particle_type, op.value)
     operands.put(op.name, changed)
     return None
 
 
 def _append(operands: Operands, op: Op) -> Particle | None:
-    operands.check_size(len(op.value))
+    size = len(op.value)
+    if size > HEAVY:
+        operands.check_size(size)
     grown = scalars.append(operands.bin(op.name), op.particle_type, op.value)
     operands.put(op.name, grown)
-    operands.heavy(len(grown.data))
+    if len(grown.data) > HEAVY:
+        operands.heavy(len(grown.data))
     return None
 
 
 def _prepend(operands: Operands, op: Op) -> Particle | None:
-    operands.check_size(len(op.value))
+    size = len(op.value)
+    if size > HEAVY:
+        operands.check_size(size)
     grown = scalars.prepend(operands.bin(op.name), op.particle_type, op.value)
     operands.put(op.name, grown)
-    operands.heavy(len(grown.data))
+    if len(grown.data) > HEAVY:
+        operands.heavy(len(grown.data))
     return None
 
 

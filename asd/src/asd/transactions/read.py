@@ -10,7 +10,7 @@ from aerospike_common.wire.message import Op
 from asd.bins.particle import NULL, Particle
 from asd.records.record import encode_op, without_key
 from asd.transactions.decision import Decision
-from asd.transactions.ops import READ_OPS, WRITE_OPS, Answers, Operands, check_bin_name
+from asd.transactions.ops import READ_OPS, SMALL_ANSWER, WRITE_OPS, Operands, check_bin_name
 from asd.transactions.touch import renewal
 from asd.transactions.transaction import Refused, Reply, Transaction
 from storage.engine import Record
@@ -52,16 +52,18 @@ def _read_ops(transaction: Transaction, record: Record) -> list[bytes]:
     if not message.ops:
         raise OperationError(ResultCode.PARAMETER, "a read of no bins")
     look = partial(transaction.view, record)
-    operands = Operands(look, transaction.expressions, time=transaction)
+    operands = Operands(look, transaction.expressions, None, transaction)
     respond_all = message.info2 & Info2.RESPOND_ALL_OPS
-    answers = Answers()
+    answers: list[bytes] = []
     for op in message.ops:
         result = _read_op(operands, op)
         if result is not None:
             answers.append(encode_op(op.type, op.name, result))
+            if len(result.data) > SMALL_ANSWER:
+                operands.answered(len(result.data))
         elif respond_all:
             answers.append(encode_op(op.type, op.name, NULL))
-    return answers.ops
+    return answers
 
 
 def _read_op(operands: Operands, op: Op) -> Particle | None:

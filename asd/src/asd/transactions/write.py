@@ -33,7 +33,7 @@ from asd.records.record import (
 )
 from asd.space.namespace import Namespace
 from asd.transactions.decision import Decision, Effect
-from asd.transactions.ops import READ_OPS, WRITE_OPS, Answers, Operands, check_bin_name
+from asd.transactions.ops import READ_OPS, SMALL_ANSWER, WRITE_OPS, Operands, check_bin_name
 from asd.transactions.transaction import Refused, Reply, Transaction, check_key_field
 from storage.engine import Record
 
@@ -204,26 +204,22 @@ def _key_to_store(message: Message, record: Record | None) -> bytes:
 def _apply_ops(transaction: Transaction, record: Record | None, bins: Bins) -> list[bytes]:
     message = transaction.message
     look = partial(transaction.view, record, bins)
-    operands = Operands(
-        look,
-        transaction.expressions,
-        bins,
-        time=transaction,
-        most_bytes=transaction.namespace.config.max_record_size or MOST_BYTES,
-    )
+    most_bytes = transaction.namespace.config.max_record_size or MOST_BYTES
+    operands = Operands(look, transaction.expressions, bins, transaction, most_bytes)
     respond_all = message.info2 & _RESPOND_ALL
     get_all = message.info1 & _GET_ALL
-    answers = Answers()
+    answers: list[bytes] = []
     for op in message.ops:
         handler = WRITE_OPS.get(op.type)
         if handler is not None:
             result = handler(operands, op)
             if result is not None or (respond_all and op.type != OpType.TOUCH):
                 answers.append(encode_op(op.type, op.name, result or NULL))
+                if len(answers[-1]) > SMALL_ANSWER:
+                    operands.answered(len(answers[-1]))
         elif op.type == OpType.READ and not op.name and get_all:
             operands.settle()
-            for name, value in bins.items():
-                answers.append(encode_op(OpType.READ, name, value))
+            answers.extend(encode_op(OpType.READ, name, value) for name, value in bins.items())
         else:
             handler = READ_OPS.get(op.type)
             if handler is None:
@@ -232,8 +228,10 @@ def _apply_ops(transaction: Transaction, record: Record | None, bins: Bins) -> l
             answers_null = op.type == OpType.EXP_READ or op.name in bins
             if result is not None or respond_all or answers_null:
                 answers.append(encode_op(op.type, op.name, result or NULL))
+                if len(answers[-1]) > SMALL_ANSWER:
+                    operands.answered(len(answers[-1]))
     operands.settle()
-    return answers.ops
+    return answers
 
 
 def _delete_empty(
