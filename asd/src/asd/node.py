@@ -187,6 +187,10 @@ class Node:
             await self.stop()
             raise
 
+    async def leave(self) -> None:
+        """Let other nodes of the cluster serve what is served here."""
+        await self.place.leave()
+
     async def stop(self) -> None:
         """Answer what has come, close the port and the namespaces."""
         for task in self._tasks:

@@ -1,4 +1,4 @@
-"""`asd --nodes`: one line when the cluster is whole, a node that dies is started, nothing is left."""
+"""`asd --nodes`: one line when the cluster is whole, a node that dies is started again."""
 
 from __future__ import annotations
 

@@ -49,6 +49,7 @@ class OwnershipOf:
         self._states = ownership.states
         self._has_line = has_line
         self._serves = False
+        self._holds = False
         self._lined: set[int] = set()
         self._states[:] = bytes([CLOSED]) * len(self._states)
 
@@ -57,6 +58,20 @@ class OwnershipOf:
         if not self._serves:
             self._serves = True
             self._states[:] = planned.translate(TABLE)
+
+    def hold(self) -> None:
+        """Let requests wait until `release`: no write shall be under way when mastership moves."""
+        self._holds = True
+        states = self._states
+        for partition, state in enumerate(states):
+            if state <= DUPLICATES:
+                states[partition] = LOCKED
+
+    def release(self, planned: bytearray) -> None:
+        """Go by the plan again."""
+        if self._holds:
+            self._holds = False
+            self.follow(planned, tuple(range(len(planned))))
 
     def writes_leave(self, planned: bytearray) -> bool:
         """Has any partition copies elsewhere, so that writes must be observed?"""
@@ -69,6 +84,8 @@ class OwnershipOf:
         states = self._states
         for partition in partitions:
             state = TABLE[planned[partition]]
+            if self._holds and state <= DUPLICATES:
+                state = LOCKED
             was = states[partition]
             self._lined.discard(partition)
             if state <= REPLICATED and was == DUPLICATES and self._has_line(partition):
