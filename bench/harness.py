@@ -65,8 +65,13 @@ def tool(name: str) -> Path:
     return program
 
 
-def load(port: int, connections: int, in_flight: int, seconds: float, mode: str, keys: int) -> Load:
-    """Load 127.0.0.1:port. Raises CalledProcessError when the generator complains."""
+def load(
+    port: int | str, connections: int, in_flight: int, seconds: float, mode: str, keys: int
+) -> Load:
+    """Load 127.0.0.1:port; or several nodes, routed, as `PORT,PORT@MAP` (see `load.c`).
+
+    Raises CalledProcessError when the generator complains.
+    """
     numbers = (port, connections, in_flight, seconds, mode, keys)
     command = [str(tool("load")), *map(str, numbers)]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
