@@ -66,7 +66,7 @@ def tool(name: str) -> Path:
 
 
 def load(
-    port: int,
+    port: int | str,
     connections: int,
     in_flight: int,
     seconds: float,
@@ -74,9 +74,10 @@ def load(
     keys: int,
     greeting: Path | None = None,
 ) -> Load:
-    """Load 127.0.0.1:port. Raises CalledProcessError when the generator complains.
+    """Load 127.0.0.1:port; or several nodes, routed, as `PORT,PORT@MAP` (see `load.c`).
 
-    `greeting` is a file with the frame that each connection sends first: a login.
+    `greeting` is a file with the frame that each connection sends first: a login. Raises
+    CalledProcessError when the generator complains.
     """
     numbers = (port, connections, in_flight, seconds, mode, keys)
     command = [str(tool("load")), *map(str, numbers)]

@@ -7,6 +7,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -191,3 +192,30 @@ def test_a_pause_that_is_shorter_than_the_timeout_is_nothing(cluster: Cluster) -
     cluster.resume(1)
     time.sleep(0.5)
     assert cluster.wait_stable() == key
+
+
+def test_a_rolling_restart_costs_no_request(cluster: Cluster) -> None:
+    """Clients with the usual limits, and no retries of writes."""
+    client = aerospike.client({"hosts": cluster.addresses}).connect()
+    failed: list[Exception] = []
+    done = 0
+    try:
+        for node in range(3):
+            with ThreadPoolExecutor(1) as threads:
+                leaving = threads.submit(cluster.terminate, node)
+                while not leaving.done():
+                    key = ("test", "rolling", done % 100)
+                    done += 1
+                    try:
+                        client.put(key, {"a": done})
+                        assert client.get(key)[2] == {"a": done}
+                    except aerospike.exception.AerospikeError as error:
+                        failed.append(error)
+            leaving.result()
+            cluster.wait_stable()
+            cluster.start(node)
+            cluster.wait_stable()
+    finally:
+        client.close()
+    assert done > 100
+    assert failed == []

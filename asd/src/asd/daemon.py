@@ -124,6 +124,7 @@ async def _serve(config: Config, logs: LogSinks, *, until_eof: bool = False) -> 
         host = node.addresses[0] if node.addresses else "0.0.0.0"
         print(f"asd ready {host}:{node.port}", flush=True)
         await stopping.wait()
+        await _leave(node, loop)
     await node.stop()
     return 0
 
@@ -133,6 +134,18 @@ def _at_eof(stopping: asyncio.Event) -> None:
     if not os.read(sys.stdin.fileno(), 4096):
         asyncio.get_running_loop().remove_reader(sys.stdin)
         stopping.set()
+
+
+async def _leave(node: Node, loop: asyncio.AbstractEventLoop) -> None:
+    """Leave the cluster; a second signal ends that."""
+    hurried = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, hurried.set)
+    leaves = asyncio.create_task(node.leave())
+    hurries = asyncio.create_task(hurried.wait())
+    await asyncio.wait({leaves, hurries}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (leaves, hurries):
+        task.cancel()
 
 
 async def _served(node: Node, stopping: asyncio.Event) -> bool:

@@ -238,6 +238,10 @@ class Node:
         self._keep_running(keep_fresh(certificates, self.config.service))
         log.info("clients that speak TLS are served on port %d", service.tls_port)
 
+    async def leave(self) -> None:
+        """Let other nodes of the cluster serve what is served here."""
+        await self.place.leave()
+
     async def stop(self) -> None:
         """Answer what has come, close the port and the namespaces."""
         for task in self._tasks:

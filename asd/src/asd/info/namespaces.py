@@ -19,8 +19,6 @@ _FIXED: Final[Mapping[str, Any]] = MappingProxyType(
     {
         "clock_skew_stop_writes": False,
         "truncating": False,
-        "pending_quiesce": False,
-        "effective_is_quiesced": False,
         "effective_prefer_uniform_balance": False,
         "data_compression_ratio": "1.000",
         "record_proto_uncompressed_pct": "0.000",
@@ -79,6 +77,8 @@ def _of_cluster(node: InfoNode, namespace: Namespace, figures: Mapping[str, Any]
     progress, shown = cluster.progress(name), cluster.partition_map(name)
     return {
         "ns_cluster_size": len(cluster.nodes),
+        "pending_quiesce": cluster.will_be_quiesced,
+        "effective_is_quiesced": cluster.is_quiesced,
         "effective_replication_factor": shown.replication_factor,
         "migrate_tx_partitions_active": progress.sending,
         "migrate_rx_partitions_active": progress.coming,

@@ -7,16 +7,18 @@ The library asks and tells while it is at work, and must not be called then. So 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 
 from asd.membership.metadata import Change, SystemMetadata
-from asd.membership.peers import Peers, codec
+from asd.membership.peers import AskRecluster, Peers, codec
 from asd.membership.settings import Settings
 from asd.membership.state import PeerRow, Progress
 from citrusleaf.cf_clock import Clock
 from cluster import (
     Balanced,
+    Channel,
     ClusterChanged,
     ClusterNode,
     MigrateConfig,
@@ -35,10 +37,12 @@ from cluster import (
 )
 from cluster import NamespaceConfig as Spread
 from cluster.group import multicast_group
-from cluster.outputs import DuplicateNode
+from cluster.outputs import DuplicateNode, Send
 
 log = logging.getLogger("asd.cluster")
 
+RECLUSTER_S = 0.5
+LOOK_S = 0.05
 CHANGE_MS = 10_000
 """How long a change of metadata may take before its info command says that it is not done."""
 
@@ -62,7 +66,7 @@ class Clustered:
         transactions: Transactions,
     ) -> None:
         me = settings.identity.node
-        self.peer_service = Peers(me)
+        self.peer_service = Peers(me, self._recluster_soon)
         self.formed_ms = clock.monotonic_ms()
         self.generation = 0
         self.rebalance_generation = 0
@@ -102,6 +106,55 @@ class Clustered:
         if self._runtime is not None:
             await self._runtime.stop()
             self._runtime = None
+
+    async def leave(self, limit_s: float) -> None:
+        """Hand everything over to other nodes, as long as that takes, or until the limit. Requests
+        that still come are passed on."""
+        if self.node.view is None or len(self.node.view.nodes) < 2:
+            return
+        log.info("this node leaves the cluster")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                self.quiesce(True)
+                while not self.is_quiesced:
+                    self._ask_recluster()
+                    await asyncio.sleep(RECLUSTER_S)
+                while not self._has_handed_over():
+                    await asyncio.sleep(LOOK_S)
+
+    def quiesce(self, yes: bool) -> None:
+        """From the next balance on, be the last to serve any partition, or as others again."""
+        self.node.paxos.quiesced = yes
+
+    @property
+    def will_be_quiesced(self) -> bool:
+        """Has `quiesce` been asked for?"""
+        return self.node.paxos.quiesced
+
+    @property
+    def is_quiesced(self) -> bool:
+        """Was the present balance made with this node as a quiesced one?"""
+        view, me = self.node.view, self._settings.identity.node
+        return view is not None and any(row[0] == me and row[3] for row in view.members)
+
+    def _has_handed_over(self) -> bool:
+        """Is no partition served here, nothing left to send, and every write with its copies?"""
+        me = self._settings.identity.node
+        return all(
+            space.is_ready
+            and me not in space.acting
+            and not space.waiting
+            and not space.emigrations
+            for space in self._partitions.spaces.values()
+        )
+
+    def _ask_recluster(self) -> None:
+        view = self.node.view
+        if view is not None and not self.recluster():
+            self.act(self.peer_service, [Send(view.principal, AskRecluster(), Channel.CONTROL)])
+
+    def _recluster_soon(self) -> None:
+        asyncio.get_running_loop().call_soon(self.recluster)
 
     async def served(self) -> None:
         """Return when every namespace is served for the first time."""

@@ -7,6 +7,7 @@ said where they are; clients hear of a change by the generation.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from attrs import frozen
@@ -37,18 +38,28 @@ class AddressesAre(Message):
     alternate: str = ""
 
 
+@frozen
+class AskRecluster(Message):
+    """To the principal: balance anew, I am quiesced."""
+
+    TYPE: ClassVar[int] = 122
+
+
 def codec() -> Codec:
     """A codec of the cluster's messages and those of this room."""
-    return Codec((*CLASSES, AskAddresses, AddressesAre))
+    return Codec((*CLASSES, AskAddresses, AddressesAre, AskRecluster))
 
 
 class Peers(Service):
     """The service addresses of the other members."""
 
-    MESSAGES: ClassVar[tuple[type[Message], ...]] = (AskAddresses,)
+    MESSAGES: ClassVar[tuple[type[Message], ...]] = (AskAddresses, AskRecluster)
 
-    def __init__(self, me: int) -> None:
+    def __init__(self, me: int, recluster: Callable[[], None] = lambda: None) -> None:
+        """`recluster` is called when a node asks for it; it must not call the node at once."""
         self.generation = 0
+        self._recluster = recluster
+        self._quiesced: frozenset[int] = frozenset()
         self.published: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         """What this node tells others: addresses, and alternate ones."""
         self._me = me
@@ -63,6 +74,7 @@ class Peers(Service):
     def cluster_changed(self, view: ClusterChanged, now: int) -> list[Output]:
         """Forget who has gone, ask who has come."""
         self._members = frozenset(view.nodes) - {self._me}
+        self._quiesced = frozenset(row[0] for row in view.members if row[3])
         gone = self._known.keys() - self._members
         for node in gone:
             del self._known[node]
@@ -73,7 +85,11 @@ class Peers(Service):
         return Request(node, AskAddresses(), Channel.META, ASK_MS, node)
 
     def receive(self, came: Delivered, now: int) -> list[Output]:
-        """A node asks."""
+        """A node asks. One that is quiesced already has no reason to ask for a balance."""
+        if isinstance(came.message, AskRecluster):
+            if came.node not in self._quiesced:
+                self._recluster()
+            return []
         clear, alternate = self.published
         message = AddressesAre(",".join(clear), ",".join(alternate))
         return [Respond(came.node, came.transaction, message, came.channel)]

@@ -52,13 +52,13 @@ def settings(config: Config, node: int, incarnation: int, host: str) -> Settings
 
     `host` is what others reach this machine by where the configuration names no address.
     """
-    beat, fabric = config.network.heartbeat, config.network.fabric
-    multicast = beat.mode == "multicast"
+    heartbeat, fabric = config.network.heartbeat, config.network.fabric
+    multicast = heartbeat.mode == "multicast"
     identity = Identity(
         node=node,
         incarnation=incarnation,
         cluster_name=config.service.cluster_name,
-        heartbeat=(_told(beat.address, host), beat.port),
+        heartbeat=(_told(heartbeat.address, host), heartbeat.port),
         fabric=(_told(fabric.address, host), fabric.port),
     )
     connections = (
@@ -69,22 +69,22 @@ def settings(config: Config, node: int, incarnation: int, host: str) -> Settings
         identity,
         NodeConfig(
             HeartbeatConfig(
-                interval_ms=beat.interval,
-                timeout_intervals=beat.timeout,
-                seeds=tuple((seed.host, seed.port) for seed in beat.mesh_seed_address_port),
+                interval_ms=heartbeat.interval,
+                timeout_intervals=heartbeat.timeout,
+                seeds=tuple((seed.host, seed.port) for seed in heartbeat.mesh_seed_address_port),
                 multicast=multicast,
             ),
             PaxosConfig(
-                interval_ms=beat.interval,
+                interval_ms=heartbeat.interval,
                 min_cluster_size=max(1, config.service.min_cluster_size),
-                settling_intervals=beat.timeout,
+                settling_intervals=heartbeat.timeout,
             ),
             FabricConfig(connections=connections),
         ),
-        {"heartbeat": _bound(beat.address), "fabric": _bound(fabric.address)},
-        (beat.multicast_group[0], beat.port) if multicast else None,
-        _bound(beat.address) or "0.0.0.0",
-        beat.multicast_ttl or 1,
+        {"heartbeat": _bound(heartbeat.address), "fabric": _bound(fabric.address)},
+        (heartbeat.multicast_group[0], heartbeat.port) if multicast else None,
+        _bound(heartbeat.address) or "0.0.0.0",
+        heartbeat.multicast_ttl or 1,
     )
 
 
@@ -111,7 +111,7 @@ def spread(config: NamespaceConfig, community: bool) -> Spread:
 def migration(config: Config) -> MigrateConfig:
     """The limits of migration. They are a node's; the rest after a record is the longest that any
     namespace asks for."""
-    sleeps = [each.migrate_sleep for each in config.namespaces.values()]
+    sleeps = [own.migrate_sleep for own in config.namespaces.values()]
     return MigrateConfig(
         threads=AT_A_TIME * config.service.migrate_threads,
         sleep_us=max(sleeps, default=0),

@@ -106,6 +106,17 @@ class Membership(Protocol):
     def recluster(self) -> bool:
         """Balance anew; False on a node that is not the principal."""
 
+    def quiesce(self, yes: bool) -> None:
+        """From the next balance on, be the last to serve any partition, or as others again."""
+
+    @property
+    def will_be_quiesced(self) -> bool:
+        """Has `quiesce` been asked for?"""
+
+    @property
+    def is_quiesced(self) -> bool:
+        """Was the present balance made with this node as a quiesced one?"""
+
 
 class Alone:
     """The cluster of a node that looks for no others."""
@@ -116,6 +127,7 @@ class Alone:
     generation = 1
     partition_generation = 1
     rebalance_generation = 1
+    will_be_quiesced = is_quiesced = False
     peers_generation = 0
     peers: Sequence[PeerRow] = ()
 
@@ -162,6 +174,9 @@ class Alone:
         """There is nothing to do."""
         return True
 
+    def quiesce(self, yes: bool) -> None:
+        """Nobody else could serve."""
+
 
 class Joining:
     """What there is to show before the first cluster: nothing, and no partitions."""
@@ -171,6 +186,7 @@ class Joining:
     generation = 0
     partition_generation = -1
     rebalance_generation = 0
+    will_be_quiesced = is_quiesced = False
     peers_generation = 0
     peers: Sequence[PeerRow] = ()
     skew_ms = 0
@@ -203,3 +219,6 @@ class Joining:
     def recluster(self) -> bool:
         """Nobody is the principal."""
         return False
+
+    def quiesce(self, yes: bool) -> None:
+        """There is nothing to hand over."""

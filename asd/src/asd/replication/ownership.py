@@ -49,6 +49,7 @@ class OwnershipOf:
         self._ownership = ownership
         self._has_line = has_line
         self._serves = False
+        self._holds = False
         self._lined: set[int] = set()
         ownership.set_all(bytes([CLOSED]) * PARTITIONS)
 
@@ -57,6 +58,19 @@ class OwnershipOf:
         if not self._serves:
             self._serves = True
             self._ownership.set_all(planned.translate(TABLE))
+
+    def hold(self) -> None:
+        """Let requests wait until `release`: no write shall be under way when mastership moves."""
+        self._holds = True
+        for partition in range(PARTITIONS):
+            if self._ownership[partition] <= DUPLICATES:
+                self._ownership.set(partition, LOCKED)
+
+    def release(self, planned: bytearray) -> None:
+        """Go by the plan again."""
+        if self._holds:
+            self._holds = False
+            self.follow(planned, tuple(range(len(planned))))
 
     def writes_leave(self, planned: bytearray) -> bool:
         """Has any partition copies elsewhere, so that writes must be observed?"""
@@ -68,6 +82,8 @@ class OwnershipOf:
             return
         for partition in partitions:
             state = TABLE[planned[partition]]
+            if self._holds and state <= DUPLICATES:
+                state = LOCKED
             was = self._ownership[partition]
             self._lined.discard(partition)
             if state <= REPLICATED and was == DUPLICATES and self._has_line(partition):

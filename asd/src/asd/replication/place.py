@@ -33,6 +33,13 @@ if TYPE_CHECKING:
     from asd.fastpath.cache import FastPaths
     from asd.space.namespace import Namespace
 
+LEAVE_S = 20.0
+"""A node that is told to end hands over for so long at most."""
+HOLD_S = 0.7
+"""How long requests wait at most for the balance that a leaving node asks for."""
+CLIENTS_LEARN_S = 1.5
+"""Clients ask for the partition map every second: so long their requests are passed on."""
+
 
 class PlacedNode(NodeState, Protocol):
     """A node, with what its place in a cluster is made of."""
@@ -76,6 +83,9 @@ class Place(Protocol):
     def apply_configuration(self) -> None:
         """Take up a configuration that has changed."""
 
+    async def leave(self) -> None:
+        """The node is about to end: let others serve before it does."""
+
     async def stop(self) -> None:
         """No client is served any more. The engines are still open."""
 
@@ -103,6 +113,9 @@ class PlaceAlone:
 
     def apply_configuration(self) -> None:
         """There is nothing to do."""
+
+    async def leave(self) -> None:
+        """There is nobody else."""
 
     async def stop(self) -> None:
         """There is nothing to do."""
@@ -162,6 +175,14 @@ class PlaceInCluster:
         if self._cluster is not None:
             config = self._node.config
             self._cluster.take_up(config.service.cluster_name, self._spread(), migration(config))
+
+    async def leave(self) -> None:
+        """Hand over what is served here, and pass on what still comes until clients know."""
+        cluster = self._cluster
+        if cluster is not None and self._replication is not None and len(cluster.nodes) > 1:
+            await self._replication.hold(HOLD_S)
+            await cluster.leave(LEAVE_S)
+            await asyncio.sleep(CLIENTS_LEARN_S)
 
     async def stop(self) -> None:
         """Leave, and note that the engines hold everything."""

@@ -91,6 +91,8 @@ class Replication:
         self._is_due = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._refused: dict[str, deque[Apply]] = {}
+        self._flows = asyncio.Event()
+        self._flows.set()
         spaces = {each.name: each for each in node.namespaces.values()}
         self.replicators = {
             name: Replicator(space, transactions.replicate, self._flush)
@@ -119,12 +121,36 @@ class Replication:
         self, namespace: Namespace, digest: bytes, message: Message, *, in_batch: bool = False
     ) -> Outcome:
         """See `asd.state.Carries`."""
+        await self._flows.wait()
         return await self.carrier.carry(
             *(namespace, digest, message),
             in_batch=in_batch,
             act=self._act,
             now=self._cluster.now(),
         )
+
+    async def hold(self, longest_s: float) -> None:
+        """Let requests wait, and return when no write is under way. They go on with the next
+        balance, or after `longest_s`.
+
+        A write that is under way when mastership moves is in doubt, and there need be none when the
+        move is planned.
+        """
+        self._flows.clear()
+        for ownership in self._ownership.values():
+            ownership.hold()
+        asyncio.get_running_loop().call_later(longest_s, self.release)
+        while not self._flows.is_set() and any(
+            self._transactions.lane.unacknowledged(name) for name in self.stores
+        ):
+            await asyncio.sleep(0.001)
+
+    def release(self) -> None:
+        """Let requests go on."""
+        if not self._flows.is_set():
+            self._flows.set()
+            for name, ownership in self._ownership.items():
+                ownership.release(self._partitions.spaces[name].ownership)
 
     def _act(self, outputs: list[Output]) -> None:
         self._cluster.act(self._transactions, outputs)
@@ -178,6 +204,7 @@ class Replication:
 
     def _serve(self) -> None:
         """The node has a plan, and knows what its cluster knows: it may serve."""
+        self.release()
         if not self._cluster.knows_metadata:
             return
         for name, ownership in self._ownership.items():
