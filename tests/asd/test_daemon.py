@@ -13,7 +13,10 @@ from typing import Any
 
 import pytest
 
-from aerospike_common.wire.codes import FieldType, Info1, Info2, OpType, ParticleType
+from aerospike_common.as_password import hash_password
+from aerospike_common.wire.admin import AdminCommand, AdminField, encode_admin
+from aerospike_common.wire.codes import FieldType, Info1, Info2, OpType, ParticleType, ResultCode
+from aerospike_common.wire.frame import frame
 from aerospike_common.wire.message import Message, Op, encode_message, parse_message
 from citrusleaf.cf_digest import key_digest
 
@@ -147,3 +150,42 @@ def test_what_was_flushed_outlives_a_kill(engine: str, tmp_path: Path, running: 
     with running(*space) as (_, port):
         assert get(port, 1).result_code == 0
         assert get(port, 2).result_code == 2
+
+
+def login(port: int, password: str) -> int:
+    """The result of a login as admin."""
+    fields = {AdminField.USER: b"admin", AdminField.CREDENTIAL: hash_password(password).encode()}
+    body = encode_admin(AdminCommand.LOGIN, fields)
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(frame(2, body))
+        return connection.makefile("rb").read(24)[9]
+
+
+def test_access_control_on_the_command_line(running: Any) -> None:
+    with running("--security") as (_, port):
+        assert login(port, "admin") == 0
+        assert login(port, "guess") == ResultCode.CREDENTIAL_INVALID
+
+
+def secure_file(tmp_path: Path) -> Path:
+    """A configuration whose `admin` begins with the password in a file."""
+    path = tmp_path / "asd.conf"
+    path.write_text(
+        f"security {{\ndefault-password-file {tmp_path / 'password'}\n}}\n"
+        "network { service { address 127.0.0.1\nport 0 } }\nnamespace test { }\n"
+    )
+    return path
+
+
+def test_admin_begins_with_the_password_of_a_file(tmp_path: Path, running: Any) -> None:
+    (tmp_path / "password").write_text("sesame\n")
+    with running("--config-file", str(secure_file(tmp_path))) as (_, port):
+        assert login(port, "sesame") == 0
+        assert login(port, "admin") == ResultCode.CREDENTIAL_INVALID
+
+
+def test_a_password_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "asd", "--config-file", str(secure_file(tmp_path))]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert ended.returncode == 1
+    assert "cannot take the password of default-password-file" in ended.stderr

@@ -71,10 +71,12 @@ def run(arguments: list[str]) -> int:
         logs.close()
 
 
-def _system_metadata(config: ServiceConfig) -> Smd:
+def _system_metadata(config: ServiceConfig, *, secure: bool) -> Smd:
     """The metadata under the work directory; in memory when none was chosen and none is there."""
     chosen = config.work_directory != ServiceConfig().work_directory
     if not chosen and not os.path.isdir(config.work_directory):
+        if secure:
+            log.warning("users and roles end with this process: it has no work-directory")
         return Smd(MemoryStore(), SMD_MODULES, SMD_RULES)
     return Smd(FileStore(os.path.join(config.work_directory, "smd")), SMD_MODULES, SMD_RULES)
 
@@ -102,7 +104,7 @@ async def _serve(config: Config, logs: LogSinks, *, until_eof: bool = False) -> 
             machine_id=uuid.getnode(),
             machine=RealMachine(),
             logs=logs,
-            smd=_system_metadata(config.service),
+            smd=_system_metadata(config.service, secure=config.security is not None),
             admin_hash=admin_hash,
         )
     except (OSError, SmdCorrupt) as error:

@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
+from typing import Any
 
 import pytest
 
-from asd.config import Config, NamespaceConfig
+from asd.config import Config, NamespaceConfig, SecurityConfig
 from asd.node import Node
 from asd.service.connection import Connection
 from citrusleaf.cf_clock import VirtualClock
@@ -32,3 +33,27 @@ def test_connections_turned_away_do_not_flood_the_log(caplog) -> None:
 
     asyncio.run(asyncio.wait_for(until_reaped(), 5))
     assert caplog.messages[1:] == ["48 more turned away"]
+
+
+def test_connections_on_which_nobody_logs_in_are_closed(kit: Any) -> None:
+    clock = VirtualClock()
+    node = kit.make_node(clock, security=SecurityConfig())
+    wires = [kit.Wire(node), kit.Wire(kit.make_node(clock))]
+    clock.advance(14)
+    wires.append(kit.Wire(node))
+
+    async def reap() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("asd.service.connections.REAP_INTERVAL_S", 0.001)
+            tasks = [asyncio.create_task(wire.node.connections.reap()) for wire in wires[:2]]
+            await asyncio.sleep(0.05)
+            assert not any(wire.transport.closed for wire in wires)
+            clock.advance(2)
+            while not wires[0].transport.closed:
+                await asyncio.sleep(0.001)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(asyncio.wait_for(reap(), 5))
+    assert [wire.transport.closed for wire in wires] == [True, False, False]
