@@ -21,11 +21,15 @@ MEMBERS = {
     "aerospike_common": ["citrusleaf", "aerospike_common"],
     "storage": ["citrusleaf", "storage"],
     "cluster": ["citrusleaf", "aerospike_common", "cluster"],
+    "aerospike_client": ["citrusleaf", "aerospike_common", "aerospike_client"],
     "asd": ["citrusleaf", "aerospike_common", "storage", "cluster", "asd"],
 }
 
 # What the example of a package's README needs besides.
-EXAMPLE_NEEDS = {"asd": ["aerospike"]}
+EXAMPLE_NEEDS = {
+    "asd": ["aerospike"],
+    "aerospike_client": [str(ROOT / folder) for folder in ("storage", "cluster", "asd")],
+}
 
 IMPORT_ALL = """
 import importlib, pkgutil, sys

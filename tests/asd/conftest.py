@@ -219,8 +219,12 @@ def make_node(clock: VirtualClock | None = None, **config: Any) -> Node:
     """A node with the namespaces `test` and `bar`, open but on no port."""
     spaces = {name: NamespaceConfig(name, nsup_period=120) for name in ("test", "bar")}
     edition = config.pop("edition", Edition.ENTERPRISE)
+    random = config.pop("random", None)
     node = Node(
-        Config(namespaces=spaces, edition=edition, **config), clock or VirtualClock(), machine_id=1
+        Config(namespaces=spaces, edition=edition, **config),
+        clock or VirtualClock(),
+        machine_id=1,
+        random=random,
     )
     node.turns = Turns(node.clock.monotonic_ns, lambda end: None)  # `Wire` ends them
     for namespace in node.namespaces.values():

@@ -9,18 +9,20 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-MEMBERS = ("citrusleaf", "aerospike_common", "storage", "cluster", "asd")
+MEMBERS = ("citrusleaf", "aerospike_common", "storage", "cluster", "aerospike_client", "asd")
 MAY_IMPORT = {
     "citrusleaf": frozenset(),
     "aerospike_common": frozenset({"citrusleaf"}),
     "storage": frozenset({"citrusleaf"}),
     "cluster": frozenset({"citrusleaf", "aerospike_common"}),
-    "asd": frozenset({"citrusleaf", "aerospike_common", "storage", "cluster"}),
+    "aerospike_client": frozenset({"citrusleaf", "aerospike_common"}),
+    "asd": frozenset({"citrusleaf", "aerospike_common", "storage", "cluster", "aerospike_client"}),
 }
 DISTRIBUTIONS = {
     "aerospike_common": "citrusleaf-common",
     "storage": "citrusleaf-storage",
     "cluster": "citrusleaf-cluster",
+    "aerospike_client": "citrusleaf-client",
     "asd": "citrusleaf-asd",
     "attr": "attrs",
     "Crypto": "pycryptodome",

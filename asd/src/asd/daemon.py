@@ -8,14 +8,17 @@ import os
 import signal
 import sys
 import uuid
+from pathlib import Path
 
-from asd.config import Config, ServiceConfig
+from aerospike_common.as_password import hash_password
+from asd.config import Config, SecurityConfig, ServiceConfig
 from asd.node import SMD_MODULES, Node
 from asd.process import compiled
 from asd.process.cli import CommandLineError, build_config, check_config, parse_arguments
 from asd.process.logging import LogSinks, formatter
 from asd.process.loops import new_event_loop
 from asd.process.machine import RealMachine
+from asd.security.accounts import DEFAULT_ADMIN_HASH
 from citrusleaf.cf_clock import SystemClock
 from cluster.smd import MemoryStore, Smd, SmdCorrupt
 from cluster.smd_files import FileStore
@@ -68,7 +71,22 @@ def _system_metadata(config: ServiceConfig) -> Smd:
     return Smd(FileStore(os.path.join(config.work_directory, "smd")), SMD_MODULES)
 
 
+def _admin_hash(security: SecurityConfig | None) -> str:
+    """The hash of the password that `admin` begins with. Raises OSError, ValueError."""
+    if security is None or not security.default_password_file:
+        return DEFAULT_ADMIN_HASH
+    password = Path(security.default_password_file).read_text("utf-8").strip()
+    if not password:
+        raise ValueError("it is empty")
+    return hash_password(password)
+
+
 async def _serve(config: Config, logs: LogSinks) -> int:
+    try:
+        admin_hash = _admin_hash(config.security)
+    except (OSError, ValueError) as error:
+        print(f"asd: cannot take the password of default-password-file: {error}", file=sys.stderr)
+        return 1
     try:
         node = Node(
             config,
@@ -77,6 +95,7 @@ async def _serve(config: Config, logs: LogSinks) -> int:
             machine=RealMachine(),
             logs=logs,
             smd=_system_metadata(config.service),
+            admin_hash=admin_hash,
         )
     except (OSError, SmdCorrupt) as error:
         print(f"asd: cannot read the system metadata: {error}", file=sys.stderr)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from itertools import chain
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
 from asd.bins.expressions import ExpressionCache
 from asd.config import Config, NamespaceConfig
@@ -20,6 +20,7 @@ from asd.process.logging import LogSinks
 from asd.process.machine import Machine
 from asd.process.transaction_threads import TransactionThreads
 from asd.query import QueryManager
+from asd.security.accounts import DEFAULT_ADMIN_HASH, MODULE
 from asd.service.admin_port import AdminPort
 from asd.service.connection import Connection
 from asd.service.connections import Connections
@@ -34,19 +35,32 @@ from asd.space.truncation import TruncationMetadata, Truncator
 from asd.space.upkeep import close, flush, needs_upkeep, raid_tombs, write_behind
 from asd.udf import UdfModules
 from citrusleaf.cf_clock import Clock
+from citrusleaf.cf_random import CfRandom
 from cluster.smd import MemoryStore, Smd
 from storage.device import Disk
+
+if TYPE_CHECKING:
+    from asd.security.security import Security
 
 log = logging.getLogger("asd.node")
 
 EXPRESSIONS_KEPT = 1024
-SMD_MODULES = ("sindex", "truncate", "UDF")
+SMD_MODULES = ("sindex", "truncate", "UDF", MODULE)
 STOP_GRACE_S = 0.5
 """How long replies already made may take to leave before connections are cut."""
 
 
 def _call_soon(call: Callable[[], None]) -> None:
     asyncio.get_running_loop().call_soon(call)
+
+
+def _tell_of_failure(task: asyncio.Task[None]) -> None:
+    """Say that what kept the node in order has failed: nobody else looks at how it ended."""
+    if not task.cancelled() and task.exception() is not None:
+        log.critical(
+            "a task failed, and what it looked after stands still until a restart",
+            exc_info=task.exception(),
+        )
 
 
 class Node:
@@ -58,6 +72,8 @@ class Node:
     `logs` are the sinks whose levels `log-set` changes; by default those of the configuration,
     which nothing is written to until they are attached.
     `disk` has the files of the namespaces, by default the system.
+    `admin_hash` is the hash of the password that the user `admin` begins with, by default `admin`.
+    `random` is where secrets come from, by default the system.
     """
 
     def __init__(
@@ -70,6 +86,8 @@ class Node:
         smd: Smd | None = None,
         logs: LogSinks | None = None,
         disk: Disk | None = None,
+        admin_hash: str = DEFAULT_ADMIN_HASH,
+        random: CfRandom | None = None,
     ) -> None:
         self.config = config
         self.clock = clock
@@ -91,6 +109,7 @@ class Node:
         self.batch_index_latency = Histogram("batch-index")
         self.paths = FastPaths(self)
         self.smd = smd or Smd(MemoryStore(), SMD_MODULES)
+        self.security = self._security(admin_hash, random or CfRandom())
         self.udf = UdfModules(self.smd, clock)
         self.queries = QueryManager(config, clock)
         self.connections = Connections(self)
@@ -102,7 +121,7 @@ class Node:
         self._machine_id = machine_id
         self.http = HttpPort(self)
         self.admin = AdminPort(self)
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._tasks: list[asyncio.Task[None]] = []
 
     def _namespace(self, config: NamespaceConfig, disk: Disk | None) -> Namespace:
@@ -115,6 +134,15 @@ class Node:
             self.turns,
             community=self.community,
         )
+
+    def _security(self, admin_hash: str, random: CfRandom) -> Security | None:
+        if self.config.security is None:
+            return None
+        # imported here, as TLS is: what is behind it costs a start what only those need who ask
+        from asd.security.security import Security
+
+        forget = self.paths.forget
+        return Security(self.config, self.smd, self.clock, random, admin_hash, forget)
 
     def _nsup(self, namespace: Namespace) -> Nsup:
         return Nsup(namespace, self.machine, self.paths.clear)
@@ -131,35 +159,58 @@ class Node:
         for namespace in self.namespaces.values():
             namespace.open()
         self.truncations.start()
-        loop = asyncio.get_running_loop()
-        self._server = await listen(
+        server = await listen(
             lambda: cast(asyncio.Protocol, Connection(self)), self.addresses, self.port
         )
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._servers.append(server)
+        self.port = server.sockets[0].getsockname()[1]
         self.apply_configuration()
         spaces = self.namespaces.values()
-        self._tasks = [loop.create_task(self._nsup(space).run()) for space in spaces]
-        self._tasks += [
-            loop.create_task(IndexBuilder(space, self.transaction_threads).run())
-            for space in spaces
-        ]
-        self._tasks += [loop.create_task(Truncator(space).run()) for space in spaces]
-        self._tasks += [
-            loop.create_task(raid_tombs(space, self.transaction_threads)) for space in spaces
-        ]
+        for space in spaces:
+            self._keep_running(self._nsup(space).run())
+            self._keep_running(IndexBuilder(space, self.transaction_threads).run())
+            self._keep_running(Truncator(space).run())
+            self._keep_running(raid_tombs(space, self.transaction_threads))
         for space in filter(needs_upkeep, spaces):
-            self._tasks.append(loop.create_task(flush(space)))
-            self._tasks.append(loop.create_task(write_behind(space, self.transaction_threads)))
-        self._tasks += [loop.create_task(survey.run()) for survey in self.surveys.values()]
-        self._tasks.append(loop.create_task(Ticker(self).run()))
-        self._tasks.append(loop.create_task(self.connections.reap()))
+            self._keep_running(flush(space))
+            self._keep_running(write_behind(space, self.transaction_threads))
+        for survey in self.surveys.values():
+            self._keep_running(survey.run())
+        self._keep_running(Ticker(self).run())
+        self._keep_running(self.connections.reap())
         log.info("node %s serves port %d of %s", self.node_id, self.port, self.addresses or "all")
         try:
+            await self._start_tls()
             await self.http.start()
             await self.admin.start()
         except BaseException:
             await self.stop()
             raise
+
+    def _keep_running(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let this go on until the node stops."""
+        task = asyncio.get_running_loop().create_task(work)
+        task.add_done_callback(_tell_of_failure)
+        self._tasks.append(task)
+
+    async def _start_tls(self) -> None:
+        """Listen for clients that speak TLS, if the configuration says so. Raises OSError."""
+        service = self.config.network.service
+        if not service.tls_port:
+            return
+        from asd.service.tls import Certificates, keep_fresh
+
+        tls = self.config.network.tls[service.tls_name]
+        certificates = Certificates(tls, service.tls_authenticate_client, self.clock)
+        server = await listen(
+            lambda: cast(asyncio.Protocol, Connection(self, certificates)),
+            listening_addresses(service.tls_address or service.address),
+            service.tls_port,
+            certificates.context,
+        )
+        self._servers.append(server)
+        self._keep_running(keep_fresh(certificates, self.config.service))
+        log.info("clients that speak TLS are served on port %d", service.tls_port)
 
     async def stop(self) -> None:
         """Answer what has come, close the port and the namespaces."""
@@ -169,8 +220,8 @@ class Node:
         await self.queries.stop()
         await self.http.stop()
         await self.admin.stop()
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         await self.connections.close(STOP_GRACE_S)
         self.transaction_threads.stop()
         for namespace in self.namespaces.values():

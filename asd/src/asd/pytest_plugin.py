@@ -3,6 +3,8 @@
 `aerospike_server`          a running `asd.Server`: emptied, and its clock set right, for each test
 `aerospike_client`          the official client, connected to it; skips where it is not installed
 `aerospike_session_server`  the server behind both, for fixtures that outlive a test
+`aerospike_secure_server`   a server of its own for each test, with access control: the user admin
+                            has the password admin, `create_user` makes others
 
 The ini option `asd_namespaces` names the namespaces (default: `test`), `asd_edition` the edition
 (default: `enterprise`).
@@ -60,6 +62,15 @@ def aerospike_server(aerospike_session_server: Server) -> Server:
     server.clock.set_wall_s(SystemClock().wall_ns() / 1e9)
     server.reset()
     return server
+
+
+@pytest.fixture
+def aerospike_secure_server(pytestconfig: pytest.Config) -> Iterator[Server]:
+    """A server with access control, with the user admin alone."""
+    from asd.server import Server
+
+    with Server(namespaces=pytestconfig.getini("asd_namespaces"), security=True) as server:
+        yield server
 
 
 @pytest.fixture

@@ -14,7 +14,15 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Self, TypeVar
 
-from asd.config import Config, Edition, NamespaceConfig, NetworkConfig, NetworkServiceConfig
+from aerospike_common.as_password import hash_password
+from asd.config import (
+    Config,
+    Edition,
+    NamespaceConfig,
+    NetworkConfig,
+    NetworkServiceConfig,
+    SecurityConfig,
+)
 from asd.node import Node
 from asd.process.loops import new_event_loop
 from citrusleaf.cf_clock import VirtualClock
@@ -32,6 +40,8 @@ class Server:
     `address`     where to listen, without the port
     `port`        0 = any free one; see the property `address`
     `edition`     `enterprise`, or `community` to be refused what the community server refuses
+    `security`    True: nobody gets in without a password. The first user is admin, password admin;
+                  `create_user` makes others
     `config`      all of the above and the rest of a configuration (see `asd.config.read_config`);
                   the other arguments, but for clock and disk, are then not looked at
     `clock`       what the server takes for the time: it runs like the system's until you freeze or
@@ -59,6 +69,7 @@ class Server:
         address: str = "127.0.0.1",
         port: int = 0,
         edition: str = "enterprise",
+        security: bool = False,
         clock: VirtualClock | None = None,
         disk: Disk | None = None,
     ) -> None:
@@ -69,6 +80,7 @@ class Server:
             network=NetworkConfig(service=NetworkServiceConfig(address=(address,), port=port)),
             namespaces={name: _in_memory(name) for name in namespaces},
             edition=Edition(edition),
+            security=SecurityConfig() if security else None,
         )
         self._disk = disk
         self._thread: threading.Thread | None = None
@@ -114,6 +126,24 @@ class Server:
         """
         self._running()
         self._call(self._node.reset)
+
+    def create_user(self, name: str, password: str, *roles: str) -> None:
+        """Make a user who has these roles, instead of one of the same name. About 50 ms.
+
+        Raises RuntimeError when the server has no access control, and
+        `aerospike_common.wire.errors.OperationError` for a name or role that there cannot be.
+        """
+        security = self._running().security
+        if security is None:
+            raise RuntimeError("the server has no access control: Server(security=True)")
+        given, salt = hash_password(password).encode(), security.new_salt()
+
+        def create() -> None:
+            if name in security.accounts.users:
+                security.accounts.drop_user(name)
+            security.accounts.create_user(name, given, roles, salt)
+
+        self._call(create)
 
     def __enter__(self) -> Self:
         return self.start()

@@ -17,6 +17,7 @@ from asd.measures.histogram import Histogram
 from asd.measures.statistics import ServiceStatistics
 from asd.measures.turns import Turns
 from asd.process.transaction_threads import TransactionThreads
+from asd.security.rights import Rights
 from asd.space.namespace import Namespace
 from asd.udf import UdfModules
 from citrusleaf.cf_clock import Clock
@@ -56,6 +57,9 @@ class Client(Protocol):
     """Host and port, for the log."""
     last_used_ns: int
     """When it last sent something, on the clock's monotonic scale."""
+
+    rights: Rights
+    """What may be done on it."""
 
     async def send(self, data: bytes) -> None:
         """Write part of a stream, waiting while the client is behind."""

@@ -10,6 +10,7 @@ from asd.config import (
     InvalidParameterError,
     MissingNamespaceError,
     NamespaceConfig,
+    SecurityConfig,
     ServiceConfig,
     SetConfig,
     StorageConfig,
@@ -185,3 +186,17 @@ def test_two_nodes_share_nothing():
     one.set("defrag-sleep", "1")
     assert two == NamespaceConfig("test") != one
     assert two.set_config_of(b"kv") == SetConfig(b"kv")
+
+
+def test_the_security_context_where_access_control_is_on():
+    config = Config(security=SecurityConfig())
+    rows = dict(get_config(config, "security"))
+    assert (rows["session-ttl"], rows["log.report-violation"]) == ("86400", "false")
+    set_config(config, "security", None, None, "session-ttl", "600")
+    set_config(config, "security", None, None, "log.report-violation", "true")
+    set_config(config, "security", None, None, "report-user-admin", "true")
+    rows = dict(get_config(config, "security"))
+    assert (rows["session-ttl"], rows["log.report-violation"]) == ("600", "true")
+    assert rows["log.report-user-admin"] == "true"
+    with pytest.raises(InvalidParameterError):
+        set_config(config, "security", None, None, "enable-quotas", "true")

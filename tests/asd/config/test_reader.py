@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asd.config import Config, ConfigFileError, Edition, Endpoint, LogSink, read_config
+from asd.config import (
+    Config,
+    ConfigFileError,
+    Edition,
+    Endpoint,
+    LogSink,
+    SecurityConfig,
+    read_config,
+)
 
 FULL = """\
 # a whole file
@@ -205,11 +213,29 @@ def test_namespace_lines_that_are_refused(line, expected):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("security {\n}\n", "a.conf:1: 'security': this server has no access control, and does"),
+        ("security {\n ldap {\n}\n}\n", "a.conf:2: 'ldap': this server asks no directory"),
+        ("security {\n session-ttl 1\n}\n", "a.conf:2: 'session-ttl': '1' is not allowed here"),
+        ("security {\n log {\n report-data-op a b c\n}\n}\n", "a namespace and a set"),
         ("xdr {\n dc x {\n}\n}\n", "a.conf:1: 'xdr': this server ships no records"),
         ("network { info { port 3003 } }\n", "a.conf:1: 'info' is obsolete"),
-        ("network { tls x { } }\n", "a.conf:1: 'tls x': this server has no TLS"),
-        ("network { service { tls-port 4333 } }\n", "no TLS"),
+        ("network { tls { } }\n", "a.conf:1: a tls block has a name"),
+        ("network { tls x { protocols TLSv1.0 } }\n", "'TLSv1.0' is not spoken"),
+        ("network { tls x { key-file-password secret } }\n", "say where it is"),
+        ("network { service { tls-port 4333 } }\n", "tls-port needs a tls-name"),
+        ("network { service { tls-port 4333\ntls-name x } }\n", "there is no such tls block"),
+        (
+            "network { service { tls-port 4333\ntls-name x }\ntls x { } }\n",
+            "tls x has no cert-file or no key-file",
+        ),
+        (
+            "network { service { tls-port 4333\ntls-name x }\n"
+            "tls x { cert-file c\nkey-file k } }\n",
+            "tls x has no ca-file or ca-path to verify clients by",
+        ),
+        (
+            "network { service { tls-authenticate-client any\ntls-authenticate-client ann } }\n",
+            "do not go with names",
+        ),
         ("network { service { port 99999 } }\n", "from 0 to 65535"),
         ("network { service { port 3000 }\n", "a.conf:1: the block 'network {' is never closed"),
         ("}\n", "a.conf:1: '}' closes a block that was never opened"),
@@ -261,10 +287,37 @@ def test_files_that_are_refused(text, expected):
     assert any(expected in problem for problem in found), found
 
 
+def test_an_empty_security_block_is_access_control():
+    assert read_config("namespace a { }").security is None
+    assert read_config("security { }\nnamespace a { }").security == SecurityConfig()
+
+
+def test_what_the_audit_log_is_to_tell():
+    text = """\
+security {
+    enable-quotas
+    session-ttl 1h
+    log {
+        report-violation true
+        report-data-op test demo
+        report-data-op bar
+        report-data-op-user ann
+    }
+}
+namespace a { }
+"""
+    security = read_config(text).security
+    assert security is not None
+    assert (security.enable_quotas, security.session_ttl) == (True, 3600)
+    assert security.log.report_violation is True
+    assert security.log.report_data_op == ("test demo", "bar")
+    assert security.log.report_data_op_user == ("ann",)
+
+
 def test_a_pattern_with_braces_is_one_word():
     text = "security {\nldap {\nuser-dn-pattern uid=${un},ou=users\n}\n}\nnamespace a { }\n"
     (problem,) = problems(text)
-    assert problem.startswith("a.conf:1: 'security'")
+    assert problem.startswith("a.conf:2: 'ldap'")
 
 
 def test_an_unclosed_block_names_the_line_it_opens_on():
@@ -297,13 +350,10 @@ def test_the_name_of_a_boolean_alone_means_true():
 @pytest.mark.parametrize(
     "line",
     [
-        "network { tls some { cert-file /c } }",
-        "network { service { tls-port 4333 } }",
         "network { heartbeat { tls-mesh-seed-address-port 10.0.0.2 3012 } }",
         "network { heartbeat { tls-address any } }",
         "network { fabric { tls-name some } }",
         "network { admin { tls-address any } }",
-        "security { }",
     ],
 )
 def test_nobody_is_told_to_do_without_encryption_or_access_control(line: str):

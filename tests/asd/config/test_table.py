@@ -177,6 +177,7 @@ WITH_ANOTHER = {
     ("network heartbeat", "multicast-group"): "mode multicast",
     ("network heartbeat", "mode"): "multicast-group 239.1.1.1",
     ("network heartbeat", "port"): "}\nfabric {\nport 3001",
+    ("network service", "tls-port"): "tls-name x\n}\ntls x {\ncert-file c\nkey-file k\nca-file a",
     ("namespace", "default-ttl"): "nsup-period 60",
     ("namespace storage-engine", "encryption"): "encryption-key-file /key",
 }
@@ -184,6 +185,8 @@ WITH_ANOTHER = {
 
 OWN_VALUE = {
     ("namespace geo2dsphere-within", "max-level"): "19",
+    ("network tls", "key-file-password"): "file:/some/where",
+    ("network tls", "protocols"): "TLSv1.3",
     ("namespace storage-engine", "flush-size"): "128K",
     ("namespace storage-engine", "compression"): "zstd",
 }
@@ -317,8 +320,8 @@ def test_the_community_edition_wants_a_cluster_name() -> None:
 
 
 def test_what_is_misspelt_in_a_refused_context_is_said_too() -> None:
-    problems, _ = said("security {\n log {\n  report-violations true\n}\n}\n", Edition.ENTERPRISE)
-    assert problems[0].startswith("a.conf:1: 'security': this server has no access control")
+    problems, _ = said("security {\n log {\n  report-violations true\n}\n}\n", Edition.COMMUNITY)
+    assert problems[0].startswith("a.conf:1: 'security' belongs to the enterprise edition")
     assert problems[1] == (
         "a.conf:3: unknown name 'report-violations' in the context 'log';"
         " did you mean 'report-violation'?"

@@ -235,6 +235,7 @@ def test_a_request_without_plan_is_not_looked_into_twice(kit: Any) -> None:
             return make(namespace, message, rest, head_size)
 
     wire.node.paths = Counting(wire.node)
+    wire = kit.Wire(wire.node)
     touch = kit.request(1, info2=Info2.WRITE, ops=[Op(OpType.TOUCH, 0, b"", b"")], generation=1)
     wire.send(kit.put(1, (b"a", INT, integer(1))))
     asked.clear()

@@ -347,6 +347,11 @@ def test_a_bar_sends_a_request_the_general_way(
             ways -= {"operate"} if kind is Kind.OPERATE else set()
     assert replies[0] == replies[1]
     assert bool(ways) == (bar in CONTRACT[kind]), ways
+    for node in nodes:
+        node.paths._check()
+        node.connections._check()
+        node.turns._check()
+        node.namespaces[b"test"]._check()
     engines = [node.namespaces[b"test"].engine for node in nodes]
     assert engines[0].get(kit.digest(1)) == engines[1].get(kit.digest(1))
 

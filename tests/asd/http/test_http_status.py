@@ -2,6 +2,7 @@
 
 import base64
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,6 +12,7 @@ from asd.http.status import MAX_SETS, agent_text
 from asd.info import respond
 from asd.measures.histogram import NS_PER_MS, NS_PER_US, Histogram
 from asd.node import Node
+from asd.security.rights import UNRESTRICTED
 from citrusleaf.cf_clock import VirtualClock
 
 
@@ -63,7 +65,8 @@ def test_work_counts_single_records_and_batches(web) -> None:
 def test_indexes_and_queries(web) -> None:
     request = b"sindex-create:namespace=test;set=s;indexname=i;bin=b;type=numeric\n"
     web.put(1)
-    assert web.on_loop(lambda: respond(web.node, None, request)).endswith(b"\tok\n")
+    asker = SimpleNamespace(peer="?", rights=UNRESTRICTED)
+    assert web.on_loop(lambda: respond(web.node, asker, request)).endswith(b"\tok\n")
     (index,) = web.json("/status.json")["indexes"]
     assert {**index, "bytes": 0, "load_pct": 0} == {
         "namespace": "test",

@@ -16,6 +16,7 @@ from asd.process.logging import LogSinks
 from asd.process.machine import Machine
 from asd.process.transaction_threads import TransactionThreads
 from asd.query import QueryManager
+from asd.security.rights import UNRESTRICTED, Rights
 from asd.space.engines import make_engine
 from asd.space.index_metadata import IndexMetadata
 from asd.space.namespace import Namespace
@@ -30,6 +31,8 @@ from cluster.smd import MemoryStore, Smd
 class FakeConnection:
     user_agent: str | None = None
     local_host: str = "10.0.0.9"
+    peer: str = "10.0.0.1:50000"
+    rights: Rights = UNRESTRICTED
 
 
 def make_namespace(config: NamespaceConfig, clock: VirtualClock, community: bool) -> Namespace:

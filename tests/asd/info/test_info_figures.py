@@ -9,6 +9,7 @@ from asd.config import Config, NamespaceConfig, StorageConfig
 from asd.info import respond
 from asd.info.names import HOLDS
 from asd.process.machine import Machine, Readings
+from asd.records.change import Change
 from asd.space.truncation import Truncator
 from citrusleaf.cf_clock import epoch_ms_to_unix_ms
 
@@ -179,6 +180,34 @@ def test_truncating_a_set_leaves_the_others(node) -> None:
     assert node.ask("sets/test/gone").startswith("objects=0:")
     assert node.ask("sets/test/kept").startswith("objects=10:")
     assert node.ask("sets/bar/gone").startswith("objects=1:")
+
+
+def test_records_that_come_into_a_set_truncated_before_it_was_known_are_covered(node) -> None:
+    """A set unknown here was truncated: records of before come from elsewhere, and are hidden."""
+    node.clock.advance(10)
+    assert node.ask("truncate:namespace=test;set=unknown") == "ok"
+    space = node.namespaces[b"test"]
+    before_ms = node.clock.epoch_ms() - 5_000
+    node.clock.advance(10)
+    set_id = space.intern_set(b"unknown")
+    assert space.truncation.covers(set_id, before_ms)
+    assert not space.truncation.covers(set_id, node.clock.epoch_ms())
+    assert not space.truncation.covers(space.intern_set(b"another"), before_ms)
+    old = (1, 0, before_ms, set_id, 0, b"\0\0")
+    space.commit(Change(b"o" * 20, None, old))
+    assert space.load(b"o" * 20, node.clock.epoch_s()) is None
+    fresh = node.put(1, b"unknown")
+    assert space.load(fresh, node.clock.epoch_s()) is not None
+    finish_truncations(node)
+    assert node.ask("sets/test/unknown").startswith("objects=1:")
+
+
+def test_taking_back_the_truncation_of_an_unknown_set(node) -> None:
+    node.clock.advance(10)
+    assert node.ask("truncate:namespace=test;set=unknown") == "ok"
+    assert node.ask("truncate-undo:namespace=test;set=unknown") == "ok"
+    set_id = node.namespaces[b"test"].intern_set(b"unknown")
+    assert not node.namespaces[b"test"].truncation.covers(set_id, 1)
 
 
 def test_truncating_spares_what_was_written_since(node) -> None:

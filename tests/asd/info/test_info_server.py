@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 from aerospike_common.wire.codes import Info2, OpType, ParticleType
@@ -31,11 +30,3 @@ def test_a_circle_is_one_entry_of_its_record(wire: Callable[[int], Any]) -> None
             figures = dict(row.split("=") for row in shown.split(";") if not shown.startswith("E"))
     assert int(figures["entries"]) > 5
     assert figures["entries_per_rec"] == "1"
-
-
-def test_a_query_tells_the_time_on_the_network_before_its_timeout(node: Any) -> None:
-    row = "trid=1:ns=test:net-io-bytes=30:socket-timeout=30000:udf-active=0"
-    node.queries = SimpleNamespace(show=lambda trid=None: [row, row])
-    wanted = "trid=1:ns=test:net-io-bytes=30:net-io-time=0:socket-timeout=30000:udf-active=0"
-    assert node.ask("query-show") == f"{wanted};{wanted}"
-    assert node.ask("query-show:id=1") == wanted

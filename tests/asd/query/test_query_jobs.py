@@ -52,6 +52,9 @@ def test_a_finished_query_is_remembered(kit: Any, node: Any) -> None:
     assert (shown["recs-succeeded"], shown["n-pids-requested"]) == (str(RECORDS), "4096")
     assert shown["from"] == "127.0.0.1+4000"
     assert int(shown["net-io-bytes"]) > RECORDS * 60
+    names = list(shown)
+    assert names.index("net-io-time") == names.index("net-io-bytes") + 1
+    assert names.index("socket-timeout") == names.index("net-io-time") + 1
     assert node.namespaces[b"test"].statistics.pi_query.long_basic_complete == 1
     (refused,) = asyncio.run(_ask(kit, node, kit.query(trid=5)))
     assert refused.result_code == ResultCode.PARAMETER

@@ -120,7 +120,7 @@ def test_admin_frames_are_answered_that_there_is_no_security(ports: tuple[int, i
             reply = connection.receive()
             assert reply is not None
             assert (reply.type, len(reply.body)) == (MessageType.ADMIN, 16)
-            assert reply.body[1] == ResultCode.SECURITY_NOT_SUPPORTED
+            assert reply.body[1] == ResultCode.SECURITY_NOT_ENABLED
 
 
 @pytest.mark.parametrize(

@@ -74,12 +74,21 @@ def test_internal_frames_are_neither_answered_nor_closed(kit: Any) -> None:
     assert replies(wire.send(kit.get(1))) == [2]
 
 
-def test_security_is_not_supported(kit: Any) -> None:
-    wire = kit.Wire(kit.make_node())
+@pytest.mark.parametrize(
+    ("edition", "code"),
+    [
+        (Edition.COMMUNITY, ResultCode.SECURITY_NOT_SUPPORTED),
+        (Edition.ENTERPRISE, ResultCode.SECURITY_NOT_ENABLED),
+    ],
+)
+def test_without_access_control_admin_frames_say_so(
+    kit: Any, edition: Edition, code: ResultCode
+) -> None:
+    wire = kit.Wire(kit.make_node(edition=edition))
     for version in (0, 2):
         reply = wire.send(bytes((version, 2)) + (16).to_bytes(6, "big") + bytes(16))
         assert reply[:8] == b"\x02\x02\x00\x00\x00\x00\x00\x10"
-        assert reply[9] == ResultCode.SECURITY_NOT_SUPPORTED
+        assert reply[9] == code
 
 
 def test_compressed_requests(kit: Any) -> None:

@@ -151,3 +151,15 @@ def test_a_definition_that_is_none(broken: IndexDefinition) -> None:
 )
 def test_a_definition_survives_as_text(some: IndexDefinition) -> None:
     assert IndexDefinition.from_text("name", some.to_text()) == some
+
+
+def test_an_element_behind_a_bin_header_is_the_same_value() -> None:
+    """It is indexed as behind a string's header; a query that looks at the bin sees it."""
+    text = b"\x03" + b"a" * 40
+    for header in (b"\xd9\x29", b"\xc4\x29"):
+        particle = Particle(ParticleType.LIST, b"\x91" + header + text)
+        of_strings = definition(KeyType.STRING, Source.LIST)
+        assert keys(of_strings, b=particle) == {hash_bval(text[1:])}
+        payload = pack_bins({b"b": particle})
+        view = RecordView(bytes(20), (1, 0, 0, 0, 0, payload), b"s", 0)
+        assert list(Keys(of_strings).values(view)) == [text[1:]]

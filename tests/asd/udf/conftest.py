@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,11 +16,16 @@ from asd.config import Config, Edition, NamespaceConfig, ServiceConfig
 from asd.measures.turns import Turns
 from asd.node import Node
 from asd.records.record import pack_bins, unpack_bins
+from asd.security.rights import UNRESTRICTED
 from asd.transactions import dispatch
 from asd.transactions.transaction import Reply
 from citrusleaf.cf_clock import VirtualClock
 
 DIGEST = b"0123456789abcdefghij"
+
+
+ASKER = SimpleNamespace(peer="?", rights=UNRESTRICTED)
+"""A connection that may do everything."""
 
 
 class Functions:
@@ -93,7 +99,7 @@ class Functions:
             [],
         )
         origin = self.namespace.statistics.client
-        return dispatch.run(self.node, self.namespace, message, DIGEST, origin)
+        return dispatch.run(self.node, self.namespace, message, DIGEST, origin, ASKER)
 
     def result(self, function: str, *arguments: Any, **more: Any) -> Any:
         """The value a function returns, as a plain one. It must not fail."""

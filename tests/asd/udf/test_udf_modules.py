@@ -10,16 +10,25 @@ import pytest
 
 from aerospike_common.as_module import AsModuleError
 from asd.info import respond
+from asd.security.rights import UNRESTRICTED
 from asd.udf import UdfModules
 from citrusleaf.cf_clock import VirtualClock
 from cluster.smd import MemoryStore, Smd
+
+
+class Asker:
+    """A connection that may do everything."""
+
+    peer = "?"
+    rights = UNRESTRICTED
+
 
 ONE = "function f(rec) return 1 end"
 
 
 def info(functions: Any, command: str) -> str:
     """The value that an info command answers."""
-    body = respond(functions.node, None, command.encode() + b"\n")
+    body = respond(functions.node, Asker(), command.encode() + b"\n")
     return body.decode().rstrip("\n").partition("\t")[2]
 
 

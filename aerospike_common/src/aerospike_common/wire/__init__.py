@@ -8,8 +8,14 @@ from aerospike_common.wire.admin import (
     AdminCommand,
     AdminField,
     AdminMessage,
+    WirePrivilege,
     encode_admin,
+    encode_figures,
+    encode_privileges,
+    encode_roles,
     parse_admin,
+    parse_privileges,
+    parse_roles,
 )
 from aerospike_common.wire.codes import (
     FieldType,
@@ -104,6 +110,12 @@ __all__ = [
     "AdminCommand",
     "AdminField",
     "AdminMessage",
+    "WirePrivilege",
     "parse_admin",
+    "parse_privileges",
+    "parse_roles",
     "encode_admin",
+    "encode_figures",
+    "encode_privileges",
+    "encode_roles",
 ]

@@ -8,12 +8,16 @@
     16  fields: u32 size of what follows, u8 id, data
 
 A frame holds one message, or several in the replies to user and role queries.
+
+Fields that are more than text: names of roles are u8 count, then u8 size and name of each;
+privileges are u8 count, then u8 code of each, and for codes from 10 on the namespace and the set it
+is for, each with its u8 size (0: all); figures are u8 count, then u32 each.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 from typing import Final, NamedTuple
 
@@ -25,6 +29,9 @@ ADMIN_HEADER_SIZE: Final = 16
 
 _HEADER: Final = struct.Struct(">BBBB12x")
 _FIELD: Final = struct.Struct(">IB")
+
+#: Privileges with a lower code have no scope on the wire.
+FIRST_SCOPED_PRIVILEGE: Final = 10
 
 
 class AdminCommand(IntEnum):
@@ -125,3 +132,96 @@ def encode_admin(
     parts = [_HEADER.pack(scheme, result_code, command, len(fields))]
     parts += [_FIELD.pack(len(data) + 1, field_id) + data for field_id, data in fields.items()]
     return b"".join(parts)
+
+
+class WirePrivilege(NamedTuple):
+    """A privilege as it is sent: for a set of a namespace, a namespace, or (both empty) for all."""
+
+    code: int
+    namespace: bytes = b""
+    set_name: bytes = b""
+
+
+def encode_roles(names: Sequence[bytes]) -> bytes:
+    """The data of a roles field: at most 255 names of at most 255 bytes each.
+
+    >>> encode_roles([b"read"])
+    b'\\x01\\x04read'
+    """
+    return bytes((len(names),)) + b"".join(map(_sized, names))
+
+
+def parse_roles(data: bytes) -> list[bytes]:
+    """The names in a roles field. Raises MessageError with SECURITY_FIELD."""
+    reader = _Reader(data)
+    names = [reader.text() for _ in range(reader.byte())]
+    reader.end()
+    return names
+
+
+def encode_privileges(privileges: Sequence[WirePrivilege]) -> bytes:
+    """The data of a privileges field: at most 255 privileges.
+
+    >>> encode_privileges([WirePrivilege(0), WirePrivilege(10, b"test")])
+    b'\\x02\\x00\\n\\x04test\\x00'
+    """
+    return bytes((len(privileges),)) + b"".join(map(_encode_privilege, privileges))
+
+
+def _encode_privilege(privilege: WirePrivilege) -> bytes:
+    code = bytes((privilege.code,))
+    if privilege.code < FIRST_SCOPED_PRIVILEGE:
+        return code
+    return code + _sized(privilege.namespace) + _sized(privilege.set_name)
+
+
+def parse_privileges(data: bytes) -> list[WirePrivilege]:
+    """The privileges in a privileges field, whatever their codes.
+
+    Raises MessageError with SECURITY_FIELD.
+    """
+    reader = _Reader(data)
+    privileges = []
+    for _ in range(reader.byte()):
+        code = reader.byte()
+        scope = (reader.text(), reader.text()) if code >= FIRST_SCOPED_PRIVILEGE else ()
+        privileges.append(WirePrivilege(code, *scope))
+    reader.end()
+    return privileges
+
+
+def encode_figures(figures: Iterable[int]) -> bytes:
+    """The data of a field with what a user reads or writes: quota, single records a second, records
+    a second of queries with a limit, queries without."""
+    numbers = tuple(figures)
+    return struct.pack(f">B{len(numbers)}I", len(numbers), *numbers)
+
+
+def _sized(text: bytes) -> bytes:
+    return bytes((len(text),)) + text
+
+
+class _Reader:
+    """Takes a field's data apart from the left; all of it must be used."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def byte(self) -> int:
+        if self._at >= len(self._data):
+            raise _broken("admin field cut off")
+        self._at += 1
+        return self._data[self._at - 1]
+
+    def text(self) -> bytes:
+        size = self.byte()
+        text = self._data[self._at : self._at + size]
+        if len(text) < size:
+            raise _broken("admin field cut off")
+        self._at += size
+        return text
+
+    def end(self) -> None:
+        if self._at < len(self._data):
+            raise _broken("admin field with more than it says")

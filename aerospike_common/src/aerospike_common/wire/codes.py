@@ -66,6 +66,11 @@ class ResultCode(IntEnum):
     ROLE_VIOLATION = 81
     NOT_WHITELISTED = 82
     QUOTA_EXCEEDED = 83
+    LDAP_NOT_CONFIGURED = 90
+    LDAP_SETUP = 91
+    LDAP_TLS_SETUP = 92
+    LDAP_AUTHENTICATION = 93
+    LDAP_QUERY = 94
     UDF_EXECUTION = 100
     BATCH_DISABLED = 150
     BATCH_MAX_REQUESTS = 151
@@ -142,6 +147,9 @@ class OpType(IntEnum):
     DELETE_ALL = 14
     HLL_READ = 15
     HLL_MODIFY = 16
+    STRING_READ = 17
+    STRING_MODIFY = 18
+    TO_STRING = 19
 
 
 class ParticleType(IntEnum):

@@ -39,13 +39,15 @@ from asd.transactions.transaction import Reply
 from storage.engine import NotResident
 
 if TYPE_CHECKING:
-    from asd.batch.node import BatchNode
-    from asd.state import Client, NodeState
+    from asd.batch.node import BatchClient, BatchNode
+    from asd.state import NodeState
 
 log = logging.getLogger("asd.batch")
 
-Transact: TypeAlias = Callable[["NodeState", Namespace, Message, bytes, OriginStatistics], Reply]
-"""A transaction on one record: node, namespace, request, digest, whose counters."""
+Transact: TypeAlias = Callable[
+    ["NodeState", Namespace, Message, bytes, OriginStatistics, "BatchClient"], Reply
+]
+"""A transaction on one record: node, namespace, request, digest, whose counters, who asks."""
 
 Job: TypeAlias = Coroutine[Any, Any, None]
 
@@ -64,7 +66,9 @@ DEFAULT_TIMEOUT_MS: Final = 30_000
 _NOT_ERRORS: Final = (ResultCode.OK, ResultCode.NOT_FOUND, ResultCode.FILTERED_OUT)
 
 
-def answer(node: BatchNode, connection: Client, body: bytes, transact: Transact) -> bytes | Job:
+def answer(
+    node: BatchNode, connection: BatchClient, body: bytes, transact: Transact
+) -> bytes | Job:
     """The whole reply to a batch, or a job that will write it.
 
     Whatever happens, the reply ends with the LAST flag: clients of batches wait for it.
@@ -85,10 +89,12 @@ def answer(node: BatchNode, connection: Client, body: bytes, transact: Transact)
 
 
 def _begin(
-    node: BatchNode, connection: Client, message: Message, transact: Transact
+    node: BatchNode, connection: BatchClient, message: Message, transact: Transact
 ) -> bytes | Job:
     """Raises OperationError for what is wrong with the batch as a whole."""
-    batch = Batch(node, message, transact, node.clock.monotonic_ns())
+    if not connection.rights.authenticated:
+        raise OperationError(ResultCode.NOT_AUTHENTICATED)
+    batch = Batch(node, connection, message, transact, node.clock.monotonic_ns())
     node.statistics.batch_index_initiate += 1
     batch.advance()
     if batch.ended and not batch.unsynced:
@@ -108,6 +114,7 @@ class Batch:
     """One batch on its way through its rows."""
 
     __slots__ = (
+        "_client",
         "_code",
         "_data",
         "_deadline_ns",
@@ -131,7 +138,12 @@ class Batch:
     )
 
     def __init__(
-        self, node: BatchNode, message: Message, transact: Transact, started_ns: int
+        self,
+        node: BatchNode,
+        client: BatchClient,
+        message: Message,
+        transact: Transact,
+        started_ns: int,
     ) -> None:
         """Raises OperationError for what is wrong with the batch as a whole."""
         data = message.fields.get(FieldType.BATCH, b"")
@@ -143,6 +155,7 @@ class Batch:
         if self._filter is not None:
             node.expressions.filter(self._filter)
         self._node = node
+        self._client = client
         self._transact = transact
         self._data = data
         self._offset = HEADER_SIZE
@@ -192,7 +205,7 @@ class Batch:
             self.replies.drop_rows()
             self._end(ResultCode.PARAMETER)
 
-    async def stream(self, connection: Client) -> None:
+    async def stream(self, connection: BatchClient) -> None:
         """Do what is left, sending the replies as they come."""
         try:
             while not self.ended:
@@ -224,7 +237,7 @@ class Batch:
         else:
             await self._node.transaction_threads.run(load)
 
-    async def _send(self, connection: Client) -> None:
+    async def _send(self, connection: BatchClient) -> None:
         """Send the whole frames, once the medium has the writes they acknowledge."""
         frames = self.replies.take()
         while frames and self.unsynced:
@@ -294,7 +307,7 @@ class Batch:
         """Is there another fast way for rows with this head than the one that was just tried?"""
         if self._filter is not None:
             return False
-        before, self._path = self._path, self._node.paths.rows.find(head)
+        before, self._path = self._path, self._client.paths.rows.find(head)
         return self._path is not before
 
     def _parse(self, fields_end: int) -> int:
@@ -331,7 +344,7 @@ class Batch:
             return Reply(self._row.refused)
         origin = namespace.statistics.batch_sub
         try:
-            reply = self._transact(self._node, namespace, message, digest, origin)
+            reply = self._transact(self._node, namespace, message, digest, origin, self._client)
         except NotResident:
             raise
         except OperationError as error:
@@ -355,7 +368,7 @@ class Batch:
     def _learn(self) -> None:
         row, namespace = self._row, self._namespace
         assert namespace is not None
-        self._path = self._node.paths.rows.learn(row.head, namespace, row.message)
+        self._path = self._client.paths.rows.learn(row.head, namespace, row.message)
         if self._path is not None:
             self._path.learn(self._data[self._row_at + FLAGS_AT : row.end], row.message)
 

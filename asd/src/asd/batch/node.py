@@ -1,11 +1,11 @@
-"""A node as batches see it."""
+"""A node and its clients as batches see them."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 from asd.fastpath.cache import FastPaths
-from asd.state import NodeState
+from asd.state import Client, NodeState
 
 
 class BatchNode(NodeState, Protocol):
@@ -13,4 +13,11 @@ class BatchNode(NodeState, Protocol):
 
     @property
     def paths(self) -> FastPaths:
-        """The fast paths of the node."""
+        """The fast paths of the node for those who may do everything."""
+
+
+class BatchClient(Client, Protocol):
+    """A connection, and the fast paths that it may use."""
+
+    paths: FastPaths
+    """Those of its rights."""

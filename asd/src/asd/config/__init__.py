@@ -33,9 +33,11 @@ from asd.config.network import (
 )
 from asd.config.parameters import Parameter, Section, Status
 from asd.config.reader import read_config
+from asd.config.security import SecurityConfig, SecurityLogConfig
 from asd.config.service import ServiceConfig
 from asd.config.sets import GeoConfig, SetConfig
 from asd.config.storage import ENGINES, StorageConfig
+from asd.config.tls import TlsConfig
 
 __all__ = [
     "Config",
@@ -48,8 +50,11 @@ __all__ = [
     "FabricConfig",
     "HttpConfig",
     "NamespaceConfig",
+    "SecurityConfig",
+    "SecurityLogConfig",
     "SetConfig",
     "StorageConfig",
+    "TlsConfig",
     "Endpoint",
     "GeoConfig",
     "LoggingConfig",

@@ -20,6 +20,7 @@ from asd.config.errors import (
 from asd.config.namespace import NamespaceConfig
 from asd.config.network import NetworkConfig
 from asd.config.parameters import Section, flag, text
+from asd.config.security import SecurityConfig
 from asd.config.service import ServiceConfig
 
 LOG_LEVELS: Final = ("critical", "warning", "info", "debug", "detail")
@@ -86,6 +87,8 @@ class Config:
     namespaces: Mapping[str, NamespaceConfig] = field(default=MappingProxyType({}))
     logging: LoggingConfig = field(factory=LoggingConfig)
     mod_lua: ModLuaConfig = field(factory=ModLuaConfig)
+    security: SecurityConfig | None = None
+    """None: everybody may do everything."""
     edition: Edition = Edition.ENTERPRISE
     notices: tuple[Problem, ...] = ()
     """What the file sets that has no effect in this server; to be told to the operator."""
@@ -101,8 +104,8 @@ def get_config(
 ) -> list[tuple[str, str]]:
     """The (name, text) rows of a context, in `get-config` order; no context: service, network.
 
-    Raises UnknownContextError, MissingNamespaceError, UnknownNamespaceError. The contexts
-    security and xdr have no rows.
+    Raises UnknownContextError, MissingNamespaceError, UnknownNamespaceError. The context xdr has
+    no rows, and neither has security where it is off.
     """
     match context:
         case "":
@@ -113,7 +116,9 @@ def get_config(
             return config.network.rows()
         case "namespace":
             return _namespace(config, namespace).rows(community=config.community)
-        case "security" | "xdr":
+        case "security":
+            return [] if config.security is None else config.security.rows()
+        case "xdr":
             return []
     raise UnknownContextError(context)
 
@@ -138,6 +143,8 @@ def set_config(
             _namespace(config, namespace).set(name, value, config.community)
         case "security" | "xdr" if config.community:
             raise EnterpriseOnlyError(context)
+        case "security" if config.security is not None:
+            config.security.set(name, value)
         case "security" | "xdr":
             raise InvalidParameterError(f"no parameter '{name}' in the context '{context}'")
         case _:

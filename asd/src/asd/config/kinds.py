@@ -49,6 +49,9 @@ class Kind(ABC):
     words: ClassVar[int] = 1
     """Words of a value in a file; `parse` takes them with one blank between."""
 
+    wanted: ClassVar[str] = "one value"
+    """What those words are."""
+
     more_words: ClassVar[str] = ""
     """What to say besides to more words than these, where people have something in mind."""
 
@@ -244,6 +247,17 @@ class Texts(Kind):
 
 
 @frozen
+class Places(Texts):
+    """Namespaces, or sets of one: `NAMESPACE` or `NAMESPACE SET`, each time one more."""
+
+    words = 2
+    wanted = "a namespace and a set"
+
+    def allowed(self) -> str:
+        return "NAMESPACE or NAMESPACE SET; the parameter may be repeated"
+
+
+@frozen
 class Paths(Texts):
     """Paths of files or devices."""
 
@@ -274,6 +288,7 @@ class Endpoints(Kind):
     """Hosts with their ports, `HOST PORT`: the parameter may be given more than once."""
 
     words = 2
+    wanted = "a host and a port"
     repeatable = True
 
     def parse(self, text: str) -> tuple[Endpoint, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import combinations
+from types import MappingProxyType
 from typing import Protocol
 
 from attrs import define, field, setters
@@ -10,9 +12,10 @@ from attrs import define, field, setters
 from asd.config.errors import InvalidParameterError
 from asd.config.kinds import I32_MAX, Endpoint, Endpoints, MulticastGroups
 from asd.config.parameters import Section, choice, flag, integer, text, texts, value
+from asd.config.tls import TlsConfig, asks_clients
 
 ANY = "any"
-NO_TLS = "this server has no TLS, and does not serve in the clear what is to be encrypted"
+NO_TLS = "this server has no TLS here, and does not serve in the clear what is to be encrypted"
 _ALONE = "this node forms no cluster"
 _NO_MORE_LOOPBACK = "only the addresses of the file are listened on, the loopback not besides"
 _NO_FABRIC_THREADS = f"{_ALONE}, and one thread will serve its connections to other nodes"
@@ -72,21 +75,47 @@ class NetworkServiceConfig(Section):
     alternate_access_address: tuple[str, ...] = texts(
         works=True, shown=False, help="Addresses to publish to clients that ask for alternate ones."
     )
-    tls_port: int = _tls_port()
-    tls_access_port: int = _tls_port()
-    tls_alternate_access_port: int = _tls_port()
-    tls_name: str = _tls_name()
+    tls_port: int = integer(
+        0, 0, 65535, enterprise=True, works=True, help="Port for clients by TLS; 0 = none."
+    )
+    tls_access_port: int = integer(
+        0, 0, 65535, enterprise=True, works=True, help="TLS port to publish; 0 = that listened on."
+    )
+    tls_alternate_access_port: int = integer(
+        0, 0, 65535, enterprise=True, works=True, help="Second TLS port to publish; 0 = the first."
+    )
+    tls_name: str = text(
+        enterprise=True, works=True, help="The `tls` block that the TLS port uses."
+    )
     disable_localhost: bool = flag(
         help="Do not listen on the loopback as well.", here=True, why_not=_NO_MORE_LOOPBACK
     )
-    tls_address: tuple[str, ...] = _tls_address()
+    tls_address: tuple[str, ...] = texts(
+        shown=False,
+        enterprise=True,
+        works=True,
+        help="Addresses for TLS; none = those of `address`.",
+    )
     tls_access_address: tuple[str, ...] = texts(
-        shown=False, enterprise=True, refused=NO_TLS, help="TLS addresses to publish."
+        shown=False, enterprise=True, works=True, help="TLS addresses to publish."
     )
     tls_alternate_access_address: tuple[str, ...] = texts(
-        shown=False, enterprise=True, refused=NO_TLS, help="Alternate TLS addresses to publish."
+        shown=False, enterprise=True, works=True, help="Alternate TLS addresses to publish."
     )
-    tls_authenticate_client: tuple[str, ...] = _tls_authenticate_client()
+    tls_authenticate_client: tuple[str, ...] = texts(
+        shown=False,
+        enterprise=True,
+        works=True,
+        help="Certificates that clients must have: `false` = none, `any` (the default) = one that "
+        "can be verified, names = one that besides has one of these.",
+    )
+
+    def conflict(self) -> str:
+        """`any` and `false` stand alone; a TLS port has a name."""
+        whose = self.tls_authenticate_client
+        if len(whose) > 1 and {"any", "false"} & set(whose):
+            return "tls-authenticate-client: 'any' and 'false' do not go with names"
+        return "tls-port needs a tls-name" if self.tls_port and not self.tls_name else ""
 
 
 @define(on_setattr=setters.frozen)
@@ -271,6 +300,8 @@ class NetworkConfig(Section):
     heartbeat: HeartbeatConfig = field(factory=HeartbeatConfig, kw_only=True)
     fabric: FabricConfig = field(factory=FabricConfig, kw_only=True)
     http: HttpConfig = field(factory=HttpConfig, kw_only=True)
+    tls: Mapping[str, TlsConfig] = field(factory=lambda: MappingProxyType({}), kw_only=True)
+    """The `tls` blocks by name."""
 
     def conflict(self) -> str:
         """Who hears of other nodes must be able to talk to them; no port is had twice."""
@@ -288,7 +319,18 @@ class NetworkConfig(Section):
             shared = ANY in (*a.address, *b.address) or not set(a.address).isdisjoint(b.address)
             if a.port and a.port == b.port and shared:
                 return f"port {a.port} is given to both {one} and {other}"
-        return ""
+        return self._tls_conflict()
+
+    def _tls_conflict(self) -> str:
+        service = self.service
+        if not service.tls_port:
+            return ""
+        if service.tls_port == service.port:
+            return f"port {service.port} of service is both with TLS and without"
+        tls = self.tls.get(service.tls_name)
+        if tls is None:
+            return f"tls-name '{service.tls_name}' of service: there is no such tls block"
+        return tls.missing(ask_clients=asks_clients(service.tls_authenticate_client))
 
     def rows(self, prefix: str = "", community: bool = False) -> list[tuple[str, str]]:
         """(name, text) of every parameter, each under its block's name and a dot."""

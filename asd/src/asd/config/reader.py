@@ -31,10 +31,12 @@ from asd.config.network import (
 )
 from asd.config.obsolete import OBSOLETE
 from asd.config.parameters import Parameter, Section, Status
-from asd.config.refused import INDEX_MOUNTS, SECURITY, SYSLOG, TLS, XDR, RefusedContext
+from asd.config.refused import INDEX_MOUNTS, LDAP, SECURITY, SYSLOG, TLS, XDR, RefusedContext
+from asd.config.security import SecurityConfig, SecurityLogConfig
 from asd.config.service import ServiceConfig
 from asd.config.sets import MAX_SET_NAME, GeoConfig, SetConfig, check_name
 from asd.config.storage import ENGINES, PERSISTENT_MEMORY, StorageConfig, no_such_engine
+from asd.config.tls import TlsConfig
 
 S = TypeVar("S", bound=Section)
 Block = Callable[[Directive], None]
@@ -79,7 +81,7 @@ class _Reader:
             "namespace": namespace,
             "logging": lambda d: parts.update(logging=self._logging(d)),
             "mod-lua": lambda d: self._into(parts, "mod_lua", d, ModLuaConfig, "mod-lua"),
-            "security": partial(self._refuse, SECURITY, enterprise=True),
+            "security": lambda d: self._security(parts, d),
             "xdr": partial(self._refuse, XDR, enterprise=True),
         }
         self._blocks("", directives, blocks, repeatable={"namespace"})
@@ -126,7 +128,9 @@ class _Reader:
             )
             for name, kind in kinds.items()
         }
-        blocks["tls"] = partial(self._refuse, TLS, enterprise=True)
+        tls: dict[str, TlsConfig] = {}
+        blocks["tls"] = lambda d: self._tls(tls, d)
+        parts["tls"] = MappingProxyType(tls)
         before = len(self.problems)
         self._blocks("network", directive.block or [], blocks, repeatable={"tls"})
         if len(self.problems) == before:
@@ -135,6 +139,33 @@ class _Reader:
             except ValueError as error:
                 self._say(directive, str(error))
         return NetworkConfig()
+
+    def _tls(self, blocks: dict[str, TlsConfig], directive: Directive) -> None:
+        if self.edition is Edition.COMMUNITY:
+            return self._refuse(TLS, directive, enterprise=True)
+        name = " ".join(directive.values)
+        if not name:
+            return self._say(directive, "a tls block has a name: tls NAME {")
+        if name in blocks:
+            self._say(directive, f"tls '{name}' is configured twice")
+        tls = self._section(directive, TlsConfig, "tls", {"name": name})
+        if tls is not None:
+            blocks[name] = tls
+        return None
+
+    def _security(self, parts: dict[str, Any], directive: Directive) -> None:
+        """An empty block is enough: nobody gets in without a password."""
+        if self.edition is Edition.COMMUNITY:
+            return self._refuse(SECURITY, directive, enterprise=True)
+        inner: dict[str, Any] = {}
+        blocks: dict[str, Block] = {
+            "log": lambda d: self._into(inner, "log", d, SecurityLogConfig, "log"),
+            "ldap": partial(self._refuse, LDAP),
+        }
+        security = self._section(directive, SecurityConfig, "security", inner, blocks)
+        if security is not None:
+            parts["security"] = security
+        return None
 
     def _namespace(self, directive: Directive) -> NamespaceConfig | None:
         if len(directive.values) != 1:
@@ -362,15 +393,11 @@ def _parsed(directive: Directive, parameter: Parameter) -> Any:
         raise ValueError(f"'{name}' has no value, expected {kind.allowed()}")
     text = " ".join(words)
     if len(words) > kind.words:
-        wanted = _NUMBERS[kind.words]
-        raise ValueError(f"'{name}' takes {wanted}, not '{text}'{kind.more_words}")
+        raise ValueError(f"'{name}' takes {kind.wanted}, not '{text}'{kind.more_words}")
     try:
         return kind.parse(text)
     except ValueError as error:
         raise ValueError(f"'{name}': {error}") from None
-
-
-_NUMBERS = ("no value", "one value", "a host and a port")
 
 
 def _similar(name: str, known: Iterable[str]) -> str:

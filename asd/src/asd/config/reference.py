@@ -18,6 +18,7 @@ from asd.config.table import SECTIONS, what_it_does
 
 _HEADINGS: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "network tls": "network { tls NAME { } }",
         "namespace": "namespace NAME { }",
         "namespace set": "namespace NAME { set NAME { } }",
         "namespace storage-engine": "namespace NAME { storage-engine ENGINE { } }",

@@ -31,28 +31,28 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-NO_SECURITY: Final = (
-    "this server has no access control, and does not serve to all what is to be protected"
-)
+NO_SECURITY: Final = "there is no access control in the community edition"
+NO_LDAP: Final = "this server asks no directory, and lets nobody in whom it cannot ask about"
 NO_XDR: Final = "this server ships no records to other data centres"
 NO_SYSLOG: Final = "log to the console and let the init system pass it on"
+
+LDAP: Final = RefusedContext(
+    NO_LDAP,
+    _names(
+        """
+        disable-tls login-threads polling-period query-base-dn query-user-dn
+        query-user-password-file role-query-base-dn role-query-pattern role-query-search-ou server
+        tls-ca-file token-hash-method user-dn-pattern user-query-pattern
+        """
+    ),
+)
 
 SECURITY: Final = RefusedContext(
     NO_SECURITY,
     _names("default-password-file enable-quotas privilege-refresh-period session-ttl tps-weight"),
     MappingProxyType(
         {
-            "ldap": RefusedContext(
-                NO_SECURITY,
-                _names(
-                    """
-                    disable-tls login-threads polling-period query-base-dn query-user-dn
-                    query-user-password-file role-query-base-dn role-query-pattern
-                    role-query-search-ou server tls-ca-file token-hash-method user-dn-pattern
-                    user-query-pattern
-                    """
-                ),
-            ),
+            "ldap": LDAP,
             "log": RefusedContext(
                 NO_SECURITY,
                 _names(
@@ -122,9 +122,8 @@ INDEX_MOUNTS: Final = RefusedContext(
 
 REFUSED: Final[Mapping[str, RefusedContext]] = MappingProxyType(
     {
-        "security": SECURITY,
+        "security ldap": LDAP,
         "xdr": XDR,
-        "network tls": TLS,
         "logging syslog": SYSLOG,
         "namespace index-type": INDEX_MOUNTS,
         "namespace sindex-type": INDEX_MOUNTS,

@@ -214,7 +214,7 @@ class ServiceConfig(Section):
         enterprise=True,
         help="Time between looks at certificate files.",
         community=0,
-        why_not="this server has no TLS",
+        works=True,
     )
     transaction_max_ms: int = integer(
         1000, dynamic=True, works=True, help="Time limit of requests that bring none."

@@ -23,9 +23,11 @@ from asd.config.network import (
 )
 from asd.config.parameters import Parameter, Section, Status
 from asd.config.refused import REFUSED, RefusedContext
+from asd.config.security import SecurityConfig, SecurityLogConfig
 from asd.config.service import ServiceConfig
 from asd.config.sets import GeoConfig, SetConfig
 from asd.config.storage import StorageConfig
+from asd.config.tls import TlsConfig
 
 SECTIONS: Final[Mapping[str, type[Section]]] = MappingProxyType(
     {
@@ -35,11 +37,14 @@ SECTIONS: Final[Mapping[str, type[Section]]] = MappingProxyType(
         "network heartbeat": HeartbeatConfig,
         "network fabric": FabricConfig,
         "network http": HttpConfig,
+        "network tls": TlsConfig,
         "namespace": NamespaceConfig,
         "namespace set": SetConfig,
         "namespace storage-engine": StorageConfig,
         "namespace geo2dsphere-within": GeoConfig,
         "mod-lua": ModLuaConfig,
+        "security": SecurityConfig,
+        "security log": SecurityLogConfig,
     }
 )
 """Sections by the blocks that lead to them, in the order of the page."""

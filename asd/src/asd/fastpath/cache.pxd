@@ -1,2 +1,0 @@
-cdef bytes _EMPTY_OK
-cdef object _reply_without_bins

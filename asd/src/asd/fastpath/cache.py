@@ -19,8 +19,10 @@ from asd.fastpath.operate import operate_path
 from asd.fastpath.reads import filtered_path, read_path
 from asd.fastpath.rows import RowPaths
 from asd.measures.histogram import Histogram
+from asd.security.rights import UNRESTRICTED, Rights
 from asd.space.commitment import Commitments
 from asd.space.namespace import Namespace
+from citrusleaf.cf_digest import DIGEST_SIZE
 
 if TYPE_CHECKING:
     from asd.state import NodeState
@@ -34,6 +36,8 @@ replies may have to wait for; None: nothing."""
 
 _FIELDS: Final = [FieldType.NAMESPACE, FieldType.SET, FieldType.DIGEST]
 _RESPOND_ALL: Final = Info2.RESPOND_ALL_OPS
+MESSAGE: Final = b"\x02\x03"
+"""Protocol version 2, type 3: the first two bytes of nearly every frame."""
 
 
 def head_size(data: bytes, offset: int) -> int:
@@ -50,26 +54,62 @@ def head_size(data: bytes, offset: int) -> int:
 
 
 class FastPaths:
-    """The fast paths of one node."""
+    """The fast paths of one node for those who have the same rights.
 
-    __slots__ = ("_node", "_without", "rows", "table")
+    The node's own are for those who may do everything; `of` gives those of others.
+    """
 
-    def __init__(self, node: NodeState) -> None:
+    __slots__ = ("_by_rights", "_node", "_rights", "_without", "rows", "table")
+
+    def __init__(self, node: NodeState, rights: Rights = UNRESTRICTED) -> None:
         self._node = node
-        self.rows = RowPaths(node)
+        self._rights = rights
+        self._by_rights: dict[Rights, FastPaths] = {}
+        self.rows = RowPaths(node, rights)
         """The paths of rows of batches."""
         self.table: dict[bytes, Entry] = {}
         """Paths by the head of a request."""
         self._without: set[bytes] = set()
         """Heads known to have no path."""
 
+    def of(self, rights: Rights) -> FastPaths:
+        """The paths for connections with these rights. O(1)."""
+        if rights is self._rights:
+            return self
+        found = self._by_rights.get(rights)
+        if found is None:
+            found = self._by_rights[rights] = FastPaths(self._node, rights)
+        return found
+
+    def forget(self, rights: Rights) -> None:
+        """Rights have changed, or nobody has them any more: what was made under them goes."""
+        found = self._by_rights.pop(rights, None)
+        if found is not None:
+            found.clear()
+            if rights.authenticated:
+                self._by_rights[rights] = found
+
     def clear(self) -> None:
         """Forget all paths: something they relied on has changed."""
         self.table.clear()
         self._without.clear()
         self.rows.clear()
+        for paths in self._by_rights.values():
+            paths.clear()
 
-    def forget(self, head: bytes) -> None:
+    def _check(self) -> None:
+        """Assert every invariant."""
+        assert len(self.table) + len(self._without) <= CAPACITY
+        assert not self.table.keys() & self._without
+        for head, (_, size, _, waits) in self.table.items():
+            assert len(head) + DIGEST_SIZE <= size <= LARGEST_REQUEST
+            assert head[:2] == MESSAGE
+            assert waits is None or waits in self._waited_for()
+
+    def _waited_for(self) -> list[Commitments]:
+        return [namespace.commitments for namespace in self._node.namespaces.values()]
+
+    def unlearn(self, head: bytes) -> None:
         """Let requests with this head take the general way, until one is learned again."""
         self.table.pop(head, None)
 
@@ -90,6 +130,8 @@ class FastPaths:
             return
         namespace = self._node.namespaces.get(message.fields.get(FieldType.NAMESPACE, b""))
         path = None
+        if self._rights.watched(message):
+            namespace = None
         if namespace is not None and list(message.fields)[:3] == _FIELDS:
             path = self._make(namespace, message, size - len(head), len(head))
         if len(self.table) + len(self._without) >= CAPACITY:
@@ -132,7 +174,7 @@ class FastPaths:
         """The closest path that fits, which leaves to `operate_path` what it does not expect."""
         if not fits(Kind.OPERATE, present):
             return None
-        otherwise = operate_path(self._node, namespace, rest, head_size, self.forget)
+        otherwise = operate_path(self._node, namespace, rest, head_size, self.unlearn)
         set_name, ops = message.fields[FieldType.SET], message.ops
         if message.info1 or not ops:
             return otherwise

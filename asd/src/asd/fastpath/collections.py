@@ -21,7 +21,6 @@ from asd.fastpath.replies import NO_OPS, framed
 from asd.records.record import encode_op, find_bin, next_generation, replace_bin
 from asd.records.record_view import RecordView
 from asd.space.namespace import Namespace
-from asd.space.ownership import REPLICATED
 from asd.transactions.ops import is_bin_name
 from citrusleaf.cf_digest import DIGEST_SIZE
 from storage.engine import Record
@@ -81,10 +80,10 @@ def collection_read_path(
     """One operation that reads."""
     kind = _Collections(node, namespace, message, rest)
     get, now_s = namespace.engine.get, namespace.clock.epoch_s
-    counters, owned = namespace.statistics.client, namespace.ownership.states
+    counters, barred = namespace.statistics.client, namespace.ownership.barred
 
     def path(data: bytes, digest: int) -> bytes | None:
-        if owned[data[digest] | (data[digest + 1] & 15) << 8] > REPLICATED:
+        if barred and data[digest] | (data[digest + 1] & 15) << 8 in barred:
             return None
         request = kind.parse(data, digest)
         record = get(request.digest) if request is not None else None
@@ -113,11 +112,11 @@ def collection_write_path(
     get, now_ms = namespace.engine.get, namespace.clock.epoch_ms
     put = namespace.door.doors(message.fields[FieldType.SET]).put
     assert put is not None
-    counters, owned = namespace.statistics.client, namespace.ownership.states
+    counters, barred = namespace.statistics.client, namespace.ownership.barred
     longest = (namespace.config.max_record_size or 1 << 30) - _ROOM
 
     def path(data: bytes, digest: int) -> bytes | None:
-        if owned[data[digest] | (data[digest + 1] & 15) << 8] > REPLICATED:
+        if barred and data[digest] | (data[digest + 1] & 15) << 8 in barred:
             return None
         request = kind.parse(data, digest)
         record = get(request.digest) if request is not None else None

@@ -13,8 +13,8 @@ What sends a request the general way is called a *bar*. There are three kinds:
   of path minds. Where one of them is there, no path is made. Whoever changes what a path relies
   on (configuration, sets, indexes, observers of the door) has all paths made anew
   (`FastPaths.clear`).
-- Bars of the **partition**, one byte each (`asd.space.ownership`). Every path asks the byte that
-  its digest picks, each time. Nothing is forgotten when a partition moves.
+- Bars of the **partition**, one byte each (`asd.space.ownership`). Every path asks each time
+  whether the partition of its digest is barred. Nothing is forgotten when a partition moves.
 - Bars of the **record**: it is in another set, has a key or a time of its own, other bins. Each
   path looks for itself, through `unplain` where it reads.
 
@@ -27,8 +27,9 @@ What must hold:
   and *not* run again: it may have had its effect.
 - A write that must reach a medium or other nodes before it is acknowledged is done by its path all
   the same; the *reply* is held (`asd.service.held_replies`), the request is not.
-- What a connection may do will be a bar of its own: the table of paths then belongs to a set of
-  privileges, or one user's path would answer another.
+- What a connection may do is no bar: the table of paths belongs to the rights of its connections
+  (`FastPaths.of`), or one user's path would answer another. What rights want to see each time, for
+  a quota or the audit log, has no path (`asd.security.rights`).
 
 `tests/asd/fastpath/test_contract.py` walks the table: for each kind and each bar it makes the
 situation, and sees the right way taken and the same answer given.
@@ -273,7 +274,11 @@ def _of_writes(namespace: Namespace, set_name: bytes, ttl: int) -> list[Bar]:
 
 
 def unplain(record: Record, set_id: int, now_s: Callable[[], int]) -> bool:
-    """Must a read of this record, by a request for this set (0: for any), take the general way?"""
+    """Must a read of this record, by a request for this set (0: for any), take the general way?
+
+    The hottest paths ask only about records that are `odd`, of another set or with flags or a
+    void-time, which most are not: the call alone would be a tenth of what such a path costs.
+    """
     _, void_time, _, record_set, flags, _ = record
     if flags or (set_id and record_set != set_id):
         return True

@@ -12,10 +12,9 @@ from typing import Final
 from aerospike_common.wire.message import OP_HEAD_SIZE, op_head
 from asd.fastpath.contract import FastPath
 from asd.fastpath.one_bin import HEADS_CAPACITY, BinHead
-from asd.fastpath.replies import written
+from asd.fastpath.replies import EMPTY_OK, without_ops
 from asd.records.record import next_generation
 from asd.space.namespace import Namespace
-from asd.space.ownership import REPLICATED
 from citrusleaf.cf_digest import DIGEST_SIZE
 
 MAX_BINS: Final = 64
@@ -107,17 +106,17 @@ def put_many_path(
     if count > MAX_BINS:
         return None
     put = ManyBinWrite(namespace, set_name, count, rest - DIGEST_SIZE).put
-    now_ms, owned = namespace.clock.epoch_ms, namespace.ownership.states
+    now_ms, barred = namespace.clock.epoch_ms, namespace.ownership.barred
     counters = namespace.statistics.client
 
     def path(data: bytes, digest: int) -> bytes | None:
-        if owned[data[digest] | (data[digest + 1] & 15) << 8] > REPLICATED:
+        if barred and data[digest] | (data[digest + 1] & 15) << 8 in barred:
             return None
         ops = digest + DIGEST_SIZE
         generation = put(data[digest:ops], now_ms(), data, ops)
         if not generation:
             return otherwise(data, digest)
         counters.write_success += 1
-        return written(generation)
+        return without_ops(EMPTY_OK, generation, 0)
 
     return path

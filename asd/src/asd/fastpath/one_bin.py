@@ -13,12 +13,11 @@ from attrs import frozen
 from aerospike_common.wire.codes import OpType, ParticleType
 from aerospike_common.wire.message import OP_HEAD_SIZE, op_head
 from asd.fastpath.contract import FastPath
-from asd.fastpath.replies import written
+from asd.fastpath.replies import EMPTY_OK, without_ops
 from asd.records.change import Change
 from asd.records.record import next_generation
 from asd.space.commit import Overwrite
 from asd.space.namespace import Namespace
-from asd.space.ownership import REPLICATED
 from asd.transactions.ops import is_bin_name
 from citrusleaf.cf_digest import DIGEST_SIZE
 
@@ -110,12 +109,12 @@ def put_one_path(namespace: Namespace, set_name: bytes, rest: int, otherwise: Fa
     """
     writes = OneBinWrite(namespace, set_name)
     overwrite, put, set_id = writes.overwrite, writes.put, writes.set_id
-    now_ms, owned = namespace.clock.epoch_ms, namespace.ownership.states
+    now_ms, barred = namespace.clock.epoch_ms, namespace.ownership.barred
     counters, latency = namespace.statistics.client, namespace.write_latency
     heads: dict[bytes, BinHead] = {}
 
     def path(data: bytes, digest: int) -> bytes | None:
-        if owned[data[digest] | (data[digest + 1] & 15) << 8] > REPLICATED:
+        if barred and data[digest] | (data[digest + 1] & 15) << 8 in barred:
             return None
         op = digest + DIGEST_SIZE
         value = op + OP_HEAD_SIZE + data[op + OP_HEAD_SIZE - 1]
@@ -139,6 +138,6 @@ def put_one_path(namespace: Namespace, set_name: bytes, rest: int, otherwise: Fa
                 return otherwise(data, digest)
         counters.write_success += 1
         latency.since_ms = now
-        return written(generation)
+        return without_ops(EMPTY_OK, generation, 0)
 
     return path

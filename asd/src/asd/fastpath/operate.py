@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 from aerospike_common.wire.message import Message, parse_message, reply_frame
 from asd.fastpath.contract import FastPath
 from asd.space.namespace import Namespace
-from asd.space.ownership import REPLICATED
 from asd.transactions.outcome import count_write, perform
 from asd.transactions.transaction import Transaction
 from asd.transactions.write import check_ops, write_checked
@@ -43,12 +42,12 @@ def operate_path(
     requests with a head take the general way again.
     """
     expressions, counters = node.expressions, namespace.statistics.client
-    owned = namespace.ownership.states
+    barred = namespace.ownership.barred
     before, keeps = head_size - _FRAME_HEADER, rest - DIGEST_SIZE <= MAX_OPS_SIZE
     known: dict[bytes, Message] = {}
 
     def path(data: bytes, digest: int) -> bytes | None:
-        if owned[data[digest] | (data[digest + 1] & 15) << 8] > REPLICATED:
+        if barred and data[digest] | (data[digest + 1] & 15) << 8 in barred:
             return None
         start = digest + DIGEST_SIZE
         wire = data[start : digest + rest]

@@ -1,2 +1,2 @@
-cdef bytes _HEADER_OK, _NOT_FOUND, _NO_OPS, _START
-cdef object _with_bins
+from asd.fastpath.contract cimport unplain
+from asd.fastpath.replies cimport framed

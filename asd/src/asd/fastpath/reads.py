@@ -14,7 +14,6 @@ from asd.fastpath.contract import Bar, FastPath, Kind, fits, unplain
 from asd.fastpath.replies import HEADER_OK, NO_OPS, NOT_FOUND, START, framed, with_ops
 from asd.records.record_view import RecordView
 from asd.space.namespace import Namespace
-from asd.space.ownership import REPLICATED
 from asd.transactions.ops import is_bin_name
 from citrusleaf.cf_digest import DIGEST_SIZE
 
@@ -64,7 +63,7 @@ def filtered_path(
         return None
     set_name = message.fields[FieldType.SET]
     get, now_s, now_ms = namespace.engine.get, namespace.clock.epoch_s, namespace.clock.epoch_ms
-    counters, owned = namespace.statistics.client, namespace.ownership.states
+    counters, barred = namespace.statistics.client, namespace.ownership.barred
     compiled, set_id = node.expressions.filter, namespace.intern_set(set_name)
     view = RecordView(b"", None, set_name, 0)
     limit_ms = namespace.time_limit_ms(message.transaction_ttl)
@@ -73,7 +72,7 @@ def filtered_path(
     header = (rest - DIGEST_SIZE - 4).to_bytes(4) + bytes((FieldType.FILTER,))
 
     def path(data: bytes, digest: int) -> bytes | None:
-        if owned[data[digest] | (data[digest + 1] & 15) << 8] > REPLICATED:
+        if barred and data[digest] | (data[digest + 1] & 15) << 8 in barred:
             return None
         key = data[digest : digest + DIGEST_SIZE]
         record = get(key)
@@ -113,21 +112,22 @@ def _only_reads(ops: list[Op]) -> bool:
 def _get_all(namespace: Namespace, set_name: bytes) -> FastPath:
     """A read of the whole record: a header and the stored bytes."""
     get, now_s = namespace.engine.get, namespace.clock.epoch_s
-    counters, owned = namespace.statistics.client, namespace.ownership.states
+    counters, barred = namespace.statistics.client, namespace.ownership.barred
     set_id = namespace.intern_set(set_name)
 
     def path(data: bytes, digest: int) -> bytes | None:
-        if owned[data[digest] | (data[digest + 1] & 15) << 8] > REPLICATED:
+        if barred and data[digest] | (data[digest + 1] & 15) << 8 in barred:
             return None
         record = get(data[digest : digest + 20])
         if record is None:
             counters.read_not_found += 1
             reply = NOT_FOUND
         else:
-            if unplain(record, set_id, now_s):
+            generation, void_time, _, record_set, flags, payload = record
+            odd = flags or void_time or record_set != set_id
+            if odd and unplain(record, set_id, now_s):
                 return None
             counters.read_success += 1
-            generation, void_time, _, _, _, payload = record
             size = 20 + len(payload)
             reply = with_ops(START, size, HEADER_OK, generation, void_time) + payload
         return reply
@@ -138,17 +138,18 @@ def _get_all(namespace: Namespace, set_name: bytes) -> FastPath:
 def _answering(namespace: Namespace, set_name: bytes, answer: Answer) -> FastPath:
     """A read that answers with less than the whole record."""
     get, now_s = namespace.engine.get, namespace.clock.epoch_s
-    counters, owned = namespace.statistics.client, namespace.ownership.states
+    counters, barred = namespace.statistics.client, namespace.ownership.barred
     set_id = namespace.intern_set(set_name)
 
     def path(data: bytes, digest: int) -> bytes | None:
-        if owned[data[digest] | (data[digest + 1] & 15) << 8] > REPLICATED:
+        if barred and data[digest] | (data[digest + 1] & 15) << 8 in barred:
             return None
         record = get(data[digest : digest + 20])
         if record is None:
             counters.read_not_found += 1
             return NOT_FOUND
-        if unplain(record, set_id, now_s):
+        odd = record[4] or record[1] or record[3] != set_id
+        if odd and unplain(record, set_id, now_s):
             return None
         ops = answer(data, digest + 20, record[5])
         if ops is None:

@@ -20,8 +20,10 @@ HEADER_OK: Final = b"\x16\x00\x00\x00\x00\x00"
 # Frame start, body size, message header to the result code, generation, void-time, then the timeout
 # and the number of fields (0); what follows begins with the number of ops.
 with_ops: Final = struct.Struct(">4sI6sII6x").pack
-_without_ops: Final = struct.Struct(">14sII8x").pack
-_EMPTY_OK: Final = START + b"\x00\x00\x00\x16" + HEADER_OK
+without_ops: Final = struct.Struct(">14sII8x").pack
+EMPTY_OK: Final = START + b"\x00\x00\x00\x16" + HEADER_OK
+
+# `without_ops(EMPTY_OK, generation, void-time)` is the whole reply to a write that answers no ops.
 
 # The same of a row: no frame, and the row's index where the timeout is.
 row_with_ops: Final = struct.Struct(">6sII4s2x").pack
@@ -32,8 +34,3 @@ ROW_NOT_FOUND: Final = bytes((22, 0, 0, 0, 0, ResultCode.NOT_FOUND))
 def framed(generation: int, void_time: int, ops: bytes) -> bytes:
     """A successful reply; `ops` begins with their number."""
     return with_ops(START, 20 + len(ops), HEADER_OK, generation, void_time) + ops
-
-
-def written(generation: int) -> bytes:
-    """The reply to a write that answers no ops, of a record that never expires."""
-    return _without_ops(_EMPTY_OK, generation, 0)

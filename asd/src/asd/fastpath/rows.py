@@ -19,8 +19,8 @@ from aerospike_common.wire.message import OP_HEAD_SIZE, Message, encode_op
 from asd.fastpath.contract import GENERAL_WAY, Kind, bars, fits, unplain
 from asd.fastpath.one_bin import HEADS_CAPACITY, ONE_BIN, BinHead, OneBinWrite
 from asd.fastpath.replies import HEADER_OK, ROW_NOT_FOUND, row_with_ops, row_without_record
+from asd.security.rights import UNRESTRICTED, Rights
 from asd.space.namespace import Namespace
-from asd.space.ownership import REPLICATED
 
 if TYPE_CHECKING:
     from asd.state import NodeState
@@ -55,12 +55,13 @@ class RowPath(Protocol):
 
 
 class RowPaths:
-    """The paths of one node."""
+    """The paths of one node for those who have the same rights."""
 
-    __slots__ = ("_node", "_paths")
+    __slots__ = ("_node", "_paths", "_rights")
 
-    def __init__(self, node: NodeState) -> None:
+    def __init__(self, node: NodeState, rights: Rights = UNRESTRICTED) -> None:
         self._node = node
+        self._rights = rights
         self._paths: dict[bytes, RowPath] = {}
 
     def clear(self) -> None:
@@ -86,7 +87,7 @@ class RowPaths:
         return path
 
     def _make(self, head: bytes, namespace: Namespace, message: Message) -> RowPath | None:
-        if list(message.fields) != _FIELDS:
+        if list(message.fields) != _FIELDS or self._rights.watched(message):
             return None
         present = bars(namespace, message)
         set_name = message.fields[FieldType.SET]
@@ -138,14 +139,11 @@ class GetAllRows:
         """Replies to (index, digest) as long as the records are plain."""
         replies: list[bytes] = []
         namespace, set_id = self.namespace, self._set_id
-        get, now_s, owned = (
-            namespace.engine.get,
-            namespace.clock.epoch_s,
-            namespace.ownership.states,
-        )
+        get, now_s = namespace.engine.get, namespace.clock.epoch_s
+        barred = namespace.ownership.barred
         missing = 0
         for index, digest in rows:
-            if owned[digest[0] | (digest[1] & 15) << 8] > REPLICATED:
+            if barred and digest[0] | (digest[1] & 15) << 8 in barred:
                 break
             try:
                 record = get(digest)
@@ -155,8 +153,9 @@ class GetAllRows:
                 missing += 1
                 replies.append(row_without_record(ROW_NOT_FOUND, index))
                 continue
-            generation, void_time, _, _, _, payload = record
-            if unplain(record, set_id, now_s) or len(payload) > LONGEST_PAYLOAD:
+            generation, void_time, _, record_set, record_flags, payload = record
+            odd = record_flags or void_time or record_set != set_id
+            if (odd and unplain(record, set_id, now_s)) or len(payload) > LONGEST_PAYLOAD:
                 break
             replies.append(row_with_ops(HEADER_OK, generation, void_time, index) + payload)
         counters = namespace.statistics.batch_sub
@@ -213,7 +212,7 @@ class PutOneRows:
         head, op_heads = self._head, self._op_heads
         overwrite, put = self._writes.overwrite, self._writes.put
         set_id, now_ms = self._writes.set_id, self.namespace.clock.epoch_ms()
-        owned = self.namespace.ownership.states
+        barred = self.namespace.ownership.barred
         head_size, size = len(head), len(data)
         replies: list[bytes] = []
         row_at = offset
@@ -230,7 +229,7 @@ class PutOneRows:
             if end > size:
                 break
             index, digest = row_key(data, offset)
-            if owned[digest[0] | (digest[1] & 15) << 8] > REPLICATED:
+            if barred and digest[0] | (digest[1] & 15) << 8 in barred:
                 break
             payload = bin_head.start + data[value:end]
             try:

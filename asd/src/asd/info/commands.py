@@ -43,6 +43,9 @@ MAX_REQUEST: Final = 2 << 20
 MAX_REPLY: Final = 16 << 20
 """Characters after which no further command is answered: a short request can ask for much."""
 
+NOT_AUTHENTICATED: Final = b"ERROR:80:not authenticated\n"
+"""The whole answer to whoever has not logged in, whatever was asked."""
+
 SUMMARY: Final = (
     "features",
     "node",
@@ -95,12 +98,14 @@ def respond(node: InfoNode, connection: InfoConnection, body: bytes) -> bytes:
     Never raises for what a client can send. What goes beyond `MAX_REQUEST` or `MAX_REPLY` is not
     answered, so that one request can hold up the others only so long.
     """
+    if not connection.rights.authenticated:
+        return NOT_AUTHENTICATED
     return encode_info_reply(answers(node, connection, body))
 
 
 def answers(node: InfoNode, connection: InfoConnection, body: bytes) -> Iterator[tuple[str, str]]:
     """The commands of a request and their values, each found out when it is asked for: between two
-    of them the caller may do other things."""
+    of them the caller may do other things. For those who are known to the node."""
     commands = parse_info_request(body[:MAX_REQUEST]) if body else map(parse_info_command, SUMMARY)
     left = MAX_REPLY
     for command in commands:
@@ -115,8 +120,10 @@ def _answer(node: InfoNode, connection: InfoConnection, command: InfoCommand) ->
     handler = COMMANDS.get(command.name)
     if handler is None:
         return info_error(ResultCode.PARAMETER, "unrecognized command")
+    request = Request(node, connection, command)
     try:
-        return handler(Request(node, connection, command))
+        connection.rights.check_info(request.asked())
+        return handler(request)
     except OperationError as error:
         return error_value(error)
     except Exception:  # our own bug, or a full disk: it costs one command, not the connection

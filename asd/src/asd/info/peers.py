@@ -66,6 +66,27 @@ def _tls_only(value: str) -> Handler:
     return answer
 
 
+def _tls(request: Request) -> str:
+    """Where clients that speak TLS connect; empty without a TLS port."""
+    _tls_only("")(request)
+    service = request.node.config.network.service
+    if not service.tls_port:
+        return ""
+    listening = service.tls_address or request.node.addresses
+    hosts = service.tls_access_address or _hosts(request, listening)
+    port = service.tls_access_port or service.tls_port
+    return ",".join(host_port(host, port) for host in hosts)
+
+
+def _tls_alternate(request: Request) -> str:
+    """The alternate addresses for TLS."""
+    _tls_only("")(request)
+    service = request.node.config.network.service
+    port = service.tls_alternate_access_port or service.tls_access_port or service.tls_port
+    hosts = service.tls_alternate_access_address if service.tls_port else ()
+    return ",".join(host_port(host, port) for host in hosts)
+
+
 def _endpoints(request: Request) -> str:
     network = request.node.config.network
     service = network.service
@@ -113,8 +134,8 @@ COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
         "services-alumni-reset": constant("ok"),
         "service-clear-std": lambda request: ",".join(_published(request)),
         "service-clear-alt": lambda request: ",".join(_alternates(request)),
-        "service-tls-std": _tls_only(""),
-        "service-tls-alt": _tls_only(""),
+        "service-tls-std": _tls,
+        "service-tls-alt": _tls_alternate,
         "admin-clear-std": _admin,
         "admin-tls-std": _tls_only(""),
         "peers-generation": constant(str(PEERS_GENERATION)),

@@ -21,17 +21,11 @@ def _job_id(request: Request) -> int:
 def _show(request: Request) -> str:
     queries = request.node.queries
     if not request.parameters:
-        return ";".join(map(_with_net_io_time, queries.show()))
+        return ";".join(queries.show())
     rows = queries.show(_job_id(request))
     if not rows:
         raise OperationError(ResultCode.NOT_FOUND, "job not found")
-    return _with_net_io_time(rows[0])
-
-
-def _with_net_io_time(row: str) -> str:
-    """Rows of the protocol tell the time spent on the network, too. Here the loop sends while a
-    query goes on, so none is spent."""
-    return row.replace(":socket-timeout=", ":net-io-time=0:socket-timeout=", 1)
+    return rows[0]
 
 
 def _abort(request: Request) -> str:

@@ -11,6 +11,7 @@ from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.info import InfoCommand, info_error, info_parameters
 from asd.info.source import InfoConnection, InfoNode
+from asd.security.rights import InfoAsked
 from asd.space.namespace import Namespace
 
 MAX_NAMESPACE: Final = 31
@@ -29,6 +30,13 @@ class Request:
 
     def __attrs_post_init__(self) -> None:
         self.parameters = info_parameters(self.command.arguments)
+
+    def asked(self) -> InfoAsked:
+        """The command as access control sees it."""
+        namespace = to_bytes(self.parameters.get("namespace", ""))
+        set_name = to_bytes(self.parameters.get("set", ""))
+        name, arguments = self.command.name, self.command.arguments
+        return InfoAsked(self.connection.peer, name, arguments, namespace, set_name)
 
     def optional(
         self,

@@ -12,6 +12,7 @@ from asd.measures.turns import Turns
 from asd.process.logging import LogSinks
 from asd.process.machine import Machine
 from asd.query import QueryManager
+from asd.security.rights import Rights
 from asd.space.index_metadata import IndexMetadata
 from asd.space.namespace import Namespace
 from asd.space.survey import RecordSurvey
@@ -23,6 +24,10 @@ from citrusleaf.cf_clock import Clock
 class InfoConnection(Protocol):
     """A client connection as info sees it."""
 
+    peer: str
+    """Host and port of the client, for the log."""
+    rights: Rights
+    """What may be done on the connection."""
     user_agent: str | None
     """What the client said of itself, in base64; None while it said nothing."""
 

@@ -51,6 +51,12 @@ class Turns:
             self.answered.append(histogram)
         histogram.pending += transactions
 
+    def _check(self) -> None:
+        """Assert every invariant: what waits to be counted has a turn to be counted in."""
+        assert bool(self.started_ns) or not self.answered
+        assert all(histogram.pending for histogram in self.answered)
+        assert len(set(map(id, self.answered))) == len(self.answered)
+
     def end(self) -> None:
         """The replies are on their way: count how long the transactions took."""
         self._settle()

@@ -23,6 +23,7 @@ from asd.config import (
     NamespaceConfig,
     NetworkConfig,
     NetworkServiceConfig,
+    SecurityConfig,
     StorageConfig,
     read_config,
 )
@@ -72,6 +73,7 @@ class Options:
     log_format: str = "text"
     work_directory: Path | None = None
     namespaces: tuple[NamespaceConfig, ...] = ()
+    security: bool = False
     edition: Edition = Edition.ENTERPRISE
 
 
@@ -92,6 +94,7 @@ def parse_arguments(argv: Sequence[str]) -> Options:
         log_format=given.log_format,
         work_directory=given.work_directory,
         namespaces=tuple(given.namespace),
+        security=given.security,
         edition=Edition(given.edition),
     )
 
@@ -107,9 +110,15 @@ def build_config(options: Options) -> Config:
     service = config.service
     if options.work_directory is not None:
         service = evolve(service, work_directory=str(options.work_directory))
+    security = config.security
+    if options.security and security is None:
+        if options.edition is Edition.COMMUNITY:
+            raise CommandLineError("--security: the community edition has no access control")
+        security = SecurityConfig()
     return evolve(
         config,
         service=service,
+        security=security,
         network=_network(config.network, options),
         namespaces=MappingProxyType(_namespaces(config, options)),
     )
@@ -190,6 +199,11 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="serve the namespace NAME; may be repeated. Engines: "
         f"{', '.join(ENGINES)} (default memory)",
+    )
+    parser.add_argument(
+        "--security",
+        action="store_true",
+        help="nobody gets in without a password; the first user is admin, password admin",
     )
     parser.add_argument(
         "--edition",

@@ -98,6 +98,7 @@ def prepare(
         node.clock.monotonic_ms(),
         index_name,
     )
+    job.load = connection.rights.query_load(message)
     return job, walk
 
 

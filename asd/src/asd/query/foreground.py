@@ -163,6 +163,14 @@ class ForegroundQuery(ABC):
     async def _deliver(self, data: bytes) -> None:
         """Send, waiting for a client that is behind. Raises ResponseTimeout when it stays so."""
         self._job.net_io_bytes += len(data)
+        now_ms = self._node.clock.monotonic_ms
+        began_ms = now_ms()
+        try:
+            await self._send(data)
+        finally:
+            self._job.net_io_ms += now_ms() - began_ms
+
+    async def _send(self, data: bytes) -> None:
         limit_s = self._job.request.socket_timeout_ms / 1000
         waited_s = 0.0
         while True:

@@ -7,6 +7,7 @@ from enum import Enum
 from attrs import Factory, define, evolve, field
 
 from asd.query.request import QueryRequest
+from asd.security.rights import QueryLoad
 
 
 class Status(Enum):
@@ -52,7 +53,11 @@ class QueryJob:
     succeeded: int = 0
     failed: int = 0
     net_io_bytes: int = 0
+    net_io_ms: int = 0
+    """Time spent waiting for the client to take what it is sent."""
     abort_wanted: bool = False
+    load: QueryLoad = field(factory=QueryLoad)
+    """Is told of its beginning and its end."""
     partitions_wanted: int = field(
         default=Factory(lambda job: len(job.request.partitions), takes_self=True)
     )
@@ -101,6 +106,7 @@ class QueryJob:
             ("from", f"{host}+{port}"),
             ("job-type", self.job_type.value),
             ("net-io-bytes", self.net_io_bytes),
+            ("net-io-time", self.net_io_ms),
             ("socket-timeout", request.socket_timeout_ms),
             *self.rows,
         ]

@@ -57,10 +57,11 @@ class QueryManager:
         """
         if job.request.short:
             self._short += 1
-            return
-        self.check(job.trid)
-        job.trid = job.trid or self._make_up_id()
-        self._active[job.trid] = job
+        else:
+            self.check(job.trid)
+            job.trid = job.trid or self._make_up_id()
+            self._active[job.trid] = job
+        job.load.begin()
 
     def _make_up_id(self) -> int:
         """An id that no query has, nor is likely to get: clients draw theirs from 64 bits."""
@@ -73,6 +74,7 @@ class QueryManager:
     def finish(self, job: QueryJob, status: Status) -> None:
         """A query that was added has ended."""
         job.finish(status, self._clock.monotonic_ms())
+        job.load.end()
         if job.request.short:
             self._short -= 1
             return
@@ -93,6 +95,15 @@ class QueryManager:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _check(self) -> None:
+        """Assert every invariant."""
+        assert self._short >= 0
+        assert not self._active.keys() & self._done.keys()
+        assert 0 not in self._active
+        assert all(trid == job.trid for trid, job in self._active.items())
+        assert all(job.finished_ms is not None for job in self._done.values())
+        assert len(self._done) <= max(1, self._config.service.query_max_done)
 
     # --------------------------------------------------------------- fairness
 

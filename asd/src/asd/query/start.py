@@ -44,6 +44,7 @@ def answer(
 
     Raises OperationError for a query that cannot begin.
     """
+    connection.rights.check_message(connection.peer, message, None)
     fields = message.fields
     if FieldType.UDF_OP in fields and all(name in fields for name in _UDF_FIELDS):
         kind = int.from_bytes(fields[FieldType.UDF_OP], "big")
@@ -98,6 +99,7 @@ def _setting(
     walk, index_name = choose_walk(namespace, message, request, here)
     started_ms = node.clock.monotonic_ms()
     job = QueryJob(request, namespace.name, kind, connection.peer, started_ms, index_name)
+    job.load = connection.rights.query_load(message)
     encoder = Encoder(namespace.name.encode(), namespace.set_names, request.no_bins)
     reader = Reader(namespace, job, encoder, node.expressions, node.transaction_threads)
     return Setting(node, namespace, connection, job, walk, reader, unavailable)

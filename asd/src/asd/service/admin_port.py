@@ -10,14 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Final, cast
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
-from aerospike_common.wire.admin import encode_admin
-from aerospike_common.wire.codes import MessageType, ResultCode
+from aerospike_common.wire.codes import MessageType
 from aerospike_common.wire.errors import FrameError
 from aerospike_common.wire.frame import Frame, FrameReader, frame
 from asd.info import MAX_REQUEST, InfoNode, respond
+from asd.security.rights import NOBODY, UNRESTRICTED, Rights
+from asd.security.session import LOGIN_WITHIN_NS, Answer, Session, without_security
 from asd.service.listening import listen, listening_addresses
+
+if TYPE_CHECKING:
+    from asd.security.security import Security
 
 log = logging.getLogger("asd.info")
 
@@ -25,10 +30,18 @@ MAX_CONNECTIONS: Final = 100
 """Tools are few. One connection more is closed at once."""
 
 
+class AdminNode(InfoNode, Protocol):
+    """A node as this port sees it."""
+
+    @property
+    def security(self) -> Security | None:
+        """Access control; None: everybody may do everything."""
+
+
 class AdminPort:
     """The admin port of one node. Without a port in the configuration it does nothing."""
 
-    def __init__(self, node: InfoNode) -> None:
+    def __init__(self, node: AdminNode) -> None:
         self.node = node
         self.port = 0
         self.addresses: list[str] | None = None
@@ -84,8 +97,18 @@ class AdminConnection(asyncio.Protocol):
         self._frames = FrameReader(MAX_REQUEST)
         self._transport: asyncio.Transport
         self._writable = True
+        self._answering: asyncio.Task[None] | None = None
         self.peer = self.local_host = "?"
+        self.address = self.certificate_user = ""
         self.user_agent: str | None = None
+        security = port.node.security
+        self.rights: Rights = UNRESTRICTED if security is None else NOBODY
+        self._session = None if security is None else Session(security, self)
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def enter(self, rights: Rights) -> None:
+        """From now on this may be done on the connection."""
+        self.rights = rights
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A tool has connected; one too many is turned away."""
@@ -93,12 +116,28 @@ class AdminConnection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         self.peer = f"{peer[0]}:{peer[1]}" if peer else "?"
+        self.address = peer[0] if peer else ""
         self.local_host = local[0] if local else "?"
         if not self._port.admit(self):
             self._transport.abort()
+        elif self._session is not None:
+            within_s = LOGIN_WITHIN_NS / 1e9
+            loop = asyncio.get_running_loop()
+            self._deadline = loop.call_later(within_s, self._close_stranger)
+
+    def _close_stranger(self) -> None:
+        if not self.rights.authenticated:
+            log.info("%s closed: nobody has logged in", self.peer)
+            self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The tool is gone."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        if self._answering is not None:
+            self._answering.cancel()
+        if self._session is not None:
+            self._session.end()
         self._port.discard(self)
 
     def pause_writing(self) -> None:
@@ -123,20 +162,34 @@ class AdminConnection(asyncio.Protocol):
 
     def _answer(self) -> None:
         try:
-            while self._writable and not self._transport.is_closing():
+            while self._writable and not self._answering and not self._transport.is_closing():
                 request = self._frames.next_frame()
                 if request is None:
                     return
-                self._transport.write(self._reply(request))
+                reply = self._reply(request)
+                if isinstance(reply, bytes):
+                    self._transport.write(reply)
+                else:
+                    self._transport.pause_reading()
+                    self._answering = asyncio.get_running_loop().create_task(self._later(reply))
         except FrameError as error:
             log.info("%s: %s: closed", self.peer, error)
             self.close()
 
-    def _reply(self, request: Frame) -> bytes:
+    async def _later(self, reply: Coroutine[Any, Any, bytes]) -> None:
+        """Send what is slow to come, and go on."""
+        self._transport.write(await reply)
+        self._answering = None
+        if self._writable:
+            self._transport.resume_reading()
+        self._answer()
+
+    def _reply(self, request: Frame) -> Answer:
         """The answer to a frame. Raises FrameError for a kind that is not served here."""
         if request.type == MessageType.INFO:
             return frame(MessageType.INFO, respond(self._port.node, self, request.body))
         if request.type == MessageType.ADMIN:
-            refusal = encode_admin(result_code=ResultCode.SECURITY_NOT_SUPPORTED)
-            return frame(MessageType.ADMIN, refusal)
+            if self._session is not None:
+                return self._session.answer(request.body)
+            return without_security(community=self._port.node.community)
         raise FrameError(f"message type {request.type} on the admin port")

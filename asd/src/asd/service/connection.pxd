@@ -6,10 +6,11 @@ from asd.measures.turns cimport Turns
 cdef class Connection:
     cdef public list _chunks
     cdef public Py_ssize_t _head_size
-    cdef public long long _missing, kept_ns, last_used_ns
+    cdef public long long _max_body, _missing, kept_ns, last_used_ns
     cdef public object _awaited, _closing, _held, _job, _node, _path_of, _paused
     cdef public object _transport, _unwritable, _write
-    cdef public object local_host, peer, user_agent
+    cdef public object _certificates, _session, address, certificate_user, local_host, paths, peer, rights
+    cdef public object user_agent
     cdef public dict _paths
     cdef public Turns _turns
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, cast
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from aerospike_common.wire.codes import MessageType, ResultCode
 from aerospike_common.wire.errors import FrameError, MessageError
 from aerospike_common.wire.frame import MAX_BODY, frame, inflate
 from aerospike_common.wire.info import encode_info_reply
 from aerospike_common.wire.message import reply_frame
-from asd.fastpath.cache import head_size
+from asd.fastpath.cache import MESSAGE, head_size
 from asd.fastpath.contract import GENERAL_WAY
 from asd.info import answers, respond
+from asd.security.rights import NOBODY, UNRESTRICTED, Rights
+from asd.security.session import CertificateRefused, Session, without_security
 from asd.service.held_replies import Held, HeldReplies
 from asd.service.tsvc import Job, answer
 from asd.space.commitment import Commitment
@@ -22,11 +24,9 @@ from asd.space.commitment import Commitment
 if TYPE_CHECKING:
     from asd.measures.histogram import Histogram
     from asd.service.node import ServiceNode
+    from asd.service.tls import Certificates
 
 log = logging.getLogger("asd.service")
-
-MESSAGE: Final = b"\x02\x03"
-"""Protocol version 2, type 3: the first two bytes of nearly every frame."""
 
 MAX_UNSENT: Final = 64
 """Replies gathered before they are handed to the socket."""
@@ -40,10 +40,8 @@ SLICE_NS: Final = 5_000_000
 FEW_COMMANDS: Final = 4
 """Info commands of one request that are answered at once."""
 
-# Admin replies have a 16-byte body: the scheme version, then the result code.
-_SECURITY_NOT_SUPPORTED: Final = frame(
-    MessageType.ADMIN, bytes((0, ResultCode.SECURITY_NOT_SUPPORTED)).ljust(16, b"\0")
-)
+MAX_STRANGERS_BODY: Final = 64 << 10
+"""Longest body of a connection on which nobody has logged in, in bytes."""
 
 
 class Connection:
@@ -55,31 +53,38 @@ class Connection:
 
     __slots__ = (
         "_awaited",
+        "_certificates",
         "_chunks",
         "_closing",
         "_head_size",
         "_held",
         "_job",
+        "_max_body",
         "_missing",
         "_node",
         "_path_of",
         "_paths",
         "_paused",
+        "_session",
         "_transport",
         "_turns",
         "_unwritable",
         "_write",
+        "address",
+        "certificate_user",
         "kept_ns",
         "last_used_ns",
         "local_host",
+        "paths",
         "peer",
+        "rights",
         "user_agent",
     )
 
-    def __init__(self, node: ServiceNode) -> None:
+    def __init__(self, node: ServiceNode, certificates: Certificates | None = None) -> None:
+        """`certificates` is what the client's is to be looked at by, where it speaks TLS."""
         self._node = node
-        self._paths = node.paths.table
-        self._path_of = node.paths.table.get
+        self._certificates = certificates
         self._turns = node.turns
         self._chunks: list[bytes] = []
         self._head_size = 0
@@ -94,7 +99,18 @@ class Connection:
         self.last_used_ns = 0
         self.kept_ns = 0
         self.peer = self.local_host = "?"
+        self.address = self.certificate_user = ""
         self.user_agent: str | None = None
+        self._session = None if node.security is None else Session(node.security, self)
+        self.enter(UNRESTRICTED if self._session is None else NOBODY)
+
+    def enter(self, rights: Rights) -> None:
+        """From now on this may be done on the connection."""
+        self.rights = rights
+        self.paths = self._node.paths.of(rights)
+        self._paths = self.paths.table
+        self._path_of = self.paths.table.get
+        self._max_body = MAX_BODY if rights.authenticated else MAX_STRANGERS_BODY
 
     # ------------------------------------------------------------ asyncio.Protocol
 
@@ -106,10 +122,23 @@ class Connection:
         self._held = HeldReplies(self._transport.write)
         peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         self.peer = f"{peer[0]}:{peer[1]}" if peer else "?"
+        self.address = peer[0] if peer else ""
         self.local_host = local[0] if local else "?"
         self.last_used_ns = self._node.clock.monotonic_ns()
-        if not self._node.connections.add(self):
+        if not self._node.connections.add(self) or not self._admitted():
             self._transport.abort()
+
+    def _admitted(self) -> bool:
+        """Has the client, where it must have one, a certificate that is good here?"""
+        if self._certificates is None:
+            return True
+        try:
+            client = self._transport.get_extra_info("ssl_object")
+            self.certificate_user = self._certificates.admit(client)
+        except CertificateRefused as error:
+            log.warning("%s turned away: %s", self.peer, error)
+            return False
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone, and with it whatever was running for it."""
@@ -117,6 +146,8 @@ class Connection:
             self._job.cancel()
         self._chunks.clear()
         self._held.clear()
+        if self._session is not None:
+            self._session.end()
         self._node.connections.discard(self)
 
     def eof_received(self) -> None:
@@ -275,7 +306,7 @@ class Connection:
         if len(data) - offset < 8:
             return 0
         size = 8 + int.from_bytes(data[offset + 2 : offset + 8], "big")
-        plain = data[offset : offset + 2] == MESSAGE and size <= MAX_BODY
+        plain = data[offset : offset + 2] == MESSAGE and size <= self._max_body
         if not plain and not self._acceptable(data[offset], data[offset + 1], size - 8):
             self._transport.close()
             return 0
@@ -339,7 +370,7 @@ class Connection:
             log.info("%s speaks protocol version %d: closed", self.peer, version)
         elif not MessageType.INFO <= kind <= MessageType.INTERNAL_XDR:
             log.info("%s sent a frame of unknown type %d: closed", self.peer, kind)
-        elif length > MAX_BODY:
+        elif length > self._max_body:
             log.info("%s announced a frame of %d bytes: closed", self.peer, length)
         else:
             return True
@@ -348,28 +379,42 @@ class Connection:
     def _message(self, body: bytes, head: bytes = b"") -> bytes | Held:
         """Answer a message; a stream of replies is begun and answers nothing yet."""
         reply = answer(self._node, self, body, head)
-        if isinstance(reply, bytes | Held):
-            return reply
-        self._begin_job(reply)
+        return reply if isinstance(reply, bytes | Held) else self._start(reply)
+
+    def _start(self, job: Job) -> bytes:
+        """Take no more requests until the job is done; nothing is answered yet."""
+        self._transport.pause_reading()
+        self._job = asyncio.get_running_loop().create_task(self._run(job))
         return b""
 
     def _other_frame(self, kind: int, body: bytes) -> bytes | Held:
         """Answer a frame that is not a plain message."""
         if kind == MessageType.INFO:
             self._node.statistics.info_complete += 1
-            if body.count(b"\n") > FEW_COMMANDS:
-                self._begin_job(self._info(body))
-                return b""
+            if body.count(b"\n") > FEW_COMMANDS and self.rights.authenticated:
+                return self._start(self._info(body))
             return frame(MessageType.INFO, respond(self._node, self, body))
         if kind == MessageType.ADMIN:
-            return _SECURITY_NOT_SUPPORTED
+            return self._admin(body)
         if kind == MessageType.AS_MSG_COMPRESSED:
             return self._compressed(body)
         return b""  # the real server neither answers nor closes a frame of internal XDR
 
+    def _admin(self, body: bytes) -> bytes:
+        if self._session is None:
+            return without_security(community=self._node.community)
+        reply = self._session.answer(body)
+        return reply if isinstance(reply, bytes) else self._start(self._later(reply))
+
+    async def _later(self, reply: Coroutine[Any, Any, bytes]) -> None:
+        """Send what is slow to come."""
+        await self.send(await reply)
+
     def _compressed(self, body: bytes) -> bytes | Held:
         if self._node.community:
             return reply_frame(ResultCode.ENTERPRISE_ONLY)
+        if not self.rights.authenticated:
+            return reply_frame(ResultCode.NOT_AUTHENTICATED)
         try:
             inner = inflate(body)
         except (FrameError, MessageError) as error:
@@ -378,10 +423,6 @@ class Connection:
         return self._message(inner)
 
     # ------------------------------------------------------------------------ jobs
-
-    def _begin_job(self, job: Job) -> None:
-        self._transport.pause_reading()
-        self._job = asyncio.get_running_loop().create_task(self._run(job))
 
     async def _info(self, body: bytes) -> None:
         """Answer many info commands, a slice of time after the other."""
@@ -419,6 +460,10 @@ class Connection:
         self._write(data)
         if self._unwritable is not None:
             await self._unwritable.wait()
+
+    def waits_since_ns(self) -> int | None:
+        """Since when it has waited for somebody to log in; None when it need not."""
+        return None if self._session is None else self._session.waits_since_ns()
 
     @property
     def partial_bytes(self) -> int:

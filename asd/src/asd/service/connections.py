@@ -7,6 +7,8 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from asd.security.session import LOGIN_WITHIN_NS
+
 if TYPE_CHECKING:
     from asd.service.connection import Connection
     from asd.service.node import ServiceNode
@@ -53,12 +55,20 @@ class Connections:
             self._open.remove(connection)
             self._node.statistics.client_connections_closed += 1
 
+    def _check(self) -> None:
+        """Assert every invariant."""
+        counters = self._node.statistics
+        opened, closed = counters.client_connections_opened, counters.client_connections_closed
+        assert len(self._open) == opened - closed
+        assert self._turned_away >= 0
+
     async def reap(self) -> None:
         """Close connections idle for `proto-fd-idle-ms` (0: never). Ends by cancellation."""
         while True:
             await asyncio.sleep(REAP_INTERVAL_S)
             self._say_turned_away()
             self._end_partial_frames()
+            self._close_strangers()
             idle_ms = self._node.config.service.proto_fd_idle_ms
             if not idle_ms:
                 continue
@@ -84,6 +94,17 @@ class Connections:
             total -= partial.pop(largest)
             log.warning("%s closed: unfinished frames take too much memory", largest.peer)
             largest.abort()
+
+    def _close_strangers(self) -> None:
+        """Close connections on which nobody has logged in in time."""
+        if self._node.security is None:
+            return
+        latest_ns = self._node.clock.monotonic_ns() - LOGIN_WITHIN_NS
+        for connection in list(self._open):
+            since_ns = connection.waits_since_ns()
+            if since_ns is not None and since_ns < latest_ns and not connection.busy:
+                log.info("%s closed: nobody has logged in", connection.peer)
+                connection.close()
 
     def _say_turned_away(self) -> None:
         """The first one has been told of at once: a thousand lines would say no more."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Callable
+from ssl import SSLContext
 from typing import Final
 
 BACKLOG: Final = 1024
@@ -18,9 +19,14 @@ def listening_addresses(configured: tuple[str, ...]) -> list[str] | None:
 
 
 async def listen(
-    make_connection: Callable[[], asyncio.BaseProtocol], addresses: list[str] | None, port: int
+    make_connection: Callable[[], asyncio.BaseProtocol],
+    addresses: list[str] | None,
+    port: int,
+    tls: SSLContext | None = None,
 ) -> asyncio.Server:
     """Serve a port on all `addresses` (None = all there are); with port 0 any that is free on all.
+
+    With `tls` nobody is served who does not speak it.
 
     Raises OSError when the port cannot be had.
     """
@@ -28,7 +34,9 @@ async def listen(
     wanted = port
     for _ in range(ATTEMPTS):
         try:
-            server = await loop.create_server(make_connection, addresses, wanted, backlog=BACKLOG)
+            server = await loop.create_server(
+                make_connection, addresses, wanted, backlog=BACKLOG, ssl=tls
+            )
         except OSError:
             if wanted == port:
                 raise

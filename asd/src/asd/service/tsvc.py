@@ -70,12 +70,12 @@ def dispatch(
         return answer_query(node, connection, namespace, message)
     origin = namespace.statistics.client
     heavy_before = namespace.heavy_requests
-    reply = run(node, namespace, message, digest, origin)
+    reply = run(node, namespace, message, digest, origin, connection)
     if namespace.heavy_requests != heavy_before:
         node.statistics.heavy_requests += 1
         _say_heavy(node, connection, namespace, message)
-    elif head and reply.code == ResultCode.OK and node.paths.wants(head, body):
-        node.paths.learn(head, body, message)
+    elif head and reply.code == ResultCode.OK and connection.paths.wants(head, body):
+        connection.paths.learn(head, body, message)
     framed = reply_frame(reply.code, reply.generation, reply.void_time, reply.n_ops, reply.ops)
     latency = latency_of(namespace, message)
     commitment = namespace.commitments.turn

@@ -216,6 +216,16 @@ class SecondaryIndexes:
             self.delete(name)
         self.keep_set_indexes(set())
 
+    def _check(self) -> None:
+        """Assert every invariant. O(entries)."""
+        assert self.in_use == bool(self._by_name or self._set_indexes)
+        assert all(name == index.definition.name for name, index in self._by_name.items())
+        subjects = [index.definition.subject for index in self._by_name.values()]
+        assert len(set(subjects)) == len(subjects) <= MAX_INDEXES
+        for index in self:
+            assert not index.dropped
+            index.entries._check()
+
     # -------------------------------------------------------------------- figures
 
     @property

@@ -90,7 +90,7 @@ class Keys:
                 yield geo.text_of(particle.data) if is_geo else particle.data
             return
         prefix = _PREFIXES.get(self.definition.key_type)
-        for element in self._elements(view):
+        for element in map(as_msgpack.text, self._elements(view)):
             if type(element) is str and element[:1] == prefix:
                 yield text_bytes(element[1:])
 

@@ -66,6 +66,14 @@ REFUSALS = (OutOfSpace, DeviceOverload, StorageError)
 """What an engine refuses a put with; nothing has changed then."""
 
 
+def _code_of(error: OutOfSpace | DeviceOverload | StorageError) -> ResultCode:
+    if isinstance(error, OutOfSpace):
+        return ResultCode.OUT_OF_SPACE
+    if isinstance(error, DeviceOverload):
+        return ResultCode.DEVICE_OVERLOAD
+    return ResultCode.SERVER_ERROR
+
+
 class Observer(Protocol):
     """Somebody who must know of every change."""
 
@@ -121,22 +129,14 @@ class Commit:
                 self._index(digest, old, None)
             self._engine.remove(digest)
         else:
-            self._put(digest, new)
+            try:
+                self._engine.put(digest, *new)
+            except REFUSALS as error:
+                raise OperationError(_code_of(error), str(error)) from error
             if self._indexes.in_use:
                 self._index(digest, old, new)
         for observer in self._observers:
             observer(digest, new)
-
-    def _put(self, digest: bytes, record: Record) -> None:
-        generation, void_time, updated, set_id, flags, payload = record
-        try:
-            self._engine.put(digest, generation, void_time, updated, set_id, flags, payload)
-        except OutOfSpace as error:
-            raise OperationError(ResultCode.OUT_OF_SPACE, str(error)) from error
-        except DeviceOverload as error:
-            raise OperationError(ResultCode.DEVICE_OVERLOAD, str(error)) from error
-        except StorageError as error:
-            raise OperationError(ResultCode.SERVER_ERROR, str(error)) from error
 
     def _index(self, digest: bytes, old: Record | None, new: Record | None) -> None:
         """Keep the indexes exact; the record has its place in the primary index."""

@@ -143,6 +143,7 @@ class Namespace:
                 raise OperationError(ResultCode.OUT_OF_SPACE, str(error)) from error
             self._set_ids[name] = number
             self.set_names.append(name)
+            self.truncation.named(name, number)
         return number
 
     # --------------------------------------------------------------- records
@@ -159,7 +160,7 @@ class Namespace:
 
     def is_live(self, record: Record, now_s: int) -> bool:
         """Neither expired nor truncated: what clients may see."""
-        if is_expired(record[1], now_s):
+        if record[1] and is_expired(record[1], now_s):
             return False
         return not (self.truncation.running and self.truncation.hides(record[3], record[2]))
 
@@ -198,7 +199,10 @@ class Namespace:
     def update_time_ms(self, set_id: int) -> int:
         """The last-update-time of what is written now, which must not be taken for what a
         truncation of this moment hides."""
-        return max(self.clock.epoch_ms(), self.truncation.hidden_before(set_id))
+        now_ms = self.clock.epoch_ms()
+        if not self.truncation.running:
+            return now_ms
+        return max(now_ms, self.truncation.hidden_before(set_id))
 
     def store(
         self,
@@ -245,6 +249,18 @@ class Namespace:
         self.truncation.clear()
         for histogram in self.histograms():
             histogram.clear()
+
+    def _check(self) -> None:
+        """Assert every invariant of the namespace and its parts. O(records)."""
+        assert self.set_names[0] == b""
+        assert all(self.set_names[number] == name for name, number in self._set_ids.items())
+        assert len(self._set_ids) <= len(self.set_names) <= MAX_SETS + 1
+        assert all(set_id < len(self.set_names) for set_id in self.engine.index.sets)
+        assert self.failure is None or self.stop_writes
+        self.ownership._check()
+        self.commitments._check()
+        self.truncation._check()
+        self.indexes._check()
 
     def histograms(self) -> tuple[Histogram, ...]:
         """All latency histograms, in the order that `latencies:` lists them."""

@@ -28,20 +28,26 @@ log = logging.getLogger("asd.truncate")
 MODULE: Final = "truncate"
 """The module of the metadata; `namespace` or `namespace|set` to the threshold."""
 
-MAX_UNKNOWN: Final = 1024
+MOST_THRESHOLDS: Final = 1024
 """Thresholds from which on none is kept for a set or namespace that this node does not know."""
 
 SLICE_S: Final = 0.002
 """How long a job may hold the loop."""
 
 
+MAX_UNKNOWN: Final = 4096
+"""Unknown sets whose thresholds are kept; a namespace cannot have more sets."""
+
+
 class Truncation:
     """The truncations of one namespace. Times are milliseconds since 2010-01-01."""
 
-    __slots__ = ("_thresholds", "begun", "running")
+    __slots__ = ("_thresholds", "_unknown", "begun", "running")
 
     def __init__(self) -> None:
         self._thresholds: dict[int | None, int] = {}
+        self._unknown: dict[bytes, int] = {}
+        """Thresholds of sets of which nothing is known here yet, by name."""
         self.running: dict[int | None, int] = {}
         """Those whose records are not all removed yet: set id (None = every set) to threshold."""
         self.begun = asyncio.Event()
@@ -58,6 +64,28 @@ class Truncation:
         self._thresholds[set_id] = self.running[set_id] = before_ms
         self.begun.set()
 
+    def begin_unknown(self, set_name: bytes, before_ms: int) -> None:
+        """Hide what was last written before `before_ms` in a set that nothing was ever written to
+        here: records of it may come from elsewhere."""
+        self._unknown[set_name] = max(before_ms, self._unknown.get(set_name, 0))
+        if len(self._unknown) > MAX_UNKNOWN:
+            del self._unknown[next(iter(self._unknown))]
+
+    def forget_unknown(self, set_name: bytes) -> None:
+        """Take the threshold of an unknown set back."""
+        self._unknown.pop(set_name, None)
+
+    def named(self, set_name: bytes, set_id: int) -> None:
+        """A set has got its number: its threshold, if it has one, holds from now on."""
+        before_ms = self._unknown.pop(set_name, None) if self._unknown else None
+        if before_ms is not None:
+            self.begin(set_id, before_ms)
+
+    def covers(self, set_id: int, last_update_ms: int) -> bool:
+        """Would a record of this set and time, come from elsewhere, have been truncated?"""
+        thresholds = self._thresholds
+        return last_update_ms < max(thresholds.get(set_id, 0), thresholds.get(None, 0))
+
     def end(self, set_id: int | None, before_ms: int) -> None:
         """All records older than `before_ms` have been removed."""
         if self.running.get(set_id) == before_ms:
@@ -71,6 +99,7 @@ class Truncation:
     def clear(self) -> None:
         """Take all thresholds back."""
         self._thresholds.clear()
+        self._unknown.clear()
         self.running.clear()
 
     def hidden_before(self, set_id: int) -> int:
@@ -81,6 +110,11 @@ class Truncation:
     def hides(self, set_id: int, last_update_ms: int) -> bool:
         """Is a record of this set and time one of those that are gone?"""
         return last_update_ms < self.hidden_before(set_id)
+
+    def _check(self) -> None:
+        """Assert every invariant: what runs has a threshold, and it is the newest."""
+        assert all(self._thresholds.get(each) == at for each, at in self.running.items())
+        assert len(self._unknown) <= MAX_UNKNOWN
 
 
 class Truncator:
@@ -158,12 +192,12 @@ class TruncationMetadata:
     def truncate(self, namespace: str, set_name: str | None, before_ms: int) -> None:
         """Let the set's, or all, records last written before a time be gone.
 
-        Raises FORBIDDEN for a set or namespace that is not known when there are MAX_UNKNOWN
-        thresholds already: they may be known elsewhere, but not without end.
+        Raises FORBIDDEN for a set or namespace that is not known when there are MOST_THRESHOLDS
+        of them already: they may be known elsewhere, but not without end.
         """
         key, known = _key(namespace, set_name), self._metadata.items(MODULE)
         new = key not in known and not self._is_known(namespace, set_name)
-        if new and len(known) >= MAX_UNKNOWN:
+        if new and len(known) >= MOST_THRESHOLDS:
             raise OperationError(ResultCode.FORBIDDEN, "too many truncations of unknown sets")
         self._metadata.set(MODULE, key, str(before_ms), self._now_ms())
 
@@ -187,16 +221,18 @@ class TruncationMetadata:
         namespace = self._namespaces.get(namespace_name.encode("utf-8", "surrogateescape"))
         if namespace is None:
             return
-        set_id = None
-        if has_set:
-            set_id = namespace.find_set(set_name.encode("utf-8", "surrogateescape"))
-            if set_id is None:
-                return
-        if item.value is None:
-            namespace.truncation.forget(set_id)
+        truncation, name = namespace.truncation, set_name.encode("utf-8", "surrogateescape")
+        set_id = namespace.find_set(name) if has_set else None
+        if has_set and set_id is None:
+            if item.value is None:
+                truncation.forget_unknown(name)
+            else:
+                truncation.begin_unknown(name, int(item.value))
+        elif item.value is None:
+            truncation.forget(set_id)
         else:
             self._changed()
-            namespace.truncation.begin(set_id, int(item.value))
+            truncation.begin(set_id, int(item.value))
 
 
 def _key(namespace: str, set_name: str | None) -> str:

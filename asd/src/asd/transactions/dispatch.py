@@ -26,7 +26,7 @@ from citrusleaf.cf_digest import DIGEST_SIZE, partition_id
 if TYPE_CHECKING:
     from asd.measures.histogram import Histogram
     from asd.space.namespace import Namespace
-    from asd.state import NodeState
+    from asd.state import Client, NodeState
 
 _IN_TRANSACTION = Info4.MRT_VERIFY_READ | Info4.MRT_ROLL_FORWARD | Info4.MRT_ROLL_BACK
 
@@ -37,11 +37,14 @@ def run(
     message: Message,
     digest: bytes,
     origin: OriginStatistics,
+    client: Client,
 ) -> Reply:
     """One single-record transaction, from its checks to its reply and its counters.
 
-    How long it takes is counted by the caller.
+    Whether the client may do this is the first of the checks: whatever is refused after it, a
+    partition that is elsewhere too, tells something. How long it takes is counted by the caller.
     """
+    client.rights.check_message(client.peer, message, digest)
     if len(digest) != DIGEST_SIZE:
         raise OperationError(ResultCode.PARAMETER, f"a digest of {len(digest)} bytes")
     if not (message.info1 & Info1.READ or message.info2 & Info2.WRITE):
@@ -66,9 +69,10 @@ def run_row(
     message: Message,
     digest: bytes,
     origin: OriginStatistics,
+    client: Client,
 ) -> Reply:
     """`run` for a row of a batch."""
-    reply = run(node, namespace, message, digest, origin)
+    reply = run(node, namespace, message, digest, origin, client)
     node.turns.count(latency_of(namespace, message, in_batch=True))
     return reply
 

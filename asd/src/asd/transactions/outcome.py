@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.measures.statistics import OriginStatistics
+from asd.records.change import Change
 from asd.space.namespace import Namespace
 from asd.transactions.decision import Decision, Effect
 from asd.transactions.transaction import Refused, Reply, Transaction
+from storage.engine import Record
+
+# Members of enumerations cost a look-up of a tenth of a microsecond; these are asked for in every
+# transaction.
+_OK: Final = int(ResultCode.OK)
+_GENERATION: Final = int(ResultCode.GENERATION)
+_NOTHING: Final = Effect.NONE
+_WRITTEN: Final = Effect.WRITTEN
 
 Decide: TypeAlias = Callable[[Transaction], Decision]
 """Decides, and changes nothing. Raises OperationError for a refusal, NotResident."""
@@ -22,33 +31,31 @@ Count: TypeAlias = Callable[[OriginStatistics, int, Effect], None]
 def perform(transaction: Transaction, decide: Decide, count: Count) -> Reply:
     """Decide, commit, count. Raises NotResident when the record must be waited for; nothing has
     happened then."""
-    namespace, effect = transaction.namespace, Effect.NONE
+    namespace, effect = transaction.namespace, _NOTHING
     try:
         decision = decide(transaction)
-        reply = _commit(namespace, decision)
-        effect = decision.effect
+        reply, change, effect, echo = decision
+        if change is not None:
+            _commit(namespace, change, echo)
     except Refused as error:
-        reply = Reply(error.code, error.generation, error.void_time)
+        reply, effect = Reply(error.code, error.generation, error.void_time), _NOTHING
     except OperationError as error:
-        reply = Reply(error.code)
+        reply, effect = Reply(error.code), _NOTHING
     count(transaction.origin, reply.code, effect)
-    if reply.code == ResultCode.GENERATION:
+    if reply.code == _GENERATION:
         namespace.statistics.fail_generation += 1
-    if effect is not Effect.NONE:
+    if effect is not _NOTHING and effect is not _WRITTEN:
         _count_effect(namespace, effect)
     return reply
 
 
-def _commit(namespace: Namespace, decision: Decision) -> Reply:
-    if decision.change is None:
-        return decision.reply
+def _commit(namespace: Namespace, change: Change, echo: Record | None) -> None:
     try:
-        namespace.commit(decision.change)
+        namespace.commit(change)
     except OperationError as error:
-        if decision.echo is None:
+        if echo is None:
             raise
-        raise Refused(ResultCode(error.code), decision.echo, str(error)) from error
-    return decision.reply
+        raise Refused(ResultCode(error.code), echo, str(error)) from error
 
 
 def _count_effect(namespace: Namespace, effect: Effect) -> None:
@@ -64,7 +71,7 @@ def _count_effect(namespace: Namespace, effect: Effect) -> None:
 
 def count_read(origin: OriginStatistics, code: int, effect: Effect) -> None:
     """Count a read that ended with `code`."""
-    if code == ResultCode.OK:
+    if code == _OK:
         origin.read_success += 1
     elif code == ResultCode.NOT_FOUND:
         origin.read_not_found += 1
@@ -76,7 +83,7 @@ def count_read(origin: OriginStatistics, code: int, effect: Effect) -> None:
 
 def count_write(origin: OriginStatistics, code: int, effect: Effect) -> None:
     """Count a write that ended with `code`."""
-    if code == ResultCode.OK:
+    if code == _OK:
         origin.write_success += 1
     elif code == ResultCode.FILTERED_OUT:
         origin.write_filtered_out += 1

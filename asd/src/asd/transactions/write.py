@@ -6,6 +6,7 @@ A record whose last bin goes is deleted, by the same rules as by a delete.
 from __future__ import annotations
 
 from functools import partial
+from typing import Final
 
 from aerospike_common.wire.codes import (
     FieldType,
@@ -41,7 +42,20 @@ SIZE_MARGIN = 80
 """What a record may take over its payload and the name of its set, by the rules of the real server:
 no record this far under the limit needs to be measured."""
 
-_REPLACE = Info3.CREATE_OR_REPLACE | Info3.REPLACE_ONLY
+# A NamedTuple's own constructor is Python code; the tuple's is not, and costs half.
+_new: Final = tuple.__new__
+
+# Members of enumerations cost a look-up of a tenth of a microsecond; these are asked for in every
+# write.
+_REPLACE: Final = int(Info3.CREATE_OR_REPLACE | Info3.REPLACE_ONLY)
+_CREATE_ONLY: Final = int(Info2.CREATE_ONLY)
+_GENERATION: Final = int(Info2.GENERATION)
+_GENERATIONS: Final = int(Info2.GENERATION | Info2.GENERATION_GT)
+_RESPOND_ALL: Final = int(Info2.RESPOND_ALL_OPS)
+_GET_ALL: Final = int(Info1.GET_ALL)
+_KEY: Final = int(FieldType.KEY)
+_OK: Final = int(ResultCode.OK)
+_WRITTEN: Final = Effect.WRITTEN
 _NEEDS_OLD_BINS = frozenset(
     {
         OpType.TOUCH,
@@ -127,7 +141,7 @@ def _check_existence(message: Message, record: Record | None) -> None:
             raise OperationError(ResultCode.NOT_FOUND)
         if not _generation_fits(message, 0):
             raise OperationError(ResultCode.GENERATION)
-    elif message.info2 & Info2.CREATE_ONLY:
+    elif message.info2 & _CREATE_ONLY:
         raise Refused(ResultCode.RECORD_EXISTS, record)
 
 
@@ -141,9 +155,11 @@ def check_generation(message: Message, record: Record) -> None:
 
 
 def _generation_fits(message: Message, generation: int) -> bool:
-    if message.info2 & Info2.GENERATION:
+    if not message.info2 & _GENERATIONS:
+        return True
+    if message.info2 & _GENERATION:
         return message.generation == generation
-    return not message.info2 & Info2.GENERATION_GT or message.generation > generation
+    return message.generation > generation
 
 
 def _check_record(transaction: Transaction, record: Record) -> None:
@@ -172,16 +188,16 @@ def _apply(transaction: Transaction, record: Record | None, bins: Bins) -> Decis
         check_size(namespace, void_time, set_name, key, bins)
     generation = next_generation(record[0]) if record else 1
     new = namespace.version(generation, void_time, set_name, payload_flags(bins, key), payload)
-    reply = Reply(ResultCode.OK, generation, void_time, len(answers), b"".join(answers))
-    return Decision(reply, transaction.change(new), Effect.WRITTEN, record)
+    reply = _new(Reply, (_OK, generation, void_time, len(answers), b"".join(answers)))
+    return _new(Decision, (reply, transaction.change(new), _WRITTEN, record))
 
 
 def _key_to_store(message: Message, record: Record | None) -> bytes:
     """The command's key, else the one stored. Raises UNSUPPORTED_FEATURE for a broken key."""
-    check_key_field(message)
-    key = message.fields.get(FieldType.KEY)
+    key = message.fields.get(_KEY)
     if key is None:
-        return stored_key(record[5], record[4]) if record else b""
+        return stored_key(record[5], record[4]) if record and record[4] else b""
+    check_key_field(message)
     return key
 
 
@@ -190,8 +206,8 @@ def _apply_ops(transaction: Transaction, record: Record | None, bins: Bins) -> l
     look = partial(transaction.view, record, bins)
     most_bytes = transaction.namespace.config.max_record_size or MOST_BYTES
     operands = Operands(look, transaction.expressions, bins, transaction, most_bytes)
-    respond_all = message.info2 & Info2.RESPOND_ALL_OPS
-    get_all = message.info1 & Info1.GET_ALL
+    respond_all = message.info2 & _RESPOND_ALL
+    get_all = message.info1 & _GET_ALL
     answers: list[bytes] = []
     for op in message.ops:
         handler = WRITE_OPS.get(op.type)

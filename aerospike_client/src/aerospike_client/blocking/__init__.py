@@ -1,0 +1,1 @@
+"""The blocking face: for threads, scripts and everything that is not asyncio."""

@@ -1,0 +1,226 @@
+"""`QueryAttempts`: the life of a query, split by node and partition, and where it stands.
+
+A query reads partitions, and each partition from one node. It goes in rounds: in each, the
+partitions that are not through are divided among the nodes that hold them, and every node is asked
+for its share once. What makes this safe to repeat is the cursor. Records of a partition come in a
+fixed order (by digest, or by place in the index), so "after this digest" continues a partition on
+any node, without a record twice and without one left out. The cursor moves as records are
+*taken*, not as they arrive: an application that stops in the middle of a page and keeps the cursor
+gets the rest of that page later.
+
+A partition is through when its node's reply ends well and did not end because of `max_records`; in
+that case nobody knows which partitions were read to their end, so all of the share stay open. It is
+asked elsewhere in the next round when the node says it has not got it, when the connection breaks
+or when the node runs out of time. Rounds that follow a failure count against `max_retries`; those
+that fetch what is missing to `max_records` do not.
+
+`max_records` is divided among the nodes. Should one have less than its part, the others are asked
+for more in the next round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import attrs
+
+from aerospike_client.commands.query import Query, foreground_frame
+from aerospike_client.commands.replies import BinsReader, PageNotes, bins_at, query_records
+from aerospike_client.core.command import RETRIED_CODES, told
+from aerospike_client.core.nodes import Node
+from aerospike_client.core.view import ClusterView
+from aerospike_client.errors import (
+    ClientError,
+    ConnectionFailed,
+    NodeUnavailable,
+    TimedOut,
+    server_error,
+)
+from aerospike_client.policies import QueryPolicy
+from aerospike_client.queries import QueryCursor
+from aerospike_client.record import Record
+from aerospike_common.wire import ResultCode
+
+_RETRIED: Final = RETRIED_CODES | {ResultCode.SINDEX_NOT_FOUND, ResultCode.SINDEX_NOT_READABLE}
+"""An index that is new on the cluster is not on every node yet."""
+
+
+@attrs.define(eq=False)
+class QueryShare:
+    """The part of a query that one node is asked for in one round."""
+
+    node: Node
+    partitions: list[int]
+    #: 0 = all.
+    max_records: int
+    frame: bytes
+    begun_us: int
+    delivered: int = 0
+    #: Whether its reply has ended.
+    over: bool = False
+
+
+class QueryAttempts:
+    """The state machine described above. Times are microseconds of one monotonic clock."""
+
+    def __init__(
+        self,
+        view: ClusterView,
+        query: Query,
+        policy: QueryPolicy,
+        cursor: QueryCursor,
+        task_id: int,
+        now_us: int,
+        read_bins: BinsReader = bins_at,
+    ) -> None:
+        """`cursor` is moved by the query."""
+        self._read_bins = read_bins
+        self.cursor = cursor
+        self.policy = policy
+        self.query = query
+        total_us = policy.total_timeout * 1000
+        #: When the query ends, 0 = never.
+        self.deadline_us = now_us + total_us if total_us else 0
+        self._view = view
+        self._task_id = task_id
+        self._failed_rounds = 0
+        self._offset = view.start_of(policy.replica)
+        #: Records of the rounds before this one.
+        self._delivered = 0
+        self._shares: list[QueryShare] = []
+        self._cause: ClientError | None = None
+        self._failures: list[tuple[str, str]] = []
+
+    # ------------------------------------------------------------------ rounds
+
+    def next_round(self, now_us: int) -> list[QueryShare]:
+        """The shares to ask for now, one after the other or at once; none when all is there.
+
+        Raises the ClientError that ended the query for good.
+        """
+        cursor, policy = self.cursor, self.policy
+        self._delivered += sum(share.delivered for share in self._shares)
+        self._shares = shares = []
+        wanted = policy.max_records - self._delivered if policy.max_records else 0
+        if not cursor.todo or (policy.max_records and wanted <= 0):
+            return []
+        if self._cause is not None:
+            self._failed_rounds += 1
+            late = self.deadline_us and now_us >= self.deadline_us
+            if self._failed_rounds > policy.max_retries or late:
+                raise self._failure()
+            self._cause = None
+        groups = self._divided()
+        for place, (node, partitions) in enumerate(groups.items()):
+            part = wanted // len(groups) + (place < wanted % len(groups)) if wanted else 0
+            if wanted and not part:
+                continue  # fewer records wanted than there are nodes
+            frame = foreground_frame(self.query, policy, self._task_id, cursor, partitions, part)
+            shares.append(QueryShare(node, partitions, part, frame, now_us))
+        return shares
+
+    @property
+    def pause_us(self) -> int:
+        """How long to pause before the next round."""
+        return self.policy.sleep_between_retries * 1000 if self._cause is not None else 0
+
+    def _divided(self) -> dict[Node, list[int]]:
+        groups: dict[Node, list[int]] = {}
+        namespace, replica = self.query.namespace, self.policy.replica
+        attempt = self._offset + self._failed_rounds
+        for pid in sorted(self.cursor.todo):
+            node = self._view.choose(namespace, pid, replica, attempt)
+            if node is not None:
+                groups.setdefault(node, []).append(pid)
+            elif self._cause is None:
+                self._lack(pid)
+        if not groups:
+            raise self._failure()
+        return groups
+
+    def _lack(self, pid: int) -> None:
+        namespace = self.query.namespace
+        if namespace in self._view.tables:
+            text = f"no node is known for partition {pid} of {namespace!r}"
+        else:
+            known = ", ".join(sorted(self._view.tables)) or "none"
+            text = f"no node has the namespace {namespace!r}; known are: {known}"
+        self._cause = NodeUnavailable(text)
+
+    # ------------------------------------------------------------------ events
+
+    def records(self, share: QueryShare, body: bytes, now_us: int) -> Iterator[Record]:
+        """The records in a frame of a share's reply, moving the cursor with each. When all are
+        taken, `share.over` says whether that was the last frame.
+
+        Raises MessageError, and the ClientError of a node that refuses the query.
+        """
+        notes = PageNotes()
+        cursor = self.cursor
+        try:
+            yield from query_records(
+                body,
+                self.query.namespace,
+                cursor.digests,
+                cursor.bvals,
+                notes,
+                self._read_bins,
+            )
+        finally:
+            share.delivered += notes.count
+        if notes.unavailable:
+            self._lacking(share, set(notes.unavailable))
+        if notes.end is not None:
+            share.over = True
+            share.node.metrics.query.add(now_us - share.begun_us)
+            if notes.end:
+                self._refused(share, notes.end)
+            else:
+                self._ended(share)
+
+    def _lacking(self, share: QueryShare, missing: set[int]) -> None:
+        share.partitions = [pid for pid in share.partitions if pid not in missing]
+        self._cause = server_error(
+            ResultCode.PARTITION_UNAVAILABLE,
+            f"{share.node.address} has {len(missing)} partitions no more",
+            node=str(share.node),
+        )
+
+    def _refused(self, share: QueryShare, code: int) -> None:
+        error = server_error(code, node=str(share.node))
+        share.node.metrics.refusals += 1
+        if code not in _RETRIED:
+            raise error
+        self._failures.append((str(share.node.address), str(error.args[0])))
+        self._cause = error
+
+    def _ended(self, share: QueryShare) -> None:
+        if not share.max_records or share.delivered < share.max_records:
+            self.cursor.todo.difference_update(share.partitions)
+            for pid in share.partitions:
+                self.cursor.digests.pop(pid, None)
+                self.cursor.bvals.pop(pid, None)
+
+    def failed(self, share: QueryShare, reason: str, *, expired: bool = False) -> None:
+        """A share's reply broke off: `reason` completes "the node ..."."""
+        node = share.node
+        node.errors += 1
+        if expired:
+            node.metrics.timeouts += 1
+        else:
+            node.metrics.connection_errors += 1
+        self._failures.append((str(node.address), reason))
+        kind: type[ClientError] = TimedOut if expired else ConnectionFailed
+        self._cause = kind(f"{node.address} {reason}", node=str(node))
+
+    def _failure(self) -> ClientError:
+        cause = self._cause
+        assert cause is not None
+        if self._failures:
+            where = f"query of {self.query.namespace!r}"
+            cause = type(cause)(
+                f"{where}: {told(self._failures)}", code=cause.code, node=cause.node
+            )
+        cause.attempts = self._failed_rounds
+        return cause

@@ -1,0 +1,1 @@
+cpdef bytes framed(generation, void_time, bytes ops)

@@ -1,0 +1,1 @@
+"""Who may do what: users, roles, sessions, quotas, the audit log. See `docs/security.md`."""

@@ -1,0 +1,203 @@
+"""TLS of a port: the certificate, the clients' certificates, and files that change meanwhile.
+
+An adapter: it reads certificate files, and makes the `ssl.SSLContext` that the loop's own TLS uses.
+
+- Certificate and key are read again when their files have changed (`tls-refresh-period`), into the
+  context in use: handshakes from then on have the new one, connections stay. A pair that cannot be
+  read or does not fit is told of, and the old one goes on. Certificates of those who vouch for
+  clients are added likewise; to take one away needs a restart.
+- A client's certificate is verified in the handshake. What the handshake cannot know (blacklist and
+  names of `tls-authenticate-client`) is looked at before the first byte is.
+- A handshake that fails is told of in the log, since the loop says nothing of it.
+- TLS 1.2 and 1.3 only, and of 1.2 only ciphers with forward secrecy; sessions are resumed by
+  tickets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+import ssl
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from asd.config import ServiceConfig, TlsConfig
+from asd.config.tls import versions
+from asd.security.session import CertificateRefused
+from citrusleaf.cf_clock import Clock
+
+log = logging.getLogger("asd.tls")
+
+CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM"
+"""Of TLS 1.2, where the configuration names none."""
+WARN_BEFORE_S: Final = 30 * 86400
+"""How long before a certificate ends the log says so."""
+OU_SEPARATOR: Final = ":"
+LOOK_AGAIN_S: Final = 5
+"""How often it is looked whether the period is no longer 0."""
+NS_PER_S: Final = 1_000_000_000
+
+_VERSIONS: Final = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
+
+
+class _Handshake(ssl.SSLObject):
+    """Tells the log why a handshake has failed."""
+
+    def do_handshake(self) -> None:
+        """As the library's own."""
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError as error:
+            log.warning("a client's TLS handshake has failed: %s", reason(error))
+            raise
+
+
+class Certificates:
+    """The certificate of one port, and what is asked of its clients."""
+
+    def __init__(self, config: TlsConfig, whose: tuple[str, ...], clock: Clock) -> None:
+        """`whose` is `tls-authenticate-client`: `false`, `any` or nothing, or names.
+
+        Raises OSError (`ssl.SSLError` is one) when a file cannot be used.
+        """
+        self.config = config
+        self._clock = clock
+        self._names = frozenset(whose) - {"any", "false"}
+        self._blacklist: frozenset[int] = frozenset()
+        self._read: dict[str, int] = {}
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.sslobject_class = _Handshake
+        spoken = versions(config.protocols)
+        self.context.minimum_version = _VERSIONS[spoken[0]]
+        self.context.maximum_version = _VERSIONS[spoken[-1]]
+        self.context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+        self.context.set_ciphers(config.cipher_suite or CIPHERS)
+        asks = whose != ("false",)
+        self.context.verify_mode = ssl.CERT_REQUIRED if asks else ssl.CERT_NONE
+        self._load()
+
+    # ------------------------------------------------------------------------ files
+
+    def refresh(self) -> bool:
+        """Read again what has changed; False when nothing has. What cannot be used is told of."""
+        if self._times() == self._read:
+            return False
+        try:
+            self._load()
+        except (OSError, ValueError) as error:
+            log.warning("tls %s goes on as it was: %s", self.config.name, error)
+            return False
+        log.info("tls %s: certificates read again", self.config.name)
+        return True
+
+    def _load(self) -> None:
+        self._read = self._times()
+        config = self.config
+        password = _secret(config.key_file_password)
+        # Into a context of its own first: half a change must not come into the one in use.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+            config.cert_file, config.key_file, password
+        )
+        self._blacklist = _serials(config.cert_blacklist)
+        self.context.load_cert_chain(config.cert_file, config.key_file, password)
+        if config.ca_file or config.ca_path:
+            self.context.load_verify_locations(config.ca_file or None, config.ca_path or None)
+        self._warn_of_end()
+
+    def _times(self) -> dict[str, int]:
+        config = self.config
+        files = (config.cert_file, config.key_file, config.ca_file, config.cert_blacklist)
+        return {file: os.stat(file).st_mtime_ns for file in files if os.path.exists(file)}
+
+    def _warn_of_end(self) -> None:
+        certificate = x509.load_pem_x509_certificate(Path(self.config.cert_file).read_bytes())
+        end_s = certificate.not_valid_after_utc.timestamp()
+        left_s = end_s - self._clock.wall_ns() / NS_PER_S
+        if left_s < WARN_BEFORE_S:
+            end = certificate.not_valid_after_utc
+            log.warning("the certificate of tls %s ends on %s", self.config.name, end)
+
+    # ---------------------------------------------------------------------- clients
+
+    def admit(self, connection: ssl.SSLObject | None) -> str:
+        """Who the client is by its certificate; empty where none is asked for.
+
+        Raises CertificateRefused.
+        """
+        if connection is None or self.context.verify_mode is ssl.CERT_NONE:
+            return ""
+        wire = connection.getpeercert(binary_form=True)
+        if wire is None:
+            raise CertificateRefused("no certificate")
+        certificate = x509.load_der_x509_certificate(wire)
+        name = self._name(certificate)
+        if certificate.serial_number in self._blacklist:
+            raise CertificateRefused(f"'{name}' is on the cert-blacklist")
+        if self._names and self._names.isdisjoint(_names(certificate)):
+            raise CertificateRefused(f"'{name}' is not among the names of tls-authenticate-client")
+        return name
+
+    def _name(self, certificate: x509.Certificate) -> str:
+        subject = certificate.subject
+        names = [str(each.value) for each in subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+        if not names:
+            return ""
+        units = subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
+        if self.config.pki_user_append_ou and units:
+            return names[0] + OU_SEPARATOR + str(units[0].value)
+        return names[0]
+
+
+async def keep_fresh(certificates: Certificates, config: ServiceConfig) -> None:
+    """Look every `tls-refresh-period` (0: never) for files that have changed. Ends by
+    cancellation."""
+    while True:
+        await asyncio.sleep(config.tls_refresh_period or LOOK_AGAIN_S)
+        if config.tls_refresh_period:
+            certificates.refresh()
+
+
+def reason(error: ssl.SSLError) -> str:
+    """What went wrong, in words for people who mend it."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate cannot be verified: {error.verify_message}"
+    return (error.reason or str(error)).lower().replace("_", " ")
+
+
+def _names(certificate: x509.Certificate) -> set[str]:
+    """All that the certificate is for: its common names, and its alternative ones."""
+    subject = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    names = {str(each.value) for each in subject}
+    try:
+        more = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return names
+    return names | set(more.value.get_values_for_type(x509.DNSName))
+
+
+def _serials(file: str) -> frozenset[int]:
+    """The serial numbers in a blacklist. Raises OSError, ValueError."""
+    if not file:
+        return frozenset()
+    lines = (line.partition("#")[0].split() for line in Path(file).read_text("utf-8").splitlines())
+    return frozenset(int(re.sub("[:]", "", words[0]), 16) for words in lines if words)
+
+
+def _secret(where: str) -> str | None:
+    """What is in the file or variable that a parameter names. Raises OSError."""
+    kind, _, name = where.partition(":")
+    if kind == "file":
+        return Path(name).read_text("utf-8").strip()
+    if kind == "env":
+        try:
+            return os.environ[name]
+        except KeyError:
+            raise OSError(f"there is no variable {name} in the environment") from None
+    return None

@@ -1,0 +1,84 @@
+"""How much a second a user may do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aerospike_common.wire.admin import WirePrivilege
+from aerospike_common.wire.codes import ParticleType, ResultCode
+from asd.security.permissions import PrivilegeCode
+from asd.security.quotas import FLOOR, Meter
+
+SECOND = 1_000_000_000
+BIN = (b"a", ParticleType.BLOB, b"x")
+
+
+@given(st.integers(1, 300), st.integers(2, 20))
+def test_in_the_long_run_a_user_gets_the_quota(quota: int, weight: int) -> None:
+    meter, done = Meter(), 0
+    for second in range(10 * weight):
+        done = 0
+        while meter.admits(quota, second * SECOND, weight):
+            meter.count(second * SECOND, weight)
+            done += 1
+    assert abs(done - quota) <= 1
+
+
+@given(st.integers(2, 20))
+def test_whoever_was_idle_may_do_more_at_first(weight: int) -> None:
+    meter = Meter()
+    done = 0
+    while meter.admits(100, 0, weight):
+        meter.count(0, weight)
+        done += 1
+    assert done == 100 * weight
+
+
+def test_a_rate_follows_and_fades() -> None:
+    meter = Meter()
+    for second in range(20):
+        for _ in range(50):
+            meter.count(second * SECOND, 2)
+    assert meter.rate(20 * SECOND, 2) == pytest.approx(50, rel=0.01)
+    assert meter.rate(23 * SECOND, 2) == pytest.approx(50 / 8, rel=0.01)
+    assert meter.rate(200 * SECOND, 2) == 0
+
+
+def test_queries_count_by_what_they_ask_for() -> None:
+    meter = Meter()
+    assert not meter.admits_query(1000, 0, 0, 2)
+    assert meter.admits_query(0, 0, 0, 2)
+    assert meter.admits_query(1000, 950, 0, 2)
+    meter.begin(950)
+    assert not meter.admits_query(1000, 1, 0, 2)  # counts as FLOOR
+    assert meter.limited == 950
+    meter.begin(1)
+    assert meter.limited == 950 + FLOOR
+    meter.end(1)
+    meter.end(950)
+    assert meter.limited == 0
+
+
+def test_a_user_over_the_quota_is_refused_and_the_connection_stays(secure: Any, kit: Any) -> None:
+    node = secure(enable_quotas=True)
+    admin = node.client("admin")
+    admin.create_role("slow", [WirePrivilege(PrivilegeCode.READ_WRITE)], read_quota=3)
+    admin.create_user("ann", "slow")
+    ann = node.client("ann").wire
+    assert ann.call(kit.put(1, BIN)).result_code == 0
+    codes = [ann.call(kit.get(1)).result_code for _ in range(20)]
+    assert set(codes) == {0, ResultCode.QUOTA_EXCEEDED}
+    assert codes.count(0) == 6
+    assert ann.call(kit.put(1, BIN)).result_code == 0  # writes have none
+    node.clock.advance(10)
+    assert ann.call(kit.get(1)).result_code == 0
+
+
+def test_quotas_need_to_be_enabled(secure: Any) -> None:
+    admin = secure().client("admin")
+    code = admin.create_role("slow", [WirePrivilege(PrivilegeCode.READ)], read_quota=3)
+    assert code == ResultCode.QUOTAS_NOT_ENABLED
