@@ -4,10 +4,14 @@
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PYTHON ?= python3
 
-.PHONY: run test check members pythons bench simulate crash-test attack clean
+.PHONY: run cluster test check members pythons bench simulate crash-test attack clean
 
 run: $(UV)
 	$(UV) run asd
+
+# Three nodes on 127.0.0.1, ports 3000 to 3002.
+cluster: $(UV)
+	$(UV) run asd --nodes 3
 
 test: check members
 	$(UV) run pytest -n auto

@@ -65,11 +65,26 @@ def tool(name: str) -> Path:
     return program
 
 
-def load(port: int, connections: int, in_flight: int, seconds: float, mode: str, keys: int) -> Load:
-    """Load 127.0.0.1:port. Raises CalledProcessError when the generator complains."""
+def load(
+    port: int | str,
+    connections: int,
+    in_flight: int,
+    seconds: float,
+    mode: str,
+    keys: int,
+    greeting: Path | None = None,
+) -> Load:
+    """Load 127.0.0.1:port; or several nodes, routed, as `PORT,PORT@MAP` (see `load.c`).
+
+    `greeting` is a file with the frame that each connection sends first: a login. Raises
+    CalledProcessError when the generator complains.
+    """
     numbers = (port, connections, in_flight, seconds, mode, keys)
     command = [str(tool("load")), *map(str, numbers)]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    more = {} if greeting is None else {"LOAD_GREETING": str(greeting)}
+    output = subprocess.run(
+        command, check=True, capture_output=True, text=True, env={**os.environ, **more}
+    ).stdout
     return Load(**json.loads(output))
 
 

@@ -1,6 +1,6 @@
 /* A closed-loop load generator for the record protocol: one thread, epoll.
  *
- *   load PORT CONNECTIONS IN_FLIGHT SECONDS MODE KEYS [NAMESPACE [SET]]
+ *   load PORT[,PORT...@MAP] CONNECTIONS IN_FLIGHT SECONDS MODE KEYS [NAMESPACE [SET]]
  *
  * MODE is mixed (half gets of all bins, half puts of one integer bin), get, put, or fill: every key
  * 0..KEYS-1 is put once, SECONDS then being the time limit. In modes batch-get and batch-put each
@@ -9,6 +9,12 @@
  * one write, waits for all their replies, and begins again; a latency is the time from that write to the
  * last of the replies. Digests are made up (the server does not know the keys behind them), spread over
  * all partitions. Replies are framed byte by byte whatever the pieces they arrive in.
+ *
+ * LOAD_GREETING in the environment names a file whose bytes, one frame, each connection sends first:
+ * a login. Its reply must be one that says 0.
+ * With several ports the load is routed as clients route it: MAP is a file of 4096 bytes, for each
+ * partition the place in the list of the node that is its master. Connections go to the nodes in turn,
+ * and each sends requests for its node's partitions only (but in mode fill, and in batches, any).
  *
  * Prints one JSON object. Exit status 0; 1 when the server closes, stalls for STALL_MS, breaks the
  * protocol, or answers anything but 0 (ok) and, to a get, 2 (not found).
@@ -36,12 +42,15 @@ enum {
     STALL_MS = 10000,
     SUB_BITS = 6, /* 64 steps to each power of two: percentiles are right to 1.6 % */
     BUCKETS = 64 << SUB_BITS,
+    PARTITIONS = 4096,
+    MAX_NODES = 16,
 };
 
 typedef enum { MIXED, GET, PUT, FILL, BATCH_GET, BATCH_PUT } load_mode;
 
 typedef struct {
     int fd;
+    int node;                          /* which of the ports it goes to */
     uint64_t sent_ns;
     int waiting;                       /* replies still to come */
     int held;                          /* bytes of a header that came in pieces */
@@ -53,7 +62,8 @@ typedef struct {
 } connection_t;
 
 static struct {
-    int port, connections, in_flight;
+    int ports[MAX_NODES], nodes, connections, in_flight;
+    unsigned char master[PARTITIONS];
     double seconds;
     load_mode mode;
     uint64_t keys, next_key;
@@ -87,6 +97,16 @@ static uint64_t mix(uint64_t x) { /* a bijection that looks random: distinct key
     x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ull;
     x = (x ^ (x >> 27)) * 0x94D049BB133111EBull;
     return x ^ (x >> 31);
+}
+
+/* The digest of a key begins with these bytes: its partition is their low 12 bits. */
+static int master_of(uint64_t key) { return run.master[mix(key) % PARTITIONS]; }
+
+static uint64_t next_key_of(int node) {
+    for (;;) {
+        uint64_t key = next_random() % run.keys;
+        if (run.nodes == 1 || master_of(key) == node) return key;
+    }
 }
 
 /* ---------------------------------------------------------------- requests */
@@ -206,7 +226,7 @@ static int send_batch(connection_t *c) {
         c->waiting = 1;
     }
     for (int i = 0; i < run.in_flight && run.mode < BATCH_GET; i++) {
-        uint64_t key = run.mode == FILL ? run.next_key++ : next_random() % run.keys;
+        uint64_t key = run.mode == FILL ? run.next_key++ : next_key_of(c->node);
         if (run.mode == FILL && key >= run.keys) break;
         int write = run.mode == FILL || run.mode == PUT || (run.mode == MIXED && (next_random() & 1024));
         c->out_end += build_request(c->out + c->out_end, key, write);
@@ -285,13 +305,28 @@ static void take(connection_t *c, const unsigned char *data, size_t size) {
 
 /* ----------------------------------------------------------------- the run */
 
+/* Send a frame from a file and wait for the reply, before the run begins. */
+static void greet(int fd, const char *path) {
+    unsigned char frame[4096], reply[PROTO_HEADER + 16];
+    FILE *file = fopen(path, "rb");
+    size_t size = file ? fread(frame, 1, sizeof frame, file) : 0;
+    if (!size || fclose(file)) die("cannot read the greeting");
+    if (send(fd, frame, size, 0) != (ssize_t)size) die("cannot greet");
+    if (recv(fd, reply, sizeof reply, MSG_WAITALL) != sizeof reply) die("no reply to the greeting");
+    if (reply[PROTO_HEADER + 1]) die("the greeting is refused");
+    ssize_t rest = reply[6] * 256 + reply[7] - 16;
+    if (rest > (ssize_t)sizeof frame || (rest && recv(fd, frame, (size_t)rest, MSG_WAITALL) != rest))
+        die("no whole reply to the greeting");
+}
+
 static void open_connection(connection_t *c) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)run.port)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)run.ports[c->node])};
     int one = 1;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     c->fd = socket(AF_INET, SOCK_STREAM, 0);
     if (c->fd < 0 || connect(c->fd, (void *)&address, sizeof address)) die("cannot connect");
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (getenv("LOAD_GREETING")) greet(c->fd, getenv("LOAD_GREETING"));
     c->out = malloc((size_t)run.in_flight * MAX_REQUEST);
     if (!c->out) die("out of memory");
     watch(c, 0, EPOLL_CTL_ADD);
@@ -336,10 +371,25 @@ static load_mode mode_of(const char *name) {
     return MIXED;
 }
 
+/* PORT[,PORT...@MAP] */
+static void read_nodes(char *text) {
+    char *map = strchr(text, '@');
+    if (map) *map++ = 0;
+    for (char *port = strtok(text, ","); port && run.nodes < MAX_NODES; port = strtok(NULL, ","))
+        run.ports[run.nodes++] = atoi(port);
+    if (run.nodes < 1 || (run.nodes > 1) != (map != NULL)) die("one PORT, or PORT,PORT...@MAP");
+    if (!map) return;
+    FILE *file = fopen(map, "rb");
+    if (!file || fread(run.master, 1, PARTITIONS, file) != PARTITIONS) die("cannot read the map");
+    fclose(file);
+    for (int i = 0; i < PARTITIONS; i++)
+        if (run.master[i] >= run.nodes) die("the map names a node that is not in the list");
+}
+
 int main(int argc, char **argv) {
     if (argc < 7 || argc > 9)
-        die("usage: load PORT CONNECTIONS IN_FLIGHT SECONDS MODE KEYS [NAMESPACE [SET]]");
-    run.port = atoi(argv[1]);
+        die("usage: load PORT[,PORT...@MAP] CONNECTIONS IN_FLIGHT SECONDS MODE KEYS [NAMESPACE [SET]]");
+    read_nodes(argv[1]);
     run.connections = atoi(argv[2]);
     run.in_flight = atoi(argv[3]);
     run.seconds = atof(argv[4]);
@@ -353,7 +403,10 @@ int main(int argc, char **argv) {
     run.epoll = epoll_create1(0);
     connection_t *connections = calloc((size_t)run.connections, sizeof *connections);
     if (run.epoll < 0 || !connections) die("out of memory");
-    for (int i = 0; i < run.connections; i++) open_connection(&connections[i]);
+    for (int i = 0; i < run.connections; i++) {
+        connections[i].node = i % run.nodes;
+        open_connection(&connections[i]);
+    }
     double seconds = loop(connections);
     printf("{\"operations\": %llu, \"not_found\": %llu, \"seconds\": %.3f, \"per_second\": %.0f, "
            "\"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f}\n",

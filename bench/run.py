@@ -14,10 +14,10 @@ import sys
 
 from harness import BENCH, publish
 
-SERVER = ("startup", "server", "memory")
+SERVER = ("startup", "server", "memory", "security")
 """Benchmarks of a whole server."""
 
-OWN_PAGE = (*SERVER, "storage")
+OWN_PAGE = (*SERVER, "storage", "cluster")
 """Those that write their own page and know `--quick`."""
 
 HELPERS = ("harness", "run")

@@ -11,7 +11,7 @@ import pytest
 
 pytest_plugins = ["pytester"]
 
-DOCS = Path(__file__).resolve().parents[2] / "docs" / "testing-with-asd.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 @pytest.fixture
@@ -144,9 +144,10 @@ def test_a_project_that_does_not_use_it_does_not_load_the_server(
     run_apart(project).assert_outcomes(passed=1)
 
 
-def test_the_manual_s_examples_run(project: pytest.Pytester) -> None:
-    """Each Python block of the page on testing is a test file, or a script, of its own."""
-    blocks = DOCS.read_text("utf-8").split("```python\n")[1:]
+@pytest.mark.parametrize("page", ["testing-with-asd.md", "security.md"])
+def test_the_manual_s_examples_run(project: pytest.Pytester, page: str) -> None:
+    """Each Python block of the page is a test file, or a script, of its own."""
+    blocks = (DOCS / page).read_text("utf-8").split("```python\n")[1:]
     examples = {
         f"test_example_{number}": as_test_file(block.split("```")[0])
         for number, block in enumerate(blocks)

@@ -1,13 +1,17 @@
-"""An Aerospike-compatible database server. `asd.Server` runs one inside your process."""
+"""An Aerospike-compatible database server.
+
+`asd.Server` runs one inside your process, `asd.Cluster` several as processes of their own.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from asd.process.cluster import Cluster
     from asd.server import Server
 
-__all__ = ["Server"]
+__all__ = ["Cluster", "Server"]
 
 
 def __getattr__(name: str) -> Any:
@@ -17,4 +21,8 @@ def __getattr__(name: str) -> Any:
         from asd.server import Server
 
         return Server
+    if name == "Cluster":
+        from asd.process.cluster import Cluster
+
+        return Cluster
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

@@ -12,9 +12,15 @@ from pathlib import Path
 
 from aerospike_common.as_password import hash_password
 from asd.config import Config, SecurityConfig, ServiceConfig
-from asd.node import SMD_MODULES, Node
+from asd.node import SMD_MODULES, SMD_RULES, Node
 from asd.process import compiled
-from asd.process.cli import CommandLineError, build_config, check_config, parse_arguments
+from asd.process.cli import (
+    CommandLineError,
+    build_config,
+    check_config,
+    parse_arguments,
+    supervisor,
+)
 from asd.process.logging import LogSinks, formatter
 from asd.process.loops import new_event_loop
 from asd.process.machine import RealMachine
@@ -42,6 +48,8 @@ def run(arguments: list[str]) -> int:
     if options.check_config is not None:
         return check_config(options.check_config, options.edition)
     try:
+        if options.nodes:
+            return supervisor(options, arguments).run()
         config = build_config(options)
     except CommandLineError as error:
         print(f"asd: {error}", file=sys.stderr)
@@ -58,7 +66,7 @@ def run(arguments: list[str]) -> int:
         log.info("the request path is compiled")
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
-            return runner.run(_serve(config, logs))
+            return runner.run(_serve(config, logs, until_eof=options.until_eof))
     finally:
         logs.close()
 
@@ -67,8 +75,8 @@ def _system_metadata(config: ServiceConfig) -> Smd:
     """The metadata under the work directory; in memory when none was chosen and none is there."""
     chosen = config.work_directory != ServiceConfig().work_directory
     if not chosen and not os.path.isdir(config.work_directory):
-        return Smd(MemoryStore(), SMD_MODULES)
-    return Smd(FileStore(os.path.join(config.work_directory, "smd")), SMD_MODULES)
+        return Smd(MemoryStore(), SMD_MODULES, SMD_RULES)
+    return Smd(FileStore(os.path.join(config.work_directory, "smd")), SMD_MODULES, SMD_RULES)
 
 
 def _admin_hash(security: SecurityConfig | None) -> str:
@@ -81,7 +89,7 @@ def _admin_hash(security: SecurityConfig | None) -> str:
     return hash_password(password)
 
 
-async def _serve(config: Config, logs: LogSinks) -> int:
+async def _serve(config: Config, logs: LogSinks, *, until_eof: bool = False) -> int:
     try:
         admin_hash = _admin_hash(config.security)
     except (OSError, ValueError) as error:
@@ -105,13 +113,46 @@ async def _serve(config: Config, logs: LogSinks) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     loop.add_signal_handler(signal.SIGHUP, logs.reopen)
+    if until_eof:
+        loop.add_reader(sys.stdin, _at_eof, stopping)
     try:
         await node.start()
     except (OSError, StorageError) as error:
         print(f"asd: cannot serve: {error}", file=sys.stderr)
         return 1
-    host = node.addresses[0] if node.addresses else "0.0.0.0"
-    print(f"asd ready {host}:{node.port}", flush=True)
-    await stopping.wait()
+    if await _served(node, stopping):
+        host = node.addresses[0] if node.addresses else "0.0.0.0"
+        print(f"asd ready {host}:{node.port}", flush=True)
+        await stopping.wait()
+        await _leave(node, loop)
     await node.stop()
     return 0
+
+
+def _at_eof(stopping: asyncio.Event) -> None:
+    """The standard input can be read: it is closed, or somebody types."""
+    if not os.read(sys.stdin.fileno(), 4096):
+        asyncio.get_running_loop().remove_reader(sys.stdin)
+        stopping.set()
+
+
+async def _leave(node: Node, loop: asyncio.AbstractEventLoop) -> None:
+    """Leave the cluster; a second signal ends that."""
+    hurried = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, hurried.set)
+    leaves = asyncio.create_task(node.leave())
+    hurries = asyncio.create_task(hurried.wait())
+    await asyncio.wait({leaves, hurries}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (leaves, hurries):
+        task.cancel()
+
+
+async def _served(node: Node, stopping: asyncio.Event) -> bool:
+    """Wait until the node serves; False when it is told to stop before."""
+    serves = asyncio.create_task(node.served())
+    stops = asyncio.create_task(stopping.wait())
+    await asyncio.wait({serves, stops}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (serves, stops):
+        task.cancel()
+    return not stopping.is_set()

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from itertools import chain
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 from asd.bins.expressions import ExpressionCache
@@ -16,10 +17,13 @@ from asd.info.ticker import Ticker
 from asd.measures.histogram import NS_PER_MS, NS_PER_US, Histogram
 from asd.measures.statistics import ServiceStatistics
 from asd.measures.turns import Turns
+from asd.membership.metadata import SystemMetadata
+from asd.membership.state import Membership
 from asd.process.logging import LogSinks
 from asd.process.machine import Machine
 from asd.process.transaction_threads import TransactionThreads
 from asd.query import QueryManager
+from asd.replication.place import Place, PlaceAlone, find_place
 from asd.security.accounts import DEFAULT_ADMIN_HASH, MODULE
 from asd.service.admin_port import AdminPort
 from asd.service.connection import Connection
@@ -33,10 +37,11 @@ from asd.space.nsup import Nsup
 from asd.space.survey import RecordSurvey
 from asd.space.truncation import TruncationMetadata, Truncator
 from asd.space.upkeep import close, flush, needs_upkeep, raid_tombs, write_behind
+from asd.state import Carries
 from asd.udf import UdfModules
 from citrusleaf.cf_clock import Clock
 from citrusleaf.cf_random import CfRandom
-from cluster.smd import MemoryStore, Smd
+from cluster.smd import MemoryStore, Smd, latest
 from storage.device import Disk
 
 if TYPE_CHECKING:
@@ -46,6 +51,8 @@ log = logging.getLogger("asd.node")
 
 EXPRESSIONS_KEPT = 1024
 SMD_MODULES = ("sindex", "truncate", "UDF", MODULE)
+SMD_RULES = MappingProxyType({"truncate": latest})
+"""Of two truncations the later one holds, whatever their generations."""
 STOP_GRACE_S = 0.5
 """How long replies already made may take to leave before connections are cut."""
 
@@ -108,14 +115,17 @@ class Node:
         }
         self.batch_index_latency = Histogram("batch-index")
         self.paths = FastPaths(self)
-        self.smd = smd or Smd(MemoryStore(), SMD_MODULES)
+        self.metadata = SystemMetadata(smd or Smd(MemoryStore(), SMD_MODULES, SMD_RULES))
         self.security = self._security(admin_hash, random or CfRandom())
-        self.udf = UdfModules(self.smd, clock)
+        self.udf = UdfModules(self.metadata, clock)
         self.queries = QueryManager(config, clock)
         self.connections = Connections(self)
-        self.indexes = IndexMetadata(self.smd, self.namespaces, clock, self.paths.clear)
-        self.truncations = TruncationMetadata(self.smd, self.namespaces, clock, self.paths.clear)
+        self.indexes = IndexMetadata(self.metadata, self.namespaces, clock, self.paths.clear)
+        self.truncations = TruncationMetadata(
+            self.metadata, self.namespaces, clock, self.paths.clear
+        )
         self.started_ms = clock.monotonic_ms()
+        self.place: Place = PlaceAlone(self)
         self.addresses = listening_addresses(config.network.service.address)
         self.port = config.network.service.port
         self._machine_id = machine_id
@@ -142,10 +152,24 @@ class Node:
         from asd.security.security import Security
 
         forget = self.paths.forget
-        return Security(self.config, self.smd, self.clock, random, admin_hash, forget)
+        return Security(self.config, self.metadata, self.clock, random, admin_hash, forget)
 
     def _nsup(self, namespace: Namespace) -> Nsup:
         return Nsup(namespace, self.machine, self.paths.clear)
+
+    @property
+    def cluster(self) -> Membership:
+        """The cluster it is in; one of its own for a node that looks for no others."""
+        return self.place.cluster
+
+    @property
+    def carrier(self) -> Carries | None:
+        """Where transactions go that cannot be done here at once; None on a node alone."""
+        return self.place.carrier
+
+    async def served(self) -> None:
+        """Return when the node serves: at once on a node alone, else with its first cluster."""
+        await self.place.served()
 
     @property
     def node_id(self) -> str:
@@ -158,6 +182,7 @@ class Node:
         """Open the namespaces, then the ports. Raises OSError when a port cannot be had."""
         for namespace in self.namespaces.values():
             namespace.open()
+        self.place = find_place(self)
         self.truncations.start()
         server = await listen(
             lambda: cast(asyncio.Protocol, Connection(self)), self.addresses, self.port
@@ -181,6 +206,7 @@ class Node:
         log.info("node %s serves port %d of %s", self.node_id, self.port, self.addresses or "all")
         try:
             await self._start_tls()
+            await self.place.start()
             await self.http.start()
             await self.admin.start()
         except BaseException:
@@ -212,6 +238,10 @@ class Node:
         self._keep_running(keep_fresh(certificates, self.config.service))
         log.info("clients that speak TLS are served on port %d", service.tls_port)
 
+    async def leave(self) -> None:
+        """Let other nodes of the cluster serve what is served here."""
+        await self.place.leave()
+
     async def stop(self) -> None:
         """Answer what has come, close the port and the namespaces."""
         for task in self._tasks:
@@ -223,6 +253,7 @@ class Node:
         for server in self._servers:
             server.close()
         await self.connections.close(STOP_GRACE_S)
+        await self.place.stop()
         self.transaction_threads.stop()
         for namespace in self.namespaces.values():
             close(namespace)
@@ -246,6 +277,7 @@ class Node:
             namespace.indexes.keep_set_indexes(indexed)
             apply_storage(namespace.engine, namespace.config)
             namespace.transaction_max_ms = self.config.service.transaction_max_ms
+        self.place.apply_configuration()
         self.paths.clear()
 
     # ---------------------------------------------------------- histograms

@@ -5,6 +5,7 @@
 `aerospike_session_server`  the server behind both, for fixtures that outlive a test
 `aerospike_secure_server`   a server of its own for each test, with access control: the user admin
                             has the password admin, `create_user` makes others
+`aerospike_cluster`         an `asd.Cluster` of three nodes, whole again at the start of each test
 
 The ini option `asd_namespaces` names the namespaces (default: `test`), `asd_edition` the edition
 (default: `enterprise`).
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from asd.process.cluster import Cluster
     from asd.server import Server
 
 
@@ -62,6 +64,22 @@ def aerospike_server(aerospike_session_server: Server) -> Server:
     server.clock.set_wall_s(SystemClock().wall_ns() / 1e9)
     server.reset()
     return server
+
+
+@pytest.fixture(scope="session")
+def aerospike_session_cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
+    """The one cluster of the session, as three processes."""
+    from asd.process.cluster import Cluster
+
+    with Cluster(nodes=3, namespaces=pytestconfig.getini("asd_namespaces")) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def aerospike_cluster(aerospike_session_cluster: Cluster) -> Cluster:
+    """The session's cluster: healed, all nodes running, empty, nothing left to migrate."""
+    aerospike_session_cluster.restore()
+    return aerospike_session_cluster
 
 
 @pytest.fixture

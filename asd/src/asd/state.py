@@ -8,9 +8,10 @@ arrows between the rooms run one way, and a test can hand a room less than a who
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Awaitable, Mapping
+from typing import Protocol, TypeAlias
 
+from aerospike_common.wire.message import Message
 from asd.bins.expressions import ExpressionCache
 from asd.config import Config
 from asd.measures.histogram import Histogram
@@ -21,6 +22,18 @@ from asd.security.rights import Rights
 from asd.space.namespace import Namespace
 from asd.udf import UdfModules
 from citrusleaf.cf_clock import Clock
+
+Carried: TypeAlias = tuple[int, int, int, int, int, bytes]
+"""The node that did it (0: none), then result code, generation, void-time, number of ops, ops."""
+
+
+class Carries(Protocol):
+    """Has transactions carried out that this node cannot answer by itself."""
+
+    def carry(
+        self, namespace: Namespace, digest: bytes, message: Message, *, in_batch: bool = False
+    ) -> Awaitable[Carried]:
+        """Find the node that serves the record, or resolve its duplicates, and have it done."""
 
 
 class NodeState(Protocol):
@@ -44,6 +57,10 @@ class NodeState(Protocol):
     """How long whole batches take."""
     udf: UdfModules
     """The registered modules of users' functions."""
+
+    @property
+    def carrier(self) -> Carries | None:
+        """Where transactions go that cannot be done here at once; None on a node alone."""
 
     @property
     def namespaces(self) -> Mapping[bytes, Namespace]:

@@ -206,6 +206,10 @@ class ClusterNode:
         self.deadline = self._due()
         return outputs
 
+    def rename(self, cluster_name: str) -> None:
+        """Belong to the cluster of another name: nodes of the old one fall silent to each other."""
+        self.heartbeat.rename(cluster_name)
+
     def recluster(self, now: int) -> list[Output]:
         """Agree and balance anew although the nodes are the same; nothing unless we are the
         principal."""

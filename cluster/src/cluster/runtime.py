@@ -7,9 +7,10 @@ Everything goes through the loop that is handed in: `create_server`, `create_con
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any
+from types import MappingProxyType
+from typing import Any, cast
 
 from cluster.fabric.link import PLANE as FABRIC
 from cluster.membership.heartbeat import PLANE as HEARTBEAT
@@ -37,8 +38,8 @@ class _Link(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is there."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        # uvloop's transports are not subclasses of asyncio's
+        self.transport = cast(asyncio.Transport, transport)
         self._runtime.connected(self, self._plane)
 
     def data_received(self, data: bytes) -> None:
@@ -81,9 +82,12 @@ class NodeRuntime:
         node: ClusterNode,
         loop: asyncio.AbstractEventLoop,
         open_group: OpenGroup | None = None,
+        binds: Mapping[str, str | None] = MappingProxyType({}),
     ) -> None:
-        """`open_group` is needed in multicast mode only."""
+        """`open_group` is needed in multicast mode only. `binds`: where to listen, by plane, if not
+        at the host that others are told; None: on all of the machine's addresses."""
         self.node = node
+        self._binds = binds
         self._loop = loop
         self._open_group = open_group
         self._group: Group | None = None
@@ -103,7 +107,8 @@ class NodeRuntime:
         identity = self.node.identity
         for plane, (host, port) in ((HEARTBEAT, identity.heartbeat), (FABRIC, identity.fabric)):
             factory = partial(_Link, self, None, plane)
-            self._servers.append(await self._loop.create_server(factory, host, port))
+            bind = self._binds.get(plane, host)
+            self._servers.append(await self._loop.create_server(factory, bind, port))
         if self._open_group is not None:
             self._group = await self._open_group(self._datagram)
         self.carry_out(self.node.start(self.now()))

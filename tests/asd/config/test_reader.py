@@ -137,7 +137,6 @@ def test_what_has_no_effect_is_told():
     [
         ("service { run-as-daemon false }", "service { run-as-daemon }"),
         ("network { admin { disable-localhost } }", "network { admin { disable-localhost no } }"),
-        ("namespace a { replication-factor 1 }", "namespace a { replication-factor 2 }"),
         (
             "namespace a { storage-engine device { file /a\nread-page-cache } }",
             "namespace a { storage-engine device { file /a\nread-page-cache false } }",

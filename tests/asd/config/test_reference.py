@@ -25,7 +25,8 @@ def attributes_read() -> set[str]:
     for path in package.rglob("*.py"):
         configuration = package / "config" in path.parents
         # within the configuration, only the accessors read: they call a set's section `own`
-        everywhere = "config|service|network|admin|security|storage|storage_engine|own"
+        everywhere = "config|service|network|admin|heartbeat|fabric|security"
+        everywhere += "|storage|storage_engine|own"
         owner = "own" if configuration else f"(?:{everywhere})"
         found.update(re.findall(rf"(?=\b{owner}\.(\w+))", path.read_text("utf-8")))
     return found

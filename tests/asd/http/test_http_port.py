@@ -120,6 +120,6 @@ def test_a_port_that_is_taken_leaves_nothing_behind(config_of: Any) -> None:
         server = Server(config=config_of(taken.getsockname()[1]))
         with pytest.raises(OSError, match="in use"):
             server.start()
-    assert server._node._server is not None
-    assert not server._node._server.is_serving()
+    (service,) = server._node._servers
+    assert not service.is_serving()
     assert not [each for each in threading.enumerate() if each.name == "asd"]

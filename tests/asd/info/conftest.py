@@ -12,6 +12,8 @@ from asd.info import respond
 from asd.measures.histogram import Histogram
 from asd.measures.statistics import ServiceStatistics
 from asd.measures.turns import Turns
+from asd.membership.metadata import SystemMetadata
+from asd.membership.state import Alone
 from asd.process.logging import LogSinks
 from asd.process.machine import Machine
 from asd.process.transaction_threads import TransactionThreads
@@ -70,6 +72,8 @@ class FakeNode:
     started_ms: int = 0
     machine: Machine = field(factory=Machine)
     times_applied: int = 0
+    metadata: SystemMetadata = field(init=False)
+    cluster: Alone = field(init=False)
     udf: UdfModules = field(init=False)
     queries: QueryManager = field(init=False)
     indexes: IndexMetadata = field(init=False)
@@ -79,7 +83,10 @@ class FakeNode:
     surveys: dict[bytes, RecordSurvey] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.udf = UdfModules(Smd(MemoryStore(), ["UDF"]), self.clock)
+        self.metadata = SystemMetadata(Smd(MemoryStore(), ["sindex", "truncate", "UDF"]))
+        self.cluster = Alone(0)
+        self.cluster.node_id = self.node_id
+        self.udf = UdfModules(self.metadata, self.clock)
         self.logs = LogSinks(self.config.logging)
         self.namespaces = {
             spec.name.encode(): make_namespace(spec, self.clock, self.community)
@@ -91,9 +98,10 @@ class FakeNode:
         for namespace in self.namespaces.values():
             namespace.engine.open()
         self.queries = QueryManager(self.config, self.clock)
-        smd = Smd(MemoryStore(), ["sindex", "truncate"])
-        self.indexes = IndexMetadata(smd, self.namespaces, self.clock, lambda: None)
-        self.truncations = TruncationMetadata(smd, self.namespaces, self.clock, lambda: None)
+        self.indexes = IndexMetadata(self.metadata, self.namespaces, self.clock, lambda: None)
+        self.truncations = TruncationMetadata(
+            self.metadata, self.namespaces, self.clock, lambda: None
+        )
         self.truncations.start()
 
     @property

@@ -65,6 +65,7 @@ def test_what_is_told(node: Any, kit: Any, caplog: pytest.LogCaptureFixture) -> 
         line("permitted", "admin", "create user", "user=ann;roles=clerk"),
         line("failed (the user exists)", "admin", "create user", "<none>"),
         line("authentication failed (password)", "<none>", "login", "user=ann"),
+        line("not authenticated", "<none>", "info request", "<none>"),
         line("permitted", "ann", "login", "user=ann"),
         line("permitted", "ann", "write", f"{{test|demo}} [D|{digest}]"),
         line("role violation", "ann", "read", f"{{test|other}} [D|{digest}]"),

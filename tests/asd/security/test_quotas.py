@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aerospike_common.wire.admin import WirePrivilege
+from aerospike_common.wire.admin import AdminCommand, AdminField, WirePrivilege
 from aerospike_common.wire.codes import ParticleType, ResultCode
 from asd.security.permissions import PrivilegeCode
 from asd.security.quotas import FLOOR, Meter
@@ -76,6 +76,20 @@ def test_a_user_over_the_quota_is_refused_and_the_connection_stays(secure: Any, 
     assert ann.call(kit.put(1, BIN)).result_code == 0  # writes have none
     node.clock.advance(10)
     assert ann.call(kit.get(1)).result_code == 0
+
+
+def test_a_quota_that_is_not_sent_stays_as_it_is(secure: Any) -> None:
+    admin = secure(enable_quotas=True).client("admin")
+    admin.create_role("slow", [WirePrivilege(PrivilegeCode.READ)], read_quota=3, write_quota=4)
+    name = {AdminField.ROLE: b"slow"}
+    for fields, quotas in [
+        ({AdminField.READ_QUOTA: b"\0\0\0\5"}, (5, 4)),
+        ({AdminField.READ_QUOTA: b"\xff" * 4, AdminField.WRITE_QUOTA: b"\0\0\0\0"}, (5, 0)),
+    ]:
+        assert admin.do(AdminCommand.SET_QUOTAS, {**name, **fields}) == 0
+        found = admin.ask(AdminCommand.QUERY_ROLES, name)[0].fields
+        read, write = found[AdminField.READ_QUOTA], found[AdminField.WRITE_QUOTA]
+        assert (int.from_bytes(read, "big"), int.from_bytes(write, "big")) == quotas
 
 
 def test_quotas_need_to_be_enabled(secure: Any) -> None:

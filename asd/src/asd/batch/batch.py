@@ -35,6 +35,7 @@ from asd.measures.histogram import NS_PER_MS
 from asd.measures.statistics import OriginStatistics
 from asd.space.commitment import Commitment
 from asd.space.namespace import Namespace
+from asd.transactions.away import Away
 from asd.transactions.transaction import Reply
 from storage.engine import NotResident
 
@@ -114,6 +115,8 @@ class Batch:
     """One batch on its way through its rows."""
 
     __slots__ = (
+        "_away",
+        "_carried",
         "_client",
         "_code",
         "_data",
@@ -171,6 +174,9 @@ class Batch:
         self._path: RowPath | None = None
         self._code: int = ResultCode.OK
         self._load: Callable[[], None] | None = None
+        # The row that must be done elsewhere, and what came of it.
+        self._away: tuple[Namespace, bytes, Message] | None = None
+        self._carried: Reply | None = None
         self.replies = Replies()
         self.unsynced: set[Commitment] = set()
         """What must be released before the replies may be sent."""
@@ -200,6 +206,8 @@ class Batch:
             self._end(self._code)
         except NotResident as wait:
             self._load = wait.load
+        except Away:
+            pass
         except MessageError as error:
             log.info("%s: the batch ends", error)
             self.replies.drop_rows()
@@ -230,12 +238,18 @@ class Batch:
             connection.abort()
 
     async def _others_turn(self) -> None:
-        """Let the loop turn, until the record that the next row needs has been read."""
+        """Let the loop turn, until the record that the next row needs has been read, or another
+        node has done what the row asks."""
         load, self._load = self._load, None
-        if load is None:
-            await asyncio.sleep(0)
-        else:
+        away, self._away = self._away, None
+        if load is not None:
             await self._node.transaction_threads.run(load)
+        elif away is not None:
+            assert self._node.carrier is not None
+            carried = await self._node.carrier.carry(*away, in_batch=True)
+            self._carried = Reply(*carried[1:])
+        else:
+            await asyncio.sleep(0)
 
     async def _send(self, connection: BatchClient) -> None:
         """Send the whole frames, once the medium has the writes they acknowledge."""
@@ -335,7 +349,8 @@ class Batch:
     def _transaction(self, digest: bytes) -> Reply:
         """Run the row's transaction. Whatever happens in it concerns this row alone.
 
-        Raises NotResident when it must wait for its record; it is then run again.
+        Raises NotResident when it must wait for its record, Away when another node is to do it;
+        then the row is met again.
         """
         message, namespace = self._row.message, self._namespace
         if namespace is None:
@@ -344,8 +359,13 @@ class Batch:
             return Reply(self._row.refused)
         origin = namespace.statistics.batch_sub
         try:
-            reply = self._transact(self._node, namespace, message, digest, origin, self._client)
+            reply, self._carried = self._carried, None
+            if reply is None:
+                reply = self._transact(self._node, namespace, message, digest, origin, self._client)
         except NotResident:
+            raise
+        except Away:
+            self._away = namespace, digest, message
             raise
         except OperationError as error:
             origin.tsvc_error += 1

@@ -24,8 +24,7 @@ _MIB: Final = 1 << 20
 _GIB: Final = 1 << 30
 _NO_XDR: Final = "this server ships no records to other data centres"
 _NO_RACKS: Final = "this server knows no racks; leave it out"
-_ALONE: Final = "this node forms no cluster"
-_NO_REPLICAS: Final = f"{_ALONE}, so each record has one copy, here"
+_ALONE: Final = "migration goes its own way here"
 _NO_STAGES: Final = "only whole requests are timed, not their stages"
 _NO_CONSISTENCY: Final = "this server has no strong consistency"
 _NO_TRANSACTIONS: Final = "this server has no transactions over several records"
@@ -77,7 +76,7 @@ class NamespaceConfig(Section):
         "last-update-time",
         dynamic=True,
         help="Which of two versions of a record wins.",
-        why_not=_NO_REPLICAS,
+        works=True,
     )
     conflict_resolve_writes: bool = flag(
         dynamic=True, enterprise=True, refused=_NO_XDR, help="Resolve conflicts bin by bin."
@@ -110,7 +109,7 @@ class NamespaceConfig(Section):
     disable_write_dup_res: bool = flag(
         dynamic=True,
         help="Write without asking other nodes for newer versions.",
-        why_not=_NO_REPLICAS,
+        why_not="they are always asked while copies differ",
     )
     disallow_expunge: bool = flag(
         dynamic=True,
@@ -144,7 +143,7 @@ class NamespaceConfig(Section):
     enable_hist_proxy: bool = flag(
         dynamic=True,
         help="Histogram of requests passed to other nodes.",
-        why_not=f"{_ALONE}, so no request is passed on",
+        why_not="the time of requests that are passed on counts with that of others",
     )
     evict_hist_buckets: int = integer(
         10000,
@@ -184,7 +183,7 @@ class NamespaceConfig(Section):
         _MIB, 64, 8 * _MIB, dynamic=True, works=True, help="Largest record."
     )
     migrate_order: int = integer(
-        5, 1, 10, dynamic=True, help="Which namespace migrates first.", why_not=_ALONE
+        5, 1, 10, dynamic=True, help="Which namespace migrates first.", works=True
     )
     migrate_retransmit_ms: int = integer(
         5000, dynamic=True, help="Wait before a migrated record is sent again.", why_not=_ALONE
@@ -193,7 +192,7 @@ class NamespaceConfig(Section):
         dynamic=True, help="Migrate on past records that cannot be read.", why_not=_ALONE
     )
     migrate_sleep: int = integer(
-        1, dynamic=True, help="Microseconds between migrated records.", why_not=_ALONE
+        1, dynamic=True, help="Microseconds between migrated records.", works=True
     )
     mrt_duration: int = seconds(
         10,
@@ -230,18 +229,13 @@ class NamespaceConfig(Section):
         enterprise=True,
         help="Give every node the same number of partitions.",
         community=False,
-        why_not=f"{_ALONE}: it has all partitions",
+        works=True,
     )
     rack_id: int = integer(
         0, 0, 1_000_000, dynamic=True, enterprise=True, refused=_NO_RACKS, help="Rack of this node."
     )
     read_consistency_level_override: str = choice(
-        "off",
-        "all",
-        "one",
-        dynamic=True,
-        help="Replace the consistency reads ask for.",
-        why_not=_NO_REPLICAS,
+        "off", "all", "one", dynamic=True, help="Replace the consistency reads ask for.", works=True
     )
     reject_non_xdr_writes: bool = flag(
         dynamic=True, refused=_NO_XDR, help="Refuse writes of clients."
@@ -252,13 +246,7 @@ class NamespaceConfig(Section):
         why_not="writes shipped from other data centres are accepted",
     )
     replication_factor: int = integer(
-        2,
-        1,
-        256,
-        dynamic=True,
-        help="Copies of each record, this node's included.",
-        here=1,
-        why_not=_NO_REPLICAS,
+        2, 1, 256, dynamic=True, help="Copies of each record, this node's included.", works=True
     )
     sindex_stage_size: int = size(
         _GIB, 128 * _MIB, 4 * _GIB, help="Memory secondary indexes grow by.", why_not=_GROWS
@@ -312,8 +300,8 @@ class NamespaceConfig(Section):
     transaction_pending_limit: int = integer(
         20,
         dynamic=True,
-        help="Requests that may wait for one record; 0 = no limit.",
-        why_not="requests for one record wait in any number",
+        help="Requests that may wait for one record while copies differ; 0 = no limit.",
+        works=True,
     )
     truncate_threads: int = integer(
         4, 1, 128, dynamic=True, help="Threads that truncate.", why_not=_ONE_TASK
@@ -324,7 +312,7 @@ class NamespaceConfig(Section):
         "master",
         dynamic=True,
         help="Replace the commit level writes ask for.",
-        why_not=_NO_REPLICAS,
+        why_not="each write waits for what it asks for",
     )
     xdr_bin_tombstone_ttl: int = seconds(
         86400,

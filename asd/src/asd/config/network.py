@@ -16,9 +16,9 @@ from asd.config.tls import TlsConfig, asks_clients
 
 ANY = "any"
 NO_TLS = "this server has no TLS here, and does not serve in the clear what is to be encrypted"
-_ALONE = "this node forms no cluster"
+_ALONE = "nodes of this server talk in a way of their own, which has no use for it"
 _NO_MORE_LOOPBACK = "only the addresses of the file are listened on, the loopback not besides"
-_NO_FABRIC_THREADS = f"{_ALONE}, and one thread will serve its connections to other nodes"
+_NO_FABRIC_THREADS = "one thread serves all connections to other nodes"
 
 
 class Listener(Protocol):
@@ -137,25 +137,21 @@ class AdminConfig(Section):
 class HeartbeatConfig(Section):
     """`network { heartbeat { } }`: how nodes notice each other."""
 
-    mode: str = choice(
-        "mesh", "multicast", help="By a list of seeds, or by multicast.", why_not=_ALONE
-    )
-    address: tuple[str, ...] = texts(ANY, help="Addresses for heartbeats.", why_not=_ALONE)
-    port: int = integer(
-        0, 0, 65535, help="Port for heartbeats; 0 = a node on its own.", why_not=_ALONE
-    )
+    mode: str = choice("mesh", "multicast", help="By a list of seeds, or by multicast.", works=True)
+    address: tuple[str, ...] = texts(ANY, help="Addresses for heartbeats.", works=True)
+    port: int = integer(0, 0, 65535, help="Port for heartbeats; 0 = a node on its own.", works=True)
     mesh_seed_address_port: tuple[Endpoint, ...] = value(
         Endpoints(),
         (),
         shown=False,
         help="Address and port of a node to begin with; may be repeated.",
-        why_not=_ALONE,
+        works=True,
     )
     multicast_group: tuple[str, ...] = value(
-        MulticastGroups(), (), shown=False, help="Multicast groups.", why_not=_ALONE
+        MulticastGroups(), (), shown=False, help="Multicast groups.", works=True
     )
     multicast_ttl: int = integer(
-        0, 0, 255, shown=False, help="Hops a multicast heartbeat may take.", why_not=_ALONE
+        0, 0, 255, shown=False, help="Hops a multicast heartbeat may take.", works=True
     )
     tls_port: int = _tls_port()
     tls_name: str = _tls_name()
@@ -169,10 +165,19 @@ class HeartbeatConfig(Section):
         help="TLS address and port of a node to begin with; may be repeated.",
     )
     interval: int = integer(
-        150, 50, 600_000, dynamic=True, help="Milliseconds between heartbeats.", why_not=_ALONE
+        150,
+        50,
+        600_000,
+        dynamic=True,
+        help="Milliseconds between heartbeats, from the next start on.",
+        works=True,
     )
     timeout: int = integer(
-        10, 3, dynamic=True, help="Missed heartbeats after which a node is gone.", why_not=_ALONE
+        10,
+        3,
+        dynamic=True,
+        help="Missed heartbeats after which a node is gone, from the next start on.",
+        works=True,
     )
     connect_timeout_ms: int = integer(
         500, 50, dynamic=True, help="Time limit of a connection to a seed.", why_not=_ALONE
@@ -197,12 +202,10 @@ class HeartbeatConfig(Section):
 class FabricConfig(Section):
     """`network { fabric { } }`: the connections between nodes."""
 
-    address: tuple[str, ...] = texts(ANY, help="Addresses for the fabric.", why_not=_ALONE)
+    address: tuple[str, ...] = texts(ANY, help="Addresses for the fabric.", works=True)
     tls_port: int = _tls_port()
     tls_name: str = _tls_name()
-    channel_bulk_fds: int = integer(
-        2, 1, 128, help="Connections for bulk messages.", why_not=_ALONE
-    )
+    channel_bulk_fds: int = integer(2, 1, 128, help="Connections for bulk messages.", works=True)
     channel_bulk_recv_threads: int = integer(
         4,
         1,
@@ -211,9 +214,7 @@ class FabricConfig(Section):
         help="Threads that receive bulk messages.",
         why_not=_NO_FABRIC_THREADS,
     )
-    channel_ctrl_fds: int = integer(
-        1, 1, 128, help="Connections for control messages.", why_not=_ALONE
-    )
+    channel_ctrl_fds: int = integer(1, 1, 128, help="Connections for control messages.", works=True)
     channel_ctrl_recv_threads: int = integer(
         4,
         1,
@@ -223,7 +224,7 @@ class FabricConfig(Section):
         why_not=_NO_FABRIC_THREADS,
     )
     channel_meta_fds: int = integer(
-        1, 1, 128, help="Connections for metadata messages.", why_not=_ALONE
+        1, 1, 128, help="Connections for metadata messages.", works=True
     )
     channel_meta_recv_threads: int = integer(
         4,
@@ -233,9 +234,7 @@ class FabricConfig(Section):
         help="Threads that receive metadata messages.",
         why_not=_NO_FABRIC_THREADS,
     )
-    channel_rw_fds: int = integer(
-        8, 1, 128, help="Connections for replica messages.", why_not=_ALONE
-    )
+    channel_rw_fds: int = integer(8, 1, 128, help="Connections for replica messages.", works=True)
     channel_rw_recv_pools: int = integer(
         1, 1, 16, help="Pools of threads that receive replica messages.", why_not=_NO_FABRIC_THREADS
     )
@@ -262,9 +261,7 @@ class FabricConfig(Section):
     latency_max_ms: int = integer(
         5, 0, 1000, help="Expected one-way delay between nodes.", why_not=_ALONE
     )
-    port: int = integer(
-        0, 0, 65535, help="Port for the fabric; 0 = a node on its own.", why_not=_ALONE
-    )
+    port: int = integer(0, 0, 65535, help="Port for the fabric; 0 = a node on its own.", works=True)
     recv_rearm_threshold: int = integer(
         1024,
         0,

@@ -15,7 +15,7 @@ _INIT_SYSTEM = (
     "this server stays in the foreground, as who has started it; leave it to the init system"
 )
 _ONE_LOOP = "one thread serves all connections"
-_ALONE = "this node forms no cluster"
+_ALONE = "this server does not do so"
 
 
 @define(on_setattr=setters.frozen)
@@ -68,7 +68,7 @@ class ServiceConfig(Section):
     enable_health_check: bool = flag(
         dynamic=True,
         help="Watch for sick peers and devices.",
-        why_not=f"{_ALONE}, so there are no peers to watch",
+        why_not="peers are not watched for more than being there",
     )
     enable_hist_info: bool = flag(
         dynamic=True, help="Histogram of info commands.", why_not="info commands have no histogram"
@@ -122,13 +122,23 @@ class ServiceConfig(Section):
         why_not=_ALONE,
     )
     migrate_max_num_incoming: int = integer(
-        4, 0, 256, dynamic=True, help="Partitions received at a time.", why_not=_ALONE
+        4, 0, 256, dynamic=True, help="Partitions received at a time, in sixteens.", works=True
     )
     migrate_threads: int = integer(
-        1, 0, 100, dynamic=True, help="Threads that send partitions.", why_not=_ALONE
+        1,
+        0,
+        100,
+        dynamic=True,
+        help="Partitions sent at a time, in sixteens; 0 = none.",
+        works=True,
     )
     min_cluster_size: int = integer(
-        1, 0, 256, dynamic=True, help="Nodes without which no cluster forms.", why_not=_ALONE
+        1,
+        0,
+        256,
+        dynamic=True,
+        help="Nodes without which no cluster forms, from the next start on.",
+        works=True,
     )
     node_id: str = value(
         NodeId(), "", works=True, help="Identity of the node, hexadecimal; made up when empty."
@@ -203,7 +213,9 @@ class ServiceConfig(Section):
         why_not="entries of secondary indexes go with their records; nothing is left to sweep",
     )
     stay_quiesced: bool = flag(
-        enterprise=True, refused="this server cannot be quiesced", help="Join the cluster quiesced."
+        enterprise=True,
+        refused="this server is quiesced by the info command only",
+        help="Join the cluster quiesced.",
     )
     ticker_interval: int = seconds(
         10, dynamic=True, works=True, help="Time between status lines in the log."
@@ -231,7 +243,7 @@ class ServiceConfig(Section):
         1002,
         dynamic=True,
         help="First wait before a replica write is repeated.",
-        why_not=f"{_ALONE}, so there are no replicas to write again to",
+        why_not="a replica that does not answer is sent to again after 400 ms",
     )
     transaction_threads_per_queue: int = integer(
         1, 1, 256, works=True, help="Threads that serve one transaction queue.", shown=False

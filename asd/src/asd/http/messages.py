@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
@@ -42,6 +43,8 @@ class Request:
     """Without the query."""
     keep_alive: bool
     """The connection stays open for another request."""
+    authorization: str = ""
+    """Who asks, as the header of that name says it."""
 
 
 @frozen
@@ -69,7 +72,20 @@ def parse_head(head: bytes) -> Request:
         raise HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     wish = headers.get("connection", "").lower()
     keep_alive = wish != "close" if version == "HTTP/1.1" else wish == "keep-alive"
-    return Request(method, target.partition("?")[0], keep_alive)
+    authorization = headers.get("authorization", "")
+    return Request(method, target.partition("?")[0], keep_alive, authorization)
+
+
+def basic_credentials(authorization: str) -> tuple[str, str] | None:
+    """Name and password of a Basic authorization; None for any other."""
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        name, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except ValueError:
+        return None
+    return (name, password) if colon else None
 
 
 def _headers(lines: list[str]) -> Mapping[str, str]:
@@ -92,6 +108,8 @@ def encode(response: Response, *, keep_alive: bool, head_only: bool = False) -> 
         f"Connection: {'keep-alive' if keep_alive else 'close'}\r\n"
         f"{_FIXED_HEADERS}"
     )
+    if status == HTTPStatus.UNAUTHORIZED:
+        head += 'WWW-Authenticate: Basic realm="asd", charset="UTF-8"\r\n'
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         head += "Allow: GET, HEAD\r\n"
     return f"{head}\r\n".encode("latin-1") + (b"" if head_only else response.body)

@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
 from asd.http.history import History
 from asd.http.messages import (
     END_OF_HEAD,
     MAX_HEAD,
     HttpError,
+    Request,
     Response,
     encode,
     error_response,
@@ -24,9 +25,7 @@ from asd.http.messages import (
 )
 from asd.http.metrics import CONTENT_TYPE, exposition
 from asd.http.status import configuration, status
-
-if TYPE_CHECKING:
-    from asd.info.source import InfoNode
+from asd.http.visitors import HttpNode, Visitors
 
 log = logging.getLogger("asd.http")
 
@@ -51,8 +50,9 @@ _FILES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 class HttpPort:
     """The HTTP port of one node. Without a port in the configuration it does nothing."""
 
-    def __init__(self, node: InfoNode) -> None:
+    def __init__(self, node: HttpNode) -> None:
         self._node = node
+        self.visitors = Visitors(node)
         self._history = History()
         self._server: asyncio.Server | None = None
         self._sampling: asyncio.Task[None] | None = None
@@ -137,6 +137,7 @@ class _Connection(asyncio.Protocol):
         self._received = bytearray()
         self._transport: asyncio.Transport
         self._deadline: asyncio.TimerHandle | None = None
+        self._admitting: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are not subclasses of asyncio's.
@@ -149,11 +150,19 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
+        if self._admitting is not None:
+            self._admitting.cancel()
         self._port.discard(self)
 
     def data_received(self, data: bytes) -> None:
         self._received += data
-        while (end := self._received.find(END_OF_HEAD)) >= 0 and not self._transport.is_closing():
+        self._take()
+
+    def _take(self) -> None:
+        """Answer the whole requests, in order, unless one waits to be let in."""
+        while self._admitting is None and not self._transport.is_closing():
+            if (end := self._received.find(END_OF_HEAD)) < 0:
+                break
             head = bytes(self._received[:end])
             del self._received[: end + len(END_OF_HEAD)]
             self._answer(head)
@@ -168,7 +177,27 @@ class _Connection(asyncio.Protocol):
         except HttpError as error:
             self._refuse(error.status)
             return
-        response = self._port.answer(request.path)
+        if self._port.visitors.knows(request.authorization):
+            self._respond(request, self._port.answer(request.path))
+        else:
+            loop = asyncio.get_running_loop()
+            self._admitting = loop.create_task(self._admit(request))
+
+    async def _admit(self, request: Request) -> None:
+        """Answer when it is known whether the visitor may see it."""
+        peer = self._transport.get_extra_info("peername")
+        name = f"{peer[0]}:{peer[1]}" if peer else "?"
+        admitted = await self._port.visitors.admit(
+            request.authorization, name, peer[0] if peer else ""
+        )
+        self._admitting = None
+        if admitted:
+            self._respond(request, self._port.answer(request.path))
+        else:
+            self._respond(request, error_response(HTTPStatus.UNAUTHORIZED))
+        self._take()
+
+    def _respond(self, request: Request, response: Response) -> None:
         head_only = request.method == "HEAD"
         self._transport.write(encode(response, keep_alive=request.keep_alive, head_only=head_only))
         if not request.keep_alive or self._transport.get_write_buffer_size() > MAX_UNSENT:

@@ -4,7 +4,14 @@ Each family of commands is a module with a table `COMMANDS`, name to handler. A 
 `Request` and returns the value, or raises `OperationError`, which becomes `ERROR:<code>:<message>`.
 """
 
-from asd.info.commands import COMMANDS, MAX_REQUEST, answers, respond
+from asd.info.commands import (
+    COMMANDS,
+    MAX_REQUEST,
+    answers,
+    respond,
+    respond_when_done,
+    when_done,
+)
 from asd.info.source import InfoConnection, InfoConnections, InfoNode
 
 __all__ = [
@@ -15,4 +22,6 @@ __all__ = [
     "InfoNode",
     "answers",
     "respond",
+    "respond_when_done",
+    "when_done",
 ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import suppress
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
@@ -34,6 +36,8 @@ from asd.info import (
 )
 from asd.info.request import Handler, Request, error_value
 from asd.info.source import InfoConnection, InfoNode
+from asd.membership.metadata import Change
+from asd.security.rights import InfoAsked
 
 log = logging.getLogger("asd.info")
 
@@ -96,11 +100,42 @@ def respond(node: InfoNode, connection: InfoConnection, body: bytes) -> bytes:
     """The body of the reply to the body of an info request; an empty one asks for a summary.
 
     Never raises for what a client can send. What goes beyond `MAX_REQUEST` or `MAX_REPLY` is not
-    answered, so that one request can hold up the others only so long.
+    answered, so that one request can hold up the others only so long. Changes of metadata are only
+    begun: see `respond_when_done`.
     """
+    reply = _respond(node, connection, body)
+    node.metadata.take_begun()
+    return reply
+
+
+def _respond(node: InfoNode, connection: InfoConnection, body: bytes) -> bytes:
     if not connection.rights.authenticated:
+        with suppress(OperationError):  # for the audit log alone
+            connection.rights.check_info(InfoAsked(connection.peer, "info request"))
         return NOT_AUTHENTICATED
     return encode_info_reply(answers(node, connection, body))
+
+
+def respond_when_done(
+    node: InfoNode, connection: InfoConnection, body: bytes
+) -> bytes | Coroutine[Any, Any, bytes]:
+    """As `respond`; where commands have begun changes of metadata, when every node has them."""
+    reply = _respond(node, connection, body)
+    begun = node.metadata.take_begun()
+    return when_done(reply, begun) if begun else reply
+
+
+async def when_done(reply: bytes, begun: list[Change]) -> bytes:
+    """The reply once the changes are over. A request whose changes are not all done is told so in
+    place of every `ok`: which of several commands has failed is not known."""
+    if all(await asyncio.gather(*begun)):
+        return reply
+    refusal = info_error(ResultCode.TIMEOUT, "not every node has the change").encode()
+    lines = reply.split(b"\n")
+    done = [
+        line.removesuffix(b"ok") + refusal if line.endswith(b"\tok") else line for line in lines
+    ]
+    return b"\n".join(done)
 
 
 def answers(node: InfoNode, connection: InfoConnection, body: bytes) -> Iterator[tuple[str, str]]:

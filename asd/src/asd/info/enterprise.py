@@ -46,6 +46,18 @@ def _racks(request: Request) -> str:
     )
 
 
+def _quiesce(request: Request) -> str:
+    if request.node.cluster.is_alone:
+        raise OperationError(ResultCode.UNSUPPORTED_FEATURE, "a node on its own serves everything")
+    request.node.cluster.quiesce(True)
+    return "ok"
+
+
+def _quiesce_undo(request: Request) -> str:
+    request.node.cluster.quiesce(False)
+    return "ok"
+
+
 def _roster(request: Request) -> str:
     """Without strong consistency no roster is kept; only who is there can be told."""
     return ";".join(
@@ -84,8 +96,8 @@ COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
             "racks": _racks,
             "roster": _roster,
             "roster-set": _roster_set,
-            "quiesce": _unsupported,
-            "quiesce-undo": constant("ok"),
+            "quiesce": _quiesce,
+            "quiesce-undo": _quiesce_undo,
             "revive": _revive,
             "feature-key": constant(""),
             "masking": _unsupported,

@@ -13,7 +13,6 @@ from typing import Final
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.info.request import Handler, Request, constant, decimal, pairs
-from asd.info.source import InfoNode
 from cluster import PARTITIONS
 
 #: The release of the protocol that this server speaks; clients choose their commands by it.
@@ -58,27 +57,31 @@ def _operating_system() -> str:
     return platform.system().lower()
 
 
-def cluster_key(node: InfoNode) -> str:
-    """The key of the cluster's current formation: a cluster of one keeps its first, its own id."""
-    return node.node_id.zfill(12)[-12:]
-
-
 def _build_ee_sha(request: Request) -> str:
     return "" if request.node.community else _NOT_RECORDED
 
 
 def _cluster_stable(request: Request) -> str:
     parameters = request.parameters
-    size = decimal(parameters.get("size", "1"))
-    if size is None:
+    size = decimal(parameters["size"]) if "size" in parameters else None
+    if "size" in parameters and size is None:
         raise OperationError(ResultCode.PARAMETER, "bad size")
     if parameters.get("ignore-migrations", "false") not in ("true", "false"):
         raise OperationError(ResultCode.PARAMETER, "bad ignore migrations")
-    if "namespace" in parameters:
-        request.namespace()
-    if size != 1:
+    namespace = request.namespace().name if "namespace" in parameters else None
+    cluster = request.node.cluster
+    if not cluster.nodes:
+        raise OperationError(ResultCode.CLUSTER_KEY_MISMATCH, "unstable cluster")
+    if size is not None and size != len(cluster.nodes):
         raise OperationError(ResultCode.CLUSTER_KEY_MISMATCH, "cluster not specified size")
-    return cluster_key(request.node)
+    ignores = parameters.get("ignore-migrations") == "true"
+    if not cluster.integrity or not (ignores or cluster.is_settled(namespace)):
+        raise OperationError(ResultCode.CLUSTER_KEY_MISMATCH, "unstable cluster")
+    return cluster.key
+
+
+def _recluster(request: Request) -> str:
+    return "ok" if request.node.cluster.recluster() else "ignored-by-non-principal"
 
 
 def _cluster_name(request: Request) -> str:
@@ -150,7 +153,7 @@ COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
         "cluster-name": _cluster_name,
         "cluster-stable": _cluster_stable,
         "get-sl": lambda request: request.node.node_id,
-        "recluster": constant("ok"),
+        "recluster": _recluster,
         "tip": _tip,
         "tip-clear": _tip_clear,
         "user-agents": _user_agents,

@@ -17,12 +17,8 @@ from storage.index import SetUsage
 #: What is neither a count nor 0 in a cluster of one.
 _FIXED: Final[Mapping[str, Any]] = MappingProxyType(
     {
-        "ns_cluster_size": 1,
-        "effective_replication_factor": 1,
         "clock_skew_stop_writes": False,
         "truncating": False,
-        "pending_quiesce": False,
-        "effective_is_quiesced": False,
         "effective_prefer_uniform_balance": False,
         "data_compression_ratio": "1.000",
         "record_proto_uncompressed_pct": "0.000",
@@ -63,8 +59,7 @@ def namespace_figures(node: InfoNode, namespace: Namespace) -> list[tuple[str, A
         "evict_void_time": evict_s,
         "smd_evict_void_time": evict_s,
         "evict_ttl": max(0, evict_s - now_s) if evict_s else 0,
-        "master_objects": figures["objects"],
-        "master_tombstones": figures["tombstones"],
+        **_of_cluster(node, namespace, figures),
         "non_expirable_objects": node.surveys[to_bytes(namespace.name)].non_expirable,
         "truncate_lut": namespace.truncation.thresholds.get(None, 0),
         "truncating": bool(namespace.truncation.running),
@@ -74,6 +69,40 @@ def namespace_figures(node: InfoNode, namespace: Namespace) -> list[tuple[str, A
         *_places(namespace.config.storage_engine, figures),
         *((name, figures.get(name, 0)) for name in NAMESPACE_COUNTERS),
     ]
+
+
+def _of_cluster(node: InfoNode, namespace: Namespace, figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Its place in the cluster, and whose copies its records are."""
+    cluster, name = node.cluster, namespace.name
+    progress, shown = cluster.progress(name), cluster.partition_map(name)
+    return {
+        "ns_cluster_size": len(cluster.nodes),
+        "pending_quiesce": cluster.will_be_quiesced,
+        "effective_is_quiesced": cluster.is_quiesced,
+        "effective_replication_factor": shown.replication_factor,
+        "migrate_tx_partitions_active": progress.sending,
+        "migrate_rx_partitions_active": progress.coming,
+        "migrate_tx_partitions_remaining": progress.to_send,
+        "migrate_tx_partitions_lead_remaining": progress.lead_to_send,
+        "migrate_rx_partitions_remaining": progress.to_come,
+        **_copies(node, namespace, figures),
+    }
+
+
+def _copies(node: InfoNode, namespace: Namespace, figures: Mapping[str, Any]) -> dict[str, int]:
+    """Entries by the place of their copy. Where some are tombstones, which copies these are in is
+    not looked up: they count as the masters'."""
+    index, cluster = namespace.engine.index, node.cluster
+    if cluster.is_alone:
+        return {"master_objects": figures["objects"], "master_tombstones": figures["tombstones"]}
+    counts = {"prole_objects": 0, "non_replica_objects": 0}
+    for view in cluster.partitions(namespace.name):
+        if f"{view.working_master:X}" == node.node_id:
+            continue
+        kind = "prole_objects" if view.replica >= 0 else "non_replica_objects"
+        counts[kind] += index.count(view.partition)
+    masters = max(0, figures["objects"] - sum(counts.values()))
+    return {**counts, "master_objects": masters, "master_tombstones": figures["tombstones"]}
 
 
 def _room(node: InfoNode, namespace: Namespace, figures: Mapping[str, Any]) -> dict[str, int]:

@@ -9,18 +9,23 @@ from typing import Final
 
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
-from asd.info.request import Handler, Request, constant, decimal
+from asd.info.request import Handler, Request, decimal
 from asd.space.namespace import Namespace
-from cluster import PARTITIONS
+from cluster import PARTITIONS, PartitionMap, PartitionView
 
-#: Counts ownership changes; the first balance of a cluster of one is its last.
-PARTITION_GENERATION: Final = 1
-REBALANCE_GENERATION: Final = 1
+_HEADER: Final = (
+    "namespace:partition:state:n_replicas:replica:succession:n_dupl:working_master:proxy_dst:"
+    "emigrates:lead_emigrates:immigrates:records:tombstones:regime:tree_id:version:final_version"
+)
+_NO_VERSION: Final = "000000000000.0.-p-"
 
 
-def _bitmaps(namespace: Namespace, limit: int) -> list[str]:
-    columns = namespace.partition_map.columns[:limit]
-    return [base64.b64encode(column).decode() for column in columns]
+def _map(request: Request, namespace: Namespace) -> PartitionMap:
+    return request.node.cluster.partition_map(namespace.name)
+
+
+def _bitmaps(partition_map: PartitionMap, limit: int) -> list[str]:
+    return [base64.b64encode(column).decode() for column in partition_map.columns[:limit]]
 
 
 def _each(request: Request) -> Iterator[Namespace]:
@@ -34,8 +39,9 @@ def _replicas(request: Request) -> str:
     rows: list[str] = []
     for namespace in _each(request):
         # A limit of 0 still shows the masters: a map without columns would tell clients nothing.
-        bitmaps = _bitmaps(namespace, max(limit, 1))
-        parts = [str(namespace.partition_map.regime), str(len(bitmaps)), *bitmaps]
+        shown = _map(request, namespace)
+        bitmaps = _bitmaps(shown, max(limit, 1))
+        parts = [str(shown.regime), str(shown.replication_factor), *bitmaps]
         rows.append(f"{namespace.name}:{','.join(parts)}")
     return ";".join(rows)
 
@@ -43,31 +49,70 @@ def _replicas(request: Request) -> str:
 def _replicas_all(request: Request) -> str:
     rows: list[str] = []
     for namespace in _each(request):
-        bitmaps = _bitmaps(namespace, namespace.partition_map.replication_factor)
+        shown = _map(request, namespace)
+        bitmaps = _bitmaps(shown, shown.replication_factor)
         rows.append(f"{namespace.name}:{','.join([str(len(bitmaps)), *bitmaps])}")
     return ";".join(rows)
 
 
 def _replicas_master(request: Request) -> str:
-    return ";".join(f"{namespace.name}:{_bitmaps(namespace, 1)[0]}" for namespace in _each(request))
+    return ";".join(
+        f"{namespace.name}:{_bitmaps(_map(request, namespace), 1)[0]}"
+        for namespace in _each(request)
+    )
 
 
 def _partition_info(request: Request) -> str:
+    if request.node.cluster.is_alone:
+        return _partitions_alone(request)
+    rows = [_HEADER]
+    for namespace in _each(request):
+        rows += _partition_rows(request, namespace)
+    return ";".join(rows)
+
+
+def _partitions_alone(request: Request) -> str:
     rows = ["namespace:partition:state:n_replicas:replica:succession"]
     for namespace in _each(request):
-        factor = namespace.partition_map.replication_factor
         rows += [
-            f"{namespace.name}:{partition}:S:{factor}:0:{request.node.node_id}"
+            f"{namespace.name}:{partition}:S:1:0:{request.node.node_id}"
             for partition in range(PARTITIONS)
-            if namespace.partition_map.is_master(partition)
         ]
     return ";".join(rows)
 
 
+def _partition_rows(request: Request, namespace: Namespace) -> Iterator[str]:
+    cluster, index = request.node.cluster, namespace.engine.index
+    factor, key = cluster.partition_map(namespace.name).replication_factor, cluster.key.lower()
+    for view in cluster.partitions(namespace.name):
+        mine = f"{view.working_master:X}" == request.node.node_id
+        leads = "m" if view.version is not None and view.version.vouches else "-"
+        parts = (
+            *(namespace.name, view.partition, view.state, factor, view.replica, view.succession),
+            *(view.duplicates, request.node.node_id if mine else "0"),
+            *(f"{view.working_master:X}", view.emigrates, view.lead_emigrates, view.immigrates),
+            *(index.count(view.partition), 0, 0, int(view.replica >= 0), _version(view)),
+            f"{key}.0.{leads if view.replica >= 0 else '-'}p-",
+        )
+        yield ":".join(map(str, parts))
+
+
+def _version(view: PartitionView) -> str:
+    version = view.version
+    if version is None:
+        return _NO_VERSION
+    flags = (
+        "m" if version.vouches else "-",
+        "p" if version.full else "s",
+        "e" if version.evades else "-",
+    )
+    return f"{version.cluster_key:x}.0.{''.join(flags)}"
+
+
 COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
     {
-        "partition-generation": constant(str(PARTITION_GENERATION)),
-        "rebalance-generation": constant(str(REBALANCE_GENERATION)),
+        "partition-generation": lambda request: str(request.node.cluster.partition_generation),
+        "rebalance-generation": lambda request: str(request.node.cluster.rebalance_generation),
         "replicas": _replicas,
         "replicas-all": _replicas_all,
         "replicas-master": _replicas_master,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -10,20 +10,48 @@ from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.config.network import ANY
 from asd.info.request import Handler, Request, constant, pairs
+from asd.membership.state import PeerRow
 
 DEFAULT_PORT: Final = 3000
 DEFAULT_TLS_PORT: Final = 4333
-#: Changes with every change of the peers list; a node on its own has seen none.
-PEERS_GENERATION: Final = 0
-
 _WILDCARDS: Final = frozenset({ANY, "0.0.0.0", "::"})
-_NO_PEERS: Final = f"{PEERS_GENERATION},{DEFAULT_PORT},[]"
-_NO_TLS_PEERS: Final = f"{PEERS_GENERATION},{DEFAULT_TLS_PORT},[]"
 
 
 def host_port(host: str, port: int) -> str:
     """`host:port`, with an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _peers(addresses: Callable[[PeerRow], tuple[str, ...]]) -> Handler:
+    """The other nodes that have such addresses."""
+
+    def answer(request: Request) -> str:
+        cluster = request.node.cluster
+        shown = [(row.node, addresses(row)) for row in cluster.peers if addresses(row)]
+        rows = ",".join(f"[{node},,[{','.join(found)}]]" for node, found in shown)
+        return f"{cluster.peers_generation},{DEFAULT_PORT},[{rows}]"
+
+    return answer
+
+
+_clear_peers = _peers(lambda row: row.clear)
+_alternate_peers = _peers(lambda row: row.alternate)
+
+
+def _services(addresses: Callable[[PeerRow], tuple[str, ...]]) -> Handler:
+    """The other nodes' addresses, as clients of old want them."""
+
+    def answer(request: Request) -> str:
+        peers = request.node.cluster.peers
+        return ";".join(address for row in peers for address in addresses(row))
+
+    return answer
+
+
+def _no_tls_peers(request: Request) -> str:
+    if request.node.community:
+        raise OperationError(ResultCode.ENTERPRISE_ONLY, "enterprise only")
+    return f"{request.node.cluster.peers_generation},{DEFAULT_TLS_PORT},[]"
 
 
 def _published(request: Request) -> list[str]:
@@ -128,9 +156,9 @@ def _listener(name: str, port: int, addresses: Iterable[str]) -> list[tuple[str,
 COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
     {
         "service": lambda request: ";".join(_published(request)),
-        "services": constant(""),
-        "services-alternate": constant(""),
-        "services-alumni": constant(""),
+        "services": _services(lambda row: row.clear),
+        "services-alternate": _services(lambda row: row.alternate),
+        "services-alumni": _services(lambda row: row.clear),
         "services-alumni-reset": constant("ok"),
         "service-clear-std": lambda request: ",".join(_published(request)),
         "service-clear-alt": lambda request: ",".join(_alternates(request)),
@@ -138,13 +166,13 @@ COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
         "service-tls-alt": _tls_alternate,
         "admin-clear-std": _admin,
         "admin-tls-std": _tls_only(""),
-        "peers-generation": constant(str(PEERS_GENERATION)),
-        "peers-clear-std": constant(_NO_PEERS),
-        "peers-clear-alt": constant(_NO_PEERS),
-        "peers-tls-std": _tls_only(_NO_TLS_PEERS),
-        "peers-tls-alt": _tls_only(_NO_TLS_PEERS),
-        "alumni-clear-std": constant(_NO_PEERS),
-        "alumni-tls-std": _tls_only(_NO_TLS_PEERS),
+        "peers-generation": lambda request: str(request.node.cluster.peers_generation),
+        "peers-clear-std": _clear_peers,
+        "peers-clear-alt": _alternate_peers,
+        "peers-tls-std": _no_tls_peers,
+        "peers-tls-alt": _no_tls_peers,
+        "alumni-clear-std": _clear_peers,
+        "alumni-tls-std": _no_tls_peers,
         "endpoints": _endpoints,
     }
 )

@@ -9,6 +9,8 @@ from asd.config import Config
 from asd.measures.histogram import Histogram
 from asd.measures.statistics import ServiceStatistics
 from asd.measures.turns import Turns
+from asd.membership.metadata import SystemMetadata
+from asd.membership.state import Membership
 from asd.process.logging import LogSinks
 from asd.process.machine import Machine
 from asd.query import QueryManager
@@ -74,6 +76,14 @@ class InfoNode(Protocol):
     @property
     def node_id(self) -> str:
         """At most 16 upper-case hexadecimal digits, no leading zero."""
+
+    @property
+    def cluster(self) -> Membership:
+        """The cluster it is in."""
+
+    @property
+    def metadata(self) -> SystemMetadata:
+        """What all nodes of the cluster know."""
 
     @property
     def config(self) -> Config:

@@ -11,7 +11,7 @@ from attrs import asdict
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.info.diagnostics import failed_practices
-from asd.info.identity import COMPATIBILITY_ID, cluster_key
+from asd.info.identity import COMPATIBILITY_ID
 from asd.info.names import HOLDS, SERVICE
 from asd.info.request import Handler, Request, pairs
 from asd.info.source import InfoNode
@@ -20,12 +20,8 @@ from asd.process.machine import Readings
 #: What is neither a count nor 0 in a cluster of one.
 _FIXED: Final[Mapping[str, Any]] = MappingProxyType(
     {
-        "cluster_size": 1,
-        "cluster_generation": 1,
         "cluster_min_compatibility_id": COMPATIBILITY_ID,
         "cluster_max_compatibility_id": COMPATIBILITY_ID,
-        "cluster_integrity": True,
-        "cluster_is_member": True,
         "cluster_duplicate_nodes": "null",
         "cluster_clock_skew_outliers": "null",
         "batch_index_queue": "0:0",
@@ -54,11 +50,8 @@ def _figures(node: InfoNode) -> dict[str, Any]:
         **asdict(node.statistics),
         **_of_machine(node.machine.read()),
         "failed_best_practices": bool(failed_practices(node)),
-        "cluster_key": cluster_key(node),
-        "cluster_principal": node.node_id,
-        "paxos_principal": node.node_id,
+        **_of_cluster(node),
         "uptime": uptime_s,
-        "time_since_rebalance": uptime_s,
         "objects": sum(index.objects for index in indexes),
         "tombstones": sum(index.tombstones for index in indexes),
         "client_connections": len(node.connections),
@@ -68,6 +61,23 @@ def _figures(node: InfoNode) -> dict[str, Any]:
         "longest_hold_ms": node.turns.longest_ns // 1_000_000,
         "log_lines_dropped": node.logs.dropped,
         "long_queries_active": node.queries.long_active,
+    }
+
+
+def _of_cluster(node: InfoNode) -> dict[str, Any]:
+    cluster = node.cluster
+    remaining = sum(cluster.progress(each.name).remaining for each in node.namespaces.values())
+    return {
+        "cluster_size": len(cluster.nodes),
+        "cluster_key": cluster.key,
+        "cluster_generation": cluster.generation,
+        "cluster_principal": cluster.principal,
+        "paxos_principal": cluster.principal,
+        "cluster_integrity": cluster.integrity,
+        "cluster_is_member": bool(cluster.nodes),
+        "cluster_clock_skew_ms": cluster.skew_ms,
+        "time_since_rebalance": (node.clock.monotonic_ms() - cluster.formed_ms) // 1000,
+        "migrate_partitions_remaining": remaining,
     }
 
 

@@ -38,6 +38,17 @@ class OriginStatistics:
 
 
 @define
+class ProxyStatistics:
+    """What became of transactions that another node was asked to do."""
+
+    complete: int = 0
+    error: int = 0
+    """Not done: no node served the record."""
+    timeout: int = 0
+    """It is not known whether they were done."""
+
+
+@define
 class NamespaceStatistics:
     """What happened in a namespace. Every number is a count since start, but for the `nsup_` pair.
 
@@ -47,6 +58,10 @@ class NamespaceStatistics:
 
     client: OriginStatistics = field(factory=OriginStatistics)
     batch_sub: OriginStatistics = field(factory=OriginStatistics)
+    client_proxy: ProxyStatistics = field(factory=ProxyStatistics)
+    batch_sub_proxy: ProxyStatistics = field(factory=ProxyStatistics)
+    from_proxy: OriginStatistics = field(factory=OriginStatistics)
+    from_proxy_batch_sub: OriginStatistics = field(factory=OriginStatistics)
     udf_sub: OriginStatistics = field(factory=OriginStatistics)
     ops_sub: OriginStatistics = field(factory=OriginStatistics)
     pi_query: QueryStatistics = field(factory=QueryStatistics)

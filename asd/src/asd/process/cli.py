@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TypeVar
@@ -19,16 +19,23 @@ from asd.config import (
     Config,
     ConfigFileError,
     Edition,
+    FabricConfig,
+    HeartbeatConfig,
     HttpConfig,
     NamespaceConfig,
     NetworkConfig,
     NetworkServiceConfig,
     SecurityConfig,
+    ServiceConfig,
     StorageConfig,
     read_config,
 )
+from asd.config.kinds import Endpoint
+from asd.process.supervisor import Supervisor, node_count
 
 DEFAULT_ADDRESS: Final = "127.0.0.1"
+DEFAULT_PORT: Final = 3000
+DEFAULT_CLUSTER: Final = "citrusleaf"
 DEFAULT_NAMESPACE: Final = "test"
 DEFAULT_NSUP_PERIOD_S: Final = 120
 
@@ -44,6 +51,7 @@ examples:
   asd --service-port 0                        on any free port; read it from the 'asd ready' line
   asd --namespace test --namespace bar        two namespaces in memory
   asd --namespace test:ssd:/var/lib/test.dat  one in a file; also kv, ssd_cold, and memory
+  asd --nodes 3                               a cluster of three on ports 3000, 3001 and 3002
   asd --config-file aerospike.conf            as the file says
   asd --check-config aerospike.conf           only look whether the file is right
 
@@ -74,6 +82,17 @@ class Options:
     work_directory: Path | None = None
     namespaces: tuple[NamespaceConfig, ...] = ()
     security: bool = False
+    cluster_name: str | None = None
+    node_id: str | None = None
+    seeds: tuple[Endpoint, ...] = ()
+    heartbeat_port: int | None = None
+    heartbeat_interval: int | None = None
+    heartbeat_timeout: int | None = None
+    fabric_port: int | None = None
+    replication_factor: int | None = None
+    until_eof: bool = False
+    nodes: int = 0
+    """Run so many nodes under a supervisor; 0: be one."""
     edition: Edition = Edition.ENTERPRISE
 
 
@@ -95,6 +114,16 @@ def parse_arguments(argv: Sequence[str]) -> Options:
         work_directory=given.work_directory,
         namespaces=tuple(given.namespace),
         security=given.security,
+        cluster_name=given.cluster_name,
+        node_id=given.node_id,
+        seeds=tuple(given.seed),
+        heartbeat_port=given.heartbeat_port,
+        heartbeat_interval=given.heartbeat_interval,
+        heartbeat_timeout=given.heartbeat_timeout,
+        fabric_port=given.fabric_port,
+        replication_factor=given.replication_factor,
+        until_eof=given.until_eof,
+        nodes=given.nodes,
         edition=Edition(given.edition),
     )
 
@@ -115,6 +144,10 @@ def build_config(options: Options) -> Config:
         if options.edition is Edition.COMMUNITY:
             raise CommandLineError("--security: the community edition has no access control")
         security = SecurityConfig()
+    if options.cluster_name is not None:
+        service = evolve(service, cluster_name=options.cluster_name)
+    if options.node_id is not None:
+        service = _with_node_id(service, options.node_id)
     return evolve(
         config,
         service=service,
@@ -122,6 +155,13 @@ def build_config(options: Options) -> Config:
         network=_network(config.network, options),
         namespaces=MappingProxyType(_namespaces(config, options)),
     )
+
+
+def _with_node_id(service: ServiceConfig, node_id: str) -> ServiceConfig:
+    try:
+        return evolve(service, node_id=node_id.upper())
+    except ValueError as error:
+        raise CommandLineError(str(error)) from None
 
 
 def check_config(path: Path, edition: Edition) -> int:
@@ -191,6 +231,7 @@ def _parser() -> argparse.ArgumentParser:
         "stop; starts after that are faster servers (ASD_COMPILED=0 in the environment: not)",
     )
     _add_ports(parser)
+    _add_cluster(parser)
     parser.add_argument(
         "--namespace",
         metavar="NAME[:ENGINE[:PATH]]",
@@ -253,6 +294,93 @@ def _add_ports(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_cluster(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("cluster", "a node with a heartbeat port looks for others")
+    group.add_argument(
+        "--nodes",
+        metavar="N",
+        type=_nodes,
+        default=0,
+        help="run a cluster of N nodes on this machine ('cores': one for each core), each a "
+        "process; two copies of each record unless --replication-factor says otherwise",
+    )
+    group.add_argument(
+        "--until-eof", action="store_true", help="end when the standard input is closed"
+    )
+    group.add_argument("--cluster-name", metavar="NAME", help="nodes of another name are ignored")
+    group.add_argument("--node-id", metavar="HEX", help="identity of the node (default made up)")
+    group.add_argument(
+        "--seed",
+        metavar="HOST:PORT",
+        type=_endpoint,
+        action="append",
+        default=[],
+        help="heartbeat address of a node to begin with; may be repeated",
+    )
+    group.add_argument("--heartbeat-port", metavar="N", type=_port, help="port for heartbeats")
+    group.add_argument(
+        "--heartbeat-interval", metavar="MS", type=int, help="time between them (default 150)"
+    )
+    group.add_argument(
+        "--heartbeat-timeout", metavar="N", type=int, help="missed ones that end it (default 10)"
+    )
+    group.add_argument("--fabric-port", metavar="N", type=_port, help="port for other nodes")
+    group.add_argument(
+        "--replication-factor",
+        metavar="N",
+        type=int,
+        help="copies of each record, in all namespaces (default 1, or as the file says)",
+    )
+
+
+def _nodes(text: str) -> int:
+    try:
+        return node_count(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def supervisor(options: Options, argv: Sequence[str]) -> Supervisor:
+    """What `--nodes` asks for. Raises CommandLineError for options that are one node's."""
+    ones_own = {
+        "--config-file": options.config_file,
+        "--http-port": options.http_port,
+        "--node-id": options.node_id,
+        "--heartbeat-port": options.heartbeat_port,
+        "--fabric-port": options.fabric_port,
+        "--work-directory": options.work_directory,
+    }
+    given = [name for name, value in ones_own.items() if value is not None]
+    shared = any(each.storage_engine.file for each in options.namespaces)
+    if given or shared:
+        name = given[0] if given else "--namespace with a file"
+        raise CommandLineError(f"{name} is one node's, and --nodes {options.nodes} asks for more")
+    words = [*_without(argv, "--nodes", "--service-port")]
+    if options.cluster_name is None:
+        words += ["--cluster-name", DEFAULT_CLUSTER]
+    if options.replication_factor is None:
+        words += ["--replication-factor", str(min(2, options.nodes))]
+    port = DEFAULT_PORT if options.service_port is None else options.service_port
+    return Supervisor(options.nodes, port, words)
+
+
+def _without(argv: Sequence[str], *names: str) -> Iterator[str]:
+    """The words of a command line without these options and their values."""
+    words = iter(argv)
+    for word in words:
+        if word in names:
+            next(words, None)
+        elif word.partition("=")[0] not in names:
+            yield word
+
+
+def _endpoint(text: str) -> Endpoint:
+    host, _, port = text.rpartition(":")
+    if not host:
+        raise argparse.ArgumentTypeError(f"'{text}' is no HOST:PORT")
+    return Endpoint(host, _port(port))
+
+
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"'{text}' is no port: expected 0 to 65535")
@@ -292,9 +420,35 @@ def _network(network: NetworkConfig, options: Options) -> NetworkConfig:
             network,
             service=_listener(network.service, options.service_address, options.service_port),
             http=_listener(network.http, options.http_address, options.http_port),
+            heartbeat=_heartbeat(network.heartbeat, options),
+            fabric=_fabric(network.fabric, options),
         )
     except ValueError as error:
         raise CommandLineError(str(error)) from None
+
+
+def _heartbeat(section: HeartbeatConfig, options: Options) -> HeartbeatConfig:
+    """Heartbeats of nodes that are given on the command line go where clients go."""
+    port, address = section.port, section.address
+    if options.heartbeat_port is not None:
+        port, address = options.heartbeat_port, (options.service_address or DEFAULT_ADDRESS,)
+    if options.seeds and not port:
+        raise CommandLineError("--seed is for a node with a --heartbeat-port")
+    return evolve(
+        section,
+        port=port,
+        address=address,
+        mesh_seed_address_port=(*section.mesh_seed_address_port, *options.seeds),
+        interval=options.heartbeat_interval or section.interval,
+        timeout=options.heartbeat_timeout or section.timeout,
+    )
+
+
+def _fabric(section: FabricConfig, options: Options) -> FabricConfig:
+    if options.fabric_port is None:
+        return section
+    address = options.service_address or DEFAULT_ADDRESS
+    return evolve(section, port=options.fabric_port, address=(address,))
 
 
 def _listener(section: _Listener, address: str | None, port: int | None) -> _Listener:
@@ -313,4 +467,10 @@ def _namespaces(config: Config, options: Options) -> dict[str, NamespaceConfig]:
         namespaces[namespace.name] = namespace
     if not namespaces:
         namespaces[DEFAULT_NAMESPACE] = _namespace(DEFAULT_NAMESPACE)
+    if options.replication_factor is not None:
+        factor = options.replication_factor
+        return {
+            name: evolve(namespace, replication_factor=factor)
+            for name, namespace in namespaces.items()
+        }
     return namespaces

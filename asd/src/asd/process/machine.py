@@ -5,6 +5,7 @@ An adapter: the operating system is asked here and nowhere else.
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,11 @@ _SETTINGS: Final[Mapping[str, str]] = MappingProxyType(
         "zone_reclaim_mode": "/proc/sys/vm/zone_reclaim_mode",
     }
 )
+
+
+LOOPBACK: Final = "127.0.0.1"
+_SOMEWHERE: Final = ("192.0.2.1", 9)
+"""An address kept for documentation: nothing is sent there."""
 
 
 @frozen
@@ -59,6 +65,10 @@ class Machine:
         """Ask the machine. Takes well under a millisecond."""
         return Readings()
 
+    def address(self) -> str:
+        """Where other machines reach this one; its loopback where it has no network."""
+        return LOOPBACK
+
 
 class RealMachine(Machine):
     """The machine this process runs on."""
@@ -86,6 +96,16 @@ class RealMachine(Machine):
                 process_threads=self._process.num_threads(),
                 huge_pages=_huge_pages(),
             )
+
+    def address(self) -> str:
+        """Ask by which of its addresses the machine would reach others."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(_SOMEWHERE)  # of a datagram socket: nothing is sent
+            except OSError:
+                return LOOPBACK
+            host: str = probe.getsockname()[0]
+            return host
 
     def _measure_shares(self) -> None:
         """Shares of the processors since the last measurement, which is at least a second ago: two

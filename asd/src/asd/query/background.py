@@ -22,11 +22,13 @@ from asd.query.records import Reader
 from asd.query.request import check_write_op, parse_whole
 from asd.query.walk import BATCH, Batch, Walk
 from asd.space.namespace import Namespace
+from asd.space.ownership import REPLICATED
 from asd.transactions.outcome import Count, Decide, count_udf, count_write, perform
 from asd.transactions.transaction import Transaction
 from asd.transactions.udf import check_enabled, udf_on_found
 from asd.transactions.write import write
 from asd.udf import Call
+from citrusleaf.cf_digest import partition_id
 from storage.engine import NotResident
 
 if TYPE_CHECKING:
@@ -212,8 +214,16 @@ class BackgroundQuery:
         return handled
 
     def _handle(self, row: Row) -> bool:
-        """Apply to one record; False when the filter leaves it out."""
+        """Apply to one record; False when the filter leaves it out.
+
+        A record that is no longer this node's alone to change counts as failed: its partition has
+        moved, or other nodes may have newer versions.
+        """
         job = self._job
+        state = self._namespace.ownership[partition_id(row.digest)]
+        if state > REPLICATED and self._node.carrier is not None:
+            job.failed += 1
+            return True
         if not self._reader.passes(self._reader.view(row)):
             if self._job.job_type is JobType.BACKGROUND_OPS:
                 self._counters.write_filtered_out += 1

@@ -69,6 +69,7 @@ class ForegroundQuery(ABC):
         self._reader = setting.reader
         self._unavailable = setting.unavailable
         self._pace = Pace(setting.node.queries, setting.job.request.records_per_second)
+        self._losses = list(setting.namespace.ownership.losses)
 
     @abstractmethod
     async def _take(self, batch: Batch, messages: list[bytes]) -> bool:
@@ -104,6 +105,8 @@ class ForegroundQuery(ABC):
         messages = [_partition_unavailable(partition) for partition in self._unavailable]
         while True:
             code, done = await self._slice(messages)
+            if done and self._job.job_type is JobType.BASIC:
+                messages += self._lost()
             if not done:
                 await self._deliver(_frame(messages))
             elif self._job.request.short:
@@ -159,6 +162,19 @@ class ForegroundQuery(ABC):
     async def _finish(self, messages: list[bytes]) -> bool:
         """There are no more records: add what is still to be sent."""
         return True
+
+    def _lost(self) -> list[bytes]:
+        """That partitions have moved away since the query began: the client is to ask elsewhere,
+        from where it is, for what it has not had."""
+        ownership = self._namespace.ownership
+        if ownership.losses == self._losses:
+            return []
+        asked = self._job.request.partitions.keys() - set(self._unavailable)
+        return [
+            _partition_unavailable(partition)
+            for partition in sorted(asked)
+            if ownership.losses[partition] != self._losses[partition]
+        ]
 
     async def _deliver(self, data: bytes) -> None:
         """Send, waiting for a client that is behind. Raises ResponseTimeout when it stays so."""

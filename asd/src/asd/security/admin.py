@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from asd.security.session import Session
 
 
+AS_IT_IS: Final = b"\xff\xff\xff\xff"
+"""A quota that is not to change: some clients send this instead of leaving the field out."""
+
+
 class Fields:
     """The fields of an admin message, by what they are to be. Raise SECURITY_FIELD when missing."""
 
@@ -75,9 +79,9 @@ class Fields:
         return parse_whitelist(data.decode("ascii", "replace"))
 
     def quota(self, field: AdminField) -> int | None:
-        """A quota; None when it is not there. Raises QUOTA_INVALID."""
-        data = self._fields.get(field)
-        if data is None:
+        """A quota; None when it is to stay as it is. Raises QUOTA_INVALID."""
+        data = self._fields.get(field, AS_IT_IS)
+        if data == AS_IT_IS:
             return None
         if len(data) != 4:
             raise OperationError(ResultCode.QUOTA_INVALID, f"a quota of {len(data)} bytes")
@@ -188,16 +192,15 @@ def _user_message(security: Security, name: str) -> bytes:
     fields: dict[int, bytes] = {
         AdminField.USER: name.encode(),
         AdminField.ROLES: encode_roles([role.encode() for role in roles]),
-        AdminField.READ_INFO: encode_figures(_figures(security, live, writes=False)),
-        AdminField.WRITE_INFO: encode_figures(_figures(security, live, writes=True)),
         AdminField.CONNECTIONS: (0 if live is None else len(live.sessions)).to_bytes(4, "big"),
     }
+    if live is not None:
+        fields[AdminField.READ_INFO] = encode_figures(_figures(security, live, writes=False))
+        fields[AdminField.WRITE_INFO] = encode_figures(_figures(security, live, writes=True))
     return encode_admin(fields=fields)
 
 
-def _figures(security: Security, live: LiveUser | None, *, writes: bool) -> Iterable[int]:
-    if live is None:
-        return (0, 0, 0, 0)
+def _figures(security: Security, live: LiveUser, *, writes: bool) -> Iterable[int]:
     meter: Meter = live.writes if writes else live.reads
     quota = live.write_quota if writes else live.read_quota
     rate = meter.rate(security.clock.monotonic_ns(), security.config.tps_weight)

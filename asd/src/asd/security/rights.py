@@ -1,9 +1,9 @@
 """What a connection may do: the one function that everything asks, `Rights.check`.
 
 Every connection has a `Rights`. There are three kinds. `UNRESTRICTED` is everybody's where security
-is off: it checks nothing and costs one call on the general way. `NOBODY` is that of a connection
-that has not logged in. A `UserRights` is that of one user, and all connections of the user have the
-same object, which changes in place when the user or one of the roles changes. So a change takes
+is off: it checks nothing and costs one call on the general way. `Nobody` is for connections on
+which nobody has logged in. A `UserRights` is that of one user, and all connections of the user have
+the same object, which changes in place when the user or one of the roles changes. So a change takes
 effect with the next request of every connection, whatever runs or waits: nothing is looked up
 again, nothing is refreshed by a timer.
 
@@ -110,32 +110,7 @@ class Rights:
         return False
 
 
-class Nobody(Rights):
-    """The rights of a connection on which nobody has logged in."""
-
-    __slots__ = ()
-
-    authenticated = False
-
-    def check(self, permission: Permission, namespace: bytes = b"", set_name: bytes = b"") -> None:
-        """Raises NotAuthenticated."""
-        raise NotAuthenticated
-
-    def check_message(self, peer: str, message: Message, digest: bytes | None) -> None:
-        """Raises NotAuthenticated."""
-        raise NotAuthenticated
-
-    def check_info(self, asked: InfoAsked) -> None:
-        """Raises NotAuthenticated."""
-        raise NotAuthenticated
-
-    def watched(self, message: Message) -> bool:
-        """Nothing of a stranger's is answered at all."""
-        return True
-
-
 UNRESTRICTED: Final = Rights()
-NOBODY: Final = Nobody()
 
 
 class Watcher:
@@ -147,11 +122,11 @@ class Watcher:
     def admit(self, user: UserRights, peer: str, message: Message, digest: bytes | None) -> None:
         """The user may do this. Raises OperationError(QUOTA_EXCEEDED) where it is too much."""
 
-    def violated(self, user: UserRights, peer: str, message: Message, digest: bytes | None) -> None:
+    def violated(self, user: Rights, peer: str, message: Message, digest: bytes | None) -> None:
         """The user may not do this."""
 
-    def informed(self, user: UserRights, asked: InfoAsked, *, allowed: bool) -> None:
-        """The user has sent an info command."""
+    def informed(self, user: Rights, asked: InfoAsked, *, allowed: bool) -> None:
+        """The user, or whoever has not logged in, has sent an info command."""
 
     def query_load(self, user: UserRights, message: Message) -> QueryLoad:
         """What is to be told of the beginning and the end of a query."""
@@ -160,6 +135,35 @@ class Watcher:
     def watches(self, user: UserRights, message: Message) -> bool:
         """Must `admit` see requests like this one each time?"""
         return False
+
+
+class Nobody(Rights):
+    """The rights of a connection on which nobody has logged in."""
+
+    __slots__ = ("_watcher",)
+
+    authenticated = False
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+
+    def check(self, permission: Permission, namespace: bytes = b"", set_name: bytes = b"") -> None:
+        """Raises NotAuthenticated."""
+        raise NotAuthenticated
+
+    def check_message(self, peer: str, message: Message, digest: bytes | None) -> None:
+        """Raises NotAuthenticated."""
+        self._watcher.violated(self, peer, message, digest)
+        raise NotAuthenticated
+
+    def check_info(self, asked: InfoAsked) -> None:
+        """Raises NotAuthenticated."""
+        self._watcher.informed(self, asked, allowed=False)
+        raise NotAuthenticated
+
+    def watched(self, message: Message) -> bool:
+        """Nothing of a stranger's is answered at all."""
+        return True
 
 
 class UserRights(Rights):

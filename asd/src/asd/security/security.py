@@ -19,6 +19,7 @@ What happens at once, by `_changed`, when an item of the metadata changes an acc
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -28,16 +29,17 @@ from aerospike_common.wire.codes import FieldType, Info2, ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message
 from asd.config import Config, SecurityConfig
+from asd.membership.metadata import SystemMetadata
 from asd.security.accounts import ADMIN_ROLES, MODULE, Accounts
 from asd.security.audit import Audit, data_action, data_detail, shown
 from asd.security.guessing import Guessing
 from asd.security.quotas import Meter
-from asd.security.rights import InfoAsked, QueryLoad, Rights, UserRights, Watcher
-from asd.security.roles import SALT_SIZE, User, is_listed
+from asd.security.rights import InfoAsked, Nobody, QueryLoad, Rights, UserRights, Watcher
+from asd.security.roles import MAX_NAME, SALT_SIZE, User, is_listed
 from asd.security.tokens import EPOCH_SIZE, KEY_SIZE, Token, Tokens
 from citrusleaf.cf_clock import Clock
 from citrusleaf.cf_random import CfRandom
-from cluster.smd import Smd, SmdItem
+from cluster.smd import SmdItem
 
 if TYPE_CHECKING:
     from asd.security.session import Session
@@ -79,7 +81,7 @@ class Security(Watcher):
     def __init__(
         self,
         config: Config,
-        metadata: Smd,
+        metadata: SystemMetadata,
         clock: Clock,
         random: CfRandom,
         admin_hash: str,
@@ -95,8 +97,11 @@ class Security(Watcher):
         self.accounts = Accounts(
             User.with_password(admin_hash.encode(), b"", ADMIN_ROLES), self._keep
         )
-        self.nobody = User(self.new_salt(), random.get_bytes(SALT_SIZE * 2))
-        """An account that takes as long to refuse a password as any."""
+        self._stand_in = User(self.new_salt(), random.get_bytes(SALT_SIZE * 2))
+        self.secret = random.get_bytes(KEY_SIZE)
+        """To remember by what must not be kept."""
+        self.nobody = Nobody(self)
+        """The rights of connections on which nobody has logged in."""
         self.guessing = Guessing()
         self.audit = Audit(config.security.log)
         self._tokens = Tokens(random.get_bytes(KEY_SIZE))
@@ -177,6 +182,39 @@ class Security(Watcher):
         """What the node has of a user who has logged in before."""
         return self._live.get(name)
 
+    async def log_in(self, name: str, credential: bytes, peer: str, address: str) -> LiveUser:
+        """The user of a name and the hash of a password, where there is no session.
+
+        Slow where passwords are guessed (`guessing`). Raises OperationError.
+        """
+        wait_ns = self.guessing.wait_ns(address, self.clock.monotonic_ns())
+        if wait_ns is None:
+            raise OperationError(ResultCode.CREDENTIAL_INVALID, "too many attempts in line")
+        await asyncio.sleep(wait_ns / NS_PER_S)
+        try:
+            live = self.check_password(name, credential)
+            if not live.may_come_from(address):
+                raise OperationError(ResultCode.NOT_WHITELISTED, "not from this address")
+        except OperationError as error:
+            self.audit.authentication(peer, name[:MAX_NAME], "login", str(error))
+            delay_ns = self.guessing.failed(address, name, self.clock.monotonic_ns())
+            await asyncio.sleep(delay_ns / NS_PER_S)
+            raise
+        self.audit.authentication(peer, name, "login")
+        self.guessing.succeeded(name)
+        return live
+
+    def check_password(self, name: str, credential: bytes) -> LiveUser:
+        """The user who has this password. Raises USER_INVALID, CREDENTIAL_INVALID."""
+        account = self.accounts.users.get(name)
+        # An account that is not there takes as long as one that is.
+        right = (account or self._stand_in).accepts(credential)
+        if account is None:
+            raise OperationError(ResultCode.USER_INVALID, "user")
+        if not right:
+            raise OperationError(ResultCode.CREDENTIAL_INVALID, "password")
+        return self.live(name)
+
     def new_token(self, live: LiveUser) -> bytes:
         """A session begins; it lasts for `session-ttl`."""
         ends_ns = self.clock.monotonic_ns() + self.config.session_ttl * NS_PER_S
@@ -239,13 +277,13 @@ class Security(Watcher):
             return QueryLoad()
         return _MeteredQuery(live.meter(message)[0], _records_per_second(message))
 
-    def violated(self, user: UserRights, peer: str, message: Message, digest: bytes | None) -> None:
-        """The user may not do this."""
+    def violated(self, user: Rights, peer: str, message: Message, digest: bytes | None) -> None:
+        """The user, or whoever has not logged in, may not do this."""
         action, detail = data_action(message, digest), data_detail(message, digest)
         self.audit.violation(peer, user.user, action, detail)
 
-    def informed(self, user: UserRights, asked: InfoAsked, *, allowed: bool) -> None:
-        """The user has sent an info command."""
+    def informed(self, user: Rights, asked: InfoAsked, *, allowed: bool) -> None:
+        """The user, or whoever has not logged in, has sent an info command."""
         say = self.audit.sys_admin if allowed else self.audit.violation
         say(asked.peer, user.user, asked.name, shown(asked.arguments))
 

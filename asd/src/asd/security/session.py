@@ -22,7 +22,7 @@ from aerospike_common.wire.codes import MessageType, ResultCode
 from aerospike_common.wire.errors import AerospikeError, OperationError
 from aerospike_common.wire.frame import frame
 from asd.security.admin import Fields, carry_out
-from asd.security.rights import NOBODY, Rights
+from asd.security.rights import Rights
 from asd.security.roles import MAX_NAME
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Session:
     @property
     def rights(self) -> Rights:
         """What the connection may do."""
-        return NOBODY if self.live is None else self.live.rights
+        return self._security.nobody if self.live is None else self.live.rights
 
     def close(self) -> None:
         """Close the connection."""
@@ -160,13 +160,11 @@ class Session:
     def _attempt(self, name: str, credential: bytes) -> tuple[bytes, int]:
         """The reply, and the nanoseconds for which to keep it."""
         security = self._security
-        account = security.accounts.users.get(name)
-        # An account that is not there takes as long as one that is.
-        right = (account or security.nobody).accepts(credential)
-        if account is None or not right:
-            self._report("login", name, "user" if account is None else "password")
-            code = ResultCode.USER_INVALID if account is None else ResultCode.CREDENTIAL_INVALID
-            return result(code), security.guessing.failed(self.address, name, self._now_ns())
+        try:
+            security.check_password(name, credential)
+        except OperationError as error:
+            self._report("login", name, str(error))
+            return result(error.code), security.guessing.failed(self.address, name, self._now_ns())
         security.guessing.succeeded(name)
         return self._begin(name), 0
 

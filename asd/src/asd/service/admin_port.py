@@ -17,7 +17,7 @@ from aerospike_common.wire.codes import MessageType
 from aerospike_common.wire.errors import FrameError
 from aerospike_common.wire.frame import Frame, FrameReader, frame
 from asd.info import MAX_REQUEST, InfoNode, respond
-from asd.security.rights import NOBODY, UNRESTRICTED, Rights
+from asd.security.rights import UNRESTRICTED, Rights
 from asd.security.session import LOGIN_WITHIN_NS, Answer, Session, without_security
 from asd.service.listening import listen, listening_addresses
 
@@ -102,8 +102,8 @@ class AdminConnection(asyncio.Protocol):
         self.address = self.certificate_user = ""
         self.user_agent: str | None = None
         security = port.node.security
-        self.rights: Rights = UNRESTRICTED if security is None else NOBODY
         self._session = None if security is None else Session(security, self)
+        self.rights = UNRESTRICTED if self._session is None else self._session.rights
         self._deadline: asyncio.TimerHandle | None = None
 
     def enter(self, rights: Rights) -> None:

@@ -14,8 +14,8 @@ from aerospike_common.wire.info import encode_info_reply
 from aerospike_common.wire.message import reply_frame
 from asd.fastpath.cache import MESSAGE, head_size
 from asd.fastpath.contract import GENERAL_WAY
-from asd.info import answers, respond
-from asd.security.rights import NOBODY, UNRESTRICTED, Rights
+from asd.info import answers, respond_when_done, when_done
+from asd.security.rights import UNRESTRICTED, Rights
 from asd.security.session import CertificateRefused, Session, without_security
 from asd.service.held_replies import Held, HeldReplies
 from asd.service.tsvc import Job, answer
@@ -102,7 +102,7 @@ class Connection:
         self.address = self.certificate_user = ""
         self.user_agent: str | None = None
         self._session = None if node.security is None else Session(node.security, self)
-        self.enter(UNRESTRICTED if self._session is None else NOBODY)
+        self.enter(UNRESTRICTED if self._session is None else self._session.rights)
 
     def enter(self, rights: Rights) -> None:
         """From now on this may be done on the connection."""
@@ -387,13 +387,20 @@ class Connection:
         self._job = asyncio.get_running_loop().create_task(self._run(job))
         return b""
 
+    async def _info(self, said: Coroutine[Any, Any, bytes]) -> None:
+        """Send an info reply when it is there."""
+        await self.send(frame(MessageType.INFO, await said))
+
     def _other_frame(self, kind: int, body: bytes) -> bytes | Held:
         """Answer a frame that is not a plain message."""
         if kind == MessageType.INFO:
             self._node.statistics.info_complete += 1
             if body.count(b"\n") > FEW_COMMANDS and self.rights.authenticated:
-                return self._start(self._info(body))
-            return frame(MessageType.INFO, respond(self._node, self, body))
+                return self._start(self._info_in_slices(body))
+            said = respond_when_done(self._node, self, body)
+            if isinstance(said, bytes):
+                return frame(MessageType.INFO, said)
+            return self._start(self._info(said))
         if kind == MessageType.ADMIN:
             return self._admin(body)
         if kind == MessageType.AS_MSG_COMPRESSED:
@@ -424,16 +431,17 @@ class Connection:
 
     # ------------------------------------------------------------------------ jobs
 
-    async def _info(self, body: bytes) -> None:
+    async def _info_in_slices(self, body: bytes) -> None:
         """Answer many info commands, a slice of time after the other."""
-        now_ns = self._node.clock.monotonic_ns
-        pairs, began_ns = [], now_ns()
+        now_ns, metadata = self._node.clock.monotonic_ns, self._node.metadata
+        pairs, begun, began_ns = [], metadata.take_begun(), now_ns()
         for pair in answers(self._node, self, body):
             pairs.append(pair)
+            begun += metadata.take_begun()
             if now_ns() - began_ns > SLICE_NS:
                 await asyncio.sleep(0)
                 began_ns = now_ns()
-        await self.send(frame(MessageType.INFO, encode_info_reply(pairs)))
+        await self._info(when_done(encode_info_reply(pairs), begun))
 
     async def _run(self, job: Job) -> None:
         try:

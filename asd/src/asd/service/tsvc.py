@@ -6,12 +6,13 @@ import logging
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from aerospike_common.wire.codes import FieldType, Info2, ResultCode
+from aerospike_common.wire.codes import FieldType, Info2, Info3, ResultCode
 from aerospike_common.wire.errors import MessageError, OperationError
 from aerospike_common.wire.message import Message, is_batch, parse_message, reply_frame
 from asd.batch import answer as answer_batch
 from asd.query import answer as answer_query
 from asd.service.held_replies import Held
+from asd.transactions.away import Away
 from asd.transactions.dispatch import latency_of, run, run_row
 from storage.engine import NotResident
 
@@ -48,6 +49,8 @@ def answer(
         return dispatch(node, connection, message, body, head)
     except NotResident as wait:
         return _when_resident(node, connection, body, wait)
+    except Away:
+        return _carried(node, connection, message)
     except OperationError as error:
         node.statistics.early_tsvc_client_error += 1
         log.debug("%s: refused: %s", connection.peer, error)
@@ -79,7 +82,7 @@ def dispatch(
     framed = reply_frame(reply.code, reply.generation, reply.void_time, reply.n_ops, reply.ops)
     latency = latency_of(namespace, message)
     commitment = namespace.commitments.turn
-    if commitment is None or not message.info2 & Info2.WRITE:
+    if commitment is None or not _waits(namespace, message):
         node.turns.count(latency)
         return framed
     commitment.count(latency)
@@ -106,6 +109,15 @@ def _say_heavy(
     )
 
 
+def _waits(namespace: Namespace, message: Message) -> bool:
+    """Is the reply held until what this turn wrote is safe? A write that asks for the master alone
+    does not wait for the copies, if there is no medium to wait for."""
+    if not message.info2 & Info2.WRITE:
+        return False
+    at_once = message.info3 & Info3.COMMIT_MASTER
+    return not at_once or namespace.engine.acknowledges_sync
+
+
 async def _when_resident(
     node: ServiceNode, connection: Connection, body: bytes, wait: NotResident
 ) -> None:
@@ -121,6 +133,17 @@ async def _when_resident(
         await connection.send(reply.final)
     else:
         await reply
+
+
+async def _carried(node: ServiceNode, connection: Connection, message: Message) -> None:
+    """Have a transaction done elsewhere, or with the versions of other nodes."""
+    namespace = find_namespace(node, message)
+    started_ns = connection.last_used_ns
+    assert node.carrier is not None
+    carried = await node.carrier.carry(namespace, message.fields[FieldType.DIGEST], message)
+    with node.turns.since(started_ns):
+        node.turns.count(latency_of(namespace, message))
+    await connection.send(reply_frame(*carried[1:]))
 
 
 def find_namespace(node: ServiceNode, message: Message) -> Namespace:

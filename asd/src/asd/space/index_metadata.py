@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
+from asd.membership.metadata import SystemMetadata
 from asd.sindex.definition import IndexDefinition
 from asd.sindex.indexes import MAX_INDEXES
 from citrusleaf.cf_clock import Clock
-from cluster.smd import Smd, SmdItem
+from cluster.smd import SmdItem
 
 if TYPE_CHECKING:
     from asd.space.namespace import Namespace
@@ -27,7 +28,7 @@ class IndexMetadata:
 
     def __init__(
         self,
-        metadata: Smd,
+        metadata: SystemMetadata,
         namespaces: Mapping[bytes, Namespace],
         clock: Clock,
         changed: Callable[[], None],

@@ -20,7 +20,6 @@ from asd.space.group_commit import GroupCommit
 from asd.space.ownership import Ownership
 from asd.space.truncation import Truncation
 from citrusleaf.cf_clock import Clock
-from cluster import PartitionMap
 from storage.engine import (
     TOMBSTONE,
     Engine,
@@ -67,7 +66,6 @@ class Namespace:
         self.clock = clock
         self.group_commit = GroupCommit(config.name, engine.sync, threads)
         self.community = community
-        self.partition_map = PartitionMap.single_node()
         self.ownership = Ownership()
         self.statistics = NamespaceStatistics()
         self.truncation = Truncation()

@@ -30,10 +30,13 @@ ELSEWHERE: Final = 5
 class Ownership:
     """The bytes of one namespace. A new node owns everything, alone."""
 
-    __slots__ = ("_states", "barred")
+    __slots__ = ("_states", "barred", "losses")
 
     def __init__(self) -> None:
         self._states = bytearray(PARTITIONS)
+        self.losses = [0] * PARTITIONS
+        """How often this node has stopped answering for each partition: a query that finds another
+        number at its end than at its beginning may have missed records."""
         self.barred: set[int] = set()
         """Partitions that fast paths leave to the general way. Changed in place, never replaced;
         only `set` and `set_all` change it."""
@@ -49,15 +52,18 @@ class Ownership:
     def set(self, partition: int, state: int) -> None:
         """The partition is in another state from now on."""
         assert ALONE <= state <= ELSEWHERE
+        if state >= CLOSED > self._states[partition]:
+            self.losses[partition] += 1
         self._states[partition] = state
         if state > REPLICATED:
             self.barred.add(partition)
         else:
             self.barred.discard(partition)
 
-    def set_all(self, state: int) -> None:
-        """All partitions are in this state from now on."""
-        for partition in range(PARTITIONS):
+    def set_all(self, states: bytes | bytearray) -> None:
+        """The partitions are in these states from now on, the first in the first of them."""
+        assert len(states) == PARTITIONS
+        for partition, state in enumerate(states):
             self.set(partition, state)
 
     def _check(self) -> None:

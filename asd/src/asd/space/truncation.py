@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
+from asd.membership.metadata import SystemMetadata
 from citrusleaf.cf_clock import Clock
 from cluster import PARTITIONS
-from cluster.smd import Smd, SmdItem
+from cluster.smd import SmdItem
 from storage.bulk import column, entries_at, partition_slots
 from storage.engine import Bulk
 
@@ -35,7 +36,7 @@ SLICE_S: Final = 0.002
 """How long a job may hold the loop."""
 
 
-MAX_UNKNOWN: Final = 4096
+MAX_NAMES: Final = 4096
 """Unknown sets whose thresholds are kept; a namespace cannot have more sets."""
 
 
@@ -68,7 +69,7 @@ class Truncation:
         """Hide what was last written before `before_ms` in a set that nothing was ever written to
         here: records of it may come from elsewhere."""
         self._unknown[set_name] = max(before_ms, self._unknown.get(set_name, 0))
-        if len(self._unknown) > MAX_UNKNOWN:
+        if len(self._unknown) > MAX_NAMES:
             del self._unknown[next(iter(self._unknown))]
 
     def forget_unknown(self, set_name: bytes) -> None:
@@ -114,7 +115,7 @@ class Truncation:
     def _check(self) -> None:
         """Assert every invariant: what runs has a threshold, and it is the newest."""
         assert all(self._thresholds.get(each) == at for each, at in self.running.items())
-        assert len(self._unknown) <= MAX_UNKNOWN
+        assert len(self._unknown) <= MAX_NAMES
 
 
 class Truncator:
@@ -174,7 +175,7 @@ class TruncationMetadata:
 
     def __init__(
         self,
-        metadata: Smd,
+        metadata: SystemMetadata,
         namespaces: Mapping[bytes, Namespace],
         clock: Clock,
         changed: Callable[[], None],

@@ -9,6 +9,8 @@ from aerospike_common.wire.codes import FieldType, Info1, Info2, Info4, ResultCo
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message
 from asd.measures.statistics import OriginStatistics
+from asd.space.ownership import REPLICATED
+from asd.transactions.away import check
 from asd.transactions.delete import delete
 from asd.transactions.outcome import (
     count_delete,
@@ -49,8 +51,23 @@ def run(
         raise OperationError(ResultCode.PARAMETER, f"a digest of {len(digest)} bytes")
     if not (message.info1 & Info1.READ or message.info2 & Info2.WRITE):
         raise OperationError(ResultCode.PARAMETER, "neither a read nor a write")
-    if not namespace.ownership.is_master(partition_id(digest)):
-        raise OperationError(ResultCode.PARTITION_UNAVAILABLE)
+    state = namespace.ownership[partition_id(digest)]
+    if state > REPLICATED:
+        if node.carrier is not None:
+            check(state, message, namespace.config.read_consistency_level_override)
+        elif not namespace.ownership.is_master(partition_id(digest)):
+            raise OperationError(ResultCode.PARTITION_UNAVAILABLE)
+    return run_here(node, namespace, message, digest, origin)
+
+
+def run_here(
+    node: NodeState,
+    namespace: Namespace,
+    message: Message,
+    digest: bytes,
+    origin: OriginStatistics,
+) -> Reply:
+    """`run` for what is to be done on this node whatever the partition's state says."""
     if FieldType.MRT_ID in message.fields or message.info4 & _IN_TRANSACTION:
         raise OperationError(ResultCode.ENTERPRISE_ONLY, "multi-record transaction")
     transaction = Transaction(namespace, message, digest, node.expressions, origin)

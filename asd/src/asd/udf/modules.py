@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from aerospike_common.as_module import AsModuleError
+from asd.membership.metadata import SystemMetadata
 from asd.udf.lua_state import Host, LuaFailure, LuaState
 from citrusleaf.cf_clock import Clock
-from cluster.smd import Smd, SmdItem
+from cluster.smd import SmdItem
 
 log = logging.getLogger("asd.udf")
 
@@ -41,7 +42,7 @@ class UdfModules:
     `require` one another.
     """
 
-    def __init__(self, smd: Smd, clock: Clock) -> None:
+    def __init__(self, smd: SystemMetadata, clock: Clock) -> None:
         self._smd = smd
         self._clock = clock
         self._sources: dict[str, bytes] = {}

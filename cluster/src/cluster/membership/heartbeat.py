@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable
 from enum import auto
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from cluster.machine import Machine, Observer, State, table
 from cluster.membership.mesh import Mesh
@@ -229,6 +229,10 @@ class Heartbeat:
         """Begin; the first pulse goes out at the next `tick`."""
         self.deadline = now
         return []
+
+    def rename(self, cluster_name: str) -> None:
+        """From now on we are of another cluster: pulses of the old name are ignored."""
+        self.identity = evolve(self.identity, cluster_name=cluster_name)
 
     def stand(self, principal: int, cluster_key: int) -> None:
         """From now on pulses say we are in this cluster."""

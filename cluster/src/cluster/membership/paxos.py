@@ -139,6 +139,7 @@ class Paxos(Machine):
         self._forced = False
         self._odd_since: int | None = None
         self._unhappy_since: int | None = None
+        self._differ_since: int | None = None
         self._strangers: Counter[int] = Counter()
         self._excluded: dict[int, int] = {}
 
@@ -166,9 +167,11 @@ class Paxos(Machine):
         return self._news(now)
 
     def recluster(self, now: int) -> list[Output]:
-        """Run a round although the nodes are the same: racks or quiesced nodes have changed."""
+        """Run a round although the nodes are the same: racks or quiesced nodes have changed. There
+        is nothing to wait for."""
         self._forced = True
-        return self.graph_changed(now)
+        self.timers[QuantumOver] = now
+        return []
 
     def graph_changed(self, now: int) -> list[Output]:
         """Other nodes hear others than before."""
@@ -234,12 +237,31 @@ class Paxos(Machine):
         config = self.config
         self._excluded = {node: end for node, end in self._excluded.items() if end > now}
         self._wanted = self.desired()
+        if not self._views_differ():
+            self._differ_since = None
+        elif self._differ_since is None:
+            self._differ_since = now
         if not self._is_odd():
             self._odd_since = None
         elif self._odd_since is None:
             self._odd_since = now
         elif now - self._odd_since >= config.ms(config.integrity_intervals):
             self._forced = True
+
+    def _views_differ(self) -> bool:
+        """Does a neighbour hear a node that we do not hear?
+
+        When a node dies its neighbours notice one after the other, a busy one late. Who notices
+        first must not take the others for the dead one's and go alone: it waits a while.
+        """
+        graph = self._neighbourhood.graph()
+        known = graph.keys() | self._excluded.keys()
+        return any(not heard <= known for heard in graph.values())
+
+    def _is_waited_for(self, now: int) -> bool:
+        """Shall what the heartbeats say settle first?"""
+        since, config = self._differ_since, self.config
+        return since is not None and now - since < config.ms(config.settling_intervals)
 
     def _is_odd(self) -> bool:
         """Does some node of our cluster (for a member: its principal) show another key?"""
@@ -258,7 +280,9 @@ class Paxos(Machine):
     def _is_principal_of_a_new_list(self, _: object, now: int) -> bool:
         mine = bool(self._wanted) and self._wanted[0] == self.identity.node
         large = len(self._wanted) >= self.config.min_cluster_size
-        return mine and large and (self._forced or not self._is_satisfied())
+        if not mine or not large or self._is_waited_for(now):
+            return False
+        return self._forced or not self._is_satisfied()
 
     def _waits_for_a_principal(self, _: object, now: int) -> bool:
         return self._wanted[0] != self.identity.node and not self._is_taken_in()

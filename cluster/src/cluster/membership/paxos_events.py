@@ -37,6 +37,8 @@ class PaxosConfig:
     exclusion_intervals: int = 40
     """For so long we do without a node that does not go along."""
     min_cluster_size: int = 1
+    settling_intervals: int = 0
+    """While neighbours hear nodes that we do not hear, or no longer, a round waits at most this."""
 
     def ms(self, intervals: int) -> int:
         """Intervals in milliseconds."""

@@ -105,6 +105,11 @@ class Partitions(Service):
         self._sends_at = FOREVER
 
     @property
+    def me(self) -> int:
+        """The node's id."""
+        return self._me
+
+    @property
     def cluster_key(self) -> int:
         """The key that everything sent belongs to."""
         return self.view.cluster_key if self.view is not None else 0

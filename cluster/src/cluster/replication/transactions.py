@@ -133,6 +133,12 @@ class Transactions(Service):
         """Must a write to this record stand in line? O(1)."""
         return (namespace, digest) in self._hash
 
+    def has_lines(self, namespace: str, partition: int) -> bool:
+        """Does any transaction stand in line for a record of this partition? O(transactions)."""
+        return any(
+            job.partition == partition and job.key[0] == namespace for job in self._jobs.values()
+        )
+
     def replicate(self, namespace: str, row: RecordRow) -> int:
         """A write is committed here, where its partition is served: the commitment that
         `Replicated` will name, 0 when there is no replica to wait for. O(1)."""
@@ -407,7 +413,7 @@ class Transactions(Service):
 
     def _is_written(self, namespace: str, partition: int) -> bool:
         """Has a partition writes that are under way, or that not all replicas have?"""
-        if any(j.partition == partition and j.key[0] == namespace for j in self._jobs.values()):
+        if self.has_lines(namespace, partition):
             return True
         unacknowledged = self.lane.unacknowledged(namespace)
         return any(self._partition_of(digest) == partition for digest in unacknowledged)

@@ -1,0 +1,319 @@
+"""A node in a cluster: the library's node on the loop, and what is shown of it.
+
+The library asks and tells while it is at work, and must not be called then. So whatever hears of it
+(`listen`) only notes what is to be done; `act` carries out what services want done from outside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+
+from asd.membership.metadata import Change, SystemMetadata
+from asd.membership.peers import AskRecluster, Peers, codec
+from asd.membership.settings import Settings
+from asd.membership.state import PeerRow, Progress
+from citrusleaf.cf_clock import Clock
+from cluster import (
+    Balanced,
+    Channel,
+    ClusterChanged,
+    ClusterNode,
+    MigrateConfig,
+    NodeRuntime,
+    Output,
+    OwnershipChanged,
+    PartitionMap,
+    Partitions,
+    PartitionView,
+    Service,
+    SmdAnswer,
+    SmdReady,
+    SmdSync,
+    StoreAnswer,
+    Transactions,
+)
+from cluster import NamespaceConfig as Spread
+from cluster.group import multicast_group
+from cluster.outputs import DuplicateNode, Send
+
+log = logging.getLogger("asd.cluster")
+
+RECLUSTER_S = 0.5
+LOOK_S = 0.05
+CHANGE_MS = 10_000
+"""How long a change of metadata may take before its info command says that it is not done."""
+
+
+def hexadecimal(node: int) -> str:
+    """A node id as info shows it."""
+    return f"{node:X}"
+
+
+class Clustered:
+    """The membership of a node that looks for others."""
+
+    is_alone = False
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        metadata: SystemMetadata,
+        partitions: Partitions,
+        transactions: Transactions,
+    ) -> None:
+        me = settings.identity.node
+        self.peer_service = Peers(me, self._recluster_soon)
+        self.formed_ms = clock.monotonic_ms()
+        self.generation = 0
+        self.rebalance_generation = 0
+        self.knows_metadata = False
+        """Has this node had all that its cluster knows, once?"""
+        self._clock = clock
+        self._settings = settings
+        self._partitions = partitions
+        self._smd_sync = SmdSync(metadata.smd, me)
+        self._changes: dict[int, Change] = {}
+        self._maps: dict[str, PartitionMap] = {}
+        self._served = asyncio.Event()
+        self.node = ClusterNode(
+            settings.identity,
+            settings.parts,
+            clock,
+            [self.peer_service, self._smd_sync, partitions, transactions],
+            codes=codec(),
+        )
+        self.node.listen(self._hear)
+        self._runtime: NodeRuntime | None = None
+        metadata.join(self._begin_change)
+
+    # ------------------------------------------------------------------ life
+
+    async def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Listen, and look for others. Raises OSError."""
+        settings = self._settings
+        group = None
+        if settings.group is not None:
+            group = multicast_group(loop, settings.group, settings.interface, settings.ttl)
+        self._runtime = NodeRuntime(self.node, loop, group, settings.binds)
+        await self._runtime.start()
+
+    async def stop(self) -> None:
+        """Leave at once."""
+        if self._runtime is not None:
+            await self._runtime.stop()
+            self._runtime = None
+
+    async def leave(self, limit_s: float) -> None:
+        """Hand everything over to other nodes, as long as that takes, or until the limit. Requests
+        that still come are passed on."""
+        if self.node.view is None or len(self.node.view.nodes) < 2:
+            return
+        log.info("this node leaves the cluster")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                self.quiesce(True)
+                while not self.is_quiesced:
+                    self._ask_recluster()
+                    await asyncio.sleep(RECLUSTER_S)
+                while not self._has_handed_over():
+                    await asyncio.sleep(LOOK_S)
+
+    def quiesce(self, yes: bool) -> None:
+        """From the next balance on, be the last to serve any partition, or as others again."""
+        self.node.paxos.quiesced = yes
+
+    @property
+    def will_be_quiesced(self) -> bool:
+        """Has `quiesce` been asked for?"""
+        return self.node.paxos.quiesced
+
+    @property
+    def is_quiesced(self) -> bool:
+        """Was the present balance made with this node as a quiesced one?"""
+        view, me = self.node.view, self._settings.identity.node
+        return view is not None and any(row[0] == me and row[3] for row in view.members)
+
+    def _has_handed_over(self) -> bool:
+        """Is no partition served here, nothing left to send, and every write with its copies?"""
+        me = self._settings.identity.node
+        return all(
+            space.is_ready
+            and me not in space.acting
+            and not space.waiting
+            and not space.emigrations
+            for space in self._partitions.spaces.values()
+        )
+
+    def _ask_recluster(self) -> None:
+        view = self.node.view
+        if view is not None and not self.recluster():
+            self.act(self.peer_service, [Send(view.principal, AskRecluster(), Channel.CONTROL)])
+
+    def _recluster_soon(self) -> None:
+        asyncio.get_running_loop().call_soon(self.recluster)
+
+    async def served(self) -> None:
+        """Return when every namespace is served for the first time."""
+        await self._served.wait()
+
+    # ----------------------------------------------------- what others want done
+
+    def listen(self, hear: Callable[[Output], None]) -> None:
+        """Hear of questions and events. The listener must not call the node."""
+        self.node.listen(hear)
+
+    def now(self) -> int:
+        """The library's time."""
+        assert self._runtime is not None
+        return self._runtime.now()
+
+    def act(self, service: Service, outputs: list[Output]) -> None:
+        """Carry out what a service wants done, from outside its inputs."""
+        if self._runtime is not None:
+            self._runtime.carry_out(self.node.carry_out(service, outputs, self._runtime.now()))
+
+    def tell(self, answer: StoreAnswer) -> None:
+        """Answer a question."""
+        if self._runtime is not None:
+            self._runtime.carry_out(self.node.tell(answer, self._runtime.now()))
+
+    def take_up(self, cluster_name: str, spaces: Sequence[Spread], limits: MigrateConfig) -> None:
+        """Go by another configuration: the name at once, how namespaces are spread from the next
+        balance on, limits for what begins from now on."""
+        self.node.rename(cluster_name)
+        for space in spaces:
+            self._partitions.reconfigure(space)
+        if self._runtime is not None and limits != self._partitions.migrate:
+            outputs = self._partitions.configure(limits, self._runtime.now())
+            self.act(self._partitions, outputs)
+
+    def _begin_change(self, module: str, key: str, value: str | None, time_ms: int) -> Change:
+        loop = asyncio.get_running_loop()
+        change: Change = loop.create_future()
+        number, outputs = self._smd_sync.change(module, key, value, time_ms, CHANGE_MS, self.now())
+        self._changes[number] = change
+        self.act(self._smd_sync, outputs)
+        return change
+
+    # ---------------------------------------------------------------- events
+
+    def _hear(self, event: Output) -> None:
+        match event:
+            case ClusterChanged():
+                self.generation += 1
+                self.formed_ms = self._clock.monotonic_ms()
+                self._maps.clear()
+                names = " ".join(map(hexadecimal, event.nodes))
+                log.info("cluster %X: %s", event.cluster_key, names)
+            case OwnershipChanged(name):
+                self._maps.pop(name, None)
+            case Balanced():
+                self._maps.clear()
+                spaces = self._partitions.spaces.values()
+                if all(space.is_ready for space in spaces):
+                    self.rebalance_generation += 1
+                    self._served.set()
+            case SmdReady():
+                self.knows_metadata = True
+            case SmdAnswer(number, done):
+                change = self._changes.pop(number, None)
+                if change is not None and not change.done():
+                    change.set_result(done)
+            case DuplicateNode():
+                log.critical("another node has the id %s of this one", self.me)
+
+    # ------------------------------------------------------------- membership
+
+    @property
+    def me(self) -> str:
+        """This node's id."""
+        return hexadecimal(self._settings.identity.node)
+
+    @property
+    def key(self) -> str:
+        """See `Membership`."""
+        view = self.node.view
+        return f"{view.cluster_key:X}" if view is not None else "0"
+
+    @property
+    def principal(self) -> str:
+        """See `Membership`."""
+        view = self.node.view
+        return hexadecimal(view.principal) if view is not None else "0"
+
+    @property
+    def nodes(self) -> Sequence[str]:
+        """See `Membership`."""
+        view = self.node.view
+        return [hexadecimal(node) for node in view.nodes] if view is not None else []
+
+    @property
+    def integrity(self) -> bool:
+        """See `Membership`."""
+        return self.node.view is not None and self.node.paxos.has_integrity
+
+    @property
+    def skew_ms(self) -> int:
+        """See `Membership`."""
+        return self.node.heartbeat.clock_skew_ms()
+
+    @property
+    def partition_generation(self) -> int:
+        """See `Membership`."""
+        return self._partitions.generation
+
+    @property
+    def peers_generation(self) -> int:
+        """See `Membership`."""
+        return self.peer_service.generation
+
+    @property
+    def peers(self) -> Sequence[PeerRow]:
+        """See `Membership`."""
+        return self.peer_service.rows
+
+    def is_ready(self, namespace: str) -> bool:
+        """See `Membership`."""
+        return self._partitions.spaces[namespace].is_ready
+
+    def is_settled(self, namespace: str | None = None) -> bool:
+        """See `Membership`."""
+        if namespace is None:
+            return self._partitions.is_settled
+        return self._partitions.spaces[namespace].is_settled
+
+    def partition_map(self, namespace: str) -> PartitionMap:
+        """See `Membership`. Made anew only after a change: O(partitions)."""
+        known = self._maps.get(namespace)
+        if known is None:
+            known = self._maps[namespace] = self._partitions.spaces[namespace].partition_map()
+        return known
+
+    def partitions(self, namespace: str) -> Sequence[PartitionView]:
+        """See `Membership`."""
+        return self._partitions.spaces[namespace].show_all()
+
+    def progress(self, namespace: str) -> Progress:
+        """See `Membership`."""
+        space = self._partitions.spaces[namespace]
+        if not space.is_ready:
+            return Progress()
+        acting, me = space.acting, self._settings.identity.node
+        waiting = [partition for partition, _ in (*space.waiting, *space.emigrations)]
+        lead = sum(acting[partition] == me for partition in waiting)
+        return Progress(
+            len(waiting), len(space.emigrations), lead, len(space.expects), len(space.incoming)
+        )
+
+    def recluster(self) -> bool:
+        """See `Membership`."""
+        view = self.node.view
+        if view is None or view.principal != self._settings.identity.node:
+            return False
+        assert self._runtime is not None
+        self._runtime.carry_out(self.node.recluster(self._runtime.now()))
+        return True

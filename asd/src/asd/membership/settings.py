@@ -1,0 +1,140 @@
+"""From the configuration of a node to those of the cluster library's parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from attrs import frozen
+
+from asd.config import Config, NamespaceConfig
+from asd.config.network import ANY
+from cluster import (
+    ConflictPolicy,
+    Endpoint,
+    FabricConfig,
+    HeartbeatConfig,
+    Identity,
+    MigrateConfig,
+    NodeConfig,
+    PaxosConfig,
+)
+from cluster import NamespaceConfig as Spread
+
+_WILDCARDS = frozenset({ANY, "0.0.0.0", "::"})
+
+AT_A_TIME = 16
+"""Partitions that one of `migrate-threads` has under way: most of what one takes is waiting for the
+other node's answers."""
+
+
+@frozen
+class Settings:
+    """All that a node's place in a cluster is made of."""
+
+    identity: Identity
+    parts: NodeConfig
+    binds: Mapping[str, str | None]
+    """Plane to the host to listen on; None: all of the machine's."""
+    group: Endpoint | None = None
+    """The multicast group; None in mesh mode."""
+    interface: str = "0.0.0.0"
+    """The address of the interface to use multicast on."""
+    ttl: int = 1
+
+
+def is_clustered(config: Config) -> bool:
+    """Does this node look for others? One without a heartbeat port never does."""
+    return bool(config.network.heartbeat.port)
+
+
+def settings(config: Config, node: int, incarnation: int, host: str) -> Settings:
+    """The settings of node `node` (64 bits) in its life `incarnation`.
+
+    `host` is what others reach this machine by where the configuration names no address.
+    """
+    heartbeat, fabric = config.network.heartbeat, config.network.fabric
+    multicast = heartbeat.mode == "multicast"
+    identity = Identity(
+        node=node,
+        incarnation=incarnation,
+        cluster_name=config.service.cluster_name,
+        heartbeat=(_told(heartbeat.address, host), heartbeat.port),
+        fabric=(_told(fabric.address, host), fabric.port),
+    )
+    connections = (
+        *(fabric.channel_ctrl_fds, fabric.channel_meta_fds),
+        *(fabric.channel_rw_fds, fabric.channel_bulk_fds, 1),
+    )
+    return Settings(
+        identity,
+        NodeConfig(
+            HeartbeatConfig(
+                interval_ms=heartbeat.interval,
+                timeout_intervals=heartbeat.timeout,
+                seeds=tuple((seed.host, seed.port) for seed in heartbeat.mesh_seed_address_port),
+                multicast=multicast,
+            ),
+            PaxosConfig(
+                interval_ms=heartbeat.interval,
+                min_cluster_size=max(1, config.service.min_cluster_size),
+                settling_intervals=heartbeat.timeout,
+            ),
+            FabricConfig(connections=connections),
+        ),
+        {"heartbeat": _bound(heartbeat.address), "fabric": _bound(fabric.address)},
+        (heartbeat.multicast_group[0], heartbeat.port) if multicast else None,
+        _bound(heartbeat.address) or "0.0.0.0",
+        heartbeat.multicast_ttl or 1,
+    )
+
+
+def _told(addresses: tuple[str, ...], host: str) -> str:
+    return host if not _WILDCARDS.isdisjoint(addresses) else addresses[0]
+
+
+def _bound(addresses: tuple[str, ...]) -> str | None:
+    return None if not _WILDCARDS.isdisjoint(addresses) else addresses[0]
+
+
+def spread(config: NamespaceConfig, community: bool) -> Spread:
+    """How a namespace is spread over the nodes."""
+    return Spread(
+        config.name,
+        replication_factor=config.replication_factor,
+        policy=ConflictPolicy(config.conflict_resolution_policy),
+        uniform=config.prefer_uniform_balance and not community,
+        rack=config.rack_id,
+        migrate_order=config.migrate_order,
+    )
+
+
+def migration(config: Config) -> MigrateConfig:
+    """The limits of migration. They are a node's; the rest after a record is the longest that any
+    namespace asks for."""
+    sleeps = [own.migrate_sleep for own in config.namespaces.values()]
+    return MigrateConfig(
+        threads=AT_A_TIME * config.service.migrate_threads,
+        sleep_us=max(sleeps, default=0),
+        max_incoming=AT_A_TIME * config.service.migrate_max_num_incoming,
+    )
+
+
+def published(
+    config: Config, addresses: Sequence[str] | None, port: int, host: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What other nodes tell clients of this one: `host:port`, and alternate ones.
+
+    `addresses` are those listened on (None: all); `host` stands for all of the machine's.
+    """
+    service = config.network.service
+    hosts: Sequence[str] = service.access_address or addresses or (host,)
+    hosts = [host] if not _WILDCARDS.isdisjoint(hosts) else hosts
+    alternate = service.alternate_access_port or service.access_port or port
+    return (
+        tuple(_host_port(each, service.access_port or port) for each in hosts),
+        tuple(_host_port(each, alternate) for each in service.alternate_access_address),
+    )
+
+
+def _host_port(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,224 @@
+"""What info and statistics show of the cluster, and that of a node alone.
+
+A node without a heartbeat port never sees another. It is a cluster of one: its first balance is its
+last, it serves every partition from the start, and none of this costs it anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from cluster import BITMAP_BYTES, PartitionMap, PartitionView
+
+
+class PeerRow(NamedTuple):
+    """Another node of the cluster, and where clients reach it."""
+
+    node: str
+    """Upper-case hexadecimal."""
+    clear: tuple[str, ...]
+    """`host:port`, as `peers-clear-std` shows them."""
+    alternate: tuple[str, ...]
+
+
+class Progress(NamedTuple):
+    """Migrations of one namespace: partitions that are still to be sent, and to come."""
+
+    to_send: int = 0
+    sending: int = 0
+    lead_to_send: int = 0
+    to_come: int = 0
+    coming: int = 0
+
+    @property
+    def remaining(self) -> int:
+        """Both ways."""
+        return self.to_send + self.to_come
+
+
+class Membership(Protocol):
+    """A node's cluster, as info shows it."""
+
+    @property
+    def is_alone(self) -> bool:
+        """Does the node form no cluster with others?"""
+
+    @property
+    def key(self) -> str:
+        """The cluster key, upper-case hexadecimal; "0" before the first cluster."""
+
+    @property
+    def principal(self) -> str:
+        """The principal's node id; "0" before the first cluster."""
+
+    @property
+    def nodes(self) -> Sequence[str]:
+        """The succession list, the principal first."""
+
+    @property
+    def integrity(self) -> bool:
+        """Are the nodes that are heard just those of the cluster?"""
+
+    @property
+    def skew_ms(self) -> int:
+        """By how much the wall clocks of the cluster differ."""
+
+    @property
+    def formed_ms(self) -> int:
+        """When the cluster came to be as it is, on the clock's monotonic scale."""
+
+    @property
+    def generation(self) -> int:
+        """How many clusters this node has been in."""
+
+    @property
+    def partition_generation(self) -> int:
+        """Counts balances and partitions handed over; -1 before the first."""
+
+    @property
+    def rebalance_generation(self) -> int:
+        """Counts balances."""
+
+    @property
+    def peers_generation(self) -> int:
+        """Counts changes of `peers`."""
+
+    @property
+    def peers(self) -> Sequence[PeerRow]:
+        """The other nodes, by id."""
+
+    def is_ready(self, namespace: str) -> bool:
+        """Has the namespace its plan for the present cluster, and is it served?"""
+
+    def is_settled(self, namespace: str | None = None) -> bool:
+        """Is nothing left to migrate, here, in the namespace or in all?"""
+
+    def partition_map(self, namespace: str) -> PartitionMap:
+        """What clients are told."""
+
+    def partitions(self, namespace: str) -> Sequence[PartitionView]:
+        """What this node knows of each partition; nothing of a node alone, or before a balance."""
+
+    def progress(self, namespace: str) -> Progress:
+        """The migrations."""
+
+    def recluster(self) -> bool:
+        """Balance anew; False on a node that is not the principal."""
+
+    def quiesce(self, yes: bool) -> None:
+        """From the next balance on, be the last to serve any partition, or as others again."""
+
+    @property
+    def will_be_quiesced(self) -> bool:
+        """Has `quiesce` been asked for?"""
+
+    @property
+    def is_quiesced(self) -> bool:
+        """Was the present balance made with this node as a quiesced one?"""
+
+
+class Alone:
+    """The cluster of a node that looks for no others."""
+
+    is_alone = True
+    integrity = True
+    skew_ms = 0
+    generation = 1
+    partition_generation = 1
+    rebalance_generation = 1
+    will_be_quiesced = is_quiesced = False
+    peers_generation = 0
+    peers: Sequence[PeerRow] = ()
+
+    def __init__(self, started_ms: int) -> None:
+        self.node_id = "0"
+        self.formed_ms = started_ms
+
+    @property
+    def key(self) -> str:
+        """A cluster of one keeps its first key: its own id."""
+        return self.node_id.zfill(12)[-12:]
+
+    @property
+    def principal(self) -> str:
+        """The node itself."""
+        return self.node_id
+
+    @property
+    def nodes(self) -> Sequence[str]:
+        """The node itself."""
+        return (self.node_id,)
+
+    def is_ready(self, namespace: str) -> bool:
+        """From the start."""
+        return True
+
+    def is_settled(self, namespace: str | None = None) -> bool:
+        """There is nothing to migrate."""
+        return True
+
+    def partition_map(self, namespace: str) -> PartitionMap:
+        """All partitions."""
+        return PartitionMap.single_node()
+
+    def partitions(self, namespace: str) -> Sequence[PartitionView]:
+        """Nothing is known that the map does not say."""
+        return ()
+
+    def progress(self, namespace: str) -> Progress:
+        """None."""
+        return Progress()
+
+    def recluster(self) -> bool:
+        """There is nothing to do."""
+        return True
+
+    def quiesce(self, yes: bool) -> None:
+        """Nobody else could serve."""
+
+
+class Joining:
+    """What there is to show before the first cluster: nothing, and no partitions."""
+
+    is_alone = False
+    integrity = False
+    generation = 0
+    partition_generation = -1
+    rebalance_generation = 0
+    will_be_quiesced = is_quiesced = False
+    peers_generation = 0
+    peers: Sequence[PeerRow] = ()
+    skew_ms = 0
+    key = principal = "0"
+    nodes: Sequence[str] = ()
+
+    def __init__(self, started_ms: int) -> None:
+        self.formed_ms = started_ms
+
+    def is_ready(self, namespace: str) -> bool:
+        """Not yet."""
+        return False
+
+    def is_settled(self, namespace: str | None = None) -> bool:
+        """Not yet."""
+        return False
+
+    def partition_map(self, namespace: str) -> PartitionMap:
+        """No partition."""
+        return PartitionMap(1, (bytes(BITMAP_BYTES),))
+
+    def partitions(self, namespace: str) -> Sequence[PartitionView]:
+        """None."""
+        return ()
+
+    def progress(self, namespace: str) -> Progress:
+        """None."""
+        return Progress()
+
+    def recluster(self) -> bool:
+        """Nobody is the principal."""
+        return False
+
+    def quiesce(self, yes: bool) -> None:
+        """There is nothing to hand over."""

@@ -1,0 +1,200 @@
+"""Node processes on one machine: for the supervisor, and for tests of applications.
+
+An adapter: it starts, stops and signals processes, and asks them by their port for clients.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import IO, Final
+
+from attrs import define, field, frozen
+
+HOST: Final = "127.0.0.1"
+INTERVAL_MS: Final = 100
+TIMEOUT: Final = 10
+"""Heartbeats between processes of one machine: a second of silence ends a node. Less would end one
+that waits for a processor."""
+FIRST_ID: Final = 0xA1
+ASK_S: Final = 2.0
+POLL_S: Final = 0.02
+READY: Final = "asd ready "
+
+
+class DidNotStart(Exception):
+    """A node process ended, or did not serve in time."""
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on just now."""
+    with contextlib.ExitStack() as sockets:
+        opened = [sockets.enter_context(socket.socket()) for _ in range(count)]
+        for each in opened:
+            each.bind((HOST, 0))
+        return [each.getsockname()[1] for each in opened]
+
+
+def ask(port: int, command: str) -> str:
+    """The value of an info command. Raises OSError."""
+    body = f"{command}\n".encode()
+    with socket.create_connection((HOST, port), ASK_S) as connection:
+        connection.sendall(bytes((2, 1)) + len(body).to_bytes(6, "big") + body)
+        with connection.makefile("rb") as answers:
+            head = answers.read(8)
+            reply = answers.read(int.from_bytes(head[2:], "big"))
+    if len(head) < 8 or not reply:
+        raise ConnectionResetError("the node has closed the connection")
+    return reply.decode().partition("\t")[2].rstrip("\n")
+
+
+@frozen
+class Ports:
+    """Where one node listens."""
+
+    service: int
+    heartbeat: int
+    fabric: int
+
+
+@define
+class NodeProcess:
+    """One node: how it is started, and the process if it runs."""
+
+    number: int
+    ports: Ports
+    arguments: tuple[str, ...]
+    process: subprocess.Popen[str] | None = None
+
+    @property
+    def node_id(self) -> str:
+        """Its id."""
+        return f"{FIRST_ID + self.number:X}"
+
+    @property
+    def is_running(self) -> bool:
+        """Has it been started, and not ended?"""
+        return self.process is not None and self.process.poll() is None
+
+    def start(self, seeds: Iterable[int], errors: IO[str] | int | None = None) -> None:
+        """Start the process. Raises OSError."""
+        assert not self.is_running
+        self.close()
+        known = [word for seed in seeds for word in ("--seed", f"{HOST}:{seed}")]
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "asd", "--node-id", self.node_id),
+                *("--service-port", str(self.ports.service)),
+                *("--heartbeat-port", str(self.ports.heartbeat)),
+                *("--fabric-port", str(self.ports.fabric)),
+                *("--heartbeat-interval", str(INTERVAL_MS), "--heartbeat-timeout", str(TIMEOUT)),
+                *("--until-eof", *known),
+                *self.arguments,
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+
+    def send(self, number: int) -> None:
+        """Send a signal, if it runs."""
+        if self.process is not None and self.is_running:
+            self.process.send_signal(number)
+
+    def wait_ready(self, until_s: float) -> None:
+        """Return when it has said that it serves. Raises DidNotStart."""
+        assert self.process is not None
+        assert self.process.stdout is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.process.stdout, selectors.EVENT_READ)
+            if not selector.select(max(0.0, until_s - time.monotonic())):
+                raise DidNotStart(f"node {self.node_id} does not serve in time")
+        line = self.process.stdout.readline()
+        if not line.startswith(READY):
+            raise DidNotStart(f"node {self.node_id} ended with status {self.process.wait()}")
+
+    def close(self) -> None:
+        """Let go of a process that has ended."""
+        if self.process is not None:
+            self.process.wait()
+            for pipe in (self.process.stdin, self.process.stdout):
+                if pipe is not None:
+                    pipe.close()
+            self.process = None
+
+
+@define
+class NodeProcesses:
+    """The nodes of one cluster on this machine."""
+
+    arguments: tuple[str, ...]
+    nodes: list[NodeProcess] = field(factory=list)
+    errors: IO[str] | int | None = None
+
+    def add(self, service_port: int = 0) -> NodeProcess:
+        """One more node, not started."""
+        service, heartbeat, fabric = free_ports(3)
+        ports = Ports(service_port or service, heartbeat, fabric)
+        node = NodeProcess(len(self.nodes), ports, self.arguments)
+        self.nodes.append(node)
+        return node
+
+    def start(self, node: NodeProcess) -> None:
+        """Start a node, which begins with all the others. Raises OSError."""
+        node.start([each.ports.heartbeat for each in self.nodes if each is not node], self.errors)
+
+    @property
+    def running(self) -> list[NodeProcess]:
+        """Those that run."""
+        return [node for node in self.nodes if node.is_running]
+
+    def wait_stable(self, timeout_s: float, nodes: Sequence[NodeProcess] | None = None) -> str:
+        """Return the key of the one cluster of just these nodes (all that run), when nothing is
+        left to migrate. Raises TimeoutError."""
+        wanted = list(nodes) if nodes is not None else self.running
+        until_s = time.monotonic() + timeout_s
+        while True:
+            said = {self._stable(node, len(wanted)) for node in wanted}
+            if len(said) == 1 and "" not in said:
+                return said.pop()
+            if time.monotonic() > until_s:
+                raise TimeoutError(f"no stable cluster of {len(wanted)} nodes in {timeout_s} s")
+            time.sleep(POLL_S)
+
+    def _stable(self, node: NodeProcess, size: int) -> str:
+        """The node's cluster key, if its cluster has this size and nothing migrates."""
+        try:
+            key, peers = (
+                ask(node.ports.service, f"cluster-stable:size={size}"),
+                ask(node.ports.service, "peers-clear-std"),
+            )
+        except (OSError, ValueError):
+            return ""
+        return "" if key.startswith("ERROR") or peers.count(",,[") < size - 1 else key
+
+    def stop(self, grace_s: float = 5.0) -> None:
+        """End all: they are asked to, and then made to. Nothing is handed over: a second signal
+        tells a node not to wait for that."""
+        for node in self.nodes:
+            node.send(signal.SIGCONT)
+            node.send(signal.SIGTERM)
+        time.sleep(POLL_S)
+        for node in self.nodes:
+            node.send(signal.SIGTERM)
+        until_s = time.monotonic() + grace_s
+        for node in self.nodes:
+            for _ in self._while_running(node, until_s):
+                time.sleep(POLL_S)
+            node.send(signal.SIGKILL)
+            node.close()
+
+    def _while_running(self, node: NodeProcess, until_s: float) -> Iterator[None]:
+        while node.is_running and time.monotonic() < until_s:
+            yield

@@ -1,0 +1,213 @@
+"""A node's place: alone, or in a cluster. What is made, started and stopped of the latter, in
+order.
+
+A node without a heartbeat port is alone. It has no part of any of this but the constants that info
+shows, and its writes are observed by nobody.
+
+In a cluster: versions are read from the engines, which serve nothing yet (`CLOSED`); then the port
+for clients opens, which may make the node id; then the library's services are made in the order in
+which they hear of a new cluster, the daemon that answers them, and heartbeats begin.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from asd.membership.cluster import Clustered
+from asd.membership.metadata import SystemMetadata
+from asd.membership.settings import is_clustered, migration, published, settings, spread
+from asd.membership.state import Alone, Joining, Membership
+from asd.process.machine import Machine
+from asd.replication import versions
+from asd.replication.service import Replication
+from asd.space.ownership import CLOSED
+from asd.space.truncation import TruncationMetadata
+from asd.state import Carries, NodeState
+from cluster import PARTITIONS, Partitions, PartitionVersion, Transactions
+from cluster import NamespaceConfig as Spread
+from storage.bulk import partition_slots
+
+if TYPE_CHECKING:
+    from asd.fastpath.cache import FastPaths
+    from asd.space.namespace import Namespace
+
+LEAVE_S = 20.0
+"""A node that is told to end hands over for so long at most."""
+HOLD_S = 0.7
+"""How long requests wait at most for the balance that a leaving node asks for."""
+CLIENTS_LEARN_S = 1.5
+"""Clients ask for the partition map every second: so long their requests are passed on."""
+
+
+class PlacedNode(NodeState, Protocol):
+    """A node, with what its place in a cluster is made of."""
+
+    machine: Machine
+    metadata: SystemMetadata
+    paths: FastPaths
+    truncations: TruncationMetadata
+    started_ms: int
+
+    @property
+    def node_id(self) -> str:
+        """Upper-case hexadecimal; known once the port for clients is open."""
+
+    @property
+    def addresses(self) -> Sequence[str] | None:
+        """The hosts it listens on; None = all of the machine's."""
+
+    @property
+    def port(self) -> int:
+        """The port for clients."""
+
+
+class Place(Protocol):
+    """A node's place."""
+
+    @property
+    def cluster(self) -> Membership:
+        """What is shown of it."""
+
+    @property
+    def carrier(self) -> Carries | None:
+        """Where transactions go that are not done here."""
+
+    async def start(self) -> None:
+        """The port for clients is open: look for others. Raises OSError."""
+
+    async def served(self) -> None:
+        """Return when the node serves."""
+
+    def apply_configuration(self) -> None:
+        """Take up a configuration that has changed."""
+
+    async def leave(self) -> None:
+        """The node is about to end: let others serve before it does."""
+
+    async def stop(self) -> None:
+        """No client is served any more. The engines are still open."""
+
+
+class PlaceAlone:
+    """The place of a node that looks for no others."""
+
+    carrier: Carries | None = None
+
+    def __init__(self, node: PlacedNode) -> None:
+        self._node = node
+        self._cluster = Alone(node.started_ms)
+
+    @property
+    def cluster(self) -> Membership:
+        """A cluster of one."""
+        self._cluster.node_id = self._node.node_id
+        return self._cluster
+
+    async def start(self) -> None:
+        """There is nothing to do."""
+
+    async def served(self) -> None:
+        """It serves from the start."""
+
+    def apply_configuration(self) -> None:
+        """There is nothing to do."""
+
+    async def leave(self) -> None:
+        """There is nobody else."""
+
+    async def stop(self) -> None:
+        """There is nothing to do."""
+
+
+class PlaceInCluster:
+    """The place of a node that looks for others."""
+
+    def __init__(self, node: PlacedNode) -> None:
+        self._node = node
+        self._found: dict[str, dict[int, PartitionVersion]] = {}
+        self._before = Joining(node.started_ms)
+        self._cluster: Clustered | None = None
+        self._replication: Replication | None = None
+        for namespace in node.namespaces.values():
+            namespace.ownership.set_all(bytes([CLOSED]) * PARTITIONS)
+            self._found[namespace.name] = take_up(namespace)
+
+    @property
+    def cluster(self) -> Membership:
+        """The cluster; an empty one until the port for clients is open."""
+        return self._cluster or self._before
+
+    @property
+    def carrier(self) -> Carries | None:
+        """The replication service."""
+        return self._replication
+
+    async def start(self) -> None:
+        """Make the parts, and look for others. Raises OSError."""
+        node, config = self._node, self._node.config
+        host = node.machine.address()
+        chosen = settings(config, int(node.node_id, 16), node.clock.wall_ms(), host)
+        spaces = [(each, self._found[each.name]) for each in self._spread()]
+        me = chosen.identity.node
+        partitions = Partitions(me, spaces, migration(config))
+        limits = [each.config.transaction_pending_limit for each in node.namespaces.values()]
+        transactions = Transactions(me, partitions, pending_limit=max(limits))
+        self._cluster = Clustered(chosen, node.clock, node.metadata, partitions, transactions)
+        self._cluster.peer_service.published = published(config, node.addresses, node.port, host)
+        self._replication = Replication(
+            node, self._cluster, partitions, transactions, node.metadata, node.paths.clear
+        )
+        await self._cluster.start(asyncio.get_running_loop())
+
+    async def served(self) -> None:
+        """Return when every namespace is served."""
+        assert self._cluster is not None
+        await self._cluster.served()
+
+    def _spread(self) -> list[Spread]:
+        node = self._node
+        return [spread(each.config, node.community) for each in node.namespaces.values()]
+
+    def apply_configuration(self) -> None:
+        """Take up a configuration that has changed."""
+        if self._cluster is not None:
+            config = self._node.config
+            self._cluster.take_up(config.service.cluster_name, self._spread(), migration(config))
+
+    async def leave(self) -> None:
+        """Hand over what is served here, and pass on what still comes until clients know."""
+        cluster = self._cluster
+        if cluster is not None and self._replication is not None and len(cluster.nodes) > 1:
+            await self._replication.hold(HOLD_S)
+            await cluster.leave(LEAVE_S)
+            await asyncio.sleep(CLIENTS_LEARN_S)
+
+    async def stop(self) -> None:
+        """Leave, and note that the engines hold everything."""
+        if self._replication is not None:
+            await self._replication.stop()
+        if self._cluster is not None:
+            await self._cluster.stop()
+        for namespace in self._node.namespaces.values():
+            versions.close(namespace.engine)
+
+
+def take_up(namespace: Namespace) -> dict[int, PartitionVersion]:
+    """The versions that an engine has come back with. Records without one go."""
+    found = versions.load(namespace.engine)
+    index = namespace.engine.index
+    for partition in range(PARTITIONS):
+        if index.count(partition) and partition not in found:
+            namespace.door.remove_slots(partition, partition_slots(index, partition))
+    return found
+
+
+def find_place(node: PlacedNode) -> Place:
+    """The place of a node whose engines have just been opened."""
+    if is_clustered(node.config):
+        return PlaceInCluster(node)
+    for namespace in node.namespaces.values():
+        versions.forget(namespace.engine)
+    return PlaceAlone(node)

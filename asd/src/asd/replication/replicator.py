@@ -1,0 +1,141 @@
+"""A namespace's writes on their way to its replicas: an observer of the door, and a stage of its
+commitments.
+
+    door  a record has changed here -> a row is given to the fast lane (`Transactions.replicate`)
+    turn end   the lane is flushed: one message to each replica, whatever the turn wrote
+    release    when all replicas of a turn's rows have them; the replies go out
+
+Theory of operation ------------------- The lane answers `replicate` with the number of the turn's
+commitment there. There is one such number for each group of replicas that the turn's writes go to:
+two on a node of three with two copies. Our own commitment (`asd.space.commitment`) waits for all of
+them, and for whatever else the namespace's writes wait for (a sync). Where a partition has no
+replicas the number is 0, and nothing waits.
+
+What must hold:
+
+- The observer is there before a partition's byte says `REPLICATED` (`asd.replication.ownership`),
+  or a fast path made before would write past it. Where no partition has replicas it is not there,
+  and a write costs nothing.
+- A row is made in the step in which the record was written, so no other write of the record and no
+  message of the cluster comes between.
+- Writes that come from other nodes (`quietly`) are not sent on.
+- What the slow lane carries out (`collecting`) is not given to the fast lane here: the library does
+  that itself with what it is told, in the same step.
+- Nobody writes to a partition that this node does not serve. Whoever does not come by
+  `asd.transactions.dispatch` asks the partition's byte first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from aerospike_common.wire.codes import ResultCode
+from asd.replication.rows import removal, row_of, set_text
+from asd.space.commitment import Commitment
+from asd.space.namespace import Namespace
+from cluster.messages import RecordRow
+from storage.engine import Record
+
+
+class Replicator:
+    """The replication of one namespace's writes."""
+
+    def __init__(
+        self,
+        namespace: Namespace,
+        replicate: Callable[[str, RecordRow], int],
+        flush: Callable[[], None],
+    ) -> None:
+        """`replicate` and `flush` are the fast lane's."""
+        self._namespace = namespace
+        self._replicate = replicate
+        self._flush = flush
+        self._quiet = False
+        self._collected: list[RecordRow] | None = None
+        self._set_texts: dict[int, str] = {}
+        self._waiting: dict[int, Commitment] = {}
+        self._observes = False
+        namespace.commitments.add_stage(self._end_turn)
+
+    # -------------------------------------------------------------- the observer
+
+    def observe(self, wanted: bool) -> bool:
+        """Be an observer of the door from now on, or no more; True when that has changed."""
+        if wanted == self._observes:
+            return False
+        self._observes = wanted
+        door = self._namespace.door
+        if wanted:
+            door.observe(self)
+        else:
+            door.forget(self)
+        return True
+
+    def __call__(self, digest: bytes, new: Record | None) -> None:
+        """A record has this version now; None: it has gone and left nothing."""
+        if self._quiet:
+            return
+        if new is None:
+            row = removal(digest, self._namespace.clock.epoch_ms())
+        else:
+            row = row_of(digest, new, self._set_text(new[3]))
+        if self._collected is not None:
+            self._collected.append(row)
+            return
+        number = self._replicate(self._namespace.name, row)
+        if number:
+            self._wait(number, digest, new)
+
+    def _wait(self, number: int, digest: bytes, new: Record | None) -> None:
+        """The turn's writes are acknowledged when the lane's commitment is over."""
+        if number not in self._waiting:
+            commitments = self._namespace.commitments
+            commitments(digest, new)
+            assert commitments.turn is not None
+            commitments.turn.expect()
+            self._waiting[number] = commitments.turn
+
+    def _set_text(self, set_id: int) -> str:
+        text = self._set_texts.get(set_id)
+        if text is None:
+            text = self._set_texts[set_id] = set_text(self._namespace.set_names[set_id])
+        return text
+
+    @contextmanager
+    def quietly(self) -> Iterator[None]:
+        """What is written inside comes from another node."""
+        self._quiet = True
+        try:
+            yield
+        finally:
+            self._quiet = False
+
+    @contextmanager
+    def collecting(self, rows: list[RecordRow]) -> Iterator[None]:
+        """What is written inside is added to `rows`, and is for the library to send."""
+        self._collected = rows
+        was_observing = self._observes
+        self.observe(True)
+        try:
+            yield
+        finally:
+            self._collected = None
+            self.observe(was_observing)
+
+    # ------------------------------------------------------------------ the stage
+
+    def _end_turn(self, commitment: Commitment) -> None:
+        self._flush()
+
+    def released(self, number: int, in_doubt: bool) -> None:
+        """The lane's commitment is over."""
+        commitment = self._waiting.pop(number, None)
+        if commitment is not None:
+            commitment.arrive(ResultCode.TIMEOUT if in_doubt else ResultCode.OK)
+            self._namespace.commitments.settle()
+
+    def _check(self) -> None:
+        """Assert every invariant."""
+        assert not any(each.released for each in self._waiting.values())
+        assert self._observes == (self in self._namespace.door.observers)

@@ -1,0 +1,316 @@
+"""What a node does for the cluster library: every question answered, every event followed.
+
+The library must not be called while it asks or tells. So `hear` does at once what has an effect on
+records or requests (a replica's rows, a partition's byte, a commitment's end), and what is to be
+*answered* stands in line until the loop's turn comes to it (`_answer_all`), in the order in which
+it was asked.
+
+    question      effect at once                     answer
+    Load, Survey, Compare                            as things are when it is answered
+    Apply         the rows are put                   when an acknowledged write would survive
+    SetVersions   they are given to the engine       when the medium has them
+    Drop          version, then records              none
+    Close         (the byte says so already)         at once: no write is under way between turns
+    CarryOut                                         `asd.replication.carrier`, in one step
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from asd.membership.cluster import Clustered
+from asd.membership.metadata import SystemMetadata
+from asd.replication import versions
+from asd.replication.carrier import Carrier
+from asd.replication.envelope import Outcome
+from asd.replication.ownership import OwnershipOf
+from asd.replication.replicator import Replicator
+from asd.replication.store import Store
+from cluster import (
+    Answered,
+    Applied,
+    Apply,
+    Balanced,
+    CarryOut,
+    Close,
+    Closed,
+    Compare,
+    Compared,
+    Drop,
+    Load,
+    Loaded,
+    Output,
+    OwnershipChanged,
+    Partitions,
+    Replicated,
+    SetVersions,
+    SmdReady,
+    StoreAnswer,
+    Survey,
+    Surveyed,
+    Token,
+    Transactions,
+    VersionsSet,
+)
+from storage.engine import Upkeep
+
+if TYPE_CHECKING:
+    from aerospike_common.wire.message import Message
+    from asd.space.namespace import Namespace
+    from asd.state import NodeState
+
+log = logging.getLogger("asd.replication")
+
+RETRY_S = 0.1
+"""After so long a medium that refused a replica's write is tried again."""
+
+
+class Replication:
+    """The library's daemon, for one node. Belongs to the loop's thread."""
+
+    def __init__(
+        self,
+        node: NodeState,
+        cluster: Clustered,
+        partitions: Partitions,
+        transactions: Transactions,
+        metadata: SystemMetadata,
+        changed: Callable[[], None],
+    ) -> None:
+        """`changed` is called when fast paths must be made anew."""
+        self._node = node
+        self._cluster = cluster
+        self._partitions = partitions
+        self._transactions = transactions
+        self._changed = changed
+        self._line: deque[Callable[[], None]] = deque()
+        self._is_due = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._refused: dict[str, deque[Apply]] = {}
+        self._flows = asyncio.Event()
+        self._flows.set()
+        spaces = {each.name: each for each in node.namespaces.values()}
+        self.replicators = {
+            name: Replicator(space, transactions.replicate, self._flush)
+            for name, space in spaces.items()
+        }
+        self.stores = {
+            name: Store(space, self.replicators[name], metadata) for name, space in spaces.items()
+        }
+        self._ownership = {name: self._follow(space) for name, space in spaces.items()}
+        me = partitions.me
+        self.carrier = Carrier(node, me, transactions, self.stores, self.replicators)
+        cluster.listen(self.hear)
+
+    def _follow(self, space: Namespace) -> OwnershipOf:
+        return OwnershipOf(
+            space.ownership, lambda partition: self._transactions.has_lines(space.name, partition)
+        )
+
+    async def stop(self) -> None:
+        """Begin nothing more."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def carry(
+        self, namespace: Namespace, digest: bytes, message: Message, *, in_batch: bool = False
+    ) -> Outcome:
+        """See `asd.state.Carries`."""
+        await self._flows.wait()
+        return await self.carrier.carry(
+            *(namespace, digest, message),
+            in_batch=in_batch,
+            act=self._act,
+            now=self._cluster.now(),
+        )
+
+    async def hold(self, longest_s: float) -> None:
+        """Let requests wait, and return when no write is under way. They go on with the next
+        balance, or after `longest_s`.
+
+        A write that is under way when mastership moves is in doubt, and there need be none when the
+        move is planned.
+        """
+        self._flows.clear()
+        for ownership in self._ownership.values():
+            ownership.hold()
+        asyncio.get_running_loop().call_later(longest_s, self.release)
+        while not self._flows.is_set() and any(
+            self._transactions.lane.unacknowledged(name) for name in self.stores
+        ):
+            await asyncio.sleep(0.001)
+
+    def release(self) -> None:
+        """Let requests go on."""
+        if not self._flows.is_set():
+            self._flows.set()
+            for name, ownership in self._ownership.items():
+                ownership.release(self._partitions.spaces[name].ownership)
+
+    def _act(self, outputs: list[Output]) -> None:
+        self._cluster.act(self._transactions, outputs)
+
+    def _flush(self) -> None:
+        self._act(self._transactions.flush(self._cluster.now()))
+
+    # ----------------------------------------------------------------- listening
+
+    def hear(self, event: Output) -> None:
+        """The library asks or tells something, and is at work."""
+        match event:
+            case Apply():
+                self._apply(event)
+            case Replicated(commitment, in_doubt):
+                for replicator in self.replicators.values():
+                    replicator.released(commitment, in_doubt)
+            case OwnershipChanged(name, partitions):
+                self._own(name, partitions)
+            case Load() | Survey() | Compare() | Close() | CarryOut():
+                self._later(lambda: self._answer(event))
+            case SetVersions():
+                self._set_versions(event)
+            case Drop(name, partition):
+                space = self.stores[name].namespace
+                versions.save(space.engine, partition, None)
+                self.stores[name].drop(partition)
+            case Answered():
+                self.carrier.answered(event)
+                self._later(self._look_at_lines)
+            case Balanced() | SmdReady():
+                self._later(self._serve)
+
+    def _later(self, act: Callable[[], None]) -> None:
+        self._line.append(act)
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._answer_all)
+
+    def _answer_all(self) -> None:
+        self._is_due = False
+        for _ in range(len(self._line)):
+            self._line.popleft()()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # ----------------------------------------------------------------- ownership
+
+    def _serve(self) -> None:
+        """The node has a plan, and knows what its cluster knows: it may serve."""
+        self.release()
+        if not self._cluster.knows_metadata:
+            return
+        for name, ownership in self._ownership.items():
+            space = self._partitions.spaces[name]
+            if space.is_ready:
+                self._observe(name)
+                ownership.begin(space.ownership)
+
+    def _own(self, name: str, partitions: tuple[int, ...]) -> None:
+        self._observe(name)
+        self._ownership[name].follow(self._partitions.spaces[name].ownership, partitions)
+
+    def _observe(self, name: str) -> None:
+        """Writes are observed before any partition says that it has replicas."""
+        planned = self._partitions.spaces[name].ownership
+        if self.replicators[name].observe(self._ownership[name].writes_leave(planned)):
+            self._changed()
+
+    def _look_at_lines(self) -> None:
+        for name, ownership in self._ownership.items():
+            ownership.look_again(self._partitions.spaces[name].ownership)
+
+    # ------------------------------------------------------------------- answers
+
+    def _tell(self, answer: StoreAnswer) -> None:
+        self._cluster.tell(answer)
+
+    def _answer(self, asked: Output) -> None:
+        match asked:
+            case Load(name, token, digests):
+                self._load(self.stores[name], token, digests)
+            case Survey(name, token, partition):
+                self._tell(Surveyed(token, self.stores[name].survey(partition)))
+            case Compare(name, token, summaries, resolve):
+                self._tell(Compared(token, self.stores[name].compare(summaries, resolve)))
+            case Close(_, _, token):
+                self._tell(Closed(token))
+            case CarryOut():
+                self.carrier.carry_out(asked, self._tell)
+                self._look_at_lines()
+
+    def _load(self, store: Store, token: Token, digests: tuple[bytes, ...]) -> None:
+        waits = store.missing(digests)
+        if waits:
+            self._spawn(self._load_waited(store, token, digests, waits))
+        else:
+            self._tell(Loaded(token, store.load(digests)))
+
+    async def _load_waited(
+        self,
+        store: Store,
+        token: Token,
+        digests: tuple[bytes, ...],
+        waits: list[Callable[[], None]],
+    ) -> None:
+        for load in waits:
+            await self._node.transaction_threads.run(load)
+        self._tell(Loaded(token, store.load(digests)))
+
+    # -------------------------------------------------------------------- effects
+
+    def _apply(self, asked: Apply) -> None:
+        """Put the rows now, unless older ones are still refused: the order stays."""
+        waiting = self._refused.get(asked.namespace)
+        if waiting:
+            waiting.append(asked)
+        elif not self._put(asked):
+            self._refused[asked.namespace] = deque([asked])
+            self._spawn(self._put_refused(asked.namespace))
+
+    def _put(self, asked: Apply) -> bool:
+        """Put the rows; False when the medium refuses one, for now."""
+        store = self.stores[asked.namespace]
+        migrates = asked.token[0] == Partitions.NAME
+        if store.apply(asked.rows, asked.resolve, migrates) < len(asked.rows):
+            return False
+        if store.namespace.engine.acknowledges_sync:
+            self._spawn(self._when_synced(store.namespace, Applied(asked.token)))
+        else:
+            self._later(lambda: self._tell(Applied(asked.token)))
+        return True
+
+    async def _put_refused(self, name: str) -> None:
+        """Try again until the medium takes everything. Rows are put twice, to the same end."""
+        waiting = self._refused[name]
+        while waiting:
+            await asyncio.sleep(RETRY_S)
+            while waiting and self._put(waiting[0]):
+                waiting.popleft()
+
+    def _set_versions(self, asked: SetVersions) -> None:
+        space = self.stores[asked.namespace].namespace
+        for partition, version in asked.versions:
+            versions.save(space.engine, partition, version)
+        if isinstance(space.engine, Upkeep):
+            self._spawn(self._when_synced(space, VersionsSet(asked.token)))
+        else:
+            self._later(lambda: self._tell(VersionsSet(asked.token)))
+
+    async def _when_synced(self, space: Namespace, answer: StoreAnswer) -> None:
+        while True:
+            try:
+                await space.group_commit.wait()
+            except Exception as error:  # the medium fails: nothing is promised until it works again
+                log.critical("{%s} cannot sync: %s", space.name, error)
+                await asyncio.sleep(RETRY_S)
+            else:
+                break
+        self._tell(answer)

@@ -1,0 +1,175 @@
+"""One namespace as the cluster library asks for it: load, apply, survey, compare, drop.
+
+What must hold:
+
+- `apply` has its effect at once, in order, through the door like any other change; so secondary
+  indexes and sets are exact on every copy. Observers who replicate must not hear of it
+  (`replicator` is quiet meanwhile), or copies would send each other the same write for ever.
+- What a medium refuses is not acknowledged. It is tried again, and what comes behind it waits, so
+  that the order stays.
+- Records that a truncation hides do not come back with a partition that moves: what migrates is
+  held against the thresholds that all nodes share. What the master writes is not: it was written
+  after the truncation, whatever the clocks say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from aerospike_common.wire.errors import OperationError
+from asd.membership.metadata import SystemMetadata
+from asd.records.change import Change
+from asd.replication.replicator import Replicator
+from asd.replication.rows import found, record_of, row_of, set_bytes, set_text, summary_of
+from asd.space.namespace import Namespace
+from cluster import REMOVAL, ConflictPolicy, is_wanted, wins
+from cluster.messages import RecordRow, SummaryRow
+from storage.bulk import entries_at, partition_slots
+from storage.engine import (
+    TOMBSTONE,
+    DamagedRecord,
+    NotResident,
+    Record,
+    StorageError,
+    get_waited,
+)
+from storage.index import ENTRY, Entry
+
+TRUNCATIONS: Final = "truncate"
+"""The module of the metadata that has the thresholds."""
+
+
+class Store:
+    """The records of one namespace."""
+
+    def __init__(
+        self, namespace: Namespace, replicator: Replicator, metadata: SystemMetadata
+    ) -> None:
+        self.namespace = namespace
+        self._replicator = replicator
+        self._metadata = metadata
+
+    @property
+    def policy(self) -> ConflictPolicy:
+        """Which of two versions stays."""
+        return ConflictPolicy(self.namespace.config.conflict_resolution_policy)
+
+    # ------------------------------------------------------------------- reading
+
+    def missing(self, digests: tuple[bytes, ...]) -> list[Callable[[], None]]:
+        """What is to be run, on any thread, before these records can be read without blocking."""
+        loads = []
+        for digest in digests:
+            try:
+                self.namespace.engine.get(digest)
+            except NotResident as wait:
+                loads.append(wait.load)
+            except StorageError:
+                continue
+        return loads
+
+    def load(self, digests: tuple[bytes, ...]) -> tuple[RecordRow, ...]:
+        """The records as they are, tombstones too; what is not there, or damaged, is left out.
+
+        Blocks for what is not in memory.
+        """
+        return tuple([row for digest in digests if (row := self.row(digest)) is not None])
+
+    def row(self, digest: bytes) -> RecordRow | None:
+        """One record as it stands, dead or alive."""
+        record = self._record(digest)
+        if record is None:
+            return None
+        return row_of(digest, record, set_text(self.namespace.set_names[record[3]]))
+
+    def _record(self, digest: bytes) -> Record | None:
+        engine = self.namespace.engine
+        try:
+            record = get_waited(engine, digest)
+        except DamagedRecord:
+            return None
+        if record is not None:
+            return record
+        entry = found(engine.index, digest)
+        return None if entry is None else _tombstone(entry)
+
+    def survey(self, partition: int) -> tuple[SummaryRow, ...]:
+        """What there is of a partition. O(its records)."""
+        index = self.namespace.engine.index
+        entries = entries_at(index, partition_slots(index, partition))
+        return tuple([summary_of(Entry._make(ENTRY.unpack(entry))) for entry in entries])
+
+    def compare(self, summaries: tuple[SummaryRow, ...], resolve: bool) -> tuple[int, ...]:
+        """The places of those that are wanted."""
+        index, policy = self.namespace.engine.index, self.policy if resolve else None
+        places = []
+        for place, theirs in enumerate(summaries):
+            entry = found(index, theirs[0])
+            if is_wanted(theirs, summary_of(entry) if entry is not None else None, policy):
+                places.append(place)
+        return tuple(places)
+
+    # ------------------------------------------------------------------- writing
+
+    def apply(self, rows: tuple[RecordRow, ...], resolve: bool, migrates: bool) -> int:
+        """Keep these versions; how many were, before one was refused for now (all, or fewer)."""
+        policy = self.policy
+        hidden = self._hidden() if migrates else None
+        with self._replicator.quietly():
+            for done, row in enumerate(rows):
+                if hidden is not None and row[2] < hidden(row[4]):
+                    continue
+                if resolve and not wins(row, self.row(row[0]), policy):
+                    continue
+                try:
+                    self.put(row)
+                except (OperationError, StorageError):
+                    return done
+        return len(rows)
+
+    def put(self, row: RecordRow) -> None:
+        """Put a version in place of what is there. Raises OperationError when it is refused."""
+        namespace, digest = self.namespace, row[0]
+        old = self._record(digest) if namespace.indexes.in_use else None
+        if old is not None and old[4] & TOMBSTONE:
+            old = None
+        new = None if row[5] & REMOVAL else record_of(row, namespace.intern_set)
+        namespace.commit(Change(digest, old, new))
+
+    def take_winner(self, row: RecordRow) -> None:
+        """Another node's version of a record, if it wins over ours."""
+        if wins(row, self.row(row[0]), self.policy):
+            self.put(row)
+
+    def _hidden(self) -> Callable[[str], int] | None:
+        """Set to the time before which its records are gone by a truncation; None: of no set."""
+        name = self.namespace.name
+        items = {
+            key: int(item.value)
+            for key, item in self._metadata.items(TRUNCATIONS).items()
+            if item.value is not None and key.partition("|")[0] == name
+        }
+        if not items:
+            return None
+        every = items.get(name, 0)
+
+        def before(set_name: str) -> int:
+            text = set_bytes(set_name).decode("utf-8", "surrogateescape")
+            return max(every, items.get(f"{name}|{text}", 0))
+
+        return before
+
+    def drop(self, partition: int) -> None:
+        """All records of a partition go, tombstones too."""
+        index = self.namespace.engine.index
+        slots = partition_slots(index, partition)
+        if slots:
+            self.namespace.door.remove_slots(partition, slots)
+
+
+def _tombstone(entry: Entry) -> Record:
+    return (
+        *(entry.generation, entry.void_time, entry.last_update_time),
+        *(entry.set_id, entry.flags | TOMBSTONE, b""),
+    )

@@ -1,0 +1,45 @@
+"""Service addresses travel between nodes: asked for, asked again, forgotten with who has gone."""
+
+from __future__ import annotations
+
+from asd.membership.peers import AddressesAre, AskAddresses, Peers, codec
+from asd.membership.state import PeerRow
+from cluster import Channel, ClusterChanged, Delivered
+from cluster.outputs import Request, Respond
+
+
+def view(*nodes: int) -> ClusterChanged:
+    return ClusterChanged(1, 1, max(nodes), tuple((node, 1, 0, False) for node in nodes))
+
+
+def test_members_are_asked_until_they_answer() -> None:
+    peers = Peers(0xA1)
+    asked = peers.cluster_changed(view(0xA3, 0xA2, 0xA1), 0)
+    assert [each.to for each in asked if isinstance(each, Request)] == [0xA2, 0xA3]
+    (again,) = peers.answered(0xA2, None, 0)
+    assert isinstance(again, Request)
+    assert peers.answered(0xA2, AddressesAre("h:1,h:2", ""), 0) == []
+    assert peers.rows == [PeerRow("A2", ("h:1", "h:2"), ())]
+    assert peers.generation == 1
+    peers.answered(0xA2, AddressesAre("h:1,h:2", ""), 0)
+    assert peers.generation == 1
+    peers._check()
+
+
+def test_who_has_gone_is_forgotten() -> None:
+    peers = Peers(0xA1)
+    peers.cluster_changed(view(0xA2, 0xA1), 0)
+    peers.answered(0xA2, AddressesAre("h:1"), 0)
+    peers.cluster_changed(view(0xA1), 0)
+    assert (peers.rows, peers.generation) == ([], 2)
+    assert peers.answered(0xA2, None, 0) == []
+
+
+def test_a_node_says_where_it_is() -> None:
+    peers = Peers(0xA1)
+    peers.published = (("h:3000",), ("alt:3000",))
+    came = Delivered(0xA2, AskAddresses(), 7, Channel.META)
+    (reply,) = peers.receive(came, 0)
+    assert isinstance(reply, Respond)
+    assert reply.message == AddressesAre("h:3000", "alt:3000")
+    assert codec().decode(codec().encode(reply.message)) == reply.message
