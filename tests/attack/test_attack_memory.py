@@ -138,12 +138,12 @@ def test_unfinished_frames_are_bounded_in_time_and_bytes(attack: Any, monkeypatc
 
 
 def test_truncations_of_unknown_sets_are_not_remembered_without_end(attack: Any) -> None:
-    from asd.space.truncation import MAX_UNKNOWN, MODULE
+    from asd.space.truncation import MODULE, MOST_THRESHOLDS
 
     target = attack.Target()
     target.store(1, b=b"x")
     truncations, metadata = target.node.truncations, target.node.smd
-    for number in range(MAX_UNKNOWN):
+    for number in range(MOST_THRESHOLDS):
         truncations.truncate("test", f"unknown{number}", 5)
     for namespace in ("test", "nowhere"):
         with pytest.raises(OperationError):
@@ -151,4 +151,4 @@ def test_truncations_of_unknown_sets_are_not_remembered_without_end(attack: Any)
     truncations.truncate("test", "unknown7", 6)
     truncations.truncate("test", "demo", 5)
     truncations.truncate("test", None, 5)
-    assert len(metadata.items(MODULE)) == MAX_UNKNOWN + 2
+    assert len(metadata.items(MODULE)) == MOST_THRESHOLDS + 2

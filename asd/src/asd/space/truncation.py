@@ -29,7 +29,7 @@ log = logging.getLogger("asd.truncate")
 MODULE: Final = "truncate"
 """The module of the metadata; `namespace` or `namespace|set` to the threshold."""
 
-MAX_UNKNOWN: Final = 1024
+MOST_THRESHOLDS: Final = 1024
 """Thresholds from which on none is kept for a set or namespace that this node does not know."""
 
 SLICE_S: Final = 0.002
@@ -193,12 +193,12 @@ class TruncationMetadata:
     def truncate(self, namespace: str, set_name: str | None, before_ms: int) -> None:
         """Let the set's, or all, records last written before a time be gone.
 
-        Raises FORBIDDEN for a set or namespace that is not known when there are MAX_UNKNOWN
-        thresholds already: they may be known elsewhere, but not without end.
+        Raises FORBIDDEN for a set or namespace that is not known when there are MOST_THRESHOLDS
+        of them already: they may be known elsewhere, but not without end.
         """
         key, known = _key(namespace, set_name), self._metadata.items(MODULE)
         new = key not in known and not self._is_known(namespace, set_name)
-        if new and len(known) >= MAX_UNKNOWN:
+        if new and len(known) >= MOST_THRESHOLDS:
             raise OperationError(ResultCode.FORBIDDEN, "too many truncations of unknown sets")
         self._metadata.set(MODULE, key, str(before_ms), self._now_ms())
 
