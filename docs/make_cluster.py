@@ -14,7 +14,6 @@ from types import MappingProxyType
 import attrs
 
 from cluster.fabric.link import FabricLink
-from cluster.machine import markdown
 from cluster.membership.heartbeat import Peer
 from cluster.membership.mesh import Target
 from cluster.membership.paxos import Paxos
@@ -27,6 +26,7 @@ from cluster.partitions.settlement import Settlement
 from cluster.replication.proxy import Proxy
 from cluster.replication.write import RecordWrite
 from cluster.simulation import Shape, SimulatedCluster
+from cluster.state_machine import markdown
 
 DOCS = Path(__file__).resolve().parent
 MACHINES = (

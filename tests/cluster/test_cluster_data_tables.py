@@ -7,7 +7,6 @@ from random import Random
 
 import pytest
 
-from cluster.machine import Row, markdown, words
 from cluster.messages import (
     DuplicateRead,
     EmigrateBatch,
@@ -53,6 +52,7 @@ from cluster.replication.write import (
     WriteState,
 )
 from cluster.simulation import SimulatedStore, simulate
+from cluster.state_machine import Row, markdown, words
 
 MACHINES = (Exchange, Emigration, Settlement, RecordWrite, Proxy)
 WALKS = 60

@@ -14,7 +14,6 @@ import pytest
 from cluster.fabric import Delivered
 from cluster.fabric import link as fabric_link
 from cluster.fabric.link import FabricConfig, FabricLink, LinkState
-from cluster.machine import Row
 from cluster.membership import heartbeat, mesh
 from cluster.membership.heartbeat import HeartbeatConfig, Identity, Peer, Standing
 from cluster.membership.paxos import Paxos
@@ -39,6 +38,7 @@ from cluster.outputs import (
     Transmit,
 )
 from cluster.simulation import ClusterChecks, simulate
+from cluster.state_machine import Row
 
 MACHINES = (*(Peer, mesh.Target, Paxos, FabricLink, SmdSync),)
 WALKS = 60

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster.machine import Machine
 from cluster.messages import CLASSES, Pulse, codec
+from cluster.state_machine import StateMachine
 from cluster.wire import LENGTH, MAX_FRAME_BYTES, FrameReader, Message, WireError, frame
 
 CODEC = codec()
@@ -130,10 +130,10 @@ def test_a_frame_has_a_limit_on_both_sides():
 
 
 def test_rows_of_a_table_must_name_methods():
-    from cluster.machine import table
     from cluster.membership.paxos_events import PaxosState, QuantumOver
+    from cluster.state_machine import table
 
     with pytest.raises(AttributeError):
 
-        class Wrong(Machine):
+        class Wrong(StateMachine):
             TABLE = table("wrong", (PaxosState.IDLE, QuantumOver, "_no", PaxosState.IDLE, ""))

@@ -6,7 +6,6 @@ simulated one.
 """
 
 from cluster.fabric import Delivered, Fabric, FabricConfig, FabricFull
-from cluster.machine import Machine, Row
 from cluster.membership.clique import cluster_of
 from cluster.membership.heartbeat import Heartbeat, HeartbeatConfig, Identity
 from cluster.membership.paxos import Paxos
@@ -77,6 +76,7 @@ from cluster.replication.rw_hash import PendingLimit, RwHash
 from cluster.replication.transactions import Transactions
 from cluster.replication.write import RecordWrite
 from cluster.runtime import NodeRuntime
+from cluster.state_machine import Row, StateMachine
 from cluster.wire import Codec, Endpoint, Message, WireError
 
 __all__ = [
@@ -177,7 +177,7 @@ __all__ = [
     "Proxy",
     "Transactions",
     # machines and wire
-    "Machine",
+    "StateMachine",
     "Row",
     "Message",
     "Codec",

@@ -15,7 +15,6 @@ from attrs import field, frozen
 from citrusleaf import Clock
 from cluster.fabric import FOREVER, Delivered, Fabric, FabricFull, Failed, Replied
 from cluster.fabric.link import FabricConfig
-from cluster.machine import Observer
 from cluster.membership.heartbeat import PLANE as HEARTBEAT
 from cluster.membership.heartbeat import Heartbeat, HeartbeatConfig, Identity
 from cluster.membership.paxos import Paxos
@@ -37,6 +36,7 @@ from cluster.outputs import (
     StoreAnswer,
     Transmit,
 )
+from cluster.state_machine import Observer
 from cluster.wire import Codec, Message
 
 NETWORK: Final = frozenset({Transmit, Dial, Hangup, Datagram})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from asd.membership.metadata import Change, SystemMetadata
+from asd.membership.metadata import Begun, SystemMetadata
 from cluster import MemoryStore, Smd
 
 
@@ -22,9 +22,9 @@ def test_alone_a_change_is_made_at_once() -> None:
 def test_in_a_cluster_a_change_is_begun_and_waited_for() -> None:
     async def scene() -> None:
         metadata = SystemMetadata(Smd(MemoryStore(), ["m"]))
-        begun: list[Change] = []
+        begun: list[Begun] = []
 
-        def begin(module: str, key: str, value: str | None, time_ms: int) -> Change:
+        def begin(module: str, key: str, value: str | None, time_ms: int) -> Begun:
             begun.append(asyncio.get_running_loop().create_future())
             return begun[-1]
 

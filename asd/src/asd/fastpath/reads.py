@@ -49,7 +49,7 @@ def read_path(
     if message.info1 == _EXISTS and not message.ops and fits(Kind.EXISTS, present):
         return _answering(namespace, set_name, lambda data, ops, payload: NO_OPS)
     if message.info1 == Info1.READ and _only_reads(message.ops) and fits(Kind.SELECT, present):
-        return _answering(namespace, set_name, Selection(len(message.ops), rest - 20).answer)
+        return _answering(namespace, set_name, ChosenBins(len(message.ops), rest - 20).answer)
     return None
 
 
@@ -160,7 +160,7 @@ def _answering(namespace: Namespace, set_name: bytes, answer: Answer) -> FastPat
     return path
 
 
-class Selection:
+class ChosenBins:
     """Some bins of a record, by the READ ops of a request.
 
     The ops of a request are `count` ops of `size` bytes together; which they are is remembered by

@@ -36,7 +36,7 @@ from asd.info import (
 )
 from asd.info.request import Handler, Request, error_value
 from asd.info.source import InfoConnection, InfoNode
-from asd.membership.metadata import Change
+from asd.membership.metadata import Begun
 from asd.security.rights import InfoAsked
 
 log = logging.getLogger("asd.info")
@@ -125,7 +125,7 @@ def respond_when_done(
     return when_done(reply, begun) if begun else reply
 
 
-async def when_done(reply: bytes, begun: list[Change]) -> bytes:
+async def when_done(reply: bytes, begun: list[Begun]) -> bytes:
     """The reply once the changes are over. A request whose changes are not all done is told so in
     place of every `ok`: which of several commands has failed is not known."""
     if all(await asyncio.gather(*begun)):

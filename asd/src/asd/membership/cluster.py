@@ -11,7 +11,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Sequence
 
-from asd.membership.metadata import Change, SystemMetadata
+from asd.membership.metadata import Begun, SystemMetadata
 from asd.membership.peers import AskRecluster, Peers, codec
 from asd.membership.settings import Settings
 from asd.membership.state import PeerRow, Progress
@@ -76,7 +76,7 @@ class Clustered:
         self._settings = settings
         self._partitions = partitions
         self._smd_sync = SmdSync(metadata.smd, me)
-        self._changes: dict[int, Change] = {}
+        self._changes: dict[int, Begun] = {}
         self._maps: dict[str, PartitionMap] = {}
         self._served = asyncio.Event()
         self.node = ClusterNode(
@@ -191,9 +191,9 @@ class Clustered:
             outputs = self._partitions.configure(limits, self._runtime.now())
             self.act(self._partitions, outputs)
 
-    def _begin_change(self, module: str, key: str, value: str | None, time_ms: int) -> Change:
+    def _begin_change(self, module: str, key: str, value: str | None, time_ms: int) -> Begun:
         loop = asyncio.get_running_loop()
-        change: Change = loop.create_future()
+        change: Begun = loop.create_future()
         number, outputs = self._smd_sync.change(module, key, value, time_ms, CHANGE_MS, self.now())
         self._changes[number] = change
         self.act(self._smd_sync, outputs)

@@ -19,10 +19,10 @@ from typing import TypeAlias
 from cluster import Smd, SmdItem
 from cluster.metadata.smd import Items, Listener
 
-Change: TypeAlias = "asyncio.Future[bool]"
+Begun: TypeAlias = "asyncio.Future[bool]"
 """Done on every node; False: it is not known whether it is, or will be."""
 
-Begin: TypeAlias = Callable[[str, str, str | None, int], Change]
+Begin: TypeAlias = Callable[[str, str, str | None, int], Begun]
 """Begin a change in the cluster: module, key, value (None: it goes), time. Raises ValueError."""
 
 
@@ -32,7 +32,7 @@ class SystemMetadata:
     def __init__(self, smd: Smd) -> None:
         self.smd = smd
         self._begin: Begin | None = None
-        self._begun: list[Change] = []
+        self._begun: list[Begun] = []
 
     def join(self, begin: Begin) -> None:
         """Changes go by way of the cluster from now on."""
@@ -61,7 +61,7 @@ class SystemMetadata:
         """Delete an item."""
         self.set(module, key, None, timestamp_ms)
 
-    def take_begun(self) -> list[Change]:
+    def take_begun(self) -> list[Begun]:
         """The changes begun since this was last asked that are not over yet, or have failed."""
         begun, self._begun = self._begun, []
         return [change for change in begun if not change.done() or not change.result()]

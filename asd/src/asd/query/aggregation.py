@@ -9,7 +9,7 @@ from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import encode_reply
 from asd.query.foreground import ForegroundQuery, Setting
-from asd.query.walk import Batch
+from asd.query.walk import Stretch
 from asd.udf import Aggregation, AggregationError, Call
 from citrusleaf.cf_digest import partition_id
 from storage.engine import Record
@@ -36,7 +36,7 @@ class AggregationQuery(ForegroundQuery):
             if self._aggregation is not None:
                 self._aggregation.close()
 
-    async def _take(self, batch: Batch, messages: list[bytes]) -> bool:
+    async def _take(self, batch: Stretch, messages: list[bytes]) -> bool:
         batch = self._reader.select(batch)
         rows = [(row.digest, row.record) async for row in self._reader.rows(batch)]
         for partition, group in groupby(rows, lambda row: partition_id(row[0])):

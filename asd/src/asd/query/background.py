@@ -20,7 +20,7 @@ from asd.query.job import JobType, QueryJob, Status
 from asd.query.pace import Pace
 from asd.query.records import Reader
 from asd.query.request import check_write_op, parse_whole
-from asd.query.walk import BATCH, Batch, Walk
+from asd.query.walk import STRETCH, Stretch, Walk
 from asd.space.namespace import Namespace
 from asd.space.ownership import REPLICATED
 from asd.transactions.outcome import Count, Decide, count_udf, count_write, perform
@@ -183,7 +183,7 @@ class BackgroundQuery:
             self._pace.begin()
             while True:
                 try:
-                    batch = self._walk.next(self._pace.batch(BATCH), self._pace.over)
+                    batch = self._walk.next(self._pace.batch(STRETCH), self._pace.over)
                 except NotResident as absent:
                     await self._node.transaction_threads.run(absent.load)
                     continue
@@ -197,7 +197,7 @@ class BackgroundQuery:
             await self._pace.rest()
         return Status.ABORTED
 
-    async def _handle_all(self, batch: Batch) -> int:
+    async def _handle_all(self, batch: Stretch) -> int:
         """Apply to a batch's records, as many as the filter lets through; how many those were.
 
         What is done to a record may take long, so others may have their turn after each; the

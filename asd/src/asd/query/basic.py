@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from asd.query.foreground import ForegroundQuery
-from asd.query.walk import Batch
+from asd.query.walk import Stretch
 
 
 class BasicQuery(ForegroundQuery):
     """Sends what it finds."""
 
-    async def _take(self, batch: Batch, messages: list[bytes]) -> bool:
+    async def _take(self, batch: Stretch, messages: list[bytes]) -> bool:
         piece = await self._reader.answer(batch, self._pace.over)
         if piece:
             messages.append(piece)

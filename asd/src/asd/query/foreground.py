@@ -21,7 +21,7 @@ from asd.measures.query_statistics import QueryStatistics
 from asd.query.job import JobType, QueryJob, Status
 from asd.query.pace import Pace
 from asd.query.records import Reader
-from asd.query.walk import BATCH, Batch, Walk
+from asd.query.walk import STRETCH, Stretch, Walk
 from asd.space.namespace import Namespace
 from storage.engine import NotResident
 
@@ -72,7 +72,7 @@ class ForegroundQuery(ABC):
         self._losses = list(setting.namespace.ownership.losses)
 
     @abstractmethod
-    async def _take(self, batch: Batch, messages: list[bytes]) -> bool:
+    async def _take(self, batch: Stretch, messages: list[bytes]) -> bool:
         """Do with a batch what the query is for, and add what is to be sent; True at its end."""
 
     async def run(self) -> None:
@@ -153,11 +153,11 @@ class ForegroundQuery(ABC):
                 return False
         return False
 
-    def _next_batch(self) -> Batch | None:
+    def _next_batch(self) -> Stretch | None:
         """Entries to take; none while some of the last are left. Raises as `Walk.next`."""
         if self._reader.behind:
-            return Batch([], None)
-        return self._walk.next(self._pace.batch(BATCH), self._pace.over)
+            return Stretch([], None)
+        return self._walk.next(self._pace.batch(STRETCH), self._pace.over)
 
     async def _finish(self, messages: list[bytes]) -> bool:
         """There are no more records: add what is still to be sent."""

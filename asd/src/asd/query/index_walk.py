@@ -28,7 +28,7 @@ from aerospike_common.wire.errors import OperationError
 from asd.bins import geo
 from asd.query.index_range import IndexRange, Span
 from asd.query.request import Resume
-from asd.query.walk import ASKED_AT_ONCE, Batch
+from asd.query.walk import ASKED_AT_ONCE, Stretch
 from asd.records.record_view import RecordView
 from asd.sindex import KeyType, SecondaryIndex
 from asd.space.namespace import Namespace
@@ -79,7 +79,7 @@ class IndexWalk:
             namespace.statistics.geo_region_query_reqs += 1
             namespace.statistics.geo_region_query_cells += len(wanted.spans)
 
-    def next(self, count: int, over: Callable[[], bool]) -> Batch | None:
+    def next(self, count: int, over: Callable[[], bool]) -> Stretch | None:
         """Some more entries, at most `count` unless they need no look; None at the end.
 
         Fewer, or none, when `over` says after some work that time is up. Raises SINDEX_NOT_FOUND
@@ -88,7 +88,7 @@ class IndexWalk:
         """
         if self._index.dropped:
             raise OperationError(ResultCode.SINDEX_NOT_FOUND, "the index was dropped")
-        found = Batch([], [])
+        found = Stretch([], [])
         while len(found.entries) < count:
             burst = self._left() if self._rest else self._burst()
             if burst is None:
@@ -135,7 +135,7 @@ class IndexWalk:
                 found[partition].append(span)
         return found
 
-    def _burst(self) -> Batch | None:
+    def _burst(self) -> Stretch | None:
         """The records of the next burst, each once; empty when there was none in the partitions
         just asked, None at the end."""
         if self._step is None:
@@ -144,7 +144,7 @@ class IndexWalk:
             except StopIteration:
                 return None
             if self._step is None:
-                return Batch([], [])
+                return Stretch([], [])
         partition, span, after = self._step
         if partition != self._partition:
             self._partition = partition
@@ -157,11 +157,11 @@ class IndexWalk:
         else:
             self._step = _Step(partition, span, (bvals[-1], entries[-1][:DIGEST_SIZE]))
         if len(records) == len(slots):
-            return Batch(entries, bvals)
+            return Stretch(entries, bvals)
         firsts = [records.pop(slot, None) is not None for slot in slots]
-        return Batch(entries, bvals).select(firsts)
+        return Stretch(entries, bvals).select(firsts)
 
-    def _left(self) -> Batch:
+    def _left(self) -> Stretch:
         """What is left of a burst and still there."""
         index, primary = self._index.entries, self._namespace.engine.index
         rest, self._rest = self._rest, []
@@ -171,11 +171,11 @@ class IndexWalk:
             if index.holds(partition_id(digest), bval, digest)
         ]
         slots = [primary.find(digest) for _, digest in still]
-        return Batch(entries_at(primary, slots), [bval for bval, _ in still])
+        return Stretch(entries_at(primary, slots), [bval for bval, _ in still])
 
     # ------------------------------------------------------------------- matching
 
-    def _take(self, burst: Batch, count: int, over: Callable[[], bool], found: Batch) -> None:
+    def _take(self, burst: Stretch, count: int, over: Callable[[], bool], found: Stretch) -> None:
         """Add those records of a burst that match, and keep the rest of it for later."""
         assert burst.bvals is not None
         assert found.bvals is not None

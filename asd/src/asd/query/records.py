@@ -11,7 +11,7 @@ from asd.bins.particle import NULL
 from asd.process.transaction_threads import TransactionThreads
 from asd.query.encode import Encoder, Row, interleave
 from asd.query.job import QueryJob
-from asd.query.walk import Batch, served
+from asd.query.walk import Stretch, served
 from asd.records.record import encode_op
 from asd.records.record_view import RecordView
 from asd.space.namespace import Namespace
@@ -59,11 +59,11 @@ class Reader:
         """As many records have been answered as were wanted."""
         return self._left == 0
 
-    def select(self, batch: Batch) -> Batch:
+    def select(self, batch: Stretch) -> Stretch:
         """Those of the entries that may be served."""
         return self._select(batch)[0]
 
-    def _select(self, batch: Batch) -> tuple[Batch, bytes]:
+    def _select(self, batch: Stretch) -> tuple[Stretch, bytes]:
         """Those of the entries that may be served, and all of them end to end."""
         joined = b"".join(batch.entries)
         if not joined:
@@ -80,7 +80,7 @@ class Reader:
             joined = b"".join(batch.entries)
         return batch, joined
 
-    async def answer(self, batch: Batch, over: Callable[[], bool]) -> bytes:
+    async def answer(self, batch: Stretch, over: Callable[[], bool]) -> bytes:
         """The messages of a batch's records, one behind the other.
 
         A filter or an op may take long: when `over` says after a record that time is up, the rest
@@ -103,7 +103,7 @@ class Reader:
 
     # --------------------------------------------------------- records as they are
 
-    def _answer_all(self, bulk: Bulk, batch: Batch, joined: bytes) -> bytes:
+    def _answer_all(self, bulk: Bulk, batch: Stretch, joined: bytes) -> bytes:
         if self._left is not None:
             batch = batch.first(self._left)
             joined = joined[: ENTRY_SIZE * self._left]
@@ -125,7 +125,7 @@ class Reader:
 
     # --------------------------------------------------------------- one by one
 
-    async def rows(self, batch: Batch) -> AsyncIterator[Row]:
+    async def rows(self, batch: Stretch) -> AsyncIterator[Row]:
         """The records of entries that may be served, waiting for those not in memory."""
         if self._bulk is not None:
             for row in _rows(self._bulk, batch):
@@ -206,7 +206,7 @@ class Reader:
         ]
 
 
-def _rows(bulk: Bulk, batch: Batch) -> Iterator[Row]:
+def _rows(bulk: Bulk, batch: Stretch) -> Iterator[Row]:
     joined = b"".join(batch.entries)
     found = bulk.payloads(column(joined, "location"), column(joined, "size"))
     bvals: Sequence[int | None] = batch.bvals or [None] * len(found)

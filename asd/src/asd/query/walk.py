@@ -18,7 +18,7 @@ from storage.bulk import column, entries_at, partition_slots
 from storage.engine import TOMBSTONE
 from storage.index import ENTRY_SIZE, PrimaryIndex
 
-BATCH: Final = 256
+STRETCH: Final = 256
 """Entries that make a batch, if there are so many."""
 
 ASKED_AT_ONCE: Final = 256
@@ -34,20 +34,20 @@ _DIGEST_SIZE: Final = 20
 _FLAGS: Final = 28  # in an index entry
 
 
-class Batch(NamedTuple):
-    """Index entries of 64 bytes, and their values in an index query."""
+class Stretch(NamedTuple):
+    """A stretch of a walk: index entries of 64 bytes, and their values in an index query."""
 
     entries: list[bytes]
     bvals: list[int] | None
 
-    def select(self, wanted: list[bool]) -> Batch:
+    def select(self, wanted: list[bool]) -> Stretch:
         """Those whose place in `wanted` is true."""
         bvals = None if self.bvals is None else list(compress(self.bvals, wanted))
-        return Batch(list(compress(self.entries, wanted)), bvals)
+        return Stretch(list(compress(self.entries, wanted)), bvals)
 
-    def first(self, count: int) -> Batch:
+    def first(self, count: int) -> Stretch:
         """The first so many."""
-        return Batch(self.entries[:count], None if self.bvals is None else self.bvals[:count])
+        return Stretch(self.entries[:count], None if self.bvals is None else self.bvals[:count])
 
 
 class Walk(Protocol):
@@ -57,7 +57,7 @@ class Walk(Protocol):
     def partitions_done(self) -> int:
         """How many of its partitions lie behind it."""
 
-    def next(self, count: int, over: Callable[[], bool]) -> Batch | None:
+    def next(self, count: int, over: Callable[[], bool]) -> Stretch | None:
         """Some more entries, about `count`; fewer, or none, once `over` says that time is up; None
         at the end."""
 
@@ -91,7 +91,7 @@ class PrimaryWalk:
         self._ahead = self._plan(partitions)
         self._rest: list[bytes] = []  # digests of a large partition, the next one last
 
-    def next(self, count: int, over: Callable[[], bool]) -> Batch | None:
+    def next(self, count: int, over: Callable[[], bool]) -> Stretch | None:
         """As `Walk.next`."""
         entries: list[bytes] = []
         while len(entries) < count:
@@ -101,12 +101,12 @@ class PrimaryWalk:
                 try:
                     ahead = next(self._ahead)
                 except StopIteration:
-                    return Batch(entries, None) if entries else None
+                    return Stretch(entries, None) if entries else None
                 if ahead is not None:
-                    self._take_partition(*ahead, entries, LARGE if count >= BATCH else count)
+                    self._take_partition(*ahead, entries, LARGE if count >= STRETCH else count)
             if over():
                 break
-        return Batch(entries, None)
+        return Stretch(entries, None)
 
     def _plan(
         self, partitions: Mapping[int, Resume | None]

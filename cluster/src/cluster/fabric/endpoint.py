@@ -24,10 +24,10 @@ from cluster.fabric.link import (
     Lost,
     Up,
 )
-from cluster.machine import Observer
 from cluster.membership.heartbeat import Identity
 from cluster.messages import FabricHello, Parcel
 from cluster.outputs import Channel, Output
+from cluster.state_machine import Observer
 from cluster.wire import Codec, Endpoint, FrameReader, Message, WireError, frame
 
 CHANNELS: Final = tuple(Channel)

@@ -8,8 +8,8 @@ from typing import Final
 
 from attrs import frozen
 
-from cluster.machine import Machine, Observer, State, table
 from cluster.outputs import Dial, Hangup, Output, Transmit
+from cluster.state_machine import Observer, State, StateMachine, table
 from cluster.wire import Endpoint
 
 PLANE = "fabric"
@@ -82,7 +82,7 @@ BUSY: Final = frozenset({LinkState.DIALING, LinkState.BACKING_OFF})
 QUEUED, TICK = Queued(), Tick()
 
 
-class FabricLink(Machine):
+class FabricLink(StateMachine):
     """A connection to send on, with its queue."""
 
     TABLE = table(

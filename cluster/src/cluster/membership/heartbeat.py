@@ -14,7 +14,6 @@ from enum import auto
 
 from attrs import evolve, frozen
 
-from cluster.machine import Machine, Observer, State, table
 from cluster.membership.mesh import Mesh
 from cluster.messages import Hello, MeshHosts, MeshRequest, Pulse
 from cluster.outputs import (
@@ -26,6 +25,7 @@ from cluster.outputs import (
     Output,
     Transmit,
 )
+from cluster.state_machine import Observer, State, StateMachine, table
 from cluster.wire import Codec, Endpoint, FrameReader, Message, WireError, frame
 
 PLANE = "heartbeat"
@@ -94,7 +94,7 @@ class NewLife:
     """A pulse of a later incarnation."""
 
 
-class Peer(Machine):
+class Peer(StateMachine):
     """What one node knows of another."""
 
     TABLE = table(

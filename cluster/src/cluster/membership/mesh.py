@@ -12,8 +12,8 @@ from enum import auto
 
 from attrs import frozen
 
-from cluster.machine import Machine, Observer, State, table
 from cluster.outputs import Dial, Hangup, Output
+from cluster.state_machine import Observer, State, StateMachine, table
 from cluster.wire import Endpoint
 
 PLANE = "heartbeat"
@@ -62,7 +62,7 @@ class Empty:
 DUE = Due()
 
 
-class Target(Machine):
+class Target(StateMachine):
     """An endpoint to send pulses to."""
 
     TABLE = table(

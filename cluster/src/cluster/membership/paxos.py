@@ -15,7 +15,6 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Protocol
 
-from cluster.machine import Machine, Observer, table
 from cluster.membership.clique import cluster_of
 from cluster.membership.heartbeat import Identity, Standing
 from cluster.membership.paxos_events import (
@@ -46,6 +45,7 @@ from cluster.messages import (
     Reject,
 )
 from cluster.outputs import ClusterChanged, Output, Send
+from cluster.state_machine import Observer, StateMachine, table
 from cluster.wire import Message
 
 Ballot = tuple[int, int]
@@ -65,7 +65,7 @@ class Neighbourhood(Protocol):
 S = PaxosState
 
 
-class Paxos(Machine):
+class Paxos(StateMachine):
     """The agreement as one node sees it. Inputs return the outputs they cause, in order."""
 
     TABLE = table(

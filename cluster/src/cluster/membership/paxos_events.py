@@ -7,7 +7,6 @@ from enum import auto
 
 from attrs import frozen
 
-from cluster.machine import State
 from cluster.messages import (
     Accept,
     Accepted,
@@ -17,6 +16,7 @@ from cluster.messages import (
     Promise,
     Reject,
 )
+from cluster.state_machine import State
 from cluster.wire import Message
 
 

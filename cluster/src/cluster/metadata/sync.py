@@ -14,7 +14,6 @@ from typing import ClassVar
 from attrs import define, frozen
 
 from cluster.fabric import FOREVER, Delivered
-from cluster.machine import Machine, Observer, State, table
 from cluster.messages import (
     ItemRow,
     ModuleRow,
@@ -29,6 +28,7 @@ from cluster.messages import (
 from cluster.metadata.smd import Items, Smd, SmdItem
 from cluster.node import Service
 from cluster.outputs import Channel, ClusterChanged, Output, Send, SmdAnswer, SmdReady
+from cluster.state_machine import Observer, State, StateMachine, table
 from cluster.wire import Message
 
 RETRANSMIT_MS = 400
@@ -85,7 +85,7 @@ class _Spread:
 S = SmdState
 
 
-class SmdSync(Machine, Service):
+class SmdSync(StateMachine, Service):
     """The service that keeps a `Smd` alike on all nodes."""
 
     MESSAGES: ClassVar[tuple[type[Message], ...]] = (

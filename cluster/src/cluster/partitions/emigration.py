@@ -39,7 +39,6 @@ from typing import TypeVar
 
 from attrs import frozen
 
-from cluster.machine import Machine, Observer, State, table
 from cluster.messages import (
     EmigrateBatch,
     EmigrateDone,
@@ -65,6 +64,7 @@ from cluster.outputs import (
     Token,
     VersionsSet,
 )
+from cluster.state_machine import Observer, State, StateMachine, table
 from cluster.wire import Message
 
 
@@ -118,7 +118,7 @@ Place = tuple[int, str, int]
 """Cluster key, namespace, partition."""
 
 
-class Emigration(Machine):
+class Emigration(StateMachine):
     """One partition's records on their way to one node."""
 
     TABLE = table(

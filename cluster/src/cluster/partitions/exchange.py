@@ -6,9 +6,9 @@ from enum import auto
 
 from attrs import frozen
 
-from cluster.machine import Machine, Observer, State, table
 from cluster.messages import ExchangeSeen, ExchangeVersions, NamespaceRow
 from cluster.outputs import Channel, ClusterChanged, Output, Send
+from cluster.state_machine import Observer, State, StateMachine, table
 
 RETRANSMIT_MS = 400
 
@@ -34,7 +34,7 @@ class Due:
 E = ExchangeState
 
 
-class Exchange(Machine):
+class Exchange(StateMachine):
     """One node's exchange. `versions` is what members told, all of them once it `is_known`."""
 
     TABLE = table(

@@ -56,7 +56,6 @@ from enum import IntEnum
 
 from attrs import frozen
 
-from cluster.machine import Observer
 from cluster.messages import NamespaceRow, PartitionSettled
 from cluster.outputs import ClusterChanged, Drop, Output
 from cluster.partitions.balance import BalanceTable, Member, balance
@@ -67,6 +66,7 @@ from cluster.partitions.roster import Availability, availability
 from cluster.partitions.settlement import Planned, Settlement, SettlementState
 from cluster.partitions.version import PartitionVersion, pack, unpack
 from cluster.records import ConflictPolicy
+from cluster.state_machine import Observer
 
 UNIFORM = 1
 STRONG = 2

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from cluster.fabric import FOREVER, Delivered
-from cluster.machine import Observer
 from cluster.messages import (
     EmigrateBatch,
     EmigrateDone,
@@ -47,6 +46,7 @@ from cluster.partitions.exchange import Due as ExchangeDue
 from cluster.partitions.exchange import Exchange
 from cluster.partitions.namespace import NamespaceConfig, NamespacePartitions, Versions
 from cluster.partitions.settlement import Emigrated, SettlementState
+from cluster.state_machine import Observer
 from cluster.wire import Message
 
 SAVE_MS = 50

@@ -12,11 +12,11 @@ from enum import auto
 
 from attrs import frozen
 
-from cluster.machine import Machine, Observer, State, table
 from cluster.messages import EmigrateDone, PartitionSettled, PartitionSettledAck
 from cluster.outputs import Channel, Output, Send
 from cluster.partitions.emigration import Due
 from cluster.partitions.plan import PartitionPlan
+from cluster.state_machine import Observer, State, StateMachine, table
 
 
 class SettlementState(State):
@@ -43,7 +43,7 @@ class Emigrated:
 P = SettlementState
 
 
-class Settlement(Machine):
+class Settlement(StateMachine):
     """What the master does for a partition: collect from the senders, spread to the receivers,
     announce to all."""
 

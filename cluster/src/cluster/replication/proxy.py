@@ -7,9 +7,9 @@ from enum import auto
 
 from attrs import frozen
 
-from cluster.machine import Machine, Observer, State, table
 from cluster.messages import ProxyRequest
 from cluster.outputs import Channel, Output, Request
+from cluster.state_machine import Observer, State, StateMachine, table
 
 PROXY_TIMEOUT_MS = 1000
 RETRY_MS = 100
@@ -59,7 +59,7 @@ class Expired:
 X = ProxyState
 
 
-class Proxy(Machine):
+class Proxy(StateMachine):
     """One transaction on its way. It is asked again only where it was surely not carried out."""
 
     TABLE = table(

@@ -20,7 +20,6 @@ from attrs import define
 
 from citrusleaf import partition_id
 from cluster.fabric import FOREVER, Delivered
-from cluster.machine import Observer
 from cluster.messages import (
     DuplicateIs,
     DuplicateRead,
@@ -68,6 +67,7 @@ from cluster.replication.write import (
     ReplicasHaveIt,
     WriteState,
 )
+from cluster.state_machine import Observer
 from cluster.wire import Message
 
 Key = tuple[str, bytes]

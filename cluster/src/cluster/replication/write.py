@@ -18,10 +18,10 @@ from enum import auto
 
 from attrs import frozen
 
-from cluster.machine import Machine, Observer, State, table
 from cluster.messages import DuplicateRead, RecordRow
 from cluster.outputs import CarriedOut, CarryOut, Channel, Output, Request, Token
 from cluster.records import ConflictPolicy, wins
+from cluster.state_machine import Observer, State, StateMachine, table
 
 TIMEOUT_MS = 1500
 """How long the fabric asks again before we hear that there was no answer."""
@@ -76,7 +76,7 @@ class BrokenOff:
 W = WriteState
 
 
-class RecordWrite(Machine):
+class RecordWrite(StateMachine):
     """One transaction on one record. `answer` is what the client is told once it is done."""
 
     TABLE = table(

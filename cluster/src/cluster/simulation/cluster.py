@@ -11,7 +11,6 @@ from attrs import define, field, frozen
 
 from cluster.fabric import Delivered
 from cluster.fabric.link import FabricConfig
-from cluster.machine import Row
 from cluster.membership.heartbeat import HeartbeatConfig, Identity
 from cluster.membership.paxos_events import PaxosConfig
 from cluster.messages import CLASSES, MemberRow, Parcel
@@ -22,6 +21,7 @@ from cluster.simulation.checks import ClusterChecks, DeliveryChecks, Violation
 from cluster.simulation.history import History
 from cluster.simulation.loop import ProcessLoop, SimulatedClock, World
 from cluster.simulation.network import Conditions, Network
+from cluster.state_machine import Row
 from cluster.wire import Codec, Message
 
 HEARTBEAT_PORT = 3002

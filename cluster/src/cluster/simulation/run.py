@@ -6,7 +6,6 @@ from collections import Counter
 
 from attrs import define, evolve, field, frozen
 
-from cluster.machine import Row
 from cluster.node import Parts
 from cluster.partitions.emigration import MigrateConfig
 from cluster.partitions.namespace import NamespaceConfig
@@ -18,6 +17,7 @@ from cluster.simulation.faults import KINDS, LONGEST_CLOG_S, swarm
 from cluster.simulation.loop import Chance
 from cluster.simulation.network import Conditions
 from cluster.simulation.store import PARTITIONS
+from cluster.state_machine import Row
 
 CONVERGENCE_INTERVALS = 150
 """The promise: within so many heartbeat intervals (of the slowest clock) after the last fault, all

@@ -49,7 +49,7 @@ def words(name: str) -> str:
     return name.strip("_").replace("_", " ")
 
 
-class Machine:
+class StateMachine:
     """The base of all state machines here; a subclass has a `TABLE` and sets `state`."""
 
     TABLE: ClassVar[tuple[Row, ...]] = ()
