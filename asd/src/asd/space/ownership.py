@@ -34,14 +34,14 @@ def partition_of(data: bytes, digest: int = 0) -> int:
 class Ownership:
     """The bytes of one namespace. A new node owns everything, alone."""
 
-    __slots__ = ("losses", "states")
+    __slots__ = ("_lost_at", "losses", "states")
 
     def __init__(self) -> None:
         self.states = bytearray(PARTITIONS)
         """A state for each partition. Changed in place, never replaced."""
-        self.losses = [0] * PARTITIONS
-        """How often this node has stopped answering for each partition: a query that finds another
-        number at its end than at its beginning may have missed records."""
+        self.losses = 0
+        """How often this node has stopped answering for a partition."""
+        self._lost_at = [0] * PARTITIONS
 
     def is_master(self, partition: int) -> bool:
         """Does this node answer for the partition, by whatever way?"""
@@ -51,8 +51,14 @@ class Ownership:
         """The partition is in another state from now on."""
         assert ALONE <= state <= ELSEWHERE
         if state >= CLOSED > self.states[partition]:
-            self.losses[partition] += 1
+            self.losses += 1
+            self._lost_at[partition] = self.losses
         self.states[partition] = state
+
+    def was_lost(self, partition: int, since: int) -> bool:
+        """Has this node stopped answering for the partition since `losses` was that? A query that
+        began then may have missed records. O(1)."""
+        return self._lost_at[partition] > since
 
     def _check(self) -> None:
         """Assert every invariant."""
