@@ -69,7 +69,7 @@ class ForegroundQuery(ABC):
         self._reader = setting.reader
         self._unavailable = setting.unavailable
         self._pace = Pace(setting.node.queries, setting.job.request.records_per_second)
-        self._losses = list(setting.namespace.ownership.losses)
+        self._losses = setting.namespace.ownership.losses
 
     @abstractmethod
     async def _take(self, batch: Stretch, messages: list[bytes]) -> bool:
@@ -173,7 +173,7 @@ class ForegroundQuery(ABC):
         return [
             _partition_unavailable(partition)
             for partition in sorted(asked)
-            if ownership.losses[partition] != self._losses[partition]
+            if ownership.was_lost(partition, self._losses)
         ]
 
     async def _deliver(self, data: bytes) -> None:

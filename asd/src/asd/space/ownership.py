@@ -30,13 +30,13 @@ ELSEWHERE: Final = 5
 class Ownership:
     """The bytes of one namespace. A new node owns everything, alone."""
 
-    __slots__ = ("_states", "barred", "losses")
+    __slots__ = ("_lost_at", "_states", "barred", "losses")
 
     def __init__(self) -> None:
         self._states = bytearray(PARTITIONS)
-        self.losses = [0] * PARTITIONS
-        """How often this node has stopped answering for each partition: a query that finds another
-        number at its end than at its beginning may have missed records."""
+        self.losses = 0
+        """How often this node has stopped answering for a partition."""
+        self._lost_at = [0] * PARTITIONS
         self.barred: set[int] = set()
         """Partitions that fast paths leave to the general way. Changed in place, never replaced;
         only `set` and `set_all` change it."""
@@ -53,7 +53,8 @@ class Ownership:
         """The partition is in another state from now on."""
         assert ALONE <= state <= ELSEWHERE
         if state >= CLOSED > self._states[partition]:
-            self.losses[partition] += 1
+            self.losses += 1
+            self._lost_at[partition] = self.losses
         self._states[partition] = state
         if state > REPLICATED:
             self.barred.add(partition)
@@ -65,6 +66,11 @@ class Ownership:
         assert len(states) == PARTITIONS
         for partition, state in enumerate(states):
             self.set(partition, state)
+
+    def was_lost(self, partition: int, since: int) -> bool:
+        """Has this node stopped answering for the partition since `losses` was that? A query that
+        began then may have missed records. O(1)."""
+        return self._lost_at[partition] > since
 
     def _check(self) -> None:
         """Assert every invariant."""
