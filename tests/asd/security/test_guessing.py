@@ -6,7 +6,14 @@ import asyncio
 from typing import Any
 
 from aerospike_common.wire.codes import ResultCode
-from asd.security.guessing import CAPACITY, FORGOTTEN_NS, FREE, LONGEST_DELAY_NS, Guessing
+from asd.security.guessing import (
+    CAPACITY,
+    FORGOTTEN_NS,
+    FREE,
+    LONGEST_DELAY_NS,
+    LONGEST_NAME,
+    Guessing,
+)
 
 SECOND = 1_000_000_000
 
@@ -51,6 +58,8 @@ def test_what_is_remembered_is_bounded() -> None:
     for number in range(CAPACITY + 10):
         guessing.failed(f"address {number}", f"user {number}", 0)
     assert len(guessing._addresses) == len(guessing._users) == CAPACITY
+    guessing.failed("10.0.0.1", "x" * 60_000, 0)
+    assert max(map(len, guessing._users)) <= LONGEST_NAME
 
 
 def test_while_an_answer_waits_the_connection_takes_no_request(secure: Any, kit: Any) -> None:

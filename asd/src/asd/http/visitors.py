@@ -58,8 +58,10 @@ class Visitors:
         if given is None or "\0" in given[1]:
             return False
         hashed: list[str] = []
-        await self._node.transaction_threads.run(lambda: hashed.append(hash_password(given[1])))
         try:
+            await security.wait_turn(address)  # before the work: strangers could order much of it
+            threads = self._node.transaction_threads
+            await threads.run(lambda: hashed.append(hash_password(given[1])))
             live = await security.log_in(given[0], hashed[0].encode(), peer, address)
         except OperationError:
             return False

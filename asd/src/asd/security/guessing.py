@@ -26,6 +26,8 @@ LONGEST_DELAY_NS: Final = 2_000 * NS_PER_MS
 MAX_WAIT_NS: Final = 10_000 * NS_PER_MS
 FORGOTTEN_NS: Final = 60_000 * NS_PER_MS
 CAPACITY: Final = 10_000
+LONGEST_NAME: Final = 64
+"""Characters of a name that are remembered: strangers send what they like."""
 
 
 class _Failures:
@@ -83,6 +85,7 @@ def _find(table: dict[str, _Failures], name: str, now_ns: int) -> _Failures | No
 
 
 def _note(table: dict[str, _Failures], name: str, now_ns: int) -> _Failures:
+    name = name[:LONGEST_NAME]
     failures = _find(table, name, now_ns) or _Failures()
     table.pop(name, None)
     table[name] = failures  # behind all others: the oldest is the first to be forgotten

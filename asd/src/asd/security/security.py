@@ -182,15 +182,20 @@ class Security(Watcher):
         """What the node has of a user who has logged in before."""
         return self._live.get(name)
 
-    async def log_in(self, name: str, credential: bytes, peer: str, address: str) -> LiveUser:
-        """The user of a name and the hash of a password, where there is no session.
-
-        Slow where passwords are guessed (`guessing`). Raises OperationError.
-        """
+    async def wait_turn(self, address: str) -> None:
+        """Wait until an attempt from here has its turn. Raises CREDENTIAL_INVALID when that is too
+        long."""
         wait_ns = self.guessing.wait_ns(address, self.clock.monotonic_ns())
         if wait_ns is None:
             raise OperationError(ResultCode.CREDENTIAL_INVALID, "too many attempts in line")
         await asyncio.sleep(wait_ns / NS_PER_S)
+
+    async def log_in(self, name: str, credential: bytes, peer: str, address: str) -> LiveUser:
+        """The user of a name and the hash of a password, where there is no session.
+
+        Its turn has come (`wait_turn`); the answer "no" is slow all the same. Raises
+        OperationError.
+        """
         try:
             live = self.check_password(name, credential)
             if not live.may_come_from(address):

@@ -9,6 +9,8 @@ from ssl import SSLContext
 from typing import Final
 
 BACKLOG: Final = 1024
+HANDSHAKE_WITHIN_S: Final = 10.0
+"""After this a client that has not finished its TLS handshake is cut: it is counted nowhere yet."""
 ATTEMPTS: Final = 20
 """Ports tried before it is said that none is free on all addresses."""
 
@@ -35,7 +37,12 @@ async def listen(
     for _ in range(ATTEMPTS):
         try:
             server = await loop.create_server(
-                make_connection, addresses, wanted, backlog=BACKLOG, ssl=tls
+                make_connection,
+                addresses,
+                wanted,
+                backlog=BACKLOG,
+                ssl=tls,
+                ssl_handshake_timeout=None if tls is None else HANDSHAKE_WITHIN_S,
             )
         except OSError:
             if wanted == port:
