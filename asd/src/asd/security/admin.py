@@ -192,15 +192,16 @@ def _user_message(security: Security, name: str) -> bytes:
     fields: dict[int, bytes] = {
         AdminField.USER: name.encode(),
         AdminField.ROLES: encode_roles([role.encode() for role in roles]),
+        AdminField.READ_INFO: encode_figures(_figures(security, live, writes=False)),
+        AdminField.WRITE_INFO: encode_figures(_figures(security, live, writes=True)),
         AdminField.CONNECTIONS: (0 if live is None else len(live.sessions)).to_bytes(4, "big"),
     }
-    if live is not None:
-        fields[AdminField.READ_INFO] = encode_figures(_figures(security, live, writes=False))
-        fields[AdminField.WRITE_INFO] = encode_figures(_figures(security, live, writes=True))
     return encode_admin(fields=fields)
 
 
-def _figures(security: Security, live: LiveUser, *, writes: bool) -> Iterable[int]:
+def _figures(security: Security, live: LiveUser | None, *, writes: bool) -> Iterable[int]:
+    if live is None:
+        return (0, 0, 0, 0)
     meter: Meter = live.writes if writes else live.reads
     quota = live.write_quota if writes else live.read_quota
     rate = meter.rate(security.clock.monotonic_ns(), security.config.tps_weight)
