@@ -122,14 +122,14 @@ class ServiceConfig(Section):
         why_not=_ALONE,
     )
     migrate_max_num_incoming: int = integer(
-        4, 0, 256, dynamic=True, help="Partitions received at a time, in sixteens.", works=True
+        4, 0, 256, dynamic=True, help="Partitions received at a time, in sixty-fours.", works=True
     )
     migrate_threads: int = integer(
         1,
         0,
         100,
         dynamic=True,
-        help="Partitions sent at a time, in sixteens; 0 = none.",
+        help="Partitions sent at a time, in sixty-fours; 0 = none.",
         works=True,
     )
     min_cluster_size: int = integer(

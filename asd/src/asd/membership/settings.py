@@ -22,7 +22,7 @@ from cluster import NamespaceConfig as Spread
 
 _WILDCARDS = frozenset({ANY, "0.0.0.0", "::"})
 
-AT_A_TIME = 16
+AT_A_TIME = 64
 """Partitions that one of `migrate-threads` has under way: most of what one takes is waiting for the
 other node's answers."""
 

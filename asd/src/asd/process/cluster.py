@@ -15,7 +15,7 @@ from typing import Final, Self
 from asd.process.node_processes import HOST, DidNotStart, NodeProcesses, ask
 
 NAME: Final = "citrusleaf"
-START_S: Final = 60.0
+START_S: Final = 120.0
 
 
 class Cluster:

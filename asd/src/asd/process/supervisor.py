@@ -39,7 +39,7 @@ from attrs import define
 
 from asd.process.node_processes import HOST, POLL_S, DidNotStart, NodeProcess, NodeProcesses
 
-START_S: Final = 60.0
+START_S: Final = 120.0
 FIRST_PAUSE_S: Final = 0.2
 LONGEST_PAUSE_S: Final = 10.0
 STEADY_S: Final = 10.0

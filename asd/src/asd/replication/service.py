@@ -193,7 +193,11 @@ class Replication:
     def _answer_all(self) -> None:
         self._is_due = False
         for _ in range(len(self._line)):
-            self._line.popleft()()
+            act = self._line.popleft()
+            try:
+                act()
+            except Exception:  # our own bug: it costs one answer, not those behind it
+                log.exception("an answer to the cluster failed inside the server")
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
