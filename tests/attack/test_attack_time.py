@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -142,3 +143,41 @@ def test_a_function_has_no_more_than_transaction_max_ms(attack: Any) -> None:
     )
     assert reply.result_code == ResultCode.UDF_EXECUTION
     assert target.node.clock.monotonic_ms() - started < 3_000
+
+
+def test_many_info_commands_let_others_have_their_turn(attack: Any) -> None:
+    target = attack.Target(ticking(0.002))
+    body = b"".join(b"truncate:namespace=test;set=s%d\n" % number for number in range(200))
+    turns = 0
+
+    async def serve() -> None:
+        nonlocal turns
+        target.wire.connection.data_received(b"\x02\x01" + len(body).to_bytes(6, "big") + body)
+        while target.wire.connection.busy:
+            turns += 1
+            await asyncio.sleep(0)
+
+    asyncio.run(serve())
+    assert turns > 50
+    assert target.wire.transport.written.count(b"\tok\n") == 200
+
+
+def test_elements_are_moved_in_pieces(attack: Any) -> None:
+    target = attack.Target(ticking(0.00001))
+    source = """
+    function shift(rec)
+      local from = {}
+      for at = 1, 200000 do from[at] = at end
+      table.move(from, 1, 200000, 3)
+      local up = from[3] == 1 and from[200002] == 200000 and from[100000] == 99998
+      table.move(from, 3, 200002, 2)
+      local down = from[2] == 1 and from[200001] == 200000 and from[100000] == 99999
+      local copied = table.move(from, 2, 200001, 1, {})
+      return up and down and copied[1] == 1 and copied[200000] == 200000 and #copied == 200000
+    end
+    """
+    target.node.udf.put("moves.lua", source.encode())
+    fields = {30: b"moves", 31: b"shift", 32: b"\x90", 33: b"\x02"}
+    reply = target.wire.call(attack.kit.request(1, info2=Info2.WRITE, fields=fields))
+    assert reply.result_code == 0
+    assert [op.value for op in reply.ops] == [b"\x01"]
