@@ -22,7 +22,7 @@ def ticking(step_s: float) -> VirtualClock:
 
 def test_a_command_of_heavy_ops_ends_when_its_time_is_over(attack: Any) -> None:
     target = attack.Target(ticking(0.01))
-    target.store(1, a=attack.integers(50_000))
+    target.store(1, a=attack.integers(5_000))
     ops = [attack.look(b"a", 25, COUNT, at) for at in range(1000)]
     assert target.operate(1, *ops).result_code == ResultCode.TIMEOUT
     assert target.operate(1, *ops[:10]).result_code == 0
@@ -32,7 +32,7 @@ def test_a_command_of_heavy_ops_ends_when_its_time_is_over(attack: Any) -> None:
 
 def test_an_expression_of_heavy_parts_ends_when_its_time_is_over(attack: Any) -> None:
     target = attack.Target(ticking(0.01))
-    nested = [[number] for number in range(50_000)]
+    nested = [[number] for number in range(5_000)]
     target.store(1, a=nested, b=nested)
     equal = [EQ, [BIN, LIST, "a"], [BIN, LIST, "b"]]
     filtered = attack.kit.get(1, fields={43: as_msgpack.pack([AND, *[equal] * 100])})
@@ -45,10 +45,10 @@ def test_an_expression_of_heavy_parts_ends_when_its_time_is_over(attack: Any) ->
 
 def test_a_write_that_runs_out_of_time_changes_nothing(attack: Any) -> None:
     target = attack.Target(ticking(0.01))
-    target.store(1, a=attack.integers(50_000))
+    target.store(1, a=attack.integers(5_000))
     ops = [attack.modify(b"a", 1, at) for at in range(1000)]
     assert target.operate(1, *ops).result_code == ResultCode.TIMEOUT
-    assert target.operate(1, attack.look(b"a", 16)).ops[0].value == (50_000).to_bytes(8, "big")
+    assert target.operate(1, attack.look(b"a", 16)).ops[0].value == (5_000).to_bytes(8, "big")
 
 
 def test_path_expressions_look_at_the_clock_between_elements(attack: Any) -> None:
@@ -97,7 +97,7 @@ class Turning:
 def test_pipelined_heavy_requests_let_others_have_their_turn(attack: Any) -> None:
     clock = ticking(0.0001)
     target = attack.Target(clock)
-    target.store(1, a=attack.integers(50_000))
+    target.store(1, a=attack.integers(5_000))
     turning = Turning(target)
     heavy = attack.operate(1, *[attack.look(b"a", 25, COUNT, at) for at in range(100)])
     connection, transport = target.wire.connection, target.wire.transport
@@ -122,7 +122,7 @@ def test_pipelined_heavy_requests_let_others_have_their_turn(attack: Any) -> Non
 
 def test_heavy_requests_take_no_fast_path(attack: Any) -> None:
     target = attack.Target()
-    target.store(1, a=attack.integers(50_000), b=[1])
+    target.store(1, a=attack.integers(5_000), b=[1])
     heavy = attack.operate(1, attack.modify(b"a", 1, 5), attack.modify(b"b", 1, 5))
     for _ in range(3):
         target.wire.send(heavy)
