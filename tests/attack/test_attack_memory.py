@@ -142,7 +142,7 @@ def test_truncations_of_unknown_sets_are_not_remembered_without_end(attack: Any)
 
     target = attack.Target()
     target.store(1, b=b"x")
-    truncations, metadata = target.node.truncations, target.node.smd
+    truncations, metadata = target.node.truncations, target.node.metadata
     for number in range(MOST_THRESHOLDS):
         truncations.truncate("test", f"unknown{number}", 5)
     for namespace in ("test", "nowhere"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +22,7 @@ def ticking(step_s: float) -> VirtualClock:
 
 def test_a_command_of_heavy_ops_ends_when_its_time_is_over(attack: Any) -> None:
     target = attack.Target(ticking(0.01))
-    target.store(1, a=attack.integers(50_000))
+    target.store(1, a=attack.integers(5_000))
     ops = [attack.look(b"a", 25, COUNT, at) for at in range(1000)]
     assert target.operate(1, *ops).result_code == ResultCode.TIMEOUT
     assert target.operate(1, *ops[:10]).result_code == 0
@@ -31,7 +32,7 @@ def test_a_command_of_heavy_ops_ends_when_its_time_is_over(attack: Any) -> None:
 
 def test_an_expression_of_heavy_parts_ends_when_its_time_is_over(attack: Any) -> None:
     target = attack.Target(ticking(0.01))
-    nested = [[number] for number in range(50_000)]
+    nested = [[number] for number in range(5_000)]
     target.store(1, a=nested, b=nested)
     equal = [EQ, [BIN, LIST, "a"], [BIN, LIST, "b"]]
     filtered = attack.kit.get(1, fields={43: as_msgpack.pack([AND, *[equal] * 100])})
@@ -44,10 +45,10 @@ def test_an_expression_of_heavy_parts_ends_when_its_time_is_over(attack: Any) ->
 
 def test_a_write_that_runs_out_of_time_changes_nothing(attack: Any) -> None:
     target = attack.Target(ticking(0.01))
-    target.store(1, a=attack.integers(50_000))
+    target.store(1, a=attack.integers(5_000))
     ops = [attack.modify(b"a", 1, at) for at in range(1000)]
     assert target.operate(1, *ops).result_code == ResultCode.TIMEOUT
-    assert target.operate(1, attack.look(b"a", 16)).ops[0].value == (50_000).to_bytes(8, "big")
+    assert target.operate(1, attack.look(b"a", 16)).ops[0].value == (5_000).to_bytes(8, "big")
 
 
 def test_path_expressions_look_at_the_clock_between_elements(attack: Any) -> None:
@@ -96,7 +97,7 @@ class Turning:
 def test_pipelined_heavy_requests_let_others_have_their_turn(attack: Any) -> None:
     clock = ticking(0.0001)
     target = attack.Target(clock)
-    target.store(1, a=attack.integers(50_000))
+    target.store(1, a=attack.integers(5_000))
     turning = Turning(target)
     heavy = attack.operate(1, *[attack.look(b"a", 25, COUNT, at) for at in range(100)])
     connection, transport = target.wire.connection, target.wire.transport
@@ -121,7 +122,7 @@ def test_pipelined_heavy_requests_let_others_have_their_turn(attack: Any) -> Non
 
 def test_heavy_requests_take_no_fast_path(attack: Any) -> None:
     target = attack.Target()
-    target.store(1, a=attack.integers(50_000), b=[1])
+    target.store(1, a=attack.integers(5_000), b=[1])
     heavy = attack.operate(1, attack.modify(b"a", 1, 5), attack.modify(b"b", 1, 5))
     for _ in range(3):
         target.wire.send(heavy)
@@ -142,3 +143,41 @@ def test_a_function_has_no_more_than_transaction_max_ms(attack: Any) -> None:
     )
     assert reply.result_code == ResultCode.UDF_EXECUTION
     assert target.node.clock.monotonic_ms() - started < 3_000
+
+
+def test_many_info_commands_let_others_have_their_turn(attack: Any) -> None:
+    target = attack.Target(ticking(0.002))
+    body = b"".join(b"truncate:namespace=test;set=s%d\n" % number for number in range(200))
+    turns = 0
+
+    async def serve() -> None:
+        nonlocal turns
+        target.wire.connection.data_received(b"\x02\x01" + len(body).to_bytes(6, "big") + body)
+        while target.wire.connection.busy:
+            turns += 1
+            await asyncio.sleep(0)
+
+    asyncio.run(serve())
+    assert turns > 50
+    assert target.wire.transport.written.count(b"\tok\n") == 200
+
+
+def test_elements_are_moved_in_pieces(attack: Any) -> None:
+    target = attack.Target(ticking(0.00001))
+    source = """
+    function shift(rec)
+      local from = {}
+      for at = 1, 200000 do from[at] = at end
+      table.move(from, 1, 200000, 3)
+      local up = from[3] == 1 and from[200002] == 200000 and from[100000] == 99998
+      table.move(from, 3, 200002, 2)
+      local down = from[2] == 1 and from[200001] == 200000 and from[100000] == 99999
+      local copied = table.move(from, 2, 200001, 1, {})
+      return up and down and copied[1] == 1 and copied[200000] == 200000 and #copied == 200000
+    end
+    """
+    target.node.udf.put("moves.lua", source.encode())
+    fields = {30: b"moves", 31: b"shift", 32: b"\x90", 33: b"\x02"}
+    reply = target.wire.call(attack.kit.request(1, info2=Info2.WRITE, fields=fields))
+    assert reply.result_code == 0
+    assert [op.value for op in reply.ops] == [b"\x01"]

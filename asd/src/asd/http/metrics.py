@@ -15,7 +15,7 @@ from attrs import fields_dict
 from asd.config import get_config
 from asd.info.names import NAMESPACE_COUNTERS
 from asd.info.namespaces import namespace_figures, set_figures
-from asd.info.statistics import node_figures
+from asd.info.statistics import holds, node_figures
 from asd.measures.histogram import Histogram
 from asd.measures.statistics import ServiceStatistics
 
@@ -108,7 +108,7 @@ def exposition(node: InfoNode) -> str:
     )
     families.add("aerospike_node_up", "gauge", f"aerospike_node_up{{{families.shown({})}}} 1")
     families.add_figures("node_stats", {}, get_config(node.config, "service"))
-    families.add_figures("node_stats", {}, node_figures(node))
+    families.add_figures("node_stats", {}, [*node_figures(node), *holds(node)])
     for namespace in node.namespaces.values():
         _add_namespace(families, node, namespace)
     for histogram in node.histograms():

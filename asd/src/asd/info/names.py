@@ -40,9 +40,6 @@ SERVICE: Final = _names(
     """
 )
 
-HOLDS: Final = _names("heavy_requests longest_hold_ms log_lines_dropped")
-"""What this server measures besides: docs/limits.md."""
-
 #: `namespace/<ns>` up to the storage engine's own figures.
 NAMESPACE_STATE: Final = _names(
     """

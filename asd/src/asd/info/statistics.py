@@ -12,7 +12,7 @@ from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.info.diagnostics import failed_practices
 from asd.info.identity import COMPATIBILITY_ID
-from asd.info.names import HOLDS, SERVICE
+from asd.info.names import SERVICE
 from asd.info.request import Handler, Request, pairs
 from asd.info.source import InfoNode
 from asd.process.machine import Readings
@@ -39,7 +39,17 @@ def _statistics(request: Request) -> str:
 def node_figures(node: InfoNode) -> list[tuple[str, Any]]:
     """(name, value) of all that the node measures of itself, in the order tools know."""
     figures = _figures(node)
-    return [(name, figures.get(name, 0)) for name in (*SERVICE, *HOLDS)]
+    return [(name, figures.get(name, 0)) for name in SERVICE]
+
+
+def holds(node: InfoNode) -> list[tuple[str, int]]:
+    """(name, value) of what this server measures besides (docs/limits.md). Tools that know each
+    name of `statistics` are not given these there."""
+    return [
+        ("heavy_requests", node.statistics.heavy_requests),
+        ("longest_hold_ms", node.turns.longest_ns // 1_000_000),
+        ("log_lines_dropped", node.logs.dropped),
+    ]
 
 
 def _figures(node: InfoNode) -> dict[str, Any]:
@@ -58,8 +68,6 @@ def _figures(node: InfoNode) -> dict[str, Any]:
         "admin_connections": len(node.admin),
         "admin_connections_opened": node.admin.opened,
         "admin_connections_closed": node.admin.closed,
-        "longest_hold_ms": node.turns.longest_ns // 1_000_000,
-        "log_lines_dropped": node.logs.dropped,
         "long_queries_active": node.queries.long_active,
     }
 

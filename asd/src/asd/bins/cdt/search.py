@@ -116,19 +116,40 @@ class Places:
         self.order = (
             _merge_sorted(list(order), keys) if self._wild else sorted(order, key=keys.__getitem__)
         )
-        self._keys = [keys[at] for at in self.order]
+        self._keys = [targets[at] if self._wild else keys[at] for at in self.order]
 
     def find(self, value: Value) -> tuple[int, bool]:
         """The place of `value` in the sorted list, or the one where it would be; and whether it is
         there. O(log n)."""
-        keys = self._keys
-        key = compare_key(value) if self._wild else order_key(value)
+        if self._wild:
+            return self._find_wild(value)
+        keys, key = self._keys, order_key(value)
         low, high = 0, len(keys)
         middle = high // 2
         while low < high:
             if keys[middle] == key:
                 return middle, True
             if keys[middle] < key:
+                low, middle = middle + 1, (middle + high) // 2
+            else:
+                high, middle = middle, (low + middle) // 2
+        return low, False
+
+    def _find_wild(self, value: Value) -> tuple[int, bool]:
+        """The same where it takes `compare`, but not for two integers."""
+        targets = self._keys
+        is_int = type(value) is int
+        low, high = 0, len(targets)
+        middle = high // 2
+        while low < high:
+            target = targets[middle]
+            if is_int and type(target) is int:
+                order = target - value
+            else:
+                order = compare(target, value)
+            if not order:
+                return middle, True
+            if order < 0:
                 low, middle = middle + 1, (middle + high) // 2
             else:
                 high, middle = middle, (low + middle) // 2
