@@ -61,7 +61,7 @@ def test_who_is_not_let_in_is_told(face: Face, stub: Stub) -> None:
 def test_a_server_without_users_says_so(client: Any) -> None:
     with pytest.raises(SecurityFailed) as caught:
         client.create_user("ada", "secret", ["read"])
-    assert caught.value.code == 51
+    assert caught.value.code == 52
 
 
 def test_commands_travel_with_their_fields(face: Face, stub: Stub) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -121,7 +122,7 @@ def test_map_keys_are_strings_behind_any_header(header: bytes) -> None:
 
 
 def value_of(expression: bytes) -> Any:
-    no_record: Any = None  # these expressions read none
+    no_record: Any = SimpleNamespace(look=lambda: None)  # these expressions read none
     return compile_expression(expression).evaluate(no_record)
 
 

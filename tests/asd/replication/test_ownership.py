@@ -42,7 +42,7 @@ def test_each_byte_has_its_state(plan: int, state: int) -> None:
     follower = OwnershipOf(ownership, lambda partition: False)
     follower.begin(planned())
     follower.follow(planned(p5=plan), (5,))
-    assert ownership.states[5] == state
+    assert ownership[5] == state
     ownership._check()
     follower._check()
 
@@ -51,10 +51,10 @@ def test_a_node_that_has_no_plan_yet_serves_nothing() -> None:
     ownership = Ownership()
     follower = OwnershipOf(ownership, lambda partition: False)
     follower.follow(planned(p5=Planned.ALONE), (5,))
-    assert set(ownership.states) == {CLOSED}
+    assert {ownership[p] for p in range(PARTITIONS)} == {CLOSED}
     follower.begin(planned(p5=Planned.ALONE))
-    assert ownership.states[5] == ALONE
-    assert ownership.states[6] == ELSEWHERE
+    assert ownership[5] == ALONE
+    assert ownership[6] == ELSEWHERE
 
 
 def test_writes_stand_in_line_until_lines_with_winners_are_empty() -> None:
@@ -63,12 +63,12 @@ def test_writes_stand_in_line_until_lines_with_winners_are_empty() -> None:
     follower.begin(planned(p5=Planned.WITH_DUPLICATES, p6=Planned.WITH_DUPLICATES))
     settled = planned(p5=Planned.WITH_REPLICAS, p6=Planned.WITH_REPLICAS)
     follower.follow(settled, (5, 6))
-    assert (ownership.states[5], ownership.states[6]) == (DUPLICATES, REPLICATED)
+    assert (ownership[5], ownership[6]) == (DUPLICATES, REPLICATED)
     follower.look_again(settled)
-    assert ownership.states[5] == DUPLICATES
+    assert ownership[5] == DUPLICATES
     lines.clear()
     follower.look_again(settled)
-    assert ownership.states[5] == REPLICATED
+    assert ownership[5] == REPLICATED
 
 
 def test_what_a_query_may_have_missed_is_counted() -> None:
