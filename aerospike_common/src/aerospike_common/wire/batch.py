@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import MessageError
-from aerospike_common.wire.message import MESSAGE_HEADER_SIZE, Message, parse_message
+from aerospike_common.wire.message import MESSAGE_HEADER_SIZE, Message, op_head, parse_message
 
 RESPOND_ALL: Final = 0x04
 """Batch flag: the batch does not fail when rows do."""
@@ -46,7 +46,6 @@ row_key: Final = struct.Struct(">4s20s").unpack_from
 _u16: Final = struct.Struct(">H").unpack_from
 _u32: Final = struct.Struct(">I").unpack_from
 _counts: Final = struct.Struct(">HH").unpack_from
-_op: Final = struct.Struct(">IBBBB").unpack_from
 _message_header: Final = struct.Struct(">BBBBBBIIIHH").pack
 
 
@@ -120,7 +119,7 @@ def _skip_ops(data: bytes, offset: int, count: int) -> tuple[int, bool]:
     names_fit, furthest = True, offset
     try:
         for _ in range(count):
-            size, _, _, flags, name_size = _op(data, offset)
+            size, _, _, flags, name_size = op_head(data, offset)
             if size < 4 + name_size:
                 names_fit = False
                 furthest = max(furthest, offset + 8 + name_size + (8 if flags & _OP_HAS_LUT else 0))

@@ -35,9 +35,13 @@ _OP: Final = struct.Struct(">IBBBB")
 _OP_READ: Final = _OP.unpack_from
 _OP_WRITE: Final = _OP.pack
 OP_HEAD_SIZE: Final = _OP.size
+pack_op_head: Final = _OP.pack
 op_head: Final = _OP.unpack_from
 """(size of what follows the size, op type, particle type, flags, length of the bin name) of the op
-at an offset, in any buffer."""
+at an offset, in any buffer; `pack_op_head` makes one."""
+value_head: Final = struct.Struct(">IxBxB").unpack_from
+"""(size of what follows the size, particle type, length of the bin name): what a look at the value
+of an op needs, and no more objects than that."""
 _OP_HAS_LUT: Final = 0x01
 _BATCH_FIELDS: Final = (FieldType.BATCH, FieldType.BATCH_WITH_SET)
 _VERSION_AND_TYPE: Final = PROTOCOL_VERSION << 8 | MessageType.AS_MSG

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from aerospike_common.wire.codes import OpType
+from aerospike_common.wire.message import op_head, pack_op_head
 from asd.bins.particle import IndexedMap, Particle
 
 KEY_STORED = 0x01
@@ -40,7 +41,6 @@ def is_expired(void_time: int, now_s: int) -> bool:
     return 0 < void_time < now_s
 
 
-_OP = struct.Struct(">IBBBB")
 _U16 = struct.Struct(">H")
 _U32 = struct.Struct(">I")
 _MARK = 6
@@ -50,7 +50,7 @@ _MARK = 6
 def encode_op(op_type: int, name: bytes, value: Particle) -> bytes:
     """One op of a reply: header, bin name, value."""
     data = value[1]
-    return _OP.pack(4 + len(name) + len(data), op_type, value[0], 0, len(name)) + name + data
+    return pack_op_head(4 + len(name) + len(data), op_type, value[0], 0, len(name)) + name + data
 
 
 def pack_bins(bins: Bins) -> bytes:
@@ -60,7 +60,7 @@ def pack_bins(bins: Bins) -> bytes:
     for name, value in bins.items():
         kind, data = value
         mark = type(value) is IndexedMap
-        parts.append(_OP.pack(4 + len(name) + len(data), read, kind, mark, len(name)))
+        parts.append(pack_op_head(4 + len(name) + len(data), read, kind, mark, len(name)))
         parts.append(name)
         parts.append(data)
     return b"".join(parts)
@@ -84,7 +84,7 @@ def unpack_bins(payload: bytes) -> Bins:
     bins: Bins = {}
     offset = 2
     for _ in range(_U16.unpack_from(payload)[0]):
-        size, _, kind, mark, name_size = _OP.unpack_from(payload, offset)
+        size, _, kind, mark, name_size = op_head(payload, offset)
         value = offset + 8 + name_size
         end = offset + 4 + size
         made = IndexedMap if mark else Particle
@@ -98,7 +98,7 @@ def find_bin(payload: bytes, name: bytes) -> Particle | None:
     offset = 2
     wanted = len(name)
     for _ in range(_U16.unpack_from(payload)[0]):
-        size, _, kind, mark, name_size = _OP.unpack_from(payload, offset)
+        size, _, kind, mark, name_size = op_head(payload, offset)
         if name_size == wanted:
             value = offset + 8 + name_size
             if payload[offset + 8 : value] == name:
@@ -114,7 +114,7 @@ def replace_bin(payload: bytes, name: bytes, value: Particle) -> bytes:
     count = _U16.unpack_from(payload)[0]
     offset = 2
     for _ in range(count):
-        size, _, _, _, name_size = _OP.unpack_from(payload, offset)
+        size, _, _, _, name_size = op_head(payload, offset)
         end = offset + 4 + size
         if payload[offset + 8 : offset + 8 + name_size] == name:
             return payload[:offset] + op + payload[end:]
@@ -126,7 +126,7 @@ def bin_layout(payload: bytes) -> Iterator[tuple[bytes, int, int]]:
     """(name, particle type, value size) of each bin, without copying the values."""
     offset = 2
     for _ in range(_U16.unpack_from(payload)[0]):
-        size, _, kind, _, name_size = _OP.unpack_from(payload, offset)
+        size, _, kind, _, name_size = op_head(payload, offset)
         yield payload[offset + 8 : offset + 8 + name_size], kind, size - 4 - name_size
         offset += 4 + size
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
+from aerospike_common.wire.message import value_head
 from asd.bins.effort import HEAVY, Timed
 from asd.bins.expressions.record import record_size
 from asd.bins.particle import Particle
 from asd.records.record import Bins, find_bin, stored_key, unpack_bins
 from storage.engine import TOMBSTONE, Record
-
-_op_head: Final = struct.Struct(">IxBxB").unpack_from
-"""Of a stored bin: size, particle type, size of its name."""
 
 
 class RecordView:
@@ -111,7 +108,7 @@ class RecordView:
         count = payload[0] << 8 | payload[1]
         end = 2
         while count:
-            size, found, name_size = _op_head(payload, end)
+            size, found, name_size = value_head(payload, end)
             start = end + 8 + name_size
             end += 4 + size
             if payload[start - name_size : start] == name:

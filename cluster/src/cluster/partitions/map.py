@@ -31,11 +31,6 @@ class PartitionMap:
         """The map of a cluster of one: this node is the master of everything."""
         return cls(1, (b"\xff" * BITMAP_BYTES,))
 
-    @property
-    def owns_everything(self) -> bool:
-        """True when this node is the master of every partition."""
-        return self.columns[0] == b"\xff" * BITMAP_BYTES
-
     def is_master(self, partition: int) -> bool:
         """Does this node own the master copy? O(1)."""
         return bool(self.columns[0][partition >> 3] & (0x80 >> (partition & 7)))
