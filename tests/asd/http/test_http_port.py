@@ -116,10 +116,12 @@ def test_without_a_port_there_is_none() -> None:
 
 
 def test_a_port_that_is_taken_leaves_nothing_behind(config_of: Any) -> None:
+    before = set(threading.enumerate())
     with socket.create_server(("127.0.0.1", 0)) as taken:
         server = Server(config=config_of(taken.getsockname()[1]))
         with pytest.raises(OSError, match="in use"):
             server.start()
     (service,) = server._node._servers
     assert not service.is_serving()
-    assert not [each for each in threading.enumerate() if each.name == "asd"]
+    left = set(threading.enumerate()) - before
+    assert not [each for each in left if each.name == "asd"]
