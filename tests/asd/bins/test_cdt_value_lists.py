@@ -15,6 +15,7 @@ from aerospike_common.wire.codes import ParticleType, ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.bins import cdt
 from asd.bins.cdt.search import Places, ranks_by_item
+from asd.bins.cdt.selection import Pieces
 from asd.bins.particle import Particle
 
 INVERTED = 0x10000
@@ -155,3 +156,11 @@ def test_a_denied_insert_is_none() -> None:
     assert (after, result) == ([[5]], 0)
     bounded = [0xFF, [0x62, 7], [9, 6, 5, 15]]
     assert cdt.evaluate({1: 2}, bounded, modify=True, paths=NoExpressions) == ({1: 2}, None)
+
+
+def test_a_wildcard_beside_a_value_counts_each_element_once() -> None:
+    """The places of the wildcard hold those of the value."""
+    pieces = Pieces([range(2, 4), range(6), range(2, 4), range(5, 5)])
+    assert len(pieces) == 10
+    assert pieces.distinct() == [0, 1, 2, 3, 4, 5]
+    assert Pieces([range(4, 6), range(2)]).distinct() == [0, 1, 4, 5]

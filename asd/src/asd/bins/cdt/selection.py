@@ -80,7 +80,7 @@ class Pieces(Sequence[int]):
     __slots__ = ("_size", "ranges")
 
     def __init__(self, ranges: Sequence[range]) -> None:
-        """Each two ranges are equal or have nothing in common."""
+        """Two ranges may be the same; those of a value with a wildcard may hold others."""
         self.ranges = ranges
         self._size = sum(map(len, ranges))
 
@@ -102,8 +102,12 @@ class Pieces(Sequence[int]):
 
     def distinct(self) -> list[int]:
         """Each position once, ascending."""
-        ranges = {found.start: found for found in self.ranges if found}
-        return [at for start in sorted(ranges) for at in ranges[start]]
+        positions: list[int] = []
+        end = 0
+        for start, stop in sorted({(found.start, found.stop) for found in self.ranges if found}):
+            positions.extend(range(max(start, end), stop))
+            end = max(end, stop)
+        return positions
 
 
 def distinct(positions: Sequence[int]) -> Sequence[int]:
