@@ -14,6 +14,7 @@ import pytest
 from cluster.fabric import Delivered
 from cluster.fabric import link as fabric_link
 from cluster.fabric.link import FabricConfig, FabricLink, LinkState
+from cluster.link_events import Empty, Full, Lost, Up
 from cluster.membership import heartbeat, mesh
 from cluster.membership.heartbeat import HeartbeatConfig, Identity, Peer, Standing
 from cluster.membership.paxos import Paxos
@@ -248,7 +249,7 @@ def walk_link(seed: int, rows: Counter[Row]) -> None:
     random, now = Random(seed), 0
     config = FabricConfig(queue_bytes=200)
     link = FabricLink(1, ("h", 1), b"hello", config, lambda row: rows.update([row]))
-    wants = (fabric_link.Up, fabric_link.Lost, fabric_link.Full, fabric_link.Empty)
+    wants = (Up, Lost, Full, Empty)
     for _ in range(200):
         choice = random.random()
         now += random.choice((0, 40, 400, 1600))

@@ -17,13 +17,10 @@ from cluster.fabric.link import (
     BUSY,
     TICK,
     Dropped,
-    Empty,
     FabricConfig,
     FabricLink,
-    Full,
-    Lost,
-    Up,
 )
+from cluster.link_events import Empty, Full, Lost, Up
 from cluster.membership.heartbeat import Identity
 from cluster.messages import FabricHello, Parcel
 from cluster.outputs import Channel, Output

@@ -8,6 +8,7 @@ from typing import Final
 
 from attrs import frozen
 
+from cluster.link_events import Empty, Full, Lost, Up
 from cluster.outputs import Dial, Hangup, Output, Transmit
 from cluster.state_machine import Observer, State, StateMachine, table
 from cluster.wire import Endpoint
@@ -44,26 +45,6 @@ class LinkState(State):
 @frozen
 class Queued:
     """There is something to send."""
-
-
-@frozen
-class Up:
-    """The connection is there."""
-
-
-@frozen
-class Lost:
-    """The connection is gone, or could not be made."""
-
-
-@frozen
-class Full:
-    """The transport's buffers are full."""
-
-
-@frozen
-class Empty:
-    """They have room again."""
 
 
 @frozen

@@ -12,6 +12,7 @@ from enum import auto
 
 from attrs import frozen
 
+from cluster.link_events import Empty, Full, Lost, Up
 from cluster.outputs import Dial, Hangup, Output
 from cluster.state_machine import Observer, State, StateMachine, table
 from cluster.wire import Endpoint
@@ -37,26 +38,6 @@ class TargetState(State):
 @frozen
 class Due:
     """The interval has come round."""
-
-
-@frozen
-class Up:
-    """The connection is there."""
-
-
-@frozen
-class Lost:
-    """The connection is gone, or could not be made."""
-
-
-@frozen
-class Full:
-    """Its buffers are full."""
-
-
-@frozen
-class Empty:
-    """Its buffers have room again."""
 
 
 DUE = Due()
