@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import IntEnum
+from typing import TypeVar
 
 import attrs
 
@@ -17,14 +18,25 @@ from aerospike_common.wire import (
     AdminCommand,
     AdminField,
     AdminMessage,
+    MessageError,
     MessageType,
     ResultCode,
     encode_admin,
+)
+from aerospike_common.wire.admin import (
+    FIRST_SCOPED_PRIVILEGE,
+    WirePrivilege,
+    encode_privileges,
+    encode_roles,
+    parse_privileges,
+    parse_roles,
 )
 from aerospike_common.wire.frame import frame
 
 _U32 = struct.Struct(">I").pack
 _MAX_NAME = 63
+
+T = TypeVar("T")
 
 
 class Permission(IntEnum):
@@ -138,22 +150,19 @@ def password_field(password: str, kind: AdminField = AdminField.PASSWORD) -> dic
 
 def roles_field(names: Iterable[str]) -> dict[int, bytes]:
     """A list of roles."""
-    encoded = [_name(name) for name in names]
-    data = bytes((len(encoded),)) + b"".join(bytes((len(name),)) + name for name in encoded)
-    return {AdminField.ROLES: data}
+    return {AdminField.ROLES: encode_roles([_name(name) for name in names])}
 
 
 def privileges_field(privileges: Sequence[Privilege]) -> dict[int, bytes]:
     """A list of privileges."""
-    data = bytes((len(privileges),))
-    for privilege in privileges:
-        data += bytes((privilege.permission,))
-        scope = (privilege.namespace.encode(), privilege.set_name.encode())
-        if privilege.permission >= Permission.READ:
-            data += b"".join(bytes((len(part),)) + part for part in scope)
-        elif any(scope):
-            raise InvalidParameter(f"{privilege} holds everywhere or not at all")
-    return {AdminField.PRIVILEGES: data}
+    return {AdminField.PRIVILEGES: encode_privileges([_to_wire(sent) for sent in privileges])}
+
+
+def _to_wire(privilege: Privilege) -> WirePrivilege:
+    scope = (privilege.namespace.encode(), privilege.set_name.encode())
+    if privilege.permission < FIRST_SCOPED_PRIVILEGE and any(scope):
+        raise InvalidParameter(f"{privilege} holds everywhere or not at all")
+    return WirePrivilege(privilege.permission, *scope)
 
 
 def whitelist_field(addresses: Iterable[str]) -> dict[int, bytes]:
@@ -183,7 +192,7 @@ def _name(name: str) -> bytes:
 def _user(fields: dict[int, bytes]) -> User:
     return User(
         fields.get(AdminField.USER, b"").decode(),
-        tuple(_strings(fields.get(AdminField.ROLES, b"\0"))),
+        tuple(map(_text, _read(parse_roles, fields.get(AdminField.ROLES, b"\0")))),
         _numbers(fields.get(AdminField.READ_INFO, b"")),
         _numbers(fields.get(AdminField.WRITE_INFO, b"")),
         int.from_bytes(fields.get(AdminField.CONNECTIONS, b""), "big"),
@@ -194,7 +203,7 @@ def _role(fields: dict[int, bytes]) -> Role:
     whitelist = fields.get(AdminField.WHITELIST, b"").decode()
     return Role(
         fields.get(AdminField.ROLE, b"").decode(),
-        tuple(_privileges(fields.get(AdminField.PRIVILEGES, b"\0"))),
+        _privileges(fields.get(AdminField.PRIVILEGES, b"\0")),
         tuple(whitelist.split(",")) if whitelist else (),
         int.from_bytes(fields.get(AdminField.READ_QUOTA, b""), "big"),
         int.from_bytes(fields.get(AdminField.WRITE_QUOTA, b""), "big"),
@@ -209,37 +218,19 @@ def _numbers(data: bytes) -> tuple[int, ...]:
     return struct.unpack_from(f">{data[0]}I", data, 1)
 
 
-def _strings(data: bytes) -> list[str]:
-    reader = _Reader(data)
-    return [reader.string() for _ in range(reader.byte())]
+def _privileges(data: bytes) -> tuple[Privilege, ...]:
+    return tuple(
+        Privilege(code, _text(namespace), _text(set_name))
+        for code, namespace, set_name in _read(parse_privileges, data)
+    )
 
 
-def _privileges(data: bytes) -> list[Privilege]:
-    reader = _Reader(data)
-    found = []
-    for _ in range(reader.byte()):
-        code = reader.byte()
-        scoped = code >= Permission.READ
-        found.append(Privilege(code, *((reader.string(), reader.string()) if scoped else ())))
-    return found
+def _read(parse: Callable[[bytes], T], data: bytes) -> T:
+    try:
+        return parse(data)
+    except MessageError as error:
+        raise BadReply(f"a description of users or roles that cannot be read: {error}") from None
 
 
-class _Reader:
-    """Reads bytes and short strings from left to right. BadReply at the end."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
-
-    def byte(self) -> int:
-        if self._at >= len(self._data):
-            raise BadReply("a description of users or roles that is cut off")
-        self._at += 1
-        return self._data[self._at - 1]
-
-    def string(self) -> str:
-        size = self.byte()
-        start, self._at = self._at, self._at + size
-        if self._at > len(self._data):
-            raise BadReply("a description of users or roles that is cut off")
-        return self._data[start : self._at].decode("utf-8", "surrogateescape")
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
