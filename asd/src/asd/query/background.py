@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
 
@@ -23,6 +22,7 @@ from asd.query.request import check_write_op, parse_whole
 from asd.query.walk import STRETCH, Stretch, Walk
 from asd.space.namespace import Namespace
 from asd.space.ownership import REPLICATED
+from asd.transactions.decision import Effect
 from asd.transactions.outcome import Count, Decide, count_udf, count_write, perform
 from asd.transactions.transaction import Transaction
 from asd.transactions.udf import check_enabled, udf_on_found
@@ -40,9 +40,6 @@ log = logging.getLogger("asd.query")
 ACCEPTED: Final = reply_frame(ResultCode.OK, info3=Info3.LAST)
 """The job has begun: all that the client is told."""
 
-Apply: TypeAlias = Callable[[Row], int]
-"""Does to one record what the query is for; the result code."""
-
 _MODES: Final = Info3.CREATE_OR_REPLACE | Info3.REPLACE_ONLY
 
 
@@ -58,7 +55,7 @@ def start_ops(node: QueryNode, connection: Client, namespace: Namespace, message
     info2 = Info2.WRITE | message.info2 & Info2.DURABLE_DELETE
     request = _request(namespace, message, info2, Info3.UPDATE_ONLY | message.info3 & _MODES)
     apply = Applier(namespace, request, node.expressions, counters, write, count_write)
-    return BackgroundQuery(node, namespace, job, walk, apply, counters).start()
+    return BackgroundQuery(node, namespace, job, walk, apply).start()
 
 
 def start_function(
@@ -74,7 +71,7 @@ def start_function(
     request = _request(namespace, message, Info2.WRITE, 0)._replace(record_ttl=0)
     decide = partial(udf_on_found, node, call)
     apply = Applier(namespace, request, node.expressions, counters, decide, count_udf)
-    return BackgroundQuery(node, namespace, job, walk, apply, counters).start()
+    return BackgroundQuery(node, namespace, job, walk, apply).start()
 
 
 def prepare(
@@ -138,6 +135,10 @@ class Applier:
         )
         return perform(transaction, self._decide, self._count).code
 
+    def leave_out(self) -> None:
+        """Count a record that the filter leaves out, as if it had been refused by it."""
+        self._count(self._counters, ResultCode.FILTERED_OUT, Effect.NONE)
+
 
 class BackgroundQuery:
     """One query that writes, from its beginning to its end."""
@@ -148,15 +149,13 @@ class BackgroundQuery:
         namespace: Namespace,
         job: QueryJob,
         walk: Walk,
-        apply: Apply,
-        counters: OriginStatistics,
+        apply: Applier,
     ) -> None:
         self._node = node
         self._namespace = namespace
         self._job = job
         self._walk = walk
         self._apply = apply
-        self._counters = counters
         encoder = Encoder(b"", namespace.set_names, no_bins=True)
         self._reader = Reader(namespace, job, encoder, node.expressions, node.transaction_threads)
         self._pace = Pace(node.queries, job.request.records_per_second)
@@ -225,10 +224,7 @@ class BackgroundQuery:
             job.failed += 1
             return True
         if not self._reader.passes(self._reader.view(row)):
-            if self._job.job_type is JobType.BACKGROUND_OPS:
-                self._counters.write_filtered_out += 1
-            else:
-                self._counters.udf_filtered_out += 1
+            self._apply.leave_out()
             return False
         if self._apply(row) == ResultCode.OK:
             job.succeeded += 1

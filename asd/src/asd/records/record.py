@@ -10,7 +10,6 @@ a reply has a 0. `docs/formats/record-payload.md` draws it.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from typing import TypeAlias
 
 from aerospike_common.wire.codes import OpType
@@ -120,15 +119,6 @@ def replace_bin(payload: bytes, name: bytes, value: Particle) -> bytes:
             return payload[:offset] + op + payload[end:]
         offset = end
     return _U16.pack(count + 1) + payload[2:] + op
-
-
-def bin_layout(payload: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """(name, particle type, value size) of each bin, without copying the values."""
-    offset = 2
-    for _ in range(_U16.unpack_from(payload)[0]):
-        size, _, kind, _, name_size = op_head(payload, offset)
-        yield payload[offset + 8 : offset + 8 + name_size], kind, size - 4 - name_size
-        offset += 4 + size
 
 
 def stored_key(payload: bytes, flags: int) -> bytes:

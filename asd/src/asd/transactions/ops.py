@@ -250,21 +250,19 @@ def _increment(operands: Operands, op: Op) -> Particle | None:
 
 
 def _append(operands: Operands, op: Op) -> Particle | None:
-    size = len(op.value)
-    if size > HEAVY:
-        operands.check_size(size)
-    grown = scalars.append(operands.bin(op.name), op.particle_type, op.value)
-    operands.put(op.name, grown)
-    if len(grown.data) > HEAVY:
-        operands.heavy(len(grown.data))
-    return None
+    return _grow(operands, op, scalars.append)
 
 
 def _prepend(operands: Operands, op: Op) -> Particle | None:
-    size = len(op.value)
-    if size > HEAVY:
-        operands.check_size(size)
-    grown = scalars.prepend(operands.bin(op.name), op.particle_type, op.value)
+    return _grow(operands, op, scalars.prepend)
+
+
+def _grow(
+    operands: Operands, op: Op, join: Callable[[Particle | None, int, bytes], Particle]
+) -> Particle | None:
+    if len(op.value) > HEAVY:
+        operands.check_size(len(op.value))
+    grown = join(operands.bin(op.name), op.particle_type, op.value)
     operands.put(op.name, grown)
     if len(grown.data) > HEAVY:
         operands.heavy(len(grown.data))

@@ -33,7 +33,6 @@ MAX_BINS: Final = 512
 """Bins of a record that a function writes."""
 
 NOT_LOADED: Final = b"UDF: Execution Error 1"
-NO_BINS: Final = b"\0\0"
 
 _REFUSED2: Final = Info2.GENERATION | Info2.GENERATION_GT | Info2.CREATE_ONLY
 _REFUSED3: Final = Info3.UPDATE_ONLY | Info3.CREATE_OR_REPLACE | Info3.REPLACE_ONLY

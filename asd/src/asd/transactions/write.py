@@ -206,30 +206,29 @@ def _apply_ops(transaction: Transaction, record: Record | None, bins: Bins) -> l
     look = partial(transaction.view, record, bins)
     most_bytes = transaction.namespace.config.max_record_size or MOST_BYTES
     operands = Operands(look, transaction.expressions, bins, transaction, most_bytes)
-    respond_all = message.info2 & _RESPOND_ALL
+    respond_all = message.info2 & _RESPOND_ALL != 0
     get_all = message.info1 & _GET_ALL
     answers: list[bytes] = []
     for op in message.ops:
         handler = WRITE_OPS.get(op.type)
         if handler is not None:
             result = handler(operands, op)
-            if result is not None or (respond_all and op.type != OpType.TOUCH):
-                answers.append(encode_op(op.type, op.name, result or NULL))
-                if len(answers[-1]) > SMALL_ANSWER:
-                    operands.answered(len(answers[-1]))
+            answers_null = respond_all and op.type != OpType.TOUCH
         elif op.type == OpType.READ and not op.name and get_all:
             operands.settle()
             answers.extend(encode_op(OpType.READ, name, value) for name, value in bins.items())
+            continue
         else:
             handler = READ_OPS.get(op.type)
             if handler is None:
                 raise OperationError(ResultCode.PARAMETER, f"unknown op {op.type}")
             result = handler(operands, op)
-            answers_null = op.type == OpType.EXP_READ or op.name in bins
-            if result is not None or respond_all or answers_null:
-                answers.append(encode_op(op.type, op.name, result or NULL))
-                if len(answers[-1]) > SMALL_ANSWER:
-                    operands.answered(len(answers[-1]))
+            answers_null = respond_all or op.type == OpType.EXP_READ or op.name in bins
+        if result is not None or answers_null:
+            answer = encode_op(op.type, op.name, result or NULL)
+            answers.append(answer)
+            if len(answer) > SMALL_ANSWER:
+                operands.answered(len(answer))
     operands.settle()
     return answers
 
