@@ -20,7 +20,7 @@ from aerospike_client.core.batch import BatchAttempts, PlannedRow, Share
 from aerospike_client.core.command import Attempts, Command, Step
 from aerospike_client.core.nodes import Node
 from aerospike_client.core.tend_events import Answered, Ask, Failed, NodeRemoved, RoundOver
-from aerospike_client.errors import BadReply, ClientError, ConnectionFailed, NotConnected, TimedOut
+from aerospike_client.errors import BadReply, ClientError, ConnectionFailed, TimedOut
 from aerospike_client.policies import BatchPolicy
 from aerospike_client.replies import checked_values, info_answers, info_frame
 from aerospike_client.scripts.effects import (
@@ -295,13 +295,6 @@ class Engine:
         connection = self._tend_connections.pop(address, None)
         if connection is not None:
             connection.close()
-
-    def any_node(self) -> Node:
-        """Some active node. NotConnected when there is none."""
-        nodes = self.view.active_nodes()
-        if not nodes:
-            raise NotConnected("no node of the cluster is known")
-        return nodes[0]
 
 
 def _converse(connection: Connection, effect: Exchange, deadline_us: int, timeout_us: int) -> Any:

@@ -98,13 +98,20 @@ def exists(view: ClusterView, key: Key, policy: ReadPolicy) -> Command[bool]:
     )
 
 
-def _read_frame(key: Key, policy: ReadPolicy, info1: int, n_ops: int, ops: bytes) -> bytes:
+def _read_frame(
+    key: Key,
+    policy: ReadPolicy | OperatePolicy,
+    info1: int,
+    n_ops: int,
+    ops: bytes,
+    info2: int = 0,
+) -> bytes:
     fields, n_fields = _fields(key, policy)
     return _packed(
         policy.compress,
         request_frame(
             info1 | flags.read_info1(policy.read_mode_ap, policy.compress),
-            0,
+            info2,
             flags.read_info3(policy.read_mode_sc),
             0,
             0,
@@ -223,7 +230,8 @@ def operate(
         )
         replica = view.replica_for_write(key.namespace, policy.replica)
     else:
-        frame = _operate_read_frame(key, policy, info1, info2, ops)
+        encoded = b"".join([encode_op(*op) for op in ops])
+        frame = _read_frame(key, policy, info1, len(ops), encoded, info2)
         replica = view.replica_for_read(key.namespace, policy.replica, policy.read_mode_sc)
     return Command(key, frame, operate_parser(key), policy, replica, writes=writes)
 
@@ -241,31 +249,14 @@ def _is_map_op(op: Op) -> bool:
     """Whether a collection operation is a map's: only its number tells, behind any context."""
     if op.type not in (OpType.CDT_READ, OpType.CDT_MODIFY):
         return False
-    call = unpack(op.value)  # which knows the wildcard and infinity
+    data = op.value
+    if len(data) > 1 and data[0] & 0xF0 == 0x90 and data[1] < 0x80:
+        # A short array of a small number and arguments, which may be large: no need to read them.
+        return data[1] >= _FIRST_MAP_OP
+    call = unpack(data)  # which knows the wildcard and infinity
     if call and call[0] == 0xFF and len(call) == 3:
         call = call[2]
     return bool(call) and isinstance(call[0], int) and _FIRST_MAP_OP <= call[0] < _ON_PATH
-
-
-def _operate_read_frame(
-    key: Key, policy: OperatePolicy, info1: int, info2: int, ops: Sequence[Op]
-) -> bytes:
-    fields, n_fields = _fields(key, policy)
-    return _packed(
-        policy.compress,
-        request_frame(
-            info1,
-            info2,
-            flags.read_info3(policy.read_mode_sc),
-            0,
-            0,
-            flags.read_touch(policy.read_touch_ttl_percent),
-            flags.server_timeout(policy),
-            n_fields,
-            len(ops),
-            fields + b"".join([encode_op(*op) for op in ops]),
-        ),
-    )
 
 
 def _write_frame(

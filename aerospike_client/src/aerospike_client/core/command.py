@@ -242,10 +242,7 @@ class Attempts(Generic[T]):
         where = f"partition {key.partition_id} of {key.namespace!r}"
         cause = self._last
         if key.namespace not in self._view.tables:
-            known = ", ".join(sorted(self._view.tables)) or "none"
-            return self._blamed(
-                NodeUnavailable(f"no node has the namespace {key.namespace!r}; known are: {known}")
-            )
+            return self._blamed(NodeUnavailable(self._view.lack_of(key.namespace)))
         if isinstance(cause, int):
             return self._blamed(server_error(cause, f"{where}: {self.failures}"))
         if not self._failures:

@@ -144,8 +144,7 @@ class QueryAttempts:
         if namespace in self._view.tables:
             text = f"no node is known for partition {pid} of {namespace!r}"
         else:
-            known = ", ".join(sorted(self._view.tables)) or "none"
-            text = f"no node has the namespace {namespace!r}; known are: {known}"
+            text = self._view.lack_of(namespace)
         self._cause = NodeUnavailable(text)
 
     # ------------------------------------------------------------------ events

@@ -79,6 +79,11 @@ class ClusterView:
             return Replica.SEQUENCE if replica is Replica.PREFER_RACK else replica
         return replica
 
+    def lack_of(self, namespace: str) -> str:
+        """That no node has the namespace, in words."""
+        known = ", ".join(sorted(self.tables)) or "none"
+        return f"no node has the namespace {namespace!r}; known are: {known}"
+
     def choose(
         self, namespace: str, pid: int, replica: Replica, attempt: int, avoid: Node | None = None
     ) -> Node | None:

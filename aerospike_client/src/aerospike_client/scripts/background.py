@@ -34,14 +34,3 @@ def is_done(view: ClusterView, task_id: int, timeout_ms: int) -> Script[bool]:
         if not pairs(answer, ":").get("status", "").startswith("done"):
             return False
     return True
-
-
-def progress(view: ClusterView, task_id: int, timeout_ms: int) -> Script[dict[str, dict[str, str]]]:
-    """What each node says of the job: node -> its row of `query-show`."""
-    found: dict[str, dict[str, str]] = {}
-    for node in nodes_of(view):
-        key = "id" if node.build >= _BY_ID else "trid"
-        answer = yield from ask(node, f"query-show:{key}={task_id}", timeout_ms)
-        if info_failure(answer) is None:
-            found[node.name] = pairs(answer, ":")
-    return found

@@ -74,6 +74,8 @@ class Session:
     def complete(self, before: str) -> list[str]:
         """What may stand in place of a line's last word; nothing while no node answers."""
         words = before.split(" ")
+        if len(words) == 1 or words[0] == "help":  # names of commands: no node is to be asked
+            return completions(words, [], [])
         try:
             namespaces = cluster.namespace_names(self._client)
             of = words[1] if len(words) > 2 and words[1] in namespaces else None
