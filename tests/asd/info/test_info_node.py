@@ -13,7 +13,7 @@ from asd.config import (
     ServiceConfig,
     get_config,
 )
-from asd.info.peers import host_port
+from asd.config.kinds import host_port
 
 
 def test_who_it_is(node, enterprise_node) -> None:

@@ -15,6 +15,8 @@ from asd.config.parameters import Section, choice, flag, integer, text, texts, v
 from asd.config.tls import TlsConfig, asks_clients
 
 ANY = "any"
+WILDCARDS = frozenset({ANY, "0.0.0.0", "::"})
+"""Addresses that stand for all of the machine's."""
 NO_TLS = "this server has no TLS here, and does not serve in the clear what is to be encrypted"
 _ALONE = "nodes of this server talk in a way of their own, which has no use for it"
 _NO_MORE_LOOPBACK = "only the addresses of the file are listened on, the loopback not besides"

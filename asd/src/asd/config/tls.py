@@ -11,7 +11,6 @@ from asd.config.parameters import Section, flag, text
 
 _VERSIONS: Final = ("TLSv1.2", "TLSv1.3")
 NO_CLIENT_CERTIFICATE: Final = "false"
-ANY_CLIENT_CERTIFICATE: Final = "any"
 SECRET_SOURCES: Final = ("file:", "env:")
 
 

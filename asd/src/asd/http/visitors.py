@@ -7,7 +7,6 @@ digest under a key that nobody knows, until the user's password changes or the u
 
 from __future__ import annotations
 
-import hmac
 from typing import TYPE_CHECKING, Final, Protocol
 
 from aerospike_common.as_password import hash_password
@@ -15,6 +14,7 @@ from aerospike_common.wire.errors import OperationError
 from asd.http.messages import basic_credentials
 from asd.info.source import InfoNode
 from asd.process.transaction_threads import TransactionThreads
+from citrusleaf.cf_crypto import hmac_sha256
 
 if TYPE_CHECKING:
     from asd.security.security import LiveUser, Security
@@ -72,4 +72,4 @@ class Visitors:
 
 
 def _digest(security: Security, authorization: str) -> bytes:
-    return hmac.digest(security.secret, authorization.encode("latin-1", "replace"), "sha256")
+    return hmac_sha256(security.secret, authorization.encode("latin-1", "replace"))

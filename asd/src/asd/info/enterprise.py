@@ -12,19 +12,8 @@ from typing import Final
 
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
-from asd.info.request import Handler, Request, constant
+from asd.info.request import Handler, Request, constant, enterprise_only
 from asd.space.namespace import Namespace
-
-
-def _only(handler: Handler) -> Handler:
-    """The handler in the enterprise edition, a refusal in the other."""
-
-    def answer(request: Request) -> str:
-        if request.node.community:
-            raise OperationError(ResultCode.ENTERPRISE_ONLY, "enterprise only")
-        return handler(request)
-
-    return answer
 
 
 def _chosen(request: Request) -> Iterable[tuple[str, Namespace]]:
@@ -90,7 +79,7 @@ def _unsupported(request: Request) -> str:
 
 COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
     {
-        name: _only(handler)
+        name: enterprise_only(handler)
         for name, handler in {
             "rack-ids": _rack_ids,
             "racks": _racks,

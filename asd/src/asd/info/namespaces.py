@@ -18,7 +18,6 @@ from storage.index import SetUsage
 _FIXED: Final[Mapping[str, Any]] = MappingProxyType(
     {
         "clock_skew_stop_writes": False,
-        "truncating": False,
         "effective_prefer_uniform_balance": False,
         "data_compression_ratio": "1.000",
         "record_proto_uncompressed_pct": "0.000",

@@ -6,20 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from aerospike_common.wire.codes import ResultCode
-from aerospike_common.wire.errors import OperationError
-from asd.config.network import ANY
-from asd.info.request import Handler, Request, constant, pairs
+from asd.config.kinds import host_port
+from asd.config.network import ANY, WILDCARDS
+from asd.info.request import Handler, Request, constant, enterprise_only, pairs
 from asd.membership.state import PeerRow
 
 DEFAULT_PORT: Final = 3000
 DEFAULT_TLS_PORT: Final = 4333
-_WILDCARDS: Final = frozenset({ANY, "0.0.0.0", "::"})
-
-
-def host_port(host: str, port: int) -> str:
-    """`host:port`, with an IPv6 address in brackets."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _peers(addresses: Callable[[PeerRow], tuple[str, ...]]) -> Handler:
@@ -49,8 +42,6 @@ def _services(addresses: Callable[[PeerRow], tuple[str, ...]]) -> Handler:
 
 
 def _no_tls_peers(request: Request) -> str:
-    if request.node.community:
-        raise OperationError(ResultCode.ENTERPRISE_ONLY, "enterprise only")
     return f"{request.node.cluster.peers_generation},{DEFAULT_TLS_PORT},[]"
 
 
@@ -64,7 +55,7 @@ def _published(request: Request) -> list[str]:
 def _hosts(request: Request, addresses: Sequence[str] | None) -> Sequence[str]:
     """The hosts of `addresses` (None = all). Of a node that listens on all of them, a client is
     told the one that it has reached: others may not lead here from where it is."""
-    if addresses is None or not _WILDCARDS.isdisjoint(addresses):
+    if addresses is None or not WILDCARDS.isdisjoint(addresses):
         return (request.connection.local_host,)
     return addresses
 
@@ -83,20 +74,8 @@ def _alternates(request: Request) -> list[str]:
     return [host_port(host, port) for host in service.alternate_access_address]
 
 
-def _tls_only(value: str) -> Handler:
-    """TLS belongs to the enterprise edition; there, a node without TLS has nothing to show."""
-
-    def answer(request: Request) -> str:
-        if request.node.community:
-            raise OperationError(ResultCode.ENTERPRISE_ONLY, "enterprise only")
-        return value
-
-    return answer
-
-
 def _tls(request: Request) -> str:
     """Where clients that speak TLS connect; empty without a TLS port."""
-    _tls_only("")(request)
     service = request.node.config.network.service
     if not service.tls_port:
         return ""
@@ -108,7 +87,6 @@ def _tls(request: Request) -> str:
 
 def _tls_alternate(request: Request) -> str:
     """The alternate addresses for TLS."""
-    _tls_only("")(request)
     service = request.node.config.network.service
     port = service.tls_alternate_access_port or service.tls_access_port or service.tls_port
     hosts = service.tls_alternate_access_address if service.tls_port else ()
@@ -162,17 +140,17 @@ COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
         "services-alumni-reset": constant("ok"),
         "service-clear-std": lambda request: ",".join(_published(request)),
         "service-clear-alt": lambda request: ",".join(_alternates(request)),
-        "service-tls-std": _tls,
-        "service-tls-alt": _tls_alternate,
+        "service-tls-std": enterprise_only(_tls),
+        "service-tls-alt": enterprise_only(_tls_alternate),
         "admin-clear-std": _admin,
-        "admin-tls-std": _tls_only(""),
+        "admin-tls-std": enterprise_only(constant("")),
         "peers-generation": lambda request: str(request.node.cluster.peers_generation),
         "peers-clear-std": _clear_peers,
         "peers-clear-alt": _alternate_peers,
-        "peers-tls-std": _no_tls_peers,
-        "peers-tls-alt": _no_tls_peers,
+        "peers-tls-std": enterprise_only(_no_tls_peers),
+        "peers-tls-alt": enterprise_only(_no_tls_peers),
         "alumni-clear-std": _clear_peers,
-        "alumni-tls-std": _no_tls_peers,
+        "alumni-tls-std": enterprise_only(_no_tls_peers),
         "endpoints": _endpoints,
     }
 )

@@ -143,3 +143,14 @@ def shown(value: Any) -> str:
 def constant(value: str) -> Handler:
     """A handler that always answers the same."""
     return lambda request: value
+
+
+def enterprise_only(handler: Handler) -> Handler:
+    """The handler in the enterprise edition, a refusal in the other."""
+
+    def answer(request: Request) -> str:
+        if request.node.community:
+            raise OperationError(ResultCode.ENTERPRISE_ONLY, "enterprise only")
+        return handler(request)
+
+    return answer

@@ -276,10 +276,6 @@ class Clustered:
         """See `Membership`."""
         return self.peer_service.rows
 
-    def is_ready(self, namespace: str) -> bool:
-        """See `Membership`."""
-        return self._partitions.spaces[namespace].is_ready
-
     def is_settled(self, namespace: str | None = None) -> bool:
         """See `Membership`."""
         if namespace is None:

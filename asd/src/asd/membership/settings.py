@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from attrs import frozen
 
 from asd.config import Config, NamespaceConfig
-from asd.config.network import ANY
+from asd.config.kinds import host_port
+from asd.config.network import WILDCARDS
 from cluster import (
     ConflictPolicy,
     Endpoint,
@@ -19,8 +20,6 @@ from cluster import (
     PaxosConfig,
 )
 from cluster import NamespaceConfig as Spread
-
-_WILDCARDS = frozenset({ANY, "0.0.0.0", "::"})
 
 AT_A_TIME = 64
 """Partitions that one of `migrate-threads` has under way: most of what one takes is waiting for the
@@ -89,11 +88,11 @@ def settings(config: Config, node: int, incarnation: int, host: str) -> Settings
 
 
 def _told(addresses: tuple[str, ...], host: str) -> str:
-    return host if not _WILDCARDS.isdisjoint(addresses) else addresses[0]
+    return host if not WILDCARDS.isdisjoint(addresses) else addresses[0]
 
 
 def _bound(addresses: tuple[str, ...]) -> str | None:
-    return None if not _WILDCARDS.isdisjoint(addresses) else addresses[0]
+    return None if not WILDCARDS.isdisjoint(addresses) else addresses[0]
 
 
 def spread(config: NamespaceConfig, community: bool) -> Spread:
@@ -128,13 +127,9 @@ def published(
     """
     service = config.network.service
     hosts: Sequence[str] = service.access_address or addresses or (host,)
-    hosts = [host] if not _WILDCARDS.isdisjoint(hosts) else hosts
+    hosts = [host] if not WILDCARDS.isdisjoint(hosts) else hosts
     alternate = service.alternate_access_port or service.access_port or port
     return (
-        tuple(_host_port(each, service.access_port or port) for each in hosts),
-        tuple(_host_port(each, alternate) for each in service.alternate_access_address),
+        tuple(host_port(each, service.access_port or port) for each in hosts),
+        tuple(host_port(each, alternate) for each in service.alternate_access_address),
     )
-
-
-def _host_port(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -88,9 +88,6 @@ class Membership(Protocol):
     def peers(self) -> Sequence[PeerRow]:
         """The other nodes, by id."""
 
-    def is_ready(self, namespace: str) -> bool:
-        """Has the namespace its plan for the present cluster, and is it served?"""
-
     def is_settled(self, namespace: str | None = None) -> bool:
         """Is nothing left to migrate, here, in the namespace or in all?"""
 
@@ -150,10 +147,6 @@ class Alone:
         """The node itself."""
         return (self.node_id,)
 
-    def is_ready(self, namespace: str) -> bool:
-        """From the start."""
-        return True
-
     def is_settled(self, namespace: str | None = None) -> bool:
         """There is nothing to migrate."""
         return True
@@ -195,10 +188,6 @@ class Joining:
 
     def __init__(self, started_ms: int) -> None:
         self.formed_ms = started_ms
-
-    def is_ready(self, namespace: str) -> bool:
-        """Not yet."""
-        return False
 
     def is_settled(self, namespace: str | None = None) -> bool:
         """Not yet."""

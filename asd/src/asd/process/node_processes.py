@@ -17,6 +17,10 @@ from typing import IO, Final
 
 from attrs import define, field, frozen
 
+from aerospike_common.wire.codes import MessageType
+from aerospike_common.wire.frame import frame
+from aerospike_common.wire.info import encode_info_request
+
 HOST: Final = "127.0.0.1"
 INTERVAL_MS: Final = 100
 TIMEOUT: Final = 10
@@ -43,9 +47,8 @@ def free_ports(count: int) -> list[int]:
 
 def ask(port: int, command: str) -> str:
     """The value of an info command. Raises OSError."""
-    body = f"{command}\n".encode()
     with socket.create_connection((HOST, port), ASK_S) as connection:
-        connection.sendall(bytes((2, 1)) + len(body).to_bytes(6, "big") + body)
+        connection.sendall(frame(MessageType.INFO, encode_info_request([command])))
         with connection.makefile("rb") as answers:
             head = answers.read(8)
             reply = answers.read(int.from_bytes(head[2:], "big"))

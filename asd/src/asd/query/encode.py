@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from aerospike_common.wire.codes import FieldType, Info1
 from aerospike_common.wire.message import encode_field
 from asd.records.record import stored_key, without_key
+from citrusleaf.cf_digest import DIGEST_SIZE
 from storage.engine import Record
 from storage.index import ENTRY_SIZE
 
@@ -24,7 +25,6 @@ HEADER_SIZE: Final = 22
 
 _GENERATION: Final = 20  # in an index entry
 _VOID_TIME: Final = 24
-_DIGEST_SIZE: Final = 20
 _HEADER: Final = struct.Struct(">BB4xII4xHH")
 _BVAL: Final = struct.Struct("<q")
 _BVAL_HEAD: Final = encode_field(FieldType.BVALS, bytes(8))[:5]
@@ -57,7 +57,7 @@ class Encoder:
         The entries are of one set and have no stored key; the number of ops is left 0.
         """
         set_field = self._set_field(set_id)
-        fields = self._namespace + bytes(_DIGEST_SIZE) + set_field
+        fields = self._namespace + bytes(DIGEST_SIZE) + set_field
         n_fields = 2 + bool(set_field)
         if bvals is not None:
             fields += _BVAL_HEAD + bytes(8)
@@ -71,7 +71,7 @@ class Encoder:
         for byte in range(4):
             _lay(out, 13 - byte, size, joined[_VOID_TIME + byte :: ENTRY_SIZE])
         digest = HEADER_SIZE + len(self._namespace)
-        for byte in range(_DIGEST_SIZE):
+        for byte in range(DIGEST_SIZE):
             out[digest + byte :: size] = joined[byte::ENTRY_SIZE]
         if bvals is not None:
             wire = array("q", bvals).tobytes()

@@ -16,11 +16,10 @@ from asd.records.record import encode_op
 from asd.records.record_view import RecordView
 from asd.space.namespace import Namespace
 from asd.transactions.ops import READ_OPS, Operands
-from storage.bulk import column
+from storage.bulk import FLAGS_AT, column
 from storage.engine import Bulk, NotResident, Record
 from storage.index import ENTRY, ENTRY_SIZE
 
-_FLAGS: Final = 28  # in an index entry
 _MANY_OPS: Final = 256 * 8
 """Bytes that a payload of 256 ops has at least."""
 
@@ -111,7 +110,7 @@ class Reader:
         self._job.succeeded += len(batch.entries)
         sets = column(joined, "set_id")
         sizes = column(joined, "size")
-        alike = sets.count(sets[0]) == len(sets) and not any(joined[_FLAGS::ENTRY_SIZE])
+        alike = sets.count(sets[0]) == len(sets) and not any(joined[FLAGS_AT::ENTRY_SIZE])
         if not alike or min(sizes) < 2:
             return b"".join(map(self._encoder.whole_row, _rows(bulk, batch)))
         heads, size = self._encoder.heads(joined, sets[0], batch.bvals)

@@ -17,14 +17,13 @@ from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message, Op
 from asd.bins.expressions import Expression, ExpressionCache
 from asd.transactions.ops import READ_OPS, check_bin_name
-from citrusleaf.cf_digest import partition_id
+from citrusleaf.cf_digest import DIGEST_SIZE, partition_id
 from cluster import PARTITIONS
 
 AGGREGATE: Final = 1
 BACKGROUND_UDF: Final = 2
 """Values of the UDF-op field."""
 
-DIGEST_SIZE: Final = 20
 TRID_SIZE: Final = 8
 MAX_SET_NAME: Final = 63
 

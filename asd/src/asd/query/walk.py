@@ -14,7 +14,8 @@ from typing import Final, NamedTuple, Protocol
 
 from asd.query.request import Resume
 from asd.space.truncation import Truncation
-from storage.bulk import column, entries_at, partition_slots
+from citrusleaf.cf_digest import DIGEST_SIZE
+from storage.bulk import FLAGS_AT, column, entries_at, partition_slots
 from storage.engine import TOMBSTONE
 from storage.index import ENTRY_SIZE, PrimaryIndex
 
@@ -29,9 +30,6 @@ EMPTY_TABLE: Final = 1
 
 LARGE: Final = 1024
 """A partition with more entries is taken piece by piece."""
-
-_DIGEST_SIZE: Final = 20
-_FLAGS: Final = 28  # in an index entry
 
 
 class Stretch(NamedTuple):
@@ -135,9 +133,9 @@ class PrimaryWalk:
         found.sort()
         if resume is not None:
             digest = resume[0]
-            found = [entry for entry in found if entry[:_DIGEST_SIZE] < digest]
+            found = [entry for entry in found if entry[:DIGEST_SIZE] < digest]
         if len(found) > most:
-            self._rest = [entry[:_DIGEST_SIZE] for entry in found]
+            self._rest = [entry[:DIGEST_SIZE] for entry in found]
         else:
             found.reverse()
             entries += found
@@ -163,7 +161,7 @@ def served(
     """
     sets = column(joined, "set_id")
     times = column(joined, "void_time")
-    flags = joined[_FLAGS::ENTRY_SIZE]
+    flags = joined[FLAGS_AT::ENTRY_SIZE]
     in_set = set_id is None or sets.count(set_id) == len(sets)
     if (
         in_set

@@ -15,13 +15,13 @@ What must hold:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from aerospike_common.wire.errors import OperationError
 from asd.membership.metadata import SystemMetadata
 from asd.records.change import Change
 from asd.replication.replicator import Replicator
 from asd.replication.rows import found, record_of, row_of, set_bytes, set_text, summary_of
+from asd.space import truncation
 from asd.space.namespace import Namespace
 from cluster import REMOVAL, ConflictPolicy, is_wanted, wins
 from cluster.messages import RecordRow, SummaryRow
@@ -35,9 +35,6 @@ from storage.engine import (
     get_waited,
 )
 from storage.index import ENTRY, Entry
-
-TRUNCATIONS: Final = "truncate"
-"""The module of the metadata that has the thresholds."""
 
 
 class Store:
@@ -147,7 +144,7 @@ class Store:
         name = self.namespace.name
         items = {
             key: int(item.value)
-            for key, item in self._metadata.items(TRUNCATIONS).items()
+            for key, item in self._metadata.items(truncation.MODULE).items()
             if item.value is not None and key.partition("|")[0] == name
         }
         if not items:

@@ -176,7 +176,7 @@ class Accounts:
         if len(self._roles) >= MAX_ROLES:
             raise OperationError(ResultCode.FORBIDDEN, f"{MAX_ROLES} roles")
         self._take_from_users(name)
-        self._put_role(name, Role().granted(role.privileges), role)
+        self._put_role(name, role.granted(()))  # which looks that they are not too many
 
     def drop_role(self, name: str) -> None:
         """Raises ROLE_INVALID when there is none, or it is always there."""
@@ -187,17 +187,17 @@ class Accounts:
     def grant_privileges(self, name: str, privileges: Iterable[Privilege]) -> None:
         """Raises OperationError."""
         role = self._own(name)
-        self._put_role(name, role.granted(_some(privileges)), role)
+        self._put_role(name, role.granted(_some(privileges)))
 
     def revoke_privileges(self, name: str, privileges: Iterable[Privilege]) -> None:
         """Take privileges from the role, which need not have them. Raises OperationError."""
         role = self._own(name)
-        self._put_role(name, role.revoked(_some(privileges)), role)
+        self._put_role(name, role.revoked(_some(privileges)))
 
     def set_whitelist(self, name: str, whitelist: tuple[str, ...]) -> None:
         """From where the role's users may come; () = from anywhere. Raises OperationError."""
         role = self._own(name)
-        self._put_role(name, role, evolve(role, whitelist=whitelist))
+        self._put_role(name, evolve(role, whitelist=whitelist))
 
     def set_quotas(self, name: str, read: int | None, write: int | None) -> None:
         """How much a second the role's users may do; 0 = anything, None = as it is."""
@@ -210,7 +210,7 @@ class Accounts:
             read_quota=role.read_quota if read is None else read,
             write_quota=role.write_quota if write is None else write,
         )
-        self._put_role(name, role, new)
+        self._put_role(name, new)
 
     def _own(self, name: str) -> Role:
         """The role, which is not one of those that are always there."""
@@ -219,10 +219,9 @@ class Accounts:
             raise OperationError(ResultCode.ROLE_INVALID, "a predefined role is not changed")
         return role
 
-    def _put_role(self, name: str, privileges_of: Role, rest_of: Role) -> None:
-        new = evolve(rest_of, privileges=privileges_of.privileges)
-        if self._roles.get(name) != new:
-            self._keep(f"{ROLE}|{name}", new.to_text())
+    def _put_role(self, name: str, role: Role) -> None:
+        if self._roles.get(name) != role:
+            self._keep(f"{ROLE}|{name}", role.to_text())
 
     def _take_from_users(self, role: str) -> None:
         for name, user in list(self._users.items()):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 import json
 from collections.abc import Iterable
@@ -15,6 +14,7 @@ from aerospike_common.wire.admin import WirePrivilege
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.security.permissions import PREDEFINED, PrivilegeCode
+from citrusleaf.cf_crypto import hmac_sha256, is_equal
 
 MAX_NAME: Final = 63
 """Bytes of the name of a user or role."""
@@ -151,7 +151,7 @@ class User:
 
     def accepts(self, given: bytes) -> bool:
         """Is this the hash of the user's password? In a time that does not tell how wrong it is."""
-        right = hmac.compare_digest(_verifier(given, self.salt), self.verifier)
+        right = is_equal(_verifier(given, self.salt), self.verifier)
         return right and self.has_password
 
     def to_text(self) -> str:
@@ -216,7 +216,7 @@ def to_wire(role: Role) -> list[WirePrivilege]:
 
 
 def _verifier(given: bytes, salt: bytes) -> bytes:
-    return hmac.digest(salt, given, "sha256")
+    return hmac_sha256(salt, given)
 
 
 def _text(name: bytes) -> str:
