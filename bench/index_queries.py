@@ -16,10 +16,10 @@ import random
 import struct
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from socket import create_connection
 from time import perf_counter, sleep
 
+from cdt import processor_us
 from harness import Server, asd_command, running, table
 from query import field, info
 
@@ -126,8 +126,7 @@ class Client:
 
     def processor_s(self) -> float:
         """Processor time the server has used."""
-        tasks = Path(f"/proc/{self._pid}/task").iterdir()
-        return sum(int((task / "schedstat").read_text().split()[0]) / 1e9 for task in tasks)
+        return processor_us(self._pid) / 1e6
 
 
 class Bench:

@@ -11,13 +11,13 @@ use the machine. Connections log in before the clock starts.
 from __future__ import annotations
 
 import argparse
-import os
 import socket
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
+from cdt import processor_us
 from harness import Server, asd_command, load, publish, running, table
 
 from aerospike_common.as_password import hash_password
@@ -51,12 +51,6 @@ def create_user(port: int) -> None:
             connection.sendall(request)
             if connection.recv(4096)[9]:
                 raise SystemExit("the server makes no user")
-
-
-def processor_us(pid: int) -> float:
-    """Processor time that a process has taken, from /proc."""
-    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) * 1e6 / os.sysconf("SC_CLK_TCK")
 
 
 def rows(
