@@ -23,7 +23,6 @@ from storage.engine import StorageError
 
 KEY_BYTES: Final = MappingProxyType({"none": 0, "aes-128": 16, "aes-256": 32})
 """Bytes of a device's key, by the cipher's name in configurations."""
-TAG_SIZE: Final = 16
 MIN_SECRET: Final = 16
 
 _NONCE: Final = Struct("<QI")

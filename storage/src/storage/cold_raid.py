@@ -29,49 +29,37 @@ from storage.index import TOMBSTONE
 from storage.ssd.layout import unpack_record
 from storage.ssd.log import DeviceLog
 from storage.ssd.tomb_raider import records_of
-from storage.tomb_raid import Parts, by_digest, old_tombstones, take_away
+from storage.tomb_raid import MediumRaid, Search
 
 if TYPE_CHECKING:
     from storage.cold import ColdEngine
 
 
-class ColdRaid:
+class ColdRaid(MediumRaid):
     """See `storage.engine.TombRaid`."""
 
     def __init__(self, engine: ColdEngine, until: int) -> None:
+        super().__init__(engine, until)
         self._engine = engine
-        self._until = until
         self._coder = ChunkCoder(level=1)  # of its own: it decompresses on other threads
-        self._needed: set[bytes] = set()
-        self.gone = 0
 
-    def parts(self) -> Parts:
-        """Tombstones are looked for, then their older copies in two passes, then they go."""
+    def _look_for_copies(self, digests: AbstractSet[bytes]) -> Search:
+        """In two passes."""
         engine = self._engine
-        found = {}
-        for entries in old_tombstones(engine.index, self._until):
-            found.update(by_digest(entries))
-            yield None
-        if not found:
-            return
         engine.holds_chunks = True
         try:
             yield engine.sync
-            whole = yield from self._look_at_chunks(found.keys())
+            whole = yield from self._look_at_chunks(digests)
         finally:
             engine.holds_chunks = False
         if not whole:
-            return
+            return False
         (device,) = engine.chunks.logs
         for block in range(len(device.used)):
-            yield partial(self._look_at_block, device, block, found.keys())
-        for count in take_away(engine, found, self._needed):
-            self.gone += count
-            yield None
+            yield partial(self._look_at_block, device, block, digests)
+        return True
 
-    def _look_at_chunks(
-        self, digests: AbstractSet[bytes]
-    ) -> Generator[Callable[[], None] | None, None, bool]:
+    def _look_at_chunks(self, digests: AbstractSet[bytes]) -> Search:
         """Go through the chunks in use; False when they were let go meanwhile."""
         engine = self._engine
         self._coder.set_dictionary((yield from self._stored(DICTIONARY_KEY)))

@@ -28,7 +28,6 @@ MAX_PENDING_BYTES: Final = 32 << 20
 """Bytes gathered before a put writes them itself."""
 DUE_BYTES: Final = 8 << 20
 """Bytes gathered before somebody else is asked to write them."""
-MAX_VALUE: Final = 0xFFFFFFFF
 _MAP_BYTES: Final = 1 << 40  # address space, not memory
 _OVERHEAD: Final = 64  # bytes a record takes in the tree beyond its own, about
 

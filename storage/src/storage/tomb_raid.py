@@ -14,7 +14,9 @@ looked at again then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from itertools import compress
 from typing import Final, TypeAlias
 
@@ -26,6 +28,9 @@ SLICE: Final = 2048
 
 Parts: TypeAlias = Generator[Callable[[], None] | None, None, None]
 """See `storage.engine.TombRaid.parts`."""
+
+Search: TypeAlias = Generator[Callable[[], None] | None, None, bool]
+"""Parts of a search, and whether it has come to its end."""
 
 
 class IndexRaid:
@@ -43,6 +48,32 @@ class IndexRaid:
                 self._engine.remove(entry.digest)
             self.gone += len(found)
             yield None
+
+
+class MediumRaid(ABC):
+    """The raid of an engine whose medium may hold older copies: a subclass looks for them."""
+
+    def __init__(self, engine: Engine, until: int) -> None:
+        self._store = engine
+        self._until = until
+        self._needed: set[bytes] = set()
+        self.gone = 0
+
+    def parts(self) -> Parts:
+        """Tombstones are looked for, then their older copies, then those without one go."""
+        found: dict[bytes, Entry] = {}
+        for entries in old_tombstones(self._store.index, self._until):
+            found.update({entry.digest: entry for entry in entries})
+            yield None
+        if not found or not (yield from self._look_for_copies(found.keys())):
+            return
+        for count in take_away(self._store, found, self._needed):
+            self.gone += count
+            yield None
+
+    @abstractmethod
+    def _look_for_copies(self, digests: AbstractSet[bytes]) -> Search:
+        """Put into `_needed` those of which there is an older copy."""
 
 
 def old_tombstones(index: PrimaryIndex, until: int) -> Iterator[list[Entry]]:
@@ -63,11 +94,6 @@ def take_away(engine: Engine, found: Mapping[bytes, Entry], needed: set[bytes]) 
     free = [digest for digest in found if digest not in needed]
     for begin in range(0, len(free), SLICE):
         yield sum(_remove(engine, found[digest]) for digest in free[begin : begin + SLICE])
-
-
-def by_digest(entries: Iterable[Entry]) -> dict[bytes, Entry]:
-    """The entries by their digests."""
-    return {entry.digest: entry for entry in entries}
 
 
 def _remove(engine: Engine, entry: Entry) -> bool:

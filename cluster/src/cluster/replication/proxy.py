@@ -92,6 +92,7 @@ class Proxy(StateMachine):
         self.in_doubt = False
         self.is_busy = False
         self.outputs: list[Output] = []
+        self.number = 0  # that of the transaction, given by who carries it
         self._server = server
 
     def _knows_a_server(self, _: Due, now: int) -> bool:

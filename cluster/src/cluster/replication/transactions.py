@@ -171,10 +171,11 @@ class Transactions(Service):
         if server()[0] == self._me:
             return number, self._serve((namespace, digest), body, number, None, now)
         proxy = Proxy(namespace, digest, body, now + timeout_ms, server, self._observer)
+        proxy.number = number
         self._proxies[number] = proxy
         proxy.fire(ProxyDue(), now)
         self._wake_for(proxy, now)
-        return number, self._drain_proxy(number, proxy)
+        return number, self._drain_proxy(proxy)
 
     def cluster_changed(self, view: ClusterChanged, now: int) -> list[Output]:
         """Tell whoever waits for what was broken off."""
@@ -253,19 +254,19 @@ class Transactions(Service):
     def tick(self, now: int) -> list[Output]:
         """Look for servers again; send again; give up what has waited long enough."""
         outputs = self.lane.tick(now)
-        for number, proxy in list(self._proxies.items()):
+        for proxy in list(self._proxies.values()):
             space = self._partitions.spaces[proxy.namespace]
             server = space.server(self._partition_of(proxy.digest))
             if proxy.expires <= now:
                 proxy.fire(Expired(), now)
             elif proxy.state is ProxyState.WAITING and server == self._me:
-                del self._proxies[number]
+                del self._proxies[proxy.number]
                 key = proxy.namespace, proxy.digest
-                outputs += self._serve(key, proxy.body, number, None, now)
+                outputs += self._serve(key, proxy.body, proxy.number, None, now)
                 continue
             else:
                 proxy.fire(ProxyDue(), now)
-            outputs += self._drain_proxy(number, proxy)
+            outputs += self._drain_proxy(proxy)
         while self._retries and self._retries[0][0] <= now:
             _, write, node = self._retries.popleft()
             write.fire(NoAnswer(node), now)
@@ -295,14 +296,13 @@ class Transactions(Service):
             self._wake_for(proxy, now)
         else:
             proxy.fire(AnswerCame(reply.body), now)
-        number = next((n for n, each in self._proxies.items() if each is proxy), 0)
-        return self._drain_proxy(number, proxy) if number else []
+        return self._drain_proxy(proxy) if proxy.number in self._proxies else []
 
-    def _drain_proxy(self, number: int, proxy: Proxy) -> list[Output]:
+    def _drain_proxy(self, proxy: Proxy) -> list[Output]:
         outputs, proxy.outputs = proxy.outputs, []
         if proxy.state in (ProxyState.DONE, ProxyState.FAILED):
-            del self._proxies[number]
-            outputs.append(Answered(number, proxy.answer, proxy.in_doubt, proxy.is_busy))
+            del self._proxies[proxy.number]
+            outputs.append(Answered(proxy.number, proxy.answer, proxy.in_doubt, proxy.is_busy))
         return outputs
 
     def _respond(self, came: Delivered, message: Message) -> Respond:

@@ -120,11 +120,6 @@ class RecordWrite(StateMachine):
         self._waiting: set[int] = set()
         self._best: RecordRow | None = None
 
-    @property
-    def digest(self) -> bytes:
-        """The record."""
-        return self.place[2]
-
     def _has_duplicates(self, _: Begin, now: int) -> bool:
         return bool(self.duplicates)
 

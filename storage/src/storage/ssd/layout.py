@@ -48,7 +48,6 @@ RECORD_HEADER: Final = 64
 DIGEST_AT: Final = 16
 DIGEST_END: Final = 36
 CODING_AT: Final = 45
-STAMP_AT: Final = 56
 UNITS_AT: Final = 44
 POSITION_MASK: Final = (1 << UNITS_AT) - 1
 """A location is 44 bits of position in the store and, above, the place's length, both / 16."""

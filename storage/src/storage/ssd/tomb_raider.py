@@ -17,7 +17,7 @@ from storage.ssd.layout import DIGEST_AT, walk
 from storage.ssd.log import DeviceLog
 from storage.ssd.recovery import read_block
 from storage.ssd.salvage import sequence_of
-from storage.tomb_raid import Parts, by_digest, old_tombstones, take_away
+from storage.tomb_raid import MediumRaid, Search
 
 if TYPE_CHECKING:
     from storage.ssd.engine import SsdEngine
@@ -25,31 +25,20 @@ if TYPE_CHECKING:
 _FLAGS_AT = 44
 
 
-class TombRaid:
+class TombRaid(MediumRaid):
     """See `storage.engine.TombRaid`."""
 
     def __init__(self, engine: SsdEngine, until: int) -> None:
+        super().__init__(engine, until)
         self._engine = engine
-        self._until = until
-        self._needed: set[bytes] = set()
-        self.gone = 0
 
-    def parts(self) -> Parts:
-        """Tombstones are looked for, then their older copies block by block, then they go."""
-        engine = self._engine
-        found = {}
-        for entries in old_tombstones(engine.index, self._until):
-            found.update(by_digest(entries))
-            yield None
-        if not found:
-            return
-        yield engine.sync  # whatever is older than a tombstone is on the device then
-        for device in engine.logs:
+    def _look_for_copies(self, digests: AbstractSet[bytes]) -> Search:
+        """Block by block."""
+        yield self._engine.sync  # whatever is older than a tombstone is on the device then
+        for device in self._engine.logs:
             for block in range(len(device.used)):
-                yield partial(self._look, device, block, found.keys())
-        for count in take_away(engine, found, self._needed):
-            self.gone += count
-            yield None
+                yield partial(self._look, device, block, digests)
+        return True
 
     def _look(self, device: DeviceLog, block: int, digests: AbstractSet[bytes]) -> None:
         for data, places in records_of(device, block):
