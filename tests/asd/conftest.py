@@ -232,6 +232,16 @@ def make_node(clock: VirtualClock | None = None, **config: Any) -> Node:
     return node
 
 
+def codes(data: bytes) -> list[int]:
+    """The result codes of replies to single-record commands, one behind the other."""
+    found = []
+    while data:
+        size = 8 + int.from_bytes(data[2:8], "big")
+        found.append(parse_message(data[8:size]).result_code)
+        data = data[size:]
+    return found
+
+
 class Kit:
     """The helpers of this file, as a fixture."""
 
@@ -240,6 +250,7 @@ class Kit:
     digest = staticmethod(digest)
     request = staticmethod(request)
     get = staticmethod(get)
+    codes = staticmethod(codes)
     put = staticmethod(put)
     make_node = staticmethod(make_node)
 

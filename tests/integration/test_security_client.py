@@ -20,6 +20,7 @@ from asd.config import (
     SecurityConfig,
     TlsConfig,
 )
+from asd.process.node_processes import free_ports
 
 # The client announces what its next release will drop; that says nothing about this server.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -118,8 +119,5 @@ def test_tls_with_passwords_and_certificates(tmp_path: Path, unused_port: int) -
 
 @pytest.fixture
 def unused_port() -> int:
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
+    (port,) = free_ports(1)
     return port

@@ -12,14 +12,8 @@ from aerospike_common.wire.codes import MessageType, ResultCode
 from aerospike_common.wire.frame import Frame, FrameReader, frame
 from asd import Server
 from asd.config import AdminConfig, Config, NamespaceConfig, NetworkConfig, NetworkServiceConfig
+from asd.process.node_processes import free_ports
 from asd.service import admin_port
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 class Tool:
@@ -59,7 +53,7 @@ class Tool:
 @pytest.fixture
 def ports() -> Iterator[tuple[int, int]]:
     """Service port and admin port of a running server."""
-    local, port = ("127.0.0.1",), free_port()
+    local, (port,) = ("127.0.0.1",), free_ports(1)
     network = NetworkConfig(
         service=NetworkServiceConfig(address=local, port=0),
         admin=AdminConfig(address=local, port=port),

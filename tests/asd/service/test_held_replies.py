@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from aerospike_common.wire.codes import Info2, OpType, ParticleType, ResultCode
-from aerospike_common.wire.message import Op, parse_message, reply_frame
+from aerospike_common.wire.message import Op, reply_frame
 from asd.measures.turns import Turns
 from asd.service.held_replies import Held, HeldReplies
 from asd.space.commitment import Commitment
@@ -84,15 +84,6 @@ async def learn(kit: Any, engine: Medium, wire: Any) -> None:
         pass
 
 
-def codes(data: bytes) -> list[int]:
-    found = []
-    while data:
-        size = 8 + int.from_bytes(data[2:8], "big")
-        found.append(parse_message(data[8:size]).result_code)
-        data = data[size:]
-    return found
-
-
 def test_sixteen_writes_in_flight_wait_for_one_sync(kit: Any) -> None:
     async def script(node: Any, engine: Medium) -> None:
         wire = kit.Wire(node)
@@ -101,9 +92,9 @@ def test_sixteen_writes_in_flight_wait_for_one_sync(kit: Any) -> None:
         assert wire.send(data) == b""  # nothing is acknowledged yet
         assert all(engine.get(kit.digest(number)) is not None for number in range(16))
         engine.go.release()
-        await until(lambda: len(codes(wire.transport.written)) == 16)
+        await until(lambda: len(kit.codes(wire.transport.written)) == 16)
         assert engine.syncs == 1
-        assert set(codes(wire.transport.written)) == {ResultCode.OK}
+        assert set(kit.codes(wire.transport.written)) == {ResultCode.OK}
 
     play(kit, script)
 
@@ -118,7 +109,7 @@ def test_such_writes_have_fast_paths(kit: Any, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr(connection, "answer", lambda *_: general.append(b"") or b"")
         wire.send(kit.put(1, integer(5)) * 3)
         engine.go.release(3)
-        await until(lambda: len(codes(wire.transport.written)) == 3)
+        await until(lambda: len(kit.codes(wire.transport.written)) == 3)
         assert not general
 
     play(kit, script)
@@ -133,10 +124,10 @@ def test_what_comes_behind_a_held_reply_is_done_and_answered_in_order(kit: Any) 
         wire.send(kit.get(1))  # another event, another turn
         assert wire.transport.written == b""
         engine.go.release(4)
-        await until(lambda: len(codes(wire.transport.written)) == 5)
-        assert codes(wire.transport.written) == [0, 0, ResultCode.NOT_FOUND, 0, 0]
+        await until(lambda: len(kit.codes(wire.transport.written)) == 5)
+        assert kit.codes(wire.transport.written) == [0, 0, ResultCode.NOT_FOUND, 0, 0]
         wire.transport.written = b""
-        assert codes(wire.send(kit.get(1))) == [0]  # nothing waits any longer
+        assert kit.codes(wire.send(kit.get(1))) == [0]  # nothing waits any longer
 
     play(kit, script)
 
@@ -161,9 +152,9 @@ def test_a_sync_that_fails_is_told_to_the_writes_it_was_for(kit: Any) -> None:
         engine.broken = True
         wire.send(kit.put(1, integer(7)) + kit.get(1) + kit.put(2, integer(8)))
         engine.go.release(2)
-        await until(lambda: len(codes(wire.transport.written)) == 3)
+        await until(lambda: len(kit.codes(wire.transport.written)) == 3)
         error = ResultCode.SERVER_ERROR
-        assert codes(wire.transport.written) == [error, ResultCode.OK, error]
+        assert kit.codes(wire.transport.written) == [error, ResultCode.OK, error]
 
     play(kit, script)
 
@@ -195,7 +186,7 @@ def test_a_connection_with_a_long_line_takes_no_more(kit: Any) -> None:
         wire.send(kit.put(1, integer(7)) * 3000)
         assert not wire.transport.reading
         assert len(wire.connection._held) < 1200
-        while len(codes(wire.transport.written)) < 3000:
+        while len(kit.codes(wire.transport.written)) < 3000:
             engine.go.release()
             await asyncio.sleep(0.005)
         assert wire.transport.reading
@@ -215,7 +206,7 @@ def test_closing_waits_for_what_is_held(kit: Any) -> None:
         assert not wire.transport.closed
         engine.go.release(2)
         await until(lambda: wire.transport.closed)
-        assert codes(wire.transport.written) == [0]
+        assert kit.codes(wire.transport.written) == [0]
 
     play(kit, script)
 

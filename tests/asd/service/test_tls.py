@@ -27,16 +27,11 @@ from asd.config import (
     SecurityConfig,
     TlsConfig,
 )
+from asd.process.node_processes import free_ports
 from asd.service.tls import Certificates
 from citrusleaf.cf_clock import VirtualClock
 
 HOST = "127.0.0.1"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 class Pki:
@@ -83,7 +78,7 @@ def pki(tmp_path: Path) -> Pki:
 @contextmanager
 def serving(tls: TlsConfig, *whose: str, secure: bool = True) -> Iterator[tuple[Server, int]]:
     """A server that speaks TLS, and its port."""
-    port = free_port()
+    (port,) = free_ports(1)
     service = NetworkServiceConfig(
         address=(HOST,), port=0, tls_port=port, tls_name="blue", tls_authenticate_client=whose
     )

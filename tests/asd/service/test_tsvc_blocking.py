@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from aerospike_common.wire.codes import ParticleType
-from aerospike_common.wire.message import parse_message
 from asd.measures.turns import Turns
 from asd.process.transaction_threads import TransactionThreads
 from asd.space.namespace import Namespace
@@ -70,15 +69,6 @@ async def settle() -> None:
         await asyncio.sleep(0.001)
 
 
-def codes(data: bytes) -> list[int]:
-    found = []
-    while data:
-        size = 8 + int.from_bytes(data[2:8], "big")
-        found.append(parse_message(data[8:size]).result_code)
-        data = data[size:]
-    return found
-
-
 def test_a_read_that_blocks_is_answered_later_and_in_order(kit: Any) -> None:
     async def play() -> None:
         node = kit.make_node()
@@ -88,7 +78,7 @@ def test_a_read_that_blocks_is_answered_later_and_in_order(kit: Any) -> None:
         assert wire.send(kit.get(1) + kit.put(1, BIN) + kit.get(1)) == b""
         assert not wire.transport.reading
         await settle()
-        assert codes(wire.transport.written) == [2, 0, 0]
+        assert kit.codes(wire.transport.written) == [2, 0, 0]
         assert wire.transport.reading
         assert engine.loads
         assert threading.get_ident() not in engine.loads
@@ -105,12 +95,12 @@ def test_a_plan_whose_record_is_not_in_memory_waits_too(kit: Any) -> None:
         use(node, engine)
         wire = kit.Wire(node)
         wire.send(kit.put(1, BIN))
-        assert codes(wire.send(kit.get(1))) == [0]
+        assert kit.codes(wire.send(kit.get(1))) == [0]
         assert node.paths.table
         engine.cold = True
         assert wire.send(kit.get(1)) == b""
         await settle()
-        assert codes(wire.transport.written) == [0]
+        assert kit.codes(wire.transport.written) == [0]
         node.transaction_threads.stop()
 
     asyncio.run(play())
@@ -129,7 +119,7 @@ def test_writes_wait_for_the_medium_and_share_a_sync(kit: Any) -> None:
         engine.go.release()
         engine.go.release()
         await settle()
-        assert all(codes(wire.transport.written) == [0] for wire in wires)
+        assert all(kit.codes(wire.transport.written) == [0] for wire in wires)
         assert engine.syncs <= 2
         node.transaction_threads.stop()
 
@@ -147,11 +137,11 @@ def test_a_write_does_not_trust_a_sync_that_began_before_it(kit: Any) -> None:
         second.send(kit.put(2, BIN))
         engine.go.release()
         await settle()
-        assert codes(first.transport.written) == [0]
+        assert kit.codes(first.transport.written) == [0]
         assert second.transport.written == b""
         engine.go.release()
         await settle()
-        assert codes(second.transport.written) == [0]
+        assert kit.codes(second.transport.written) == [0]
         node.transaction_threads.stop()
 
     asyncio.run(play())
@@ -198,7 +188,7 @@ def test_a_medium_that_cannot_sync_is_said(
         wire.send(kit.put(1, BIN))
         engine.go.release()
         await settle()
-        assert codes(wire.transport.written) == [1]
+        assert kit.codes(wire.transport.written) == [1]
         node.transaction_threads.stop()
 
     asyncio.run(play())
