@@ -10,6 +10,7 @@
     until n3 ACCEPTING      step by step until n3's paxos is in that state
     agree                   wait until nothing changes any more, and print who agrees on what
     heard                   print whom each node is adjacent to
+    clusters n1             print the succession lists that n1 has committed, in order
 
 `agree` prints a line for each cluster key: the nodes that show it, and their succession list.
 """
@@ -116,6 +117,11 @@ class Scenario:
             return " ".join(f"n{node}" for node in sorted(ids))
 
         return "\n".join(f"{name}: {adjacent(name)}".rstrip() for name in self._running())
+
+    def _clusters(self, name: str) -> str:
+        commits = [line for line in self.cluster.history.lines if f" {name}   commits " in line]
+        lists = [line.rpartition(": ")[2] for line in commits]
+        return f"{name}: {', '.join(lists)}"
 
 
 def blocks(text: str) -> list[tuple[list[str], str]]:

@@ -51,12 +51,16 @@ class Neighbours:
     def __init__(self) -> None:
         self.heard: dict[int, frozenset[int]] = {}
         self.shown: dict[int, Standing] = {}
+        self.answers_after = 0
 
     def graph(self):
         return self.heard
 
     def standing(self, node):
         return self.shown.get(node, Standing())
+
+    def awaits_answer(self, now):
+        return now < self.answers_after
 
 
 class PaxosNet:

@@ -160,8 +160,9 @@ class ClusterNode:
 
     def dialed(self, plane: str, link: int, now: int) -> list[Output]:
         """What `Dial` asked for is there."""
-        part = self.heartbeat if plane == HEARTBEAT else self.fabric
-        return self._settle(part.dialed(link, now), now)
+        if plane == HEARTBEAT:
+            return self._settle(self.heartbeat.dialed(link, now, self._clock.wall_ms()), now)
+        return self._settle(self.fabric.dialed(link, now), now)
 
     def lost(self, plane: str, link: int, now: int) -> list[Output]:
         """A link is gone, or could not be dialed."""

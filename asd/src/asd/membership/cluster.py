@@ -157,7 +157,7 @@ class Clustered:
         asyncio.get_running_loop().call_soon(self.recluster)
 
     async def served(self) -> None:
-        """Return when every namespace is served for the first time."""
+        """Return when every namespace is served for the first time, with all its cluster knows."""
         await self._served.wait()
 
     # ----------------------------------------------------- what others want done
@@ -213,18 +213,27 @@ class Clustered:
                 self._maps.pop(name, None)
             case Balanced():
                 self._maps.clear()
-                spaces = self._partitions.spaces.values()
-                if all(space.is_ready for space in spaces):
-                    self.rebalance_generation += 1
-                    self._served.set()
+                self.rebalance_generation += self._has_plans
+                self._note_served()
             case SmdReady():
                 self.knows_metadata = True
+                self._note_served()
             case SmdAnswer(number, done):
                 change = self._changes.pop(number, None)
                 if change is not None and not change.done():
                     change.set_result(done)
             case DuplicateNode():
                 log.critical("another node has the id %s of this one", self.me)
+
+    @property
+    def _has_plans(self) -> bool:
+        """Has every namespace its plan for this cluster?"""
+        return all(space.is_ready for space in self._partitions.spaces.values())
+
+    def _note_served(self) -> None:
+        """It serves once it has both, in whatever order they come."""
+        if self.knows_metadata and self._has_plans:
+            self._served.set()
 
     # ------------------------------------------------------------- membership
 

@@ -218,6 +218,11 @@ class Heartbeat:
         pulse = self._peers[node].pulse
         return Standing(pulse.principal, pulse.cluster_key)
 
+    def awaits_answer(self, now: int) -> bool:
+        """Was somebody dialed, or reached, within the timeout, from where we hear nobody yet?"""
+        heard = [self._peers[node].pulse.heartbeat for node in self.adjacent]
+        return self.mesh.awaits(heard, now - self.config.timeout_ms)
+
     def clock_skew_ms(self) -> int:
         """The widest distance between two wall clocks in the neighbourhood, ours included."""
         skews = [self._peers[node].skew_ms for node in self.adjacent]
@@ -243,14 +248,15 @@ class Heartbeat:
         self._readers[link] = FrameReader()
         return []
 
-    def dialed(self, link: int, now: int) -> list[Output]:
+    def dialed(self, link: int, now: int, wall_ms: int) -> list[Output]:
         """A connection we asked for is there."""
         endpoint = self.mesh.up(link, now)
         if endpoint is None:
             return []
         me = self.identity
         hello = Hello(me.node, me.incarnation, me.cluster_name, endpoint)
-        return [self._write(link, hello)]
+        # With the first pulse at once: until a node is heard it is in no cluster.
+        return [self._write(link, hello), self._write(link, self._next_pulse(wall_ms))]
 
     def lost(self, link: int, now: int) -> list[Output]:
         """A connection, of either direction, is gone or was never made."""
@@ -296,7 +302,6 @@ class Heartbeat:
         outputs = [] if late else self._notice_silence(now)
         if not self.config.multicast:
             outputs += self.mesh.tick(now, self._doubtful_endpoints())
-        self._sequence += 1
         outputs += self._send_pulse(wall_ms)
         return outputs
 
@@ -398,9 +403,10 @@ class Heartbeat:
             [peer.pulse.heartbeat for peer in self._peers.values() if peer.state in doubtful]
         )
 
-    def _send_pulse(self, wall_ms: int) -> list[Output]:
+    def _next_pulse(self, wall_ms: int) -> Pulse:
         me = self.identity
-        pulse = Pulse(
+        self._sequence += 1
+        return Pulse(
             node=me.node,
             incarnation=me.incarnation,
             sequence=self._sequence,
@@ -412,7 +418,9 @@ class Heartbeat:
             cluster_key=self._standing.cluster_key,
             wall_ms=wall_ms,
         )
-        data = self._codec.encode(pulse)
+
+    def _send_pulse(self, wall_ms: int) -> list[Output]:
+        data = self._codec.encode(self._next_pulse(wall_ms))
         if self.config.multicast:
             return [Datagram(data)]
         framed = frame(data)

@@ -85,6 +85,10 @@ class Target(StateMachine):
         """Is it open, and in no doubt so far? Then nothing is ever due."""
         return self.state is TargetState.OPEN and self._doubted_since is None
 
+    def is_new(self, since: int) -> bool:
+        """Was it dialed, or reached, `since` then?"""
+        return self.link is not None and self._since is not None and self._since > since
+
     def doubt(self, doubtful: bool, now: int) -> None:
         """Does the node there get what we send, and is it heard?"""
         if not doubtful or self.state not in (TargetState.OPEN, TargetState.CLOGGED):
@@ -191,6 +195,13 @@ class Mesh:
                 outputs += target.outputs
                 target.outputs = []
         return outputs
+
+    def awaits(self, heard: Collection[Endpoint], since: int) -> bool:
+        """Was an endpoint dialed, or reached, `since` then, from which nobody is heard?"""
+        return any(
+            target.is_new(since) and target.endpoint not in heard
+            for target in self._targets.values()
+        )
 
     def open_links(self) -> list[int]:
         """Links that take a pulse now."""

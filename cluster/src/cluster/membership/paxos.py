@@ -61,6 +61,9 @@ class Neighbourhood(Protocol):
     def standing(self, node: int) -> Standing:
         """The cluster an adjacent node says to be in."""
 
+    def awaits_answer(self, now: int) -> bool:
+        """Was somebody dialed a short while ago who has not been heard yet?"""
+
 
 S = PaxosState
 
@@ -70,6 +73,7 @@ class Paxos(StateMachine):
 
     TABLE = table(
         "paxos",
+        (S.IDLE, QuantumOver, "_may_find_others", S.IDLE, "_look_again_soon"),
         (S.IDLE, QuantumOver, "_is_principal_of_a_new_list", S.PREPARING, "_prepare"),
         (S.IDLE, QuantumOver, "_waits_for_a_principal", S.IDLE, "_have_patience"),
         (S.IDLE, QuantumOver, "", S.IDLE, "_be_content"),
@@ -276,6 +280,17 @@ class Paxos(StateMachine):
     def has_integrity(self) -> bool:
         """Are the nodes that should be one cluster one, as far as we can see?"""
         return self._is_satisfied() and self._odd_since is None
+
+    def _may_find_others(self, _: object, now: int) -> bool:
+        """Is this a new node alone, whose seeds, busy ones perhaps, have yet to answer?
+
+        It would serve what it has, nothing, until they did.
+        """
+        alone = self.view is None and self._wanted == (self.identity.node,)
+        return alone and self._neighbourhood.awaits_answer(now)
+
+    def _look_again_soon(self, _: object, now: int) -> None:
+        self.timers[QuantumOver] = now + self.config.interval_ms
 
     def _is_principal_of_a_new_list(self, _: object, now: int) -> bool:
         mine = bool(self._wanted) and self._wanted[0] == self.identity.node
