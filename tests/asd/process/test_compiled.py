@@ -132,6 +132,21 @@ def test_the_types_name_every_attribute(module: str) -> None:
         assert sorted(declared) == sorted(getattr(imported, name).__slots__)
 
 
+def test_twins_have_the_types_of_their_declarations(built: Path) -> None:
+    """The attributes of a compiled class are fields; without its `.pxd` they would be slots."""
+    code = """
+from asd.process import compiled
+assert compiled.use()
+from asd.measures.histogram import Histogram
+from asd.service.connection import Connection
+from storage.memory import MemoryEngine
+kinds = [Histogram.pending, Connection.last_used_ns, MemoryEngine.index]
+print(*[type(each).__name__ for each in kinds])
+"""
+    said = python("-c", code, XDG_CACHE_HOME=str(built), ASD_COMPILED="1").split()
+    assert said == ["getset_descriptor"] * 3
+
+
 # ---------------------------------------------------------------------------------- what it answers
 
 

@@ -130,14 +130,16 @@ def put_one_path(namespace: Namespace, set_name: bytes, rest: int, otherwise: Fa
         start = head.start
         payload = start + data[value : digest + rest]
         # All writes of one turn happen at one time: the clock is read for the first.
-        now = latency.since_ms or now_ms()
+        since = latency.since_ms
+        now = since or now_ms()
         generation = overwrite(key, now, set_id, start, payload)
         if not generation:
             generation = put(key, now, head, payload)
             if not generation:
                 return otherwise(data, digest)
         counters.write_success += 1
-        latency.since_ms = now
+        if not since:
+            latency.since_ms = now
         return without_ops(EMPTY_OK, generation, 0)
 
     return path

@@ -99,8 +99,11 @@ class _Work:
             path = self._sources / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-            for package in (path.parent, *path.parent.relative_to(self._sources).parents):
-                (self._sources / package / "__init__.py").touch()
+            # Not in the folder itself: a package there, and Cython finds the types of no module.
+            package = path.parent
+            while package != self._sources:
+                (package / "__init__.py").touch()
+                package = package.parent
 
     def compile_all(self, say: Callable[[str], None]) -> None:
         """Compile the modules, as many at once as there are cores. Raises CompilationError."""

@@ -2,6 +2,8 @@ cimport cython
 from asd.measures.histogram cimport Histogram
 from asd.measures.turns cimport Turns
 
+cdef Py_ssize_t BIG_REPLY, MAX_UNSENT
+
 
 cdef class Connection:
     cdef public list _chunks
@@ -19,8 +21,8 @@ cdef class Connection:
     cpdef data_received(self, bytes data)
     @cython.locals(offset=Py_ssize_t, size=Py_ssize_t, frame_size=Py_ssize_t)
     cpdef _answer(self, bytes data)
-    @cython.locals(size=Py_ssize_t, digest=Py_ssize_t, head_size=Py_ssize_t,
-                   frame_size=Py_ssize_t, found=tuple, latency=Histogram)
+    @cython.locals(size=Py_ssize_t, digest=Py_ssize_t, end=Py_ssize_t, head_size=Py_ssize_t,
+                   frame_size=Py_ssize_t, found=tuple, latency=Histogram, reply=bytes)
     cpdef Py_ssize_t _answer_fast(self, bytes data, Py_ssize_t offset, list replies) except -1
     @cython.locals(size="long long")
     cpdef Py_ssize_t _whole_frame(self, bytes data, Py_ssize_t offset) except -1

@@ -222,6 +222,8 @@ class Connection:
         offset, size = 0, len(data)
         while offset < size:
             offset = self._answer_fast(data, offset, replies)
+            if offset == size:
+                break
             if len(replies) == MAX_UNSENT or (replies and len(replies[-1]) > BIG_REPLY):
                 self._send(replies)
                 replies.clear()
@@ -263,10 +265,8 @@ class Connection:
             self._continue()
 
     def _answer_fast(self, data: bytes, offset: int, replies: list[bytes]) -> int:
-        """Answer the frames from `offset` on, up to the first that no plan answers; its offset.
-
-        Ends as well when there are MAX_UNSENT `replies`, to which it adds its own.
-        """
+        """Answer the frames from `offset` on, up to the first that no path answers, or until there
+        are MAX_UNSENT `replies`, to which it adds its own; the offset it has come to."""
         path_of, answered = self._path_of, self._turns.answered
         head_size, size = self._head_size, len(data)
         for _ in range(MAX_UNSENT - len(replies)):
@@ -275,7 +275,8 @@ class Connection:
             if found is None:
                 break
             path, frame_size, latency, waits = found
-            if frame_size > size - offset:
+            end = offset + frame_size
+            if end > size:
                 break
             try:
                 reply = path(data, digest)
@@ -285,7 +286,7 @@ class Connection:
                 reply = self._failed()
             if reply is None:
                 break
-            offset += frame_size
+            offset = end
             if waits is not None and waits.turn is not None:
                 self._send(replies)
                 replies.clear()
