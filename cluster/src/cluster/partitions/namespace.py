@@ -39,7 +39,12 @@ What must hold:
    need no answer. That a copy vouches is never believed of a node that has just started, so it can
    be taken back in memory.
 
-5. *A copy is dropped only when all replicas have everything*, by the master's announcement.
+5. *A copy is dropped only when all replicas have everything*, by the master's announcement. Nobody
+   waits for the disk to drop it too, so after a crash it may be there again. That loses nothing: it
+   has the version of an older cluster, as any copy that was away, is merged by the conflict rule,
+   and all that it has was collected before or is older by that rule. (Older, and not just made
+   before: by last-update-time and with clocks that differ, a version may win over what was made
+   from it.)
 
 Between a new cluster's commit and `is_ready` nobody serves: the daemon holds requests (`LOCKED`).
 Other namespaces do not wait for a slow one.

@@ -88,6 +88,7 @@ class Shape:
     nodes: int = 5
     interval_ms: int = 150
     timeout_intervals: int = 10
+    settling_intervals: int = 0
     multicast: bool = False
     seeds: int = 2
     """How many nodes, of the first, are in everyone's seed list."""
@@ -178,7 +179,7 @@ class SimulatedCluster:
                 seeds=() if shape.multicast else tuple(seeds[: shape.seeds]),
                 multicast=shape.multicast,
             ),
-            PaxosConfig(interval_ms=shape.interval_ms),
+            PaxosConfig(interval_ms=shape.interval_ms, settling_intervals=shape.settling_intervals),
             FabricConfig(connections=(1, 1, 1, 1, 1)),
         )
         services = self._services(machine) if self._services is not None else ()

@@ -10,6 +10,7 @@ back, and starts generations near their wrap.
 from __future__ import annotations
 
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from attrs import define, field, frozen
@@ -408,7 +409,10 @@ class DataWorld:
                 self.ledger.check_at_rest(config.name, key, partition, found)
                 self.ledger.check_nothing_lost(config.name, partition, [found])
                 kept.update(found)
-            self.ledger.rest(config.name, key, kept)
+            machines = self.cluster.machines.values()
+            stores = [self.store(machine, config.name) for machine in machines]
+            may_come_back = chain.from_iterable(store.may_come_back() for store in stores)
+            self.ledger.rest(config.name, key, kept, may_come_back)
         self._check_items()
 
     def _check_copies(

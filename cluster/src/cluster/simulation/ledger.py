@@ -10,6 +10,11 @@
 - *Nothing lost*: of a record that is never deleted plainly, every version that a client was told of
   is on some disk, or one that follows from it: made from it, or winning over it, in any number of
   steps.
+
+Nothing is forgotten before it is gone for good. A copy that is dropped is still on its disk for a
+while, and a crash brings it back, with versions that all replicas have long replaced. By
+last-update-time and with clocks that were set back, such a version may win over one that was made
+from it, and what is made from it then follows from both.
 """
 
 from __future__ import annotations
@@ -158,11 +163,25 @@ class Ledger:
             if row not in expected:
                 raise Violation(f"{namespace} {digest.hex()} is {row}, but {expected} {why}")
 
-    def rest(self, namespace: str, cluster_key: int, kept: Mapping[bytes, RecordRow]) -> None:
-        """Everything is checked: what clients were told before is what the replicas have."""
+    def rest(
+        self,
+        namespace: str,
+        cluster_key: int,
+        kept: Mapping[bytes, RecordRow],
+        may_come_back: Iterable[RecordRow],
+    ) -> None:
+        """Everything is checked: what clients were told before is what the replicas have.
+
+        `may_come_back`: versions that a crash may bring back.
+        """
+        still: dict[bytes, dict[bytes, RecordRow]] = {}
+        for old in may_come_back:
+            still.setdefault(old[0], {})[old[6]] = old
         for place in [place for place in self._versions if place[0] == namespace]:
             row = kept.get(place[1])
-            self._versions[place] = {row[6]: row} if row is not None else {}
+            self._versions[place] = still.get(place[1], {})
+            if row is not None:
+                self._versions[place][row[6]] = row
             told = self._told.pop(place, set())
             if row is not None and row[6] in told:
                 self._told[place] = {row[6]}

@@ -49,7 +49,8 @@ class Plan:
         mode = "multicast" if shape.multicast else f"mesh with {shape.seeds} seeds"
         return (
             f"seed {self.seed}: {shape.nodes} nodes, {self.minutes:g} minutes, {mode}, interval"
-            f" {shape.interval_ms} ms, timeout {shape.timeout_intervals} intervals, faults:"
+            f" {shape.interval_ms} ms, timeout {shape.timeout_intervals} intervals, settling"
+            f" {shape.settling_intervals}, faults:"
             f" {', '.join(self.kinds)} every {self.mean_pause_s:.1f} s,"
             f" {self.writes_per_s:g} writes/s, generations from {data.first_generation}, disks"
             f" {data.slowest_ms} ms, {'; '.join(map(_described, data.namespaces))}"
@@ -82,6 +83,8 @@ def draw_plan(seed: int, nodes: int | None = None, minutes: float = 5) -> Plan:
     data = _draw_data(chance)
     rate = chance.choose((0.5, 2.0, 10.0))
     episode_s = (5.0, 45.0) if minutes >= 1 else (2.0, 10.0)
+    # Drawn last: what else a seed draws stays as it was.
+    shape = evolve(shape, settling_intervals=chance.choose((0, shape.timeout_intervals)))
     return Plan(seed, minutes, shape, kinds, mean_pause_s, episode_s, data, rate)
 
 

@@ -8,7 +8,7 @@ what of that the disk got all the same is drawn.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cluster.messages import RecordRow, SummaryRow
@@ -127,6 +127,13 @@ class SimulatedStore:
             kept.pop(what, None)
         else:
             kept[what] = value
+
+    def may_come_back(self) -> Iterator[RecordRow]:
+        """Every version that a crash may bring back: on the disk, or on its way there."""
+        yield from self.disk.values()
+        for what, value in self._journal:
+            if isinstance(what, bytes) and isinstance(value, tuple):
+                yield value
 
     def start(self, chance: Chance) -> Mapping[int, PartitionVersion]:
         """A process starts: it finds what the disk has, and clears copies without a version."""
