@@ -62,13 +62,18 @@ def walk_exchange(seed: int, rows: Counter[Row]) -> None:
     """Whatever comes in whatever order: known is when all have told, over when all have seen."""
     random = Random(seed)
     exchange = Exchange(1, lambda row: rows.update([row]))
+    exchange.sender = 3
+    exchange.fire(ExchangeVersions(1, ()), 0)
     key = 0
     for _ in range(100):
         if random.random() < 0.1 or not key:
             key += 1
             members = tuple((node, 1, 0, False) for node in (3, 2, 1)[random.randrange(2) :])
             exchange.begin(ClusterChanged(key, key, members[0][0], members), (), 0)
-        told = random.choice((ExchangeVersions(key, ()), ExchangeSeen(key), exchange_module.Due()))
+        theirs = key + (random.random() < 0.2)  # who commits first tells first
+        told = random.choice(
+            (ExchangeVersions(theirs, ()), ExchangeSeen(theirs), exchange_module.Due())
+        )
         exchange.sender = random.choice(members[:-1])[0]
         exchange.fire(told, 0)
         exchange._check()

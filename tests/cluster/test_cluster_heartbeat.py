@@ -37,6 +37,19 @@ def test_a_peer_arrives_and_departs():
     assert core.adjacent == []
 
 
+def test_a_departure_is_noticed_when_the_timeout_is_over_and_told_at_once():
+    core = beat()
+    core.datagram(pulse(1), 1000, 0)
+    now = 1030
+    while core.adjacent:
+        told = core.tick(now, 0)
+        assert now < core.deadline <= now + 100
+        now = core.deadline
+    assert told[0] == NodeDeparted(2, 60)
+    assert CODEC.decode(told[-1].data).heard == ()
+    assert now == 1500 + 100
+
+
 def test_pulses_say_whom_we_hear():
     core = beat()
     core.stand(9, 77)

@@ -76,7 +76,12 @@ class PaxosNet:
         self.wires: list[tuple[int, int, object]] = []
         self.up = {node: set(self.nodes) for node in self.nodes}
         self.around = {node: Neighbours() for node in self.nodes}
-        config = PaxosConfig(interval_ms=10, patience_intervals=self.patience)
+        config = PaxosConfig(
+            interval_ms=10,
+            patience_intervals=self.patience,
+            settling_intervals=self.random.choice((0, 10)),
+            departure_intervals=self.random.choice((0, 2)),
+        )
         self.cores = {
             node: Paxos(Identity(node, 7), config, self.around[node], lambda r: rows.update([r]))
             for node in self.nodes
@@ -330,6 +335,14 @@ def walk_proposer(seed: int, rows: Counter[Row]) -> None:
     outputs = core.receive(random.choice((1, 2)), Prepare(ballot, (1, 2, 3)), 60)
     assert [type(output.message) for output in outputs] == [Reject]
     core._check()
+    if random.random() < 0.5:  # somebody does not go along
+        core.receive(1, Reject(sequence, sequence + 2), 60)
+    else:  # a higher node has come, and asks us
+        around.heard = {node: frozenset({1, 2, 3, 4}) for node in (1, 2, 3, 4)}
+        core.arrived(4, 7, 60)
+        (promise,) = core.receive(4, Prepare(sequence + 2, (1, 2, 3, 4)), 60)
+        assert isinstance(promise.message, Promise)
+    core._check()
 
 
 def walk_participant(seed: int, rows: Counter[Row]) -> None:
@@ -344,6 +357,8 @@ def walk_participant(seed: int, rows: Counter[Row]) -> None:
         assert isinstance(core.receive(3, Accept(5, 99, members), 0)[0].message, Accepted)
     (refusal,) = core.receive(2, Prepare(6, (1, 2)), 0)
     assert refusal.message == Reject(6, 5, 3)
+    (refusal,) = core.receive(3, Prepare(4, (1, 2, 3)), 0)
+    assert refusal.message == Reject(4, 5)
     core._check()
 
 

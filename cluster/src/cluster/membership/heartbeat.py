@@ -4,6 +4,11 @@ Every interval a node sends a pulse that lists the nodes it hears. A peer is *ad
 it and its pulses list us, so a link that works in one direction only makes no neighbours. A peer
 not heard for `timeout_intervals` has departed. A peer that comes and goes too often is *held*: it
 must be heard for a while before it counts again.
+
+A departure is noticed when the timeout is over, not at the next pulse, and told at once, in a pulse
+of its own. All neighbours of a dead node got its last pulse at about the same time, so they notice
+and hear of one another's noticing within milliseconds, unless one is busy. Who may go on without it
+is `cluster.membership.paxos`' to say.
 """
 
 from __future__ import annotations
@@ -293,16 +298,16 @@ class Heartbeat:
         return self._pulse(message, now, wall_ms) if isinstance(message, Pulse) else []
 
     def tick(self, now: int, wall_ms: int) -> list[Output]:
-        """Time has reached `deadline`: notice silence, send a pulse, look after the mesh."""
+        """Time has reached `deadline`: notice silence, look after the mesh, send a pulse."""
         if now < self.deadline:
             return []
         late = now - self.deadline > self.config.interval_ms
-        self.deadline = now + self.config.interval_ms
         # One that was stopped itself must not take its own sleep for the others' silence.
         outputs = [] if late else self._notice_silence(now)
         if not self.config.multicast:
             outputs += self.mesh.tick(now, self._doubtful_endpoints())
         outputs += self._send_pulse(wall_ms)
+        self.deadline = self._next_silence(now, now + self.config.interval_ms)
         return outputs
 
     # --- inside --------------------------------------------------------------------------------
@@ -395,6 +400,14 @@ class Heartbeat:
                 peer.fire(Silence(), now)
                 outputs += self._drain(peer, before)
         return outputs
+
+    def _next_silence(self, now: int, until: int) -> int:
+        """When the first peer will have been silent for too long; `until` if that comes first."""
+        timeout_ms = self.config.timeout_ms
+        for peer in self._peers.values():
+            if peer.state is not PeerState.SILENT and now < peer.last_heard + timeout_ms < until:
+                until = peer.last_heard + timeout_ms
+        return until
 
     def _doubtful_endpoints(self) -> frozenset[Endpoint]:
         """Where pulses go that perhaps do not arrive."""

@@ -6,14 +6,28 @@ no lower ballot), *accept* (everyone holds the list), *commit* (it holds for eve
 answer, since the list names exactly the nodes that are to be there. A ballot is a sequence and a
 node id; a key belongs to one ballot and a ballot to one list, and nodes commit rising ballots only.
 So no two nodes commit different lists under one key, and no two commit two keys in different order.
+
+When a round may begin
+----------------------
+Who hears whom is a matter of moments: when a node dies its neighbours notice one after the other,
+and a node that comes is heard by one before the other. A principal that went by what it sees at
+such a moment would leave out those that are late (of nodes that do not hear the same, the clique is
+not all), or ask nodes that still follow the dead one. So, although a round can begin whenever the
+list that is wanted is not the one that holds, it lets two things settle first:
+
+- the last departure is `departure_intervals` old, since nodes often die together;
+- all neighbours hear the same nodes as we do. Their pulses say so, and a departure is told at once,
+  so that this costs no time unless one is busy. What differs for `settling_intervals` is not
+  late: some link works for some nodes only, and then cliques are what there can be.
+
+Rejected: a fixed wait as long as the latest may be. It delays every takeover by what is needed
+hardly ever.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
-from typing import Protocol
 
 from cluster.membership.clique import cluster_of
 from cluster.membership.heartbeat import Identity, Standing
@@ -24,6 +38,7 @@ from cluster.membership.paxos_events import (
     CommitCame,
     CommittedCame,
     From,
+    Neighbourhood,
     NodeGone,
     PaxosConfig,
     PaxosState,
@@ -52,19 +67,6 @@ Ballot = tuple[int, int]
 """Sequence, then the node that holds the ballot: compared in this order."""
 
 
-class Neighbourhood(Protocol):
-    """What paxos reads of the heartbeat."""
-
-    def graph(self) -> Mapping[int, frozenset[int]]:
-        """Who hears whom."""
-
-    def standing(self, node: int) -> Standing:
-        """The cluster an adjacent node says to be in."""
-
-    def awaits_answer(self, now: int) -> bool:
-        """Was somebody dialed a short while ago who has not been heard yet?"""
-
-
 S = PaxosState
 
 
@@ -74,6 +76,7 @@ class Paxos(StateMachine):
     TABLE = table(
         "paxos",
         (S.IDLE, QuantumOver, "_may_find_others", S.IDLE, "_look_again_soon"),
+        (S.IDLE, QuantumOver, "_lets_things_settle", S.IDLE, "_look_again_soon"),
         (S.IDLE, QuantumOver, "_is_principal_of_a_new_list", S.PREPARING, "_prepare"),
         (S.IDLE, QuantumOver, "_waits_for_a_principal", S.IDLE, "_have_patience"),
         (S.IDLE, QuantumOver, "", S.IDLE, "_be_content"),
@@ -144,6 +147,7 @@ class Paxos(StateMachine):
         self._odd_since: int | None = None
         self._unhappy_since: int | None = None
         self._differ_since: int | None = None
+        self._departures_until = 0
         self._strangers: Counter[int] = Counter()
         self._excluded: dict[int, int] = {}
 
@@ -168,6 +172,8 @@ class Paxos(StateMachine):
         """A node is adjacent no more."""
         self._lives.pop(node, None)
         self.fire(NodeGone(node), now)
+        self._departures_until = now + self.config.ms(self.config.departure_intervals)
+        self._look_at(self._departures_until)
         return self._news(now)
 
     def recluster(self, now: int) -> list[Output]:
@@ -179,9 +185,12 @@ class Paxos(StateMachine):
 
     def graph_changed(self, now: int) -> list[Output]:
         """Other nodes hear others than before."""
-        soon = now + self.config.ms(self.config.quantum_intervals)
-        self.timers[QuantumOver] = min(soon, self.timers.get(QuantumOver, soon))
+        self._look_at(now + self.config.ms(self.config.quantum_intervals))
         return []
+
+    def _look_at(self, when: int) -> None:
+        """Look around then, unless we do so before."""
+        self.timers[QuantumOver] = min(when, self.timers.get(QuantumOver, when))
 
     def receive(self, node: int, message: Message, now: int) -> list[Output]:
         """A message from an adjacent node. What does not fit the state is ignored."""
@@ -253,19 +262,18 @@ class Paxos(StateMachine):
             self._forced = True
 
     def _views_differ(self) -> bool:
-        """Does a neighbour hear a node that we do not hear?
-
-        When a node dies its neighbours notice one after the other, a busy one late. Who notices
-        first must not take the others for the dead one's and go alone: it waits a while.
-        """
+        """Does a neighbour hear other nodes than we do?"""
         graph = self._neighbourhood.graph()
         known = graph.keys() | self._excluded.keys()
-        return any(not heard <= known for heard in graph.values())
+        return any(heard | {node} != known for node, heard in graph.items())
 
-    def _is_waited_for(self, now: int) -> bool:
-        """Shall what the heartbeats say settle first?"""
+    def _lets_things_settle(self, _: object, now: int) -> bool:
+        """Would we go, and shall what the heartbeats say settle first? (See above.)"""
+        if not self._is_principal_of_a_new_list(_, now):
+            return False
         since, config = self._differ_since, self.config
-        return since is not None and now - since < config.ms(config.settling_intervals)
+        differ = since is not None and now - since < config.ms(config.settling_intervals)
+        return differ or now < self._departures_until
 
     def _is_odd(self) -> bool:
         """Does some node of our cluster (for a member: its principal) show another key?"""
@@ -290,14 +298,13 @@ class Paxos(StateMachine):
         return alone and self._neighbourhood.awaits_answer(now)
 
     def _look_again_soon(self, _: object, now: int) -> None:
-        self.timers[QuantumOver] = now + self.config.interval_ms
+        soon, departed = now + self.config.interval_ms, self._departures_until
+        self._look_at(min(soon, departed) if departed > now else soon)
 
     def _is_principal_of_a_new_list(self, _: object, now: int) -> bool:
         mine = bool(self._wanted) and self._wanted[0] == self.identity.node
         large = len(self._wanted) >= self.config.min_cluster_size
-        if not mine or not large or self._is_waited_for(now):
-            return False
-        return self._forced or not self._is_satisfied()
+        return mine and large and (self._forced or not self._is_satisfied())
 
     def _waits_for_a_principal(self, _: object, now: int) -> bool:
         return self._wanted[0] != self.identity.node and not self._is_taken_in()

@@ -1,12 +1,15 @@
-"""What happens to a paxos core, and its times: the vocabulary of `cluster.membership.paxos`."""
+"""What happens to a paxos core, what it sees, and its times: the vocabulary of
+`cluster.membership.paxos`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import auto
+from typing import Protocol
 
 from attrs import frozen
 
+from cluster.membership.heartbeat import Standing
 from cluster.messages import (
     Accept,
     Accepted,
@@ -26,7 +29,9 @@ class PaxosConfig:
 
     interval_ms: int = 150
     quantum_intervals: int = 5
-    """From the first news to the round: what comes and goes meanwhile is in one round."""
+    """Between two looks at who is there: what comes meanwhile is in one round."""
+    departure_intervals: int = 2
+    """From the last departure to the round: nodes that die together are in one round."""
     retransmit_intervals: int = 2
     round_intervals: int = 12
     """A round that takes longer is given up."""
@@ -37,12 +42,25 @@ class PaxosConfig:
     exclusion_intervals: int = 40
     """For so long we do without a node that does not go along."""
     min_cluster_size: int = 1
-    settling_intervals: int = 0
-    """While neighbours hear nodes that we do not hear, or no longer, a round waits at most this."""
+    settling_intervals: int = 10
+    """While nodes do not all hear the same nodes, a round waits, at most so long."""
 
     def ms(self, intervals: int) -> int:
         """Intervals in milliseconds."""
         return intervals * self.interval_ms
+
+
+class Neighbourhood(Protocol):
+    """What paxos reads of the heartbeat."""
+
+    def graph(self) -> Mapping[int, frozenset[int]]:
+        """Who hears whom."""
+
+    def standing(self, node: int) -> Standing:
+        """The cluster an adjacent node says to be in."""
+
+    def awaits_answer(self, now: int) -> bool:
+        """Was somebody dialed a short while ago who has not been heard yet?"""
 
 
 class PaxosState(State):

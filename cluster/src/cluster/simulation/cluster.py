@@ -88,7 +88,7 @@ class Shape:
     nodes: int = 5
     interval_ms: int = 150
     timeout_intervals: int = 10
-    settling_intervals: int = 0
+    settling_intervals: int = 10
     multicast: bool = False
     seeds: int = 2
     """How many nodes, of the first, are in everyone's seed list."""
