@@ -17,7 +17,7 @@ from harness import BENCH, publish
 SERVER = ("startup", "server", "memory", "security")
 """Benchmarks of a whole server."""
 
-OWN_PAGE = (*SERVER, "storage", "cluster")
+OWN_PAGE = (*SERVER, "storage", "cluster_load", "cluster_takeover")
 """Those that write their own page and know `--quick`."""
 
 HELPERS = ("harness", "run")

@@ -1,6 +1,6 @@
 """What copies cost: routed load on clusters of `asd`, beside a single node in the same run.
 
-    python bench/cluster.py [--rounds N] [--seconds S] [--quick]
+    python bench/cluster_load.py [--rounds N] [--seconds S] [--quick]
 
 Puts of one integer bin, or half gets and half puts, 1000 keys, namespace in memory, everything on
 this machine: load generator and two or three nodes share its cores. Each request goes to the node
@@ -126,7 +126,7 @@ def main() -> None:
             name = f"{nodes} nodes, {factor} {'copy' if factor == 1 else 'copies'}"
             servers[name] = targets(cluster, folder, f"{nodes}-{factor}")
         results = measure(servers, rounds, seconds)
-    publish("cluster", "What copies cost", report(results), write=not given.quick)
+    publish("cluster_load", "What copies cost", report(results), write=not given.quick)
 
 
 if __name__ == "__main__":
