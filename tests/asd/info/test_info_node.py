@@ -64,6 +64,12 @@ def test_published_addresses_come_first(node) -> None:
     assert endpoints["heartbeat.port"] == "0"
 
 
+def test_any_as_access_address_is_the_one_that_was_reached(node) -> None:
+    service = NetworkServiceConfig(access_address=("any",), access_port=4000)
+    node.config = Config(network=NetworkConfig(service=service))
+    assert node.ask("service") == node.ask("service-clear-std") == "10.0.0.9:4000"
+
+
 def test_without_an_admin_port_there_is_no_admin_address(node) -> None:
     assert node.ask("admin-clear-std") == ""
     assert node.ask("connection") == "admin=false"

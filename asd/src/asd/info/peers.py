@@ -48,7 +48,7 @@ def _no_tls_peers(request: Request) -> str:
 def _published(request: Request) -> list[str]:
     """What clients are told to connect to."""
     service = request.node.config.network.service
-    hosts = service.access_address or _hosts(request, request.node.addresses)
+    hosts = _hosts(request, service.access_address or request.node.addresses)
     return [host_port(host, service.access_port or request.node.port) for host in hosts]
 
 
@@ -80,7 +80,7 @@ def _tls(request: Request) -> str:
     if not service.tls_port:
         return ""
     listening = service.tls_address or request.node.addresses
-    hosts = service.tls_access_address or _hosts(request, listening)
+    hosts = _hosts(request, service.tls_access_address or listening)
     port = service.tls_access_port or service.tls_port
     return ",".join(host_port(host, port) for host in hosts)
 
