@@ -112,6 +112,20 @@ def test_a_one_way_message_is_delivered_at_most_once_and_in_order(seed):
     assert len(got) > 40
 
 
+def test_bytes_are_counted_by_channel():
+    pair = Pair(1, FabricConfig(), faults=0)
+    pair.do(1, pair.fabrics[1].send(2, Prepare(1, (1, 2)), Channel.META, 0))
+    pair.carry()
+    sent, received = pair.fabrics[1].bytes_sent, pair.fabrics[2].bytes_received
+    assert sent[Channel.META] > 0
+    assert received[Channel.META] >= sent[Channel.META], "the greeting is not counted as sent"
+    assert sum(sent) == sent[Channel.META]
+    assert sum(received) == received[Channel.META]
+    links = pair.fabrics[1].links(2)
+    assert [channel for channel, _ in links].count(Channel.BULK) == 2
+    assert pair.fabrics[1].links(9) == ()
+
+
 def test_a_request_times_out_once():
     pair = Pair(1, FabricConfig(), faults=1)
     _, outputs = pair.fabrics[1].request(2, Prepare(1, ()), Channel.META, 500, pair.now)

@@ -6,7 +6,15 @@ import pytest
 
 from cluster.membership.heartbeat import Heartbeat, HeartbeatConfig, Identity
 from cluster.messages import Hello, Pulse, codec
-from cluster.outputs import Datagram, DuplicateNode, GraphChanged, NodeArrived, NodeDeparted
+from cluster.outputs import (
+    Datagram,
+    Dial,
+    DuplicateNode,
+    GraphChanged,
+    Hangup,
+    NodeArrived,
+    NodeDeparted,
+)
 from cluster.wire import WireError, frame
 
 CODEC = codec()
@@ -124,3 +132,45 @@ def test_a_seed_that_leads_back_to_us_is_dialed_no_more():
     core.accepted(2, 1000)
     core.received(2, frame(CODEC.encode(Hello(1, 50, "", ("localhost", 1)))), 1000, 0)
     assert core.mesh.hosts == ()
+
+
+def test_other_times_hold_at_once():
+    core = Heartbeat(Identity(1, 50, "blue"), HeartbeatConfig(600_000, 10, multicast=True), CODEC)
+    core.start(1000)
+    core.datagram(pulse(1), 1000, 0)
+    core.tick(1000, 0)
+    assert core.deadline == 601_000
+    core.go_by(HeartbeatConfig(100, 3), 1100)
+    assert core.deadline == 1200
+    assert core.config.multicast
+    told = [output for now in (1200, 1300) for output in core.tick(now, 0)]
+    assert NodeDeparted(2, 60) in told
+
+
+def test_a_tip_is_dialed_until_it_is_cleared():
+    core = Heartbeat(Identity(1, 50), HeartbeatConfig(seeds=(("seed", 1),)), CODEC)
+    core.tip(("there", 2))
+    dialed = [output for output in core.tick(1000, 0) if isinstance(output, Dial)]
+    assert [output.endpoint for output in dialed] == [("seed", 1), ("there", 2)]
+    assert core.tips == {("there", 2)}
+    assert core.clear_tip(("there", 2)) == [Hangup("heartbeat", dialed[1].link)]
+    assert core.clear_tip(("seed", 1)) == [], "seeds are the configuration's"
+    assert core.mesh.hosts == (("seed", 1),)
+    core._check()
+
+
+def test_who_is_there_is_dialed_after_its_tip_is_cleared():
+    core = Heartbeat(Identity(1, 50, "blue"), HeartbeatConfig(), CODEC)
+    core.tip(("there", 2))
+    core.accepted(2, 1000)
+    core.received(2, frame(pulse(1, heartbeat=("there", 2))), 1000, 0)
+    assert core.clear_tip(("there", 2)) == []
+    assert core.mesh.hosts == (("there", 2),)
+
+
+def test_pulses_are_counted_ours_apart():
+    core = beat()
+    core.datagram(pulse(1), 1000, 0)
+    core.datagram(pulse(2), 1000, 0)
+    core.datagram(pulse(1, node=1, incarnation=50), 1000, 0)
+    assert (core.received_foreign, core.received_self) == (2, 1)

@@ -37,7 +37,7 @@ from cluster.outputs import (
     Transmit,
 )
 from cluster.state_machine import Observer
-from cluster.wire import Codec, Message
+from cluster.wire import Codec, Endpoint, Message
 
 NETWORK: Final = frozenset({Transmit, Dial, Hangup, Datagram})
 """Outputs that are the network's to carry out, not a part's of the node."""
@@ -210,6 +210,15 @@ class ClusterNode:
     def rename(self, cluster_name: str) -> None:
         """Belong to the cluster of another name: nodes of the old one fall silent to each other."""
         self.heartbeat.rename(cluster_name)
+
+    def go_by(self, config: NodeConfig, now: int) -> list[Output]:
+        """Keep the heartbeat's and the agreement's times of another configuration from now on."""
+        self.heartbeat.go_by(config.heartbeat, now)
+        return self._settle(self.paxos.go_by(config.paxos, now), now)
+
+    def clear_tip(self, endpoint: Endpoint, now: int) -> list[Output]:
+        """Look no more for a node at an endpoint given by `heartbeat.tip`."""
+        return self._settle(self.heartbeat.clear_tip(endpoint), now)
 
     def recluster(self, now: int) -> list[Output]:
         """Agree and balance anew although the nodes are the same; nothing unless we are the

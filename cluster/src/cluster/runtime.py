@@ -94,6 +94,7 @@ class NodeRuntime:
         self._servers: list[asyncio.AbstractServer] = []
         self._links: dict[LinkKey, _Link] = {}
         self._dials: dict[LinkKey, asyncio.Task[None]] = {}
+        self._opened = dict.fromkeys((HEARTBEAT, FABRIC), 0)
         self._next_accepted = 2
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0
@@ -135,14 +136,22 @@ class NodeRuntime:
         if link.key is None:
             link.key = (plane, self._next_accepted)
             self._next_accepted += 2
-            self._links[link.key] = link
+            self._note(link.key, link)
             self.carry_out(self.node.accepted(*link.key, now))
         elif link.key in self._dials:
             del self._dials[link.key]
-            self._links[link.key] = link
+            self._note(link.key, link)
             self.carry_out(self.node.dialed(*link.key, now))
         else:
             self._drop(link)
+
+    def _note(self, key: LinkKey, link: _Link) -> None:
+        self._links[key] = link
+        self._opened[key[0]] += 1
+
+    def connections(self, plane: str) -> tuple[int, int]:
+        """How many there are, of both directions, and how many there have been. O(connections)."""
+        return sum(plane == each for each, _ in self._links), self._opened[plane]
 
     def received(self, key: LinkKey, data: bytes) -> None:
         """Bytes have come."""

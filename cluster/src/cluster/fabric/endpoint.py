@@ -112,6 +112,9 @@ class Fabric:
         self.config = config
         self.deadline = FOREVER
         self.ignored = 0
+        self.bytes_sent = [0] * len(CHANNELS)
+        self.bytes_received = [0] * len(CHANNELS)
+        """Both by channel, since the start."""
         self._codec = codec
         self._observer = observer
         self._peers: dict[int, _Peer] = {}
@@ -129,6 +132,12 @@ class Fabric:
     def peers(self) -> tuple[int, ...]:
         """Nodes that can be sent to."""
         return tuple(self._peers)
+
+    def links(self, node: int) -> tuple[tuple[Channel, FabricLink], ...]:
+        """Our connections to a node that can be sent to, each with its channel."""
+        peer = self._peers.get(node)
+        by_channel = zip(CHANNELS, peer.links, strict=True) if peer is not None else ()
+        return tuple([(channel, link) for channel, links in by_channel for link in links])
 
     def life(self, node: int) -> int:
         """The incarnation of a node that can be sent to, or could last: 0 for one never seen."""
@@ -230,8 +239,10 @@ class Fabric:
             return []
         links = peer.links[channel]
         link = links[0] if len(links) == 1 else min(links, key=lambda each: each.queued_bytes)
-        if not link.push(frame(self._codec.encode(parcel)), now):
+        framed = frame(self._codec.encode(parcel))
+        if not link.push(framed, now):
             raise FabricFull(f"node {node:x}")
+        self.bytes_sent[channel] += len(framed)
         if link.is_busy:
             self._wake(now)
         return self._drain(link)
@@ -279,6 +290,9 @@ class Fabric:
         if reader is not None:
             for payload in reader.feed(data):
                 outputs += self._receive(link, self._codec.decode(payload), now)
+            hello = self._hellos.get(link)
+            if hello is not None:
+                self.bytes_received[hello.channel] += len(data)
         return outputs
 
     def _receive(self, link: int, message: Message | None, now: int) -> list[Output]:

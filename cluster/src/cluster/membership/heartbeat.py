@@ -127,7 +127,7 @@ class Peer(StateMachine):
         self.skew_ms = 0
         self.names_strangers = False
         self.outputs: list[Output] = []
-        self._config = config
+        self.config = config
         self._held_since = 0
         self._arrived = 0
         self._departures: deque[int] = deque(maxlen=config.flaps)
@@ -144,12 +144,12 @@ class Peer(StateMachine):
         )
 
     def _flaps(self, _: object, now: int) -> bool:
-        window = self._config.flap_window_intervals * self._config.interval_ms
-        full = len(self._departures) == self._config.flaps
+        window = self.config.flap_window_intervals * self.config.interval_ms
+        full = len(self._departures) == self.config.flaps
         return full and now - self._departures[0] < window
 
     def _was_held_long_enough(self, _: object, now: int) -> bool:
-        return now - self._held_since >= self._config.hold_intervals * self._config.interval_ms
+        return now - self._held_since >= self.config.hold_intervals * self.config.interval_ms
 
     def _hold(self, _: object, now: int) -> None:
         self._held_since = now
@@ -167,7 +167,7 @@ class Peer(StateMachine):
 
     def _depart(self, _: object, now: int) -> None:
         # Late pulses come in a burst when a link works again: that is no coming and going.
-        if now - self._arrived >= self._config.interval_ms:
+        if now - self._arrived >= self.config.interval_ms:
             self._departures.append(now)
         self.outputs.append(NodeDeparted(self.pulse.node, self.pulse.incarnation))
 
@@ -195,9 +195,14 @@ class Heartbeat:
         self.deadline = 0
         self.mesh = Mesh(identity.heartbeat, config.seeds, config.interval_ms, observer)
         self.ignored = 0
+        self.received_self = 0
+        """Pulses of our own that the network brought back."""
+        self.received_foreign = 0
+        """Pulses of other nodes."""
         self._codec = codec
         self._observer = observer
         self._peers: dict[int, Peer] = {}
+        self._tips: set[Endpoint] = set()
         self._sequence = 0
         self._standing = Standing()
         self._readers: dict[int, FrameReader] = {}
@@ -211,6 +216,11 @@ class Heartbeat:
     def adjacent(self) -> list[int]:
         """Nodes we hear and that hear us."""
         return [n for n, peer in self._peers.items() if peer.state is PeerState.ADJACENT]
+
+    @property
+    def peers(self) -> tuple[Peer, ...]:
+        """All nodes that have been heard of in this life."""
+        return tuple(self._peers.values())
 
     def graph(self) -> dict[int, frozenset[int]]:
         """Who says to hear whom: ourselves, and the peers that are adjacent."""
@@ -243,6 +253,35 @@ class Heartbeat:
     def rename(self, cluster_name: str) -> None:
         """From now on we are of another cluster: pulses of the old name are ignored."""
         self.identity = evolve(self.identity, cluster_name=cluster_name)
+
+    def go_by(self, config: HeartbeatConfig, now: int) -> None:
+        """Keep the times of another configuration from now on; seeds and mode stay. Each node goes
+        by its own times: who sends more seldom than the others wait is gone to them."""
+        self.config = evolve(
+            self.config,
+            interval_ms=config.interval_ms,
+            timeout_intervals=config.timeout_intervals,
+        )
+        for peer in self._peers.values():
+            peer.config = self.config
+        self.mesh.go_by(config.interval_ms)
+        self.deadline = min(self.deadline, now + config.interval_ms)
+
+    def tip(self, endpoint: Endpoint) -> None:
+        """Look for a node here, too."""
+        self._tips.add(endpoint)
+        self.mesh.learn(endpoint)
+
+    @property
+    def tips(self) -> frozenset[Endpoint]:
+        """The endpoints that were given by `tip`."""
+        return frozenset(self._tips)
+
+    def clear_tip(self, endpoint: Endpoint) -> list[Output]:
+        """Look no more for a node here. One that is there, or is a seed, is dialed as before."""
+        self._tips.discard(endpoint)
+        known = {peer.pulse.heartbeat for peer in self._peers.values()}
+        return [] if endpoint in known | {*self.config.seeds} else self.mesh.clear(endpoint)
 
     def stand(self, principal: int, cluster_key: int) -> None:
         """From now on pulses say we are in this cluster."""
@@ -346,12 +385,15 @@ class Heartbeat:
 
     def _pulse(self, pulse: Pulse, now: int, wall_ms: int) -> list[Output]:
         me = self.identity
+        is_own = pulse.node == me.node
+        self.received_self += is_own
+        self.received_foreign += not is_own
         if pulse.cluster_name != me.cluster_name:
             self.ignored += 1
             return []
         peer = self._peers.get(pulse.node)
         if peer is None:
-            if pulse.node == me.node:
+            if is_own:
                 return [] if self._is_me(pulse) else [DuplicateNode(pulse.incarnation)]
             peer = self._peers[pulse.node] = Peer(self.config, pulse, self._observer)
             if pulse.heartbeat[1] and not self.config.multicast:

@@ -66,19 +66,19 @@ class Target(StateMachine):
         self.link: int | None = None
         self.next_link = 0
         self.outputs: list[Output] = []
-        self._interval_ms = interval_ms
+        self.interval_ms = interval_ms
         self._since: int | None = None
         self._doubted_since: int | None = None
 
     def _waited_enough(self, _: Due, now: int) -> bool:
-        return self._since is None or now - self._since >= WAIT_INTERVALS * self._interval_ms
+        return self._since is None or now - self._since >= WAIT_INTERVALS * self.interval_ms
 
     def _dialed_too_long(self, _: Due, now: int) -> bool:
-        return now - (self._since or 0) >= DIAL_INTERVALS * self._interval_ms
+        return now - (self._since or 0) >= DIAL_INTERVALS * self.interval_ms
 
     def _is_stale(self, _: Due, now: int) -> bool:
         since = self._doubted_since
-        return since is not None and now - since >= RECYCLE_INTERVALS * self._interval_ms
+        return since is not None and now - since >= RECYCLE_INTERVALS * self.interval_ms
 
     @property
     def is_well(self) -> bool:
@@ -137,6 +137,12 @@ class Mesh:
     def hosts(self) -> tuple[Endpoint, ...]:
         """The mesh host list: every endpoint dialed or to be dialed."""
         return tuple(self._targets)
+
+    def go_by(self, interval_ms: int) -> None:
+        """Count in other intervals from now on."""
+        self._interval_ms = interval_ms
+        for target in self._targets.values():
+            target.interval_ms = interval_ms
 
     def learn(self, endpoint: Endpoint) -> None:
         """Dial this endpoint too, from the next tick on."""

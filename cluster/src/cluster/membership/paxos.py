@@ -183,6 +183,11 @@ class Paxos(StateMachine):
         self.timers[QuantumOver] = now
         return []
 
+    def go_by(self, config: PaxosConfig, now: int) -> list[Output]:
+        """Keep other times, and another smallest cluster, from now on."""
+        self.config = config
+        return self.graph_changed(now)
+
     def graph_changed(self, now: int) -> list[Output]:
         """Other nodes hear others than before."""
         self._look_at(now + self.config.ms(self.config.quantum_intervals))
@@ -389,9 +394,10 @@ class Paxos(StateMachine):
         self.fire(AcceptedCame(self.identity.node, Accepted(sequence)), now)
 
     def _new_key(self, sequence: int) -> int:
-        """A key no other ballot of any life of any node has: a digest of the three."""
+        """A key no other ballot of any life of any node has: a digest of the three, in the 48 bits
+        that tools expect of a key."""
         source = b"%d %d %d" % (self.identity.node, self.identity.incarnation, sequence)
-        return int.from_bytes(hashlib.blake2b(source, digest_size=8).digest(), "big")
+        return int.from_bytes(hashlib.blake2b(source, digest_size=6).digest(), "big")
 
     def _tell_all_to_commit(self, came: AcceptedCame, now: int) -> None:
         sequence = self._promised[0]

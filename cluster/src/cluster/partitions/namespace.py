@@ -167,6 +167,10 @@ class NamespacePartitions:
         """(partition, sender) of immigrations under way."""
         self.expects: set[int] = set()
         """Partitions into which something is still to come."""
+        self.racks: dict[int, int] = {}
+        """The rack of each node that has the namespace."""
+        self.is_uniform = False
+        """Does the balance give every node the same number of partitions?"""
         self.closed: set[int] = set()
         self.unavailable: set[int] = set()
         self._written: dict[int, set[bytes]] = {}
@@ -236,15 +240,15 @@ class NamespacePartitions:
     ) -> dict[int, PartitionVersion]:
         """All members have told: plan; the versions that must be set before we are ready."""
         _, factor, _, flags, roster, _ = rows[max(rows)]
+        self.racks = {node: row[2] for node, row in rows.items()}
         members = [
-            Member(node, rows[node][2], quiesced)
+            Member(node, self.racks[node], quiesced)
             for node, _, _, quiesced in view.members
             if node in rows
         ]
         count = self.config.partitions
-        self.table = balance(
-            members, max(1, factor), uniform=bool(flags & UNIFORM), partitions=count
-        )
+        self.is_uniform = bool(flags & UNIFORM)
+        self.table = balance(members, max(1, factor), uniform=self.is_uniform, partitions=count)
         self._told = [{} for _ in range(count)]
         for node, row in rows.items():
             for partition, version in unpack(row[5], count):

@@ -129,6 +129,16 @@ class Transactions(Service):
 
     # --- the daemon's own writes ---------------------------------------------------------------
 
+    @property
+    def proxied(self) -> int:
+        """Transactions of this node's clients that are with another node, or look for it. O(1)."""
+        return len(self._proxies)
+
+    @property
+    def lines(self) -> int:
+        """Records for which transactions stand in line. O(1)."""
+        return len(self._hash)
+
     def has_line(self, namespace: str, digest: bytes) -> bool:
         """Must a write to this record stand in line? O(1)."""
         return (namespace, digest) in self._hash
