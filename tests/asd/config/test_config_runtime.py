@@ -109,7 +109,7 @@ def test_storage_parameters_may_be_named_bare(config):
         ("namespace", "test", "default-ttl", "999999999999", InvalidParameterError),
         ("namespace", "test", "max-record-size", "5", InvalidParameterError),
         ("namespace", "test", "nsup-period", "-5", InvalidParameterError),
-        ("namespace", "test", "rack-id", "5", InvalidParameterError),
+        ("namespace", "test", "active-rack", "5", InvalidParameterError),
         ("namespace", "test", "partition-tree-sprigs", "512", InvalidParameterError),
         ("namespace", "test", "storage-engine.data-size", "1G", InvalidParameterError),
         ("namespace", "test", "nosuch.default-ttl", "1", InvalidParameterError),

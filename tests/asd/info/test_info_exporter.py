@@ -82,7 +82,7 @@ def test_latencies_have_the_shape_it_reads(node) -> None:
 
 def test_user_agents_are_counted(node) -> None:
     node.connections[0].user_agent = "MSxnbyxh"
-    assert node.ask("user-agents") == "user-agent=MSxnbyxh:count=1"
+    assert node.ask("user-agents") == "user-agent=MSxnbyxh:count=1;"
 
 
 # ------------------------------------------------- figures that only some nodes have

@@ -1,6 +1,7 @@
 """Identity, addresses, partitions: what clients need to connect and to tend."""
 
 import base64
+import logging
 
 import pytest
 
@@ -14,6 +15,7 @@ from asd.config import (
     get_config,
 )
 from asd.config.kinds import host_port
+from asd.membership.state import Alone
 
 
 def test_who_it_is(node, enterprise_node) -> None:
@@ -136,7 +138,68 @@ def test_partition_info_has_a_row_for_each_partition(ask) -> None:
     header, *rows = ask("partition-info").split(";")
     assert header.startswith("namespace:partition:state")
     assert len(rows) == 2 * 4096
-    assert rows[0] == "test:0:S:1:0:BB9020011AC4202"
+    me, version = "BB9020011AC4202", "020011ac4202.0.mp-"
+    assert rows[0] == f"test:0:S:1:0:0:0:{me}:{me}:0:0:0:0:0:0:1:{version}:{version}"
+    assert rows[0].count(":") == header.count(":")
+
+
+def test_replicas_with_a_limit_say_how_many_they_are(ask) -> None:
+    whole = ask("replicas")
+    assert whole.startswith("test:0,1,")
+    assert ask("replicas:max=0") == ask("replicas:max=1") == ask("replicas:max=9") == whole
+
+
+def test_a_rack_is_shown_with_its_nodes(enterprise_node) -> None:
+    ask = enterprise_node.ask
+    assert ask("rack-ids") == "test:0;bar:0"
+    assert ask("racks:") == "ns=test:rack_0=BB9020011AC4202;ns=bar:rack_0=BB9020011AC4202"
+    assert ask("racks:namespace=bar") == "rack_0=BB9020011AC4202"
+    assert ask("set-config:context=namespace;id=bar;rack-id=7") == "ok"
+    assert ask("rack-ids") == "test:0;bar:7"
+
+
+def test_racks_are_those_of_the_last_balance(enterprise_node) -> None:
+    enterprise_node.cluster = InRacks(0)
+    enterprise_node.node_id = enterprise_node.cluster.node_id = "A1"
+    assert enterprise_node.ask("rack-ids") == "test:2;bar:2"
+    assert enterprise_node.ask("racks:namespace=test") == "rack_1=A2:rack_2=B0,A1"
+
+
+class InRacks(Alone):
+    """A cluster of three nodes in two racks."""
+
+    def racks(self, namespace: str) -> dict[str, int]:
+        return {"A1": 2, "A2": 1, "B0": 2}
+
+
+def test_a_node_alone_is_pointed_at_nobody(ask) -> None:
+    assert ask("tip:host=h;port=1") == "ERROR:16:a cluster of one takes no nodes"
+    assert ask("tip-clear:host-port-list=all") == "ERROR:16:a cluster of one has no seeds"
+    assert ask("mesh") == ""
+
+
+@pytest.mark.parametrize("part", ["cluster", "fabric", "hb", "migrates", "rw", "skew"])
+def test_the_machinery_of_a_node_alone(ask, caplog, part: str) -> None:
+    with caplog.at_level(logging.INFO, "asd.cluster"):
+        assert ask(f"dump-{part}:") == "ok"
+        assert ask(f"dump-{part}:verbose=true") == "ok"
+    assert caplog.messages == [f"{part}: this node is in no cluster"] * 2
+    assert ask(f"dump-{part}:verbose=yes").startswith("ERROR:4:'verbose' may be")
+
+
+def test_the_write_blocks_are_logged_if_verbose_is_said(ask, caplog) -> None:
+    assert ask("dump-wb-summary:namespace=test") == (
+        "ERROR:4:'verbose' may be either 'true' or 'false'"
+    )
+    with caplog.at_level(logging.INFO, "asd.cluster"):
+        assert ask("dump-wb-summary:namespace=test;verbose=false") == "ok"
+    assert "{test} write blocks: " in caplog.messages[0]
+
+
+def test_a_cluster_cannot_be_made_too_small_by_a_parameter(ask) -> None:
+    refusal = "ERROR:4:invalid set-config parameter"
+    assert ask("set-config:context=service;min-cluster-size=2") == refusal
+    assert ask("set-config:context=service;min-cluster-size=1") == "ok"
 
 
 def test_partition_generation_is_that_of_a_ready_node(ask) -> None:
@@ -152,9 +215,9 @@ def test_a_user_agent_is_told_once(node) -> None:
     assert node.ask("user-agent-set:value=!!!!", first) == "ERROR:4:'value' invalid base64"
     assert node.ask("user-agent-set:value=bm9jb21tYQ==", first) == "ok"
     assert node.ask("user-agent-set:value=bm9jb21tYQ==", first) == "ERROR:4:already set"
-    assert node.ask("user-agents") == "user-agent=bm9jb21tYQ==:count=1"
+    assert node.ask("user-agents") == "user-agent=bm9jb21tYQ==:count=1;"
     assert node.ask("user-agent-set:value=bm9jb21tYQ==", second) == "ok"
-    assert node.ask("user-agents") == "user-agent=bm9jb21tYQ==:count=2"
+    assert node.ask("user-agents") == "user-agent=bm9jb21tYQ==:count=2;"
 
 
 ENTERPRISE_COMMANDS = (

@@ -95,7 +95,8 @@ _SYS = _DATA | {
     *("debug-record", "debug-record-meta", "jem-stats", "log-message", "log-set", "set-log"),
     *("set-config", "config-set", "quiesce", "quiesce-undo", "recluster", "revive"),
     *("roster-set", "services-alumni-reset", "tip", "tip-clear", "eviction-reset"),
-    "xdr-set-filter",
+    *("dump-cluster", "dump-fabric", "dump-hb", "dump-migrates", "dump-rw", "dump-skew"),
+    *("dump-wb-summary", "xdr-set-filter"),
 }
 
 MAY_TELL: dict[str, set[str]] = {

@@ -23,7 +23,7 @@ MAX_NAMESPACE_NAME: Final = 31
 _MIB: Final = 1 << 20
 _GIB: Final = 1 << 30
 _NO_XDR: Final = "this server ships no records to other data centres"
-_NO_RACKS: Final = "this server knows no racks; leave it out"
+_NO_ACTIVE_RACK: Final = "this server spreads masters over all racks; leave it out"
 _ALONE: Final = "migration goes its own way here"
 _NO_STAGES: Final = "only whole requests are timed, not their stages"
 _NO_CONSISTENCY: Final = "this server has no strong consistency"
@@ -49,7 +49,7 @@ class NamespaceConfig(Section):
         1_000_000,
         dynamic=True,
         enterprise=True,
-        refused=_NO_RACKS,
+        refused=_NO_ACTIVE_RACK,
         help="Rack that holds all masters.",
     )
     allow_ttl_without_nsup: bool = flag(
@@ -232,7 +232,13 @@ class NamespaceConfig(Section):
         works=True,
     )
     rack_id: int = integer(
-        0, 0, 1_000_000, dynamic=True, enterprise=True, refused=_NO_RACKS, help="Rack of this node."
+        0,
+        0,
+        1_000_000,
+        dynamic=True,
+        enterprise=True,
+        help="Rack of this node; copies are spread over racks, from the next balance on.",
+        works=True,
     )
     read_consistency_level_override: str = choice(
         "off", "all", "one", dynamic=True, help="Replace the consistency reads ask for.", works=True

@@ -142,6 +142,8 @@ class HeartbeatConfig(Section):
     mode: str = choice("mesh", "multicast", help="By a list of seeds, or by multicast.", works=True)
     address: tuple[str, ...] = texts(ANY, help="Addresses for heartbeats.", works=True)
     port: int = integer(0, 0, 65535, help="Port for heartbeats; 0 = a node on its own.", works=True)
+    tls_port: int = _tls_port()
+    tls_name: str = _tls_name()
     mesh_seed_address_port: tuple[Endpoint, ...] = value(
         Endpoints(),
         (),
@@ -155,8 +157,6 @@ class HeartbeatConfig(Section):
     multicast_ttl: int = integer(
         0, 0, 255, shown=False, help="Hops a multicast heartbeat may take.", works=True
     )
-    tls_port: int = _tls_port()
-    tls_name: str = _tls_name()
     tls_address: tuple[str, ...] = _tls_address()
     tls_mesh_seed_address_port: tuple[Endpoint, ...] = value(
         Endpoints(),
@@ -171,14 +171,14 @@ class HeartbeatConfig(Section):
         50,
         600_000,
         dynamic=True,
-        help="Milliseconds between heartbeats, from the next start on.",
+        help="Milliseconds between heartbeats.",
         works=True,
     )
     timeout: int = integer(
         10,
         3,
         dynamic=True,
-        help="Missed heartbeats after which a node is gone, from the next start on.",
+        help="Missed heartbeats after which a node is gone.",
         works=True,
     )
     connect_timeout_ms: int = integer(

@@ -33,7 +33,7 @@ class ServiceConfig(Section):
         "numa",
         "adq",
         help="Bind threads to cores or memory nodes.",
-        why_not=f"{_ONE_LOOP}; pin the process with the tools of the system",
+        why_not=f"{_ONE_LOOP}; `asd --nodes cores` keeps a process on each core",
     )
     batch_index_threads: int = integer(
         1, 1, 256, dynamic=True, works=True, help="Threads that collect batch replies."
@@ -137,7 +137,7 @@ class ServiceConfig(Section):
         0,
         256,
         dynamic=True,
-        help="Nodes without which no cluster forms, from the next start on.",
+        help="Nodes without which no cluster forms; no more than there are when it is changed.",
         works=True,
     )
     node_id: str = value(

@@ -19,6 +19,7 @@ from aerospike_common.wire.info import (
     parse_info_request,
 )
 from asd.info import (
+    cluster,
     configuration,
     diagnostics,
     enterprise,
@@ -79,6 +80,7 @@ COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
         "help": _help,
         **identity.COMMANDS,
         **peers.COMMANDS,
+        **cluster.COMMANDS,
         **partitions.COMMANDS,
         **namespaces.COMMANDS,
         **statistics.COMMANDS,

@@ -16,7 +16,7 @@ from asd.config import (
     get_config,
     set_config,
 )
-from asd.info.request import MAX_SET, Handler, Request, pairs, to_bytes
+from asd.info.request import MAX_SET, Handler, Request, decimal, pairs, to_bytes
 
 log = logging.getLogger("asd.info")
 
@@ -42,6 +42,8 @@ def _set_config(request: Request) -> str:
     namespace = _namespace(request, context)
     set_name = request.optional("set", max_bytes=MAX_SET) if namespace is not None else None
     changes = [item for item in request.parameters.items() if item[0] not in _PLACE]
+    if context == "service":
+        _refuse_lonely(request)
     for name, value in changes or [("", "")]:
         try:
             set_config(
@@ -62,6 +64,13 @@ def _set_config(request: Request) -> str:
         request.node.apply_configuration()
         return "ok"
     raise OperationError(ResultCode.PARAMETER, "invalid set-config parameter")
+
+
+def _refuse_lonely(request: Request) -> None:
+    """A cluster that would have to be larger than it is would end at once."""
+    size = decimal(request.parameters.get("min-cluster-size", "0"))
+    if size is not None and size > max(1, len(request.node.cluster.nodes)):
+        raise OperationError(ResultCode.PARAMETER, "invalid set-config parameter")
 
 
 COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(

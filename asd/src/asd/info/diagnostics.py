@@ -17,6 +17,8 @@ _MODULES: Final = ("evict", "masking", "roster", "security", "sindex", "truncate
 
 #: The least `vm.min_free_kbytes` with which the kernel has memory at hand for a burst of traffic.
 _MIN_FREE_KBYTES: Final = 1_126_400
+#: The least `vm.max_map_count` with which a process can map large files in many pieces.
+_MAX_MAP_COUNT: Final = 262_144
 #: Where the kernel makes large pages unasked, memory is used up by what is hardly touched.
 _THP_UNASKED: Final = "always"
 
@@ -28,6 +30,7 @@ def failed_practices(node: InfoNode) -> list[str]:
     """
     said = node.machine.kernel_settings
     failed = {
+        "max-map-count": int(said.get("max_map_count", _MAX_MAP_COUNT)) < _MAX_MAP_COUNT,
         "min-free-kbytes": int(said.get("min_free_kbytes", _MIN_FREE_KBYTES)) < _MIN_FREE_KBYTES,
         "swappiness": said.get("swappiness", "0") != "0",
         "thp-defrag": said.get("thp_defrag") == _THP_UNASKED,

@@ -23,15 +23,33 @@ def _chosen(request: Request) -> Iterable[tuple[str, Namespace]]:
     return [(f"ns={each.name}:", each) for each in request.node.namespaces.values()]
 
 
+def _racks_of(request: Request, namespace: Namespace) -> Mapping[str, int]:
+    """The rack of each node, as the last balance has it: what clients go by."""
+    own = {request.node.node_id: namespace.config.rack_id}
+    return request.node.cluster.racks(namespace.name) or own
+
+
 def _rack_ids(request: Request) -> str:
-    spaces = request.node.namespaces.values()
-    return ";".join(f"{space.name}:{space.config.rack_id}" for space in spaces)
+    """This node's own, for each namespace."""
+    return ";".join(
+        f"{space.name}:{_racks_of(request, space)[request.node.node_id]}"
+        for space in request.node.namespaces.values()
+    )
 
 
 def _racks(request: Request) -> str:
+    """Every rack with its nodes, the highest first."""
     return ";".join(
-        f"{prefix}rack_{namespace.config.rack_id}={request.node.node_id}"
+        f"{prefix}{_by_rack(_racks_of(request, namespace))}"
         for prefix, namespace in _chosen(request)
+    )
+
+
+def _by_rack(racks: Mapping[str, int]) -> str:
+    nodes = sorted(racks, key=lambda node: int(node, 16), reverse=True)
+    return ":".join(
+        f"rack_{rack}={','.join(node for node in nodes if racks[node] == rack)}"
+        for rack in sorted(set(racks.values()))
     )
 
 

@@ -108,26 +108,14 @@ def _user_agent_set(request: Request) -> str:
 
 def _user_agents(request: Request) -> str:
     agents = Counter(connection.user_agent for connection in request.node.connections)
-    return ";".join(
-        f"user-agent={agent}:count={count}" for agent, count in agents.items() if agent is not None
+    return "".join(
+        f"user-agent={agent}:count={count};" for agent, count in agents.items() if agent is not None
     )
 
 
 def _connection(request: Request) -> str:
     """Has the tool come by the admin port?"""
     return pairs([("admin", request.connection in request.node.admin)])
-
-
-def _tip(request: Request) -> str:
-    request.required("host")
-    if decimal(request.required("port")) is None:
-        raise OperationError(ResultCode.PARAMETER, "'port' must be an integer")
-    raise OperationError(ResultCode.UNSUPPORTED_FEATURE, "a cluster of one takes no nodes")
-
-
-def _tip_clear(request: Request) -> str:
-    request.required("host-port-list")
-    raise OperationError(ResultCode.UNSUPPORTED_FEATURE, "a cluster of one has no seeds")
 
 
 COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
@@ -152,10 +140,8 @@ COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
         "objects": _objects,
         "cluster-name": _cluster_name,
         "cluster-stable": _cluster_stable,
-        "get-sl": lambda request: request.node.node_id,
+        "get-sl": lambda request: ",".join(request.node.cluster.nodes),
         "recluster": _recluster,
-        "tip": _tip,
-        "tip-clear": _tip_clear,
         "user-agents": _user_agents,
         "user-agent-set": _user_agent_set,
     }

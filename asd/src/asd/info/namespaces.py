@@ -18,7 +18,6 @@ from storage.index import SetUsage
 _FIXED: Final[Mapping[str, Any]] = MappingProxyType(
     {
         "clock_skew_stop_writes": False,
-        "effective_prefer_uniform_balance": False,
         "data_compression_ratio": "1.000",
         "record_proto_uncompressed_pct": "0.000",
         "record_proto_compression_ratio": "1.000",
@@ -78,6 +77,10 @@ def _of_cluster(node: InfoNode, namespace: Namespace, figures: Mapping[str, Any]
         "ns_cluster_size": len(cluster.nodes),
         "pending_quiesce": cluster.will_be_quiesced,
         "effective_is_quiesced": cluster.is_quiesced,
+        "nodes_quiesced": cluster.quiesced,
+        "effective_prefer_uniform_balance": cluster.is_uniform(name),
+        "migrate_tx_instances": progress.sending,
+        "migrate_rx_instances": progress.coming,
         "effective_replication_factor": shown.replication_factor,
         "migrate_tx_partitions_active": progress.sending,
         "migrate_rx_partitions_active": progress.coming,

@@ -11,7 +11,7 @@ from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.info.request import Handler, Request, decimal
 from asd.space.namespace import Namespace
-from cluster import PARTITIONS, PartitionMap, PartitionView
+from cluster import PartitionMap, PartitionView
 
 _HEADER: Final = (
     "namespace:partition:state:n_replicas:replica:succession:n_dupl:working_master:proxy_dst:"
@@ -38,10 +38,10 @@ def _replicas(request: Request) -> str:
         raise OperationError(ResultCode.PARAMETER, "bad max")
     rows: list[str] = []
     for namespace in _each(request):
-        # A limit of 0 still shows the masters: a map without columns would tell clients nothing.
+        # A limit of 0 is none: a map without columns would tell clients nothing.
         shown = _map(request, namespace)
-        bitmaps = _bitmaps(shown, max(limit, 1))
-        parts = [str(shown.regime), str(shown.replication_factor), *bitmaps]
+        bitmaps = _bitmaps(shown, limit or shown.replication_factor)
+        parts = [str(shown.regime), str(len(bitmaps)), *bitmaps]
         rows.append(f"{namespace.name}:{','.join(parts)}")
     return ";".join(rows)
 
@@ -63,50 +63,42 @@ def _replicas_master(request: Request) -> str:
 
 
 def _partition_info(request: Request) -> str:
-    if request.node.cluster.is_alone:
-        return _partitions_alone(request)
     rows = [_HEADER]
     for namespace in _each(request):
         rows += _partition_rows(request, namespace)
     return ";".join(rows)
 
 
-def _partitions_alone(request: Request) -> str:
-    rows = ["namespace:partition:state:n_replicas:replica:succession"]
-    for namespace in _each(request):
-        rows += [
-            f"{namespace.name}:{partition}:S:1:0:{request.node.node_id}"
-            for partition in range(PARTITIONS)
-        ]
-    return ";".join(rows)
-
-
 def _partition_rows(request: Request, namespace: Namespace) -> Iterator[str]:
     cluster, index = request.node.cluster, namespace.engine.index
-    factor, key = cluster.partition_map(namespace.name).replication_factor, cluster.key.lower()
+    factor = cluster.partition_map(namespace.name).replication_factor
+    key = cluster.key.lower().zfill(12)
     for view in cluster.partitions(namespace.name):
-        mine = f"{view.working_master:X}" == request.node.node_id
-        leads = "m" if view.version is not None and view.version.vouches else "-"
+        working = f"{view.working_master:X}"
+        leads = view.replica == 0 or working == request.node.node_id
         parts = (
             *(namespace.name, view.partition, view.state, factor, view.replica, view.succession),
-            *(view.duplicates, request.node.node_id if mine else "0"),
-            *(f"{view.working_master:X}", view.emigrates, view.lead_emigrates, view.immigrates),
-            *(index.count(view.partition), 0, 0, int(view.replica >= 0), _version(view)),
-            f"{key}.0.{leads if view.replica >= 0 else '-'}p-",
+            *(view.duplicates, working if leads else "0", working),
+            *(view.emigrates, view.lead_emigrates, view.immigrates),
+            *(index.count(view.partition), 0, 0, int(view.version is not None)),
+            _version(view, key),
+            f"{key}.0.{'-' if view.replica else 'm'}p-",
         )
         yield ":".join(map(str, parts))
 
 
-def _version(view: PartitionView) -> str:
+def _version(view: PartitionView, key: str) -> str:
+    """Of a copy of another cluster nobody knows whether it has everything: it shows as a subset."""
     version = view.version
     if version is None:
         return _NO_VERSION
+    shown = f"{version.cluster_key:012x}"
     flags = (
         "m" if version.vouches else "-",
-        "p" if version.full else "s",
+        "p" if version.full and shown == key else "s",
         "e" if version.evades else "-",
     )
-    return f"{version.cluster_key:x}.0.{''.join(flags)}"
+    return f"{shown}.0.{''.join(flags)}"
 
 
 COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(

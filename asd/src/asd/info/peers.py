@@ -48,11 +48,11 @@ def _no_tls_peers(request: Request) -> str:
 def _published(request: Request) -> list[str]:
     """What clients are told to connect to."""
     service = request.node.config.network.service
-    hosts = _hosts(request, service.access_address or request.node.addresses)
+    hosts = hosts_of(request, service.access_address or request.node.addresses)
     return [host_port(host, service.access_port or request.node.port) for host in hosts]
 
 
-def _hosts(request: Request, addresses: Sequence[str] | None) -> Sequence[str]:
+def hosts_of(request: Request, addresses: Sequence[str] | None) -> Sequence[str]:
     """The hosts of `addresses` (None = all). Of a node that listens on all of them, a client is
     told the one that it has reached: others may not lead here from where it is."""
     if addresses is None or not WILDCARDS.isdisjoint(addresses):
@@ -65,7 +65,7 @@ def _admin(request: Request) -> str:
     admin = request.node.admin
     if not admin.port:
         return ""
-    return ",".join(host_port(host, admin.port) for host in _hosts(request, admin.addresses))
+    return ",".join(host_port(host, admin.port) for host in hosts_of(request, admin.addresses))
 
 
 def _alternates(request: Request) -> list[str]:
@@ -80,7 +80,7 @@ def _tls(request: Request) -> str:
     if not service.tls_port:
         return ""
     listening = service.tls_address or request.node.addresses
-    hosts = _hosts(request, service.tls_access_address or listening)
+    hosts = hosts_of(request, service.tls_access_address or listening)
     port = service.tls_access_port or service.tls_port
     return ",".join(host_port(host, port) for host in hosts)
 
@@ -99,7 +99,7 @@ def _endpoints(request: Request) -> str:
     return pairs(
         [
             ("service.port", request.node.port),
-            ("service.addresses", ",".join(_hosts(request, request.node.addresses))),
+            ("service.addresses", ",".join(hosts_of(request, request.node.addresses))),
             ("service.access-port", service.access_port),
             ("service.access-addresses", ",".join(service.access_address)),
             ("service.alternate-access-port", service.alternate_access_port),

@@ -84,6 +84,7 @@ def _of_cluster(node: InfoNode) -> dict[str, Any]:
         "cluster_integrity": cluster.integrity,
         "cluster_is_member": bool(cluster.nodes),
         "cluster_clock_skew_ms": cluster.skew_ms,
+        **cluster.traffic()._asdict(),
         "time_since_rebalance": (node.clock.monotonic_ms() - cluster.formed_ms) // 1000,
         "migrate_partitions_remaining": remaining,
     }

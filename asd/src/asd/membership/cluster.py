@@ -9,19 +9,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+from asd.membership import dumps
 from asd.membership.metadata import Begun, SystemMetadata
 from asd.membership.peers import AskRecluster, Peers, codec
 from asd.membership.settings import Settings
-from asd.membership.state import PeerRow, Progress
+from asd.membership.state import PeerRow, Progress, Unreachable
+from asd.membership.traffic import Traffic, TrafficMeter
 from citrusleaf.cf_clock import Clock
 from cluster import (
     Balanced,
     Channel,
     ClusterChanged,
     ClusterNode,
+    Endpoint,
     MigrateConfig,
+    NodeConfig,
     NodeRuntime,
     Output,
     OwnershipChanged,
@@ -74,7 +78,9 @@ class Clustered:
         """Has this node had all that its cluster knows, once?"""
         self._clock = clock
         self._settings = settings
+        self._times = settings.parts
         self._partitions = partitions
+        self._transactions = transactions
         self._smd_sync = SmdSync(metadata.smd, me)
         self._changes: dict[int, Begun] = {}
         self._maps: dict[str, PartitionMap] = {}
@@ -87,6 +93,7 @@ class Clustered:
             codes=codec(),
         )
         self.node.listen(self._hear)
+        self._meter = TrafficMeter(self.node)
         self._runtime: NodeRuntime | None = None
         metadata.join(self._begin_change)
 
@@ -181,10 +188,19 @@ class Clustered:
         if self._runtime is not None:
             self._runtime.carry_out(self.node.tell(answer, self._runtime.now()))
 
-    def take_up(self, cluster_name: str, spaces: Sequence[Spread], limits: MigrateConfig) -> None:
-        """Go by another configuration: the name at once, how namespaces are spread from the next
-        balance on, limits for what begins from now on."""
+    def take_up(
+        self,
+        cluster_name: str,
+        times: NodeConfig,
+        spaces: Sequence[Spread],
+        limits: MigrateConfig,
+    ) -> None:
+        """Go by another configuration: the name and the times at once, how namespaces are spread
+        from the next balance on, limits for what begins from now on."""
         self.node.rename(cluster_name)
+        if self._runtime is not None and times != self._times:
+            self._times = times
+            self._runtime.carry_out(self.node.go_by(times, self._runtime.now()))
         for space in spaces:
             self._partitions.reconfigure(space)
         if self._runtime is not None and limits != self._partitions.migrate:
@@ -284,6 +300,48 @@ class Clustered:
     def peers(self) -> Sequence[PeerRow]:
         """See `Membership`."""
         return self.peer_service.rows
+
+    @property
+    def quiesced(self) -> int:
+        """See `Membership`."""
+        view = self.node.view
+        return sum(row[3] for row in view.members) if view is not None else 0
+
+    def racks(self, namespace: str) -> Mapping[str, int]:
+        """See `Membership`."""
+        racks = self._partitions.spaces[namespace].racks
+        return {hexadecimal(node): rack for node, rack in racks.items()}
+
+    def is_uniform(self, namespace: str) -> bool:
+        """See `Membership`."""
+        return self._partitions.spaces[namespace].is_uniform
+
+    def traffic(self) -> Traffic:
+        """See `Membership`."""
+        return self._meter.read(self._runtime) if self._runtime is not None else Traffic()
+
+    def tip(self, endpoint: Endpoint) -> None:
+        """See `Membership`."""
+        if self._settings.group is not None:
+            raise Unreachable("heartbeat mode multicast knows no seeds")
+        self.node.heartbeat.tip(endpoint)
+
+    def clear_tips(self, endpoints: Collection[Endpoint] | None) -> tuple[int, int]:
+        """See `Membership`."""
+        known = self.node.heartbeat.tips
+        found = known if endpoints is None else known.intersection(endpoints)
+        if self._runtime is not None:
+            for endpoint in found:
+                self._runtime.carry_out(self.node.clear_tip(endpoint, self._runtime.now()))
+        return len(found), len(set(endpoints or ()) - found)
+
+    def dump(self, part: str, verbose: bool) -> Iterable[str]:
+        """See `Membership`."""
+        if self._runtime is None:
+            return []
+        now = self._runtime.now()
+        parts = dumps.Parts(self.node, self._partitions, self._transactions, now)
+        return dumps.DUMPS[part](parts, verbose)
 
     def is_settled(self, namespace: str | None = None) -> bool:
         """See `Membership`."""

@@ -60,30 +60,36 @@ def settings(config: Config, node: int, incarnation: int, host: str) -> Settings
         heartbeat=(_told(heartbeat.address, host), heartbeat.port),
         fabric=(_told(fabric.address, host), fabric.port),
     )
-    connections = (
-        *(fabric.channel_ctrl_fds, fabric.channel_meta_fds),
-        *(fabric.channel_rw_fds, fabric.channel_bulk_fds, 1),
-    )
     return Settings(
         identity,
-        NodeConfig(
-            HeartbeatConfig(
-                interval_ms=heartbeat.interval,
-                timeout_intervals=heartbeat.timeout,
-                seeds=tuple((seed.host, seed.port) for seed in heartbeat.mesh_seed_address_port),
-                multicast=multicast,
-            ),
-            PaxosConfig(
-                interval_ms=heartbeat.interval,
-                min_cluster_size=max(1, config.service.min_cluster_size),
-                settling_intervals=heartbeat.timeout,
-            ),
-            FabricConfig(connections=connections),
-        ),
+        parts(config),
         {"heartbeat": _bound(heartbeat.address), "fabric": _bound(fabric.address)},
         (heartbeat.multicast_group[0], heartbeat.port) if multicast else None,
         _bound(heartbeat.address) or "0.0.0.0",
         heartbeat.multicast_ttl or 1,
+    )
+
+
+def parts(config: Config) -> NodeConfig:
+    """The times and sizes of the machinery."""
+    heartbeat, fabric = config.network.heartbeat, config.network.fabric
+    connections = (
+        *(fabric.channel_ctrl_fds, fabric.channel_meta_fds),
+        *(fabric.channel_rw_fds, fabric.channel_bulk_fds, 1),
+    )
+    return NodeConfig(
+        HeartbeatConfig(
+            interval_ms=heartbeat.interval,
+            timeout_intervals=heartbeat.timeout,
+            seeds=tuple((seed.host, seed.port) for seed in heartbeat.mesh_seed_address_port),
+            multicast=heartbeat.mode == "multicast",
+        ),
+        PaxosConfig(
+            interval_ms=heartbeat.interval,
+            min_cluster_size=max(1, config.service.min_cluster_size),
+            settling_intervals=heartbeat.timeout,
+        ),
+        FabricConfig(connections=connections),
     )
 
 

@@ -6,10 +6,19 @@ last, it serves every partition from the start, and none of this costs it anythi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from cluster import BITMAP_BYTES, PartitionMap, PartitionView
+from asd.membership.traffic import Traffic
+from cluster import (
+    BITMAP_BYTES,
+    PARTITIONS,
+    Endpoint,
+    Ownership,
+    PartitionMap,
+    PartitionVersion,
+    PartitionView,
+)
 
 
 class PeerRow(NamedTuple):
@@ -95,7 +104,7 @@ class Membership(Protocol):
         """What clients are told."""
 
     def partitions(self, namespace: str) -> Sequence[PartitionView]:
-        """What this node knows of each partition; nothing of a node alone, or before a balance."""
+        """What this node knows of each partition; nothing before a balance."""
 
     def progress(self, namespace: str) -> Progress:
         """The migrations."""
@@ -114,8 +123,66 @@ class Membership(Protocol):
     def is_quiesced(self) -> bool:
         """Was the present balance made with this node as a quiesced one?"""
 
+    @property
+    def quiesced(self) -> int:
+        """How many nodes the present balance was made with as quiesced ones."""
 
-class Alone:
+    def racks(self, namespace: str) -> Mapping[str, int]:
+        """The rack of each node that has the namespace, as the present balance has them; nothing
+        of a node alone, or before the first balance."""
+
+    def is_uniform(self, namespace: str) -> bool:
+        """Does the present balance give every node the same number of partitions?"""
+
+    def traffic(self) -> Traffic:
+        """What goes to and fro between this node and the others."""
+
+    def tip(self, endpoint: Endpoint) -> None:
+        """Look for a node here, too. Raises Unreachable where nodes are not looked for so."""
+
+    def clear_tips(self, endpoints: Collection[Endpoint] | None) -> tuple[int, int]:
+        """Forget these tips (None: all); how many were, and how many there were not."""
+
+    def dump(self, part: str, verbose: bool) -> Iterable[str]:
+        """What a part of the cluster's machinery looks like, as lines for the log; the parts are
+        those of `asd.membership.dumps`."""
+
+
+class Unreachable(Exception):
+    """A node cannot be pointed at others: it is alone, or hears of them by multicast."""
+
+
+class _Still:
+    """What a node shows that has no others around it."""
+
+    quiesced = 0
+
+    def racks(self, namespace: str) -> Mapping[str, int]:
+        """None."""
+        return {}
+
+    def is_uniform(self, namespace: str) -> bool:
+        """There is nothing to even out."""
+        return False
+
+    def traffic(self) -> Traffic:
+        """Silence."""
+        return Traffic()
+
+    def tip(self, endpoint: Endpoint) -> None:
+        """It looks for nobody."""
+        raise Unreachable("a cluster of one takes no nodes")
+
+    def clear_tips(self, endpoints: Collection[Endpoint] | None) -> tuple[int, int]:
+        """It looks for nobody."""
+        raise Unreachable("a cluster of one has no seeds")
+
+    def dump(self, part: str, verbose: bool) -> Iterable[str]:
+        """There is no such machinery."""
+        return ["this node is in no cluster"]
+
+
+class Alone(_Still):
     """The cluster of a node that looks for no others."""
 
     is_alone = True
@@ -156,8 +223,15 @@ class Alone:
         return PartitionMap.single_node()
 
     def partitions(self, namespace: str) -> Sequence[PartitionView]:
-        """Nothing is known that the map does not say."""
-        return ()
+        """All are its own."""
+        version = PartitionVersion(int(self.key, 16), full=True, vouches=True)
+        return [
+            PartitionView(
+                *(partition, "S", 0, 0, int(self.node_id, 16), (0,), Ownership.ALONE),
+                *(0, 0, 0, 0, version),
+            )
+            for partition in range(PARTITIONS)
+        ]
 
     def progress(self, namespace: str) -> Progress:
         """None."""
@@ -171,7 +245,7 @@ class Alone:
         """Nobody else could serve."""
 
 
-class Joining:
+class Joining(_Still):
     """What there is to show before the first cluster: nothing, and no partitions."""
 
     is_alone = False

@@ -5,6 +5,8 @@ An adapter: the operating system is asked here and nowhere else.
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 import time
 from collections.abc import Mapping
@@ -17,6 +19,7 @@ from attrs import frozen
 
 _SETTINGS: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "max_map_count": "/proc/sys/vm/max_map_count",
         "min_free_kbytes": "/proc/sys/vm/min_free_kbytes",
         "swappiness": "/proc/sys/vm/swappiness",
         "thp_defrag": "/sys/kernel/mm/transparent_hugepage/defrag",
@@ -29,6 +32,20 @@ _SETTINGS: Final[Mapping[str, str]] = MappingProxyType(
 LOOPBACK: Final = "127.0.0.1"
 _SOMEWHERE: Final = ("192.0.2.1", 9)
 """An address kept for documentation: nothing is sent there."""
+
+
+def processors() -> tuple[int, ...]:
+    """The processors that this process may use, by number."""
+    if hasattr(os, "sched_getaffinity"):
+        return tuple(sorted(os.sched_getaffinity(0)))
+    return tuple(range(os.cpu_count() or 1))
+
+
+def pin(processor: int) -> None:
+    """Keep this process on one processor. Raises OSError."""
+    if not hasattr(os, "sched_setaffinity"):
+        raise OSError(errno.ENOSYS, "this system keeps no process on a processor")
+    os.sched_setaffinity(0, {processor})
 
 
 @frozen
@@ -58,8 +75,8 @@ class Machine:
     """A machine that says nothing, for nodes in simulations and tests."""
 
     kernel_settings: Mapping[str, str] = MappingProxyType({})
-    """Of the operating system: `min_free_kbytes`, `swappiness`, `thp_defrag`, `thp_enabled`,
-    `zone_reclaim_mode`, as far as they are known."""
+    """Of the operating system: `max_map_count`, `min_free_kbytes`, `swappiness`, `thp_defrag`,
+    `thp_enabled`, `zone_reclaim_mode`, as far as they are known."""
 
     def read(self) -> Readings:
         """Ask the machine. Takes well under a millisecond."""

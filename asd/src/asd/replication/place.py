@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from asd.membership.cluster import Clustered
 from asd.membership.metadata import SystemMetadata
-from asd.membership.settings import is_clustered, migration, published, settings, spread
+from asd.membership.settings import (
+    is_clustered,
+    migration,
+    parts,
+    published,
+    settings,
+    spread,
+)
 from asd.membership.state import Alone, Joining, Membership
 from asd.process.machine import Machine
 from asd.replication import versions
@@ -174,7 +181,8 @@ class PlaceInCluster:
         """Take up a configuration that has changed."""
         if self._cluster is not None:
             config = self._node.config
-            self._cluster.take_up(config.service.cluster_name, self._spread(), migration(config))
+            name, times = config.service.cluster_name, parts(config)
+            self._cluster.take_up(name, times, self._spread(), migration(config))
 
     async def leave(self) -> None:
         """Hand over what is served here, and pass on what still comes until clients know."""
