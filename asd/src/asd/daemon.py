@@ -19,11 +19,11 @@ from asd.process.cli import (
     build_config,
     check_config,
     parse_arguments,
-    supervisor,
 )
+from asd.process.fleet import supervisor
 from asd.process.logging import LogSinks, formatter
 from asd.process.loops import new_event_loop
-from asd.process.machine import RealMachine
+from asd.process.machine import RealMachine, pin
 from asd.security.accounts import DEFAULT_ADMIN_HASH
 from citrusleaf.cf_clock import SystemClock
 from cluster.smd import MemoryStore, Smd, SmdCorrupt
@@ -54,6 +54,12 @@ def run(arguments: list[str]) -> int:
     except CommandLineError as error:
         print(f"asd: {error}", file=sys.stderr)
         return 1
+    if options.pin is not None:
+        try:
+            pin(options.pin)
+        except OSError as error:
+            print(f"asd: --pin {options.pin}: {error.strerror}", file=sys.stderr)
+            return 1
     logs = LogSinks(config.logging)
     try:
         logs.attach(formatter(config.service, options.log_format), now_s=monotonic_s)

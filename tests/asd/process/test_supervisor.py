@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import base64
+import contextlib
 import signal
 import subprocess
 import sys
@@ -12,24 +13,16 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from asd.process.cli import CommandLineError, parse_arguments, supervisor
-from asd.process.node_processes import ask
-from asd.process.supervisor import node_count
+from asd.process.machine import processors
+from asd.process.node_processes import ask, free_ports
 
 LIMIT_S = 60.0
 
 
 @pytest.fixture
 def command() -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "asd", "--nodes", "2", "--service-port", "0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    yield process
-    process.kill()
-    process.communicate()
+    with started(["--nodes", "2"]) as process:
+        yield process
 
 
 def ports_of(process: subprocess.Popen[str]) -> list[int]:
@@ -81,20 +74,51 @@ def test_no_node_outlives_a_supervisor_that_is_killed(command: subprocess.Popen[
     assert not alive
 
 
-def test_options_of_one_node_do_not_go_with_several() -> None:
-    for words in (
-        ["--node-id", "A1"],
-        ["--fabric-port", "3001"],
-        ["--namespace", "test:ssd:/tmp/x.dat"],
-    ):
-        argv = ["--nodes", "3", *words]
-        with pytest.raises(CommandLineError, match="--nodes 3 asks for more"):
-            supervisor(parse_arguments(argv), argv)
+def test_nodes_on_cores_are_kept_there_and_started_there_again() -> None:
+    with started(["--nodes", "cores"]) as process:
+        ports = ports_of(process)
+        assert len(ports) == len(processors())
+        assert "auto-pin=cpu" in ask(ports[0], "get-config:context=service")
+        nodes = psutil.Process(process.pid).children()
+        assert sorted(node.cpu_affinity() for node in nodes) == [[core] for core in processors()]
+        nodes[-1].kill()
+        until(lambda: len(kept(process) - {nodes[-1].pid}) == len(ports))
 
 
-def test_how_many_nodes() -> None:
-    assert node_count("3") == 3
-    assert node_count("cores") == os.cpu_count()
-    for wrong in ("0", "129", "many"):
-        with pytest.raises(ValueError, match=r"nodes|invalid literal"):
-            node_count(wrong)
+def test_two_supervisors_make_one_cluster_of_two_racks() -> None:
+    (heartbeat,) = free_ports(1)
+    first = ["--nodes", "1", "--rack-id", "1", "--heartbeat-port", str(heartbeat)]
+    second = ["--nodes", "2", "--rack-id", "2", "--seed", f"127.0.0.1:{heartbeat}"]
+    with started(first) as here, started(second) as there:
+        ports = [*ports_of(here), *ports_of(there)]
+        until(lambda: "ERROR" not in ask(ports[0], "cluster-stable:size=3"))
+        racks = "ns=test:rack_1=10A1:rack_2=20A2,20A1"
+        assert {ask(port, "racks:") for port in ports} == {racks}
+        columns = ask(ports[0], "replicas").split(",")[2:]
+        alone = sum(int.from_bytes(base64.b64decode(column), "big") for column in columns)
+        assert alone == (1 << 4096) - 1, "one copy of each is on the machine with one node"
+
+
+@contextlib.contextmanager
+def started(words: list[str]) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "asd", "--service-port", "0", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def kept(process: subprocess.Popen[str]) -> set[int]:
+    """The nodes that run, and are kept on one processor."""
+    found = set()
+    for node in psutil.Process(process.pid).children():
+        with contextlib.suppress(psutil.Error):
+            if len(node.cpu_affinity()) == 1:
+                found.add(node.pid)
+    return found

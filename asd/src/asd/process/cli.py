@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from attrs import evolve, frozen
 
@@ -31,13 +31,15 @@ from asd.config import (
     read_config,
 )
 from asd.config.kinds import Endpoint
-from asd.process.supervisor import Supervisor, node_count
+from asd.process.machine import processors
 
 DEFAULT_ADDRESS: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 3000
 DEFAULT_CLUSTER: Final = "citrusleaf"
 DEFAULT_NAMESPACE: Final = "test"
 DEFAULT_NSUP_PERIOD_S: Final = 120
+CORES: Final = "cores"
+MOST_NODES: Final = 128
 
 _DESCRIPTION: Final = """\
 Citrusleaf's server: an Aerospike-compatible database.
@@ -52,6 +54,7 @@ examples:
   asd --namespace test --namespace bar        two namespaces in memory
   asd --namespace test:ssd:/var/lib/test.dat  one in a file; also kv, ssd_cold, and memory
   asd --nodes 3                               a cluster of three on ports 3000, 3001 and 3002
+  asd --nodes cores                           a cluster that uses all cores of the machine
   asd --config-file aerospike.conf            as the file says
   asd --check-config aerospike.conf           only look whether the file is right
 
@@ -93,6 +96,11 @@ class Options:
     until_eof: bool = False
     nodes: int = 0
     """Run so many nodes under a supervisor; 0: be one."""
+    cores: tuple[int, ...] = ()
+    """The processors to keep these on, one each; none: they are not kept anywhere."""
+    pin: int | None = None
+    """The processor to keep this node on."""
+    rack_id: int | None = None
     edition: Edition = Edition.ENTERPRISE
 
 
@@ -123,7 +131,10 @@ def parse_arguments(argv: Sequence[str]) -> Options:
         fabric_port=given.fabric_port,
         replication_factor=given.replication_factor,
         until_eof=given.until_eof,
-        nodes=given.nodes,
+        nodes=node_count(given.nodes) if given.nodes else 0,
+        cores=processors() if given.nodes == CORES else (),
+        pin=given.pin,
+        rack_id=given.rack_id,
         edition=Edition(given.edition),
     )
 
@@ -148,6 +159,9 @@ def build_config(options: Options) -> Config:
         service = evolve(service, cluster_name=options.cluster_name)
     if options.node_id is not None:
         service = _with_node_id(service, options.node_id)
+    if options.pin is not None:
+        service = evolve(service, auto_pin="cpu")
+    refuse_racks(options)
     return evolve(
         config,
         service=service,
@@ -155,6 +169,12 @@ def build_config(options: Options) -> Config:
         network=_network(config.network, options),
         namespaces=MappingProxyType(_namespaces(config, options)),
     )
+
+
+def refuse_racks(options: Options) -> None:
+    """Raises CommandLineError where a rack is given to an edition without them."""
+    if options.rack_id is not None and options.edition is Edition.COMMUNITY:
+        raise CommandLineError("--rack-id: the community edition knows no racks")
 
 
 def _with_node_id(service: ServiceConfig, node_id: str) -> ServiceConfig:
@@ -300,9 +320,24 @@ def _add_cluster(parser: argparse.ArgumentParser) -> None:
         "--nodes",
         metavar="N",
         type=_nodes,
-        default=0,
-        help="run a cluster of N nodes on this machine ('cores': one for each core), each a "
-        "process; two copies of each record unless --replication-factor says otherwise",
+        help="run a cluster of N nodes on this machine, each a process ('cores': one for each "
+        "core, and kept on it); two copies of each record unless --replication-factor says "
+        "otherwise. The ports given are the first node's, the others have the next ones. With a "
+        "--service-address that other machines reach, nodes of theirs can be --seed's: each "
+        "machine is a rack, so no two copies lie on one",
+    )
+    group.add_argument(
+        "--pin",
+        metavar="CPU",
+        type=int,
+        help="keep this node on one processor, by its number (auto-pin cpu)",
+    )
+    group.add_argument(
+        "--rack-id",
+        metavar="N",
+        type=int,
+        help="rack of the node, in all namespaces: copies are spread over racks (default 0, or as "
+        "the file says; with --nodes made from the address of the machine)",
     )
     group.add_argument(
         "--until-eof", action="store_true", help="end when the standard input is closed"
@@ -333,45 +368,20 @@ def _add_cluster(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _nodes(text: str) -> int:
+def _nodes(text: str) -> str:
     try:
-        return node_count(text)
+        node_count(text)
+        return text
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def supervisor(options: Options, argv: Sequence[str]) -> Supervisor:
-    """What `--nodes` asks for. Raises CommandLineError for options that are one node's."""
-    ones_own = {
-        "--config-file": options.config_file,
-        "--http-port": options.http_port,
-        "--node-id": options.node_id,
-        "--heartbeat-port": options.heartbeat_port,
-        "--fabric-port": options.fabric_port,
-        "--work-directory": options.work_directory,
-    }
-    given = [name for name, value in ones_own.items() if value is not None]
-    shared = any(each.storage_engine.file for each in options.namespaces)
-    if given or shared:
-        name = given[0] if given else "--namespace with a file"
-        raise CommandLineError(f"{name} is one node's, and --nodes {options.nodes} asks for more")
-    words = [*_without(argv, "--nodes", "--service-port")]
-    if options.cluster_name is None:
-        words += ["--cluster-name", DEFAULT_CLUSTER]
-    if options.replication_factor is None:
-        words += ["--replication-factor", str(min(2, options.nodes))]
-    port = DEFAULT_PORT if options.service_port is None else options.service_port
-    return Supervisor(options.nodes, port, words)
-
-
-def _without(argv: Sequence[str], *names: str) -> Iterator[str]:
-    """The words of a command line without these options and their values."""
-    words = iter(argv)
-    for word in words:
-        if word in names:
-            next(words, None)
-        elif word.partition("=")[0] not in names:
-            yield word
+def node_count(text: str) -> int:
+    """How many nodes a `--nodes` asks for. ValueError when it is no number of them."""
+    count = len(processors()) if text == CORES else int(text)
+    if not 1 <= count <= MOST_NODES:
+        raise ValueError(f"'{text}' nodes: expected 1 to {MOST_NODES}, or '{CORES}'")
+    return count
 
 
 def _endpoint(text: str) -> Endpoint:
@@ -467,10 +477,15 @@ def _namespaces(config: Config, options: Options) -> dict[str, NamespaceConfig]:
         namespaces[namespace.name] = namespace
     if not namespaces:
         namespaces[DEFAULT_NAMESPACE] = _namespace(DEFAULT_NAMESPACE)
-    if options.replication_factor is not None:
-        factor = options.replication_factor
-        return {
-            name: evolve(namespace, replication_factor=factor)
-            for name, namespace in namespaces.items()
-        }
-    return namespaces
+    changes: dict[str, Any] = {
+        name: value
+        for name, value in (
+            ("replication_factor", options.replication_factor),
+            ("rack_id", options.rack_id),
+        )
+        if value is not None
+    }
+    try:
+        return {name: evolve(space, **changes) for name, space in namespaces.items()}
+    except ValueError as error:
+        raise CommandLineError(str(error)) from None

@@ -20,6 +20,7 @@ from attrs import define, field, frozen
 from aerospike_common.wire.codes import MessageType
 from aerospike_common.wire.frame import frame
 from aerospike_common.wire.info import encode_info_request
+from asd.config.kinds import host_port
 
 HOST: Final = "127.0.0.1"
 INTERVAL_MS: Final = 100
@@ -45,9 +46,9 @@ def free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in opened]
 
 
-def ask(port: int, command: str) -> str:
+def ask(port: int, command: str, host: str = HOST) -> str:
     """The value of an info command. Raises OSError."""
-    with socket.create_connection((HOST, port), ASK_S) as connection:
+    with socket.create_connection((host, port), ASK_S) as connection:
         connection.sendall(frame(MessageType.INFO, encode_info_request([command])))
         with connection.makefile("rb") as answers:
             head = answers.read(8)
@@ -61,9 +62,9 @@ def ask(port: int, command: str) -> str:
 class Ports:
     """Where one node listens."""
 
-    service: int
-    heartbeat: int
-    fabric: int
+    service: int = 0
+    heartbeat: int = 0
+    fabric: int = 0
 
 
 @define
@@ -71,25 +72,21 @@ class NodeProcess:
     """One node: how it is started, and the process if it runs."""
 
     number: int
+    node_id: str
     ports: Ports
     arguments: tuple[str, ...]
     process: subprocess.Popen[str] | None = None
-
-    @property
-    def node_id(self) -> str:
-        """Its id."""
-        return f"{FIRST_ID + self.number:X}"
 
     @property
     def is_running(self) -> bool:
         """Has it been started, and not ended?"""
         return self.process is not None and self.process.poll() is None
 
-    def start(self, seeds: Iterable[int], errors: IO[str] | int | None = None) -> None:
+    def start(self, seeds: Iterable[str], errors: IO[str] | int | None = None) -> None:
         """Start the process. Raises OSError."""
         assert not self.is_running
         self.close()
-        known = [word for seed in seeds for word in ("--seed", f"{HOST}:{seed}")]
+        known = [word for seed in seeds for word in ("--seed", seed)]
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "asd", "--node-id", self.node_id),
@@ -140,47 +137,64 @@ class NodeProcesses:
     arguments: tuple[str, ...]
     nodes: list[NodeProcess] = field(factory=list)
     errors: IO[str] | int | None = None
+    host: str = HOST
+    """Where they listen."""
+    first_id: int = FIRST_ID
 
-    def add(self, service_port: int = 0) -> NodeProcess:
-        """One more node, not started."""
+    def add(self, ports: Ports | None = None, arguments: Sequence[str] = ()) -> NodeProcess:
+        """One more node, not started, with options of its own. Ports that are 0 are any free."""
+        wanted = ports if ports is not None else Ports()
         service, heartbeat, fabric = free_ports(3)
-        ports = Ports(service_port or service, heartbeat, fabric)
-        node = NodeProcess(len(self.nodes), ports, self.arguments)
+        given = Ports(
+            wanted.service or service, wanted.heartbeat or heartbeat, wanted.fabric or fabric
+        )
+        number = len(self.nodes)
+        node_id = f"{self.first_id + number:X}"
+        node = NodeProcess(number, node_id, given, (*self.arguments, *arguments))
         self.nodes.append(node)
         return node
 
     def start(self, node: NodeProcess) -> None:
         """Start a node, which begins with all the others. Raises OSError."""
-        node.start([each.ports.heartbeat for each in self.nodes if each is not node], self.errors)
+        others = [each for each in self.nodes if each is not node]
+        node.start([host_port(self.host, each.ports.heartbeat) for each in others], self.errors)
 
     @property
     def running(self) -> list[NodeProcess]:
         """Those that run."""
         return [node for node in self.nodes if node.is_running]
 
-    def wait_stable(self, timeout_s: float, nodes: Sequence[NodeProcess] | None = None) -> str:
+    def wait_stable(
+        self,
+        timeout_s: float,
+        nodes: Sequence[NodeProcess] | None = None,
+        *,
+        others: bool = False,
+    ) -> str:
         """Return the key of the one cluster of just these nodes (all that run), when nothing is
-        left to migrate. Raises TimeoutError."""
+        left to migrate. `others`: nodes that are not ours may be in it. Raises TimeoutError."""
         wanted = list(nodes) if nodes is not None else self.running
+        size = "" if others else f"size={len(wanted)}"
         until_s = time.monotonic() + timeout_s
         while True:
-            said = {self._stable(node, len(wanted)) for node in wanted}
+            said = {self._stable(node, size, len(wanted)) for node in wanted}
             if len(said) == 1 and "" not in said:
                 return said.pop()
             if time.monotonic() > until_s:
                 raise TimeoutError(f"no stable cluster of {len(wanted)} nodes in {timeout_s} s")
             time.sleep(POLL_S)
 
-    def _stable(self, node: NodeProcess, size: int) -> str:
-        """The node's cluster key, if its cluster has this size and nothing migrates."""
+    def _stable(self, node: NodeProcess, size: str, least: int) -> str:
+        """The node's cluster key, if its cluster has this size, nothing migrates, and so many
+        nodes at least are known to clients."""
         try:
             key, peers = (
-                ask(node.ports.service, f"cluster-stable:size={size}"),
-                ask(node.ports.service, "peers-clear-std"),
+                ask(node.ports.service, f"cluster-stable:{size}", self.host),
+                ask(node.ports.service, "peers-clear-std", self.host),
             )
         except (OSError, ValueError):
             return ""
-        return "" if key.startswith("ERROR") or peers.count(",,[") < size - 1 else key
+        return "" if key.startswith("ERROR") or peers.count(",,[") < least - 1 else key
 
     def stop(self, grace_s: float = 5.0) -> None:
         """End all: they are asked to, and then made to. Nothing is handed over: a second signal

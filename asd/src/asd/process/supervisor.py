@@ -1,15 +1,17 @@
 """`asd --nodes N`: a cluster on one machine, a process for each node, under one that watches.
 
-Why processes ------------- A node is one event loop: it uses one core. An installation uses its
-other cores by more nodes, which clients route to by the partition map, as they do to nodes on other
-machines. So this process does no work of the database. It starts the nodes, says once that they
-serve, starts one that has died again, and ends all when it is told to.
+Why processes
+-------------
+A node is one event loop: it uses one core. An installation uses its other cores by more nodes,
+which clients route to by the partition map, as they do to nodes on other machines. So this process
+does no work of the database. It starts the nodes, says once that they serve, starts one that has
+died again, and ends all when it is told to.
 
-    start  ports are chosen, for clients from the one given upwards or any free ones; each node gets
-              the others as seeds
-    ready  every node has said that it serves, they are one cluster, and nothing is left to migrate
-    watch  a node that ends is started again, on its ports and with its id, after a pause that grows
-              while it goes on ending at once
+    start     each node gets the others as seeds (what `--nodes` makes of them: `asd.process.fleet`)
+    ready     every node has said that it serves, they are one cluster, and nothing is left to
+              migrate
+    watch     a node that ends is started again, on its ports and with its id, after a pause that
+              grows while it goes on ending at once
     stop      SIGTERM or SIGINT: the nodes are asked to end, and made to when they do not
 
 What must hold:
@@ -26,33 +28,23 @@ An adapter: it handles signals and waits.
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
 from types import FrameType
 from typing import Final
 
 from attrs import define
 
-from asd.process.node_processes import HOST, POLL_S, DidNotStart, NodeProcess, NodeProcesses
+from asd.config.kinds import host_port
+from asd.process.node_processes import POLL_S, DidNotStart, NodeProcess, NodeProcesses
 
 START_S: Final = 120.0
 FIRST_PAUSE_S: Final = 0.2
 LONGEST_PAUSE_S: Final = 10.0
 STEADY_S: Final = 10.0
 """A node that has run so long may be started again at once."""
-CORES: Final = "cores"
-
-
-def node_count(text: str) -> int:
-    """How many nodes a `--nodes` asks for. ValueError when it is no number of them."""
-    count = os.cpu_count() or 1 if text == CORES else int(text)
-    if not 1 <= count <= 128:
-        raise ValueError(f"'{text}' nodes: expected 1 to 128, or '{CORES}'")
-    return count
 
 
 @define
@@ -68,15 +60,10 @@ class _Watched:
 class Supervisor:
     """Starts and watches nodes until it is told to stop."""
 
-    def __init__(self, count: int, first_port: int, arguments: Sequence[str]) -> None:
-        """`first_port`: that of the first node for clients, the others have the next ones; 0: any.
-
-        `arguments` are options of `asd` for every node.
-        """
-        self._processes = NodeProcesses(tuple(arguments))
+    def __init__(self, processes: NodeProcesses) -> None:
+        """`processes` are not started yet."""
+        self.processes = processes
         self._stopping = threading.Event()
-        for number in range(count):
-            self._processes.add(first_port + number if first_port else 0)
 
     def run(self) -> int:
         """Run until SIGTERM or SIGINT; the exit status."""
@@ -90,7 +77,7 @@ class Supervisor:
             print(f"asd: {error}", file=sys.stderr)
             return 1
         finally:
-            self._processes.stop()
+            self.processes.stop()
         return 0
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
@@ -98,19 +85,21 @@ class Supervisor:
 
     def _start(self) -> bool:
         """Start all; False when told to stop meanwhile. Raises DidNotStart, TimeoutError."""
-        for node in self._processes.nodes:
-            self._processes.start(node)
+        for node in self.processes.nodes:
+            self.processes.start(node)
         until_s = time.monotonic() + START_S
-        for node in self._processes.nodes:
+        for node in self.processes.nodes:
             node.wait_ready(until_s)
         while not self._stopping.is_set():
             try:
-                self._processes.wait_stable(1.0)
+                # Those of other machines may have come in by now.
+                self.processes.wait_stable(1.0, others=True)
             except TimeoutError:
                 if time.monotonic() > until_s:
                     raise
                 continue
-            places = [f"{HOST}:{node.ports.service}" for node in self._processes.nodes]
+            host = self.processes.host
+            places = [host_port(host, node.ports.service) for node in self.processes.nodes]
             print(f"asd ready {','.join(places)}", flush=True)
             return True
         return False
@@ -118,7 +107,7 @@ class Supervisor:
     def _watch(self) -> None:
         """Start again what ends, until told to stop."""
         now_s = time.monotonic()
-        watched = [_Watched(node, now_s) for node in self._processes.nodes]
+        watched = [_Watched(node, now_s) for node in self.processes.nodes]
         while not self._stopping.wait(POLL_S):
             for each in watched:
                 self._look(each, time.monotonic())
@@ -134,4 +123,4 @@ class Supervisor:
             each.pause_s = min(2 * each.pause_s, LONGEST_PAUSE_S)
         elif now_s >= each.due_s:
             each.due_s, each.started_s = 0.0, now_s
-            self._processes.start(each.node)
+            self.processes.start(each.node)
