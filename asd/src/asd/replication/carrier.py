@@ -156,8 +156,15 @@ class Carrier:
         return alone and namespace.engine.acknowledges_sync
 
     async def _when_read(self, asked: CarryOut, load: Callable[[], None], tell: Tell) -> None:
-        await self._node.transaction_threads.run(load)
-        self.carry_out(asked, tell)
+        try:
+            await self._node.transaction_threads.run(load)
+        except (
+            Exception
+        ) as error:  # not read, so not done: whoever asked is told, or waits for ever
+            log.warning("{%s} cannot read a record: %s", asked.namespace, error)
+            tell(CarriedOut(asked.token, (), Outcome(self._me, ResultCode.SERVER_ERROR).pack()))
+        else:
+            self.carry_out(asked, tell)
 
     async def _when_synced(self, namespace: Namespace, answer: CarriedOut, tell: Tell) -> None:
         try:
