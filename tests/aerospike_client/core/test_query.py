@@ -152,6 +152,18 @@ def test_max_records_is_divided_and_what_is_missing_fetched() -> None:
     assert len(play(attempts_of(QueryPolicy(max_records=200), everything()))) == 200
 
 
+def test_every_round_has_an_id_of_its_own() -> None:
+    """A node refused the second round of a query: it had seen the id."""
+    attempts = attempts_of(QueryPolicy(max_retries=3), everything())
+    ids = set()
+    for number in range(3):
+        shares = attempts.next_round(0)
+        ids |= {parse_message(s.frame[HEADER_SIZE:]).fields[FieldType.TRID] for s in shares}
+        assert len(ids) == number + 1
+        for share in shares:
+            attempts.failed(share, "broke off")
+
+
 def test_retries_end() -> None:
     attempts = attempts_of(QueryPolicy(max_retries=1), everything())
     for _ in range(2):

@@ -118,6 +118,8 @@ class QueryAttempts:
                 continue  # fewer records wanted than there are nodes
             frame = foreground_frame(self.query, policy, self._task_id, cursor, partitions, part)
             shares.append(QueryShare(node, partitions, part, frame, now_us))
+        # A node remembers the ids of its queries, and refuses one that it has had.
+        self._task_id = (self._task_id + 1) % (1 << 64)
         return shares
 
     @property
