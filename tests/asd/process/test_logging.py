@@ -86,6 +86,20 @@ def test_structured_lines(said) -> None:
     assert (second["level"], second["context"]) == ("critical", "drv-ssd")
 
 
+def test_an_exception_is_in_json_also_behind_the_queue(loggers: None, tmp_path) -> None:
+    """The queue makes text of it, which the line left out: the log told of no failure inside."""
+    path = tmp_path / "asd.log"
+    sinks = LogSinks(LoggingConfig((LogSink(str(path), {"any": "info"}),)))
+    sinks.attach(formatter(ServiceConfig(), "json"), now_s=lambda: 0.0)
+    try:
+        raise ValueError("no sense")
+    except ValueError:
+        logging.getLogger("asd.tsvc").exception("a request failed")
+    sinks.close()
+    sinks._handlers[0].close()
+    assert "ValueError: no sense" in json.loads(path.read_text("utf-8"))["exception"]
+
+
 def test_each_sink_has_its_own_levels(said, tmp_path) -> None:
     path = tmp_path / "asd.log"
     sinks = attached(

@@ -211,7 +211,9 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
             "source": f"{record.filename}:{record.lineno}",
         }
-        if record.exc_info:
+        if record.exc_text:  # it has been through the queue
+            line["exception"] = record.exc_text
+        elif record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line)
 
