@@ -16,6 +16,7 @@ from cluster.partitions.version import (
     groups,
     pack,
     unpack,
+    weights,
 )
 from cluster.replication.rw_hash import PendingLimit, RwHash
 
@@ -68,6 +69,23 @@ def test_the_working_master_is_the_first_with_a_full_copy_that_is_vouched_for():
     assert made.senders == (2, 3)
     assert made.duplicates(2, frozenset()) == (3,)
     assert made.duplicates(4, frozenset({3})) == (2,)
+
+
+def test_who_went_on_serves_and_not_who_comes_back():
+    """A node that had been away served reads of what it had: the copies of those who went on had
+    writes under way when it came, so none was vouched for."""
+    away, went_on = PartitionVersion(8, True), PartitionVersion(9, True)
+    for back in (away, PartitionVersion(8, True, True)):
+        versions = {4: back, 3: went_on, 2: went_on}
+        assert plan(ROW, 2, versions).acting == 4
+        assert plan(ROW, 2, versions, {8: 3, 9: 8}).acting == 3
+
+
+def test_the_weight_of_a_cluster_is_what_there_is_of_it():
+    full, vouched = PartitionVersion(9, True), PartitionVersion(9, True, True)
+    one = pack([full, vouched, None, PartitionVersion(8, False)])
+    other = pack([full, full, PartitionVersion(7, True), None])
+    assert weights([one, other]) == {9: 5, 7: 1}
 
 
 def test_a_copy_that_began_as_nothing_serves_last():

@@ -231,6 +231,23 @@ def test_while_a_copy_is_on_its_way_its_holder_lists_both_and_the_newcomer_nothi
     assert kinds[1]
 
 
+def test_a_node_that_comes_back_does_not_serve_what_it_missed():
+    net = three_with(100)
+    net.start(2)  # it keeps its disk
+    net.form(1, 3)
+    net.settle()
+    for node in (1, 3):
+        for partition in range(PARTITIONS):
+            net.nodes[node].spaces["ns"].left_unfinished(partition)
+        net.nodes[node].configure(FROZEN, 0)
+    net.migrate = FROZEN
+    net.start(2)
+    net.form(1, 2, 3)
+    net.run()
+    assert 2 in {net.spaces()[1].table.master(partition) for partition in range(PARTITIONS)}
+    assert set(net.spaces()[1].acting) == {1, 3}
+
+
 def test_handover_is_partition_by_partition_with_one_server_at_a_time():
     net, _ = joined_frozen()
     for node in sorted(net.members):

@@ -69,7 +69,7 @@ from cluster.partitions.map import BITMAP_BYTES, PARTITIONS, PartitionMap
 from cluster.partitions.plan import PartitionPlan, plan
 from cluster.partitions.roster import Availability, availability
 from cluster.partitions.settlement import Planned, Settlement, SettlementState
-from cluster.partitions.version import PartitionVersion, pack, unpack
+from cluster.partitions.version import PartitionVersion, pack, unpack, weights
 from cluster.records import ConflictPolicy
 from cluster.state_machine import Observer
 
@@ -255,9 +255,10 @@ class NamespacePartitions:
                 self._told[partition][node] = version
         if flags & STRONG and roster:
             self._find_unavailable(list(rows), roster, max(1, factor))
+        heavy = weights(row[5] for row in rows.values())
         changes, self.unsaved = self.unsaved, {}
         for partition, line in enumerate(self.table.rows):
-            made = plan(line, self.table.replication_factor, self._told[partition])
+            made = plan(line, self.table.replication_factor, self._told[partition], heavy)
             self.plans.append(made)
             self.acting.append(made.acting)
             self._targets.append(tuple(node for node in made.replicas if node != self._me))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from attrs import frozen
 
@@ -41,10 +42,17 @@ class PartitionPlan:
         return tuple(n for n in self.senders if n != server and n not in arrived)
 
 
-def plan(row: Row, factor: int, versions: Mapping[int, PartitionVersion]) -> PartitionPlan:
+def plan(
+    row: Row,
+    factor: int,
+    versions: Mapping[int, PartitionVersion],
+    weights: Mapping[int, int] = MappingProxyType({}),
+) -> PartitionPlan:
     """The plan for a row of the balance and the versions that the exchange told. O(nodes).
 
     One node of each group of equal copies sends; the acting master's group has no other sender.
+    `weights` say how much there is of each cluster, by its key: a full copy of the heaviest serves,
+    since a node that was away, or hung, comes back with a full copy of a cluster that is over.
     """
     replicas, master = row[:factor], row[0]
     if not versions:
@@ -52,9 +60,11 @@ def plan(row: Row, factor: int, versions: Mapping[int, PartitionVersion]) -> Par
     same = groups(versions)
     holders = [node for node in row if node in versions]
     full = [node for node in holders if versions[node].full]
-    shared = [node for node in full if len(same[node]) > 1 or versions[node].vouches]
+    heaviest = max([weights.get(versions[node].cluster_key, 0) for node in full], default=0)
+    main = [node for node in full if weights.get(versions[node].cluster_key, 0) == heaviest]
+    shared = [node for node in main if len(same[node]) > 1 or versions[node].vouches]
     grown = [node for node in holders if not versions[node].evades]
-    acting = next(iter(shared or full or grown or holders))
+    acting = next(iter(shared or main or grown or holders))
     seen: set[int] = set(same.get(master, ()))
     senders: list[int] = []
     for node in [acting, *holders]:

@@ -7,13 +7,19 @@ unfinished. Without it nobody knows that the others have all, so each is taken a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import TypeAlias
 
 from attrs import evolve, frozen
 
 FULL = 1
 VOUCHES = 2
 EVADES = 4
+
+Packed: TypeAlias = tuple[tuple[int, int, bytes], ...]
+"""A node's versions as groups: key, flags, a bit for each partition."""
 
 
 @frozen
@@ -51,9 +57,7 @@ def from_flags(cluster_key: int, flags: int) -> PartitionVersion:
     )
 
 
-def pack(
-    versions: Sequence[PartitionVersion | None],
-) -> tuple[tuple[int, int, bytes], ...]:
+def pack(versions: Sequence[PartitionVersion | None]) -> Packed:
     """The versions of all partitions as groups: key, flags, a bit for each. O(partitions)."""
     maps: dict[tuple[int, int], bytearray] = {}
     size = (len(versions) + 7) // 8
@@ -62,6 +66,17 @@ def pack(
             bits = maps.setdefault((version.cluster_key, version.flags), bytearray(size))
             bits[partition >> 3] |= 0x80 >> (partition & 7)
     return tuple((key, flags, bytes(bits)) for (key, flags), bits in maps.items())
+
+
+def weights(rows: Iterable[Packed]) -> Counter[int]:
+    """How much there is of each cluster, by its key: what `pack` made of every node's versions, a
+    full copy counted once, and once more if it vouches. O(groups)."""
+    found: Counter[int] = Counter()
+    for key, flags, bits in chain.from_iterable(rows):
+        if flags & FULL:
+            copies = int.from_bytes(bits, "big").bit_count()
+            found[key] += copies + copies * bool(flags & VOUCHES)
+    return found
 
 
 def unpack(
