@@ -9,7 +9,7 @@ import pytest
 from cluster.fabric import Delivered, Fabric, FabricFull, Failed, Replied
 from cluster.fabric.link import FabricConfig
 from cluster.membership.heartbeat import Identity
-from cluster.messages import Accepted, FabricHello, Parcel, Prepare, codec
+from cluster.messages import Accepted, FabricHello, Prepare, codec
 from cluster.outputs import Channel, Dial, Hangup, Transmit
 from cluster.wire import WireError, frame
 
@@ -150,7 +150,7 @@ def test_open_requests_fail_when_the_node_departs():
 def test_queues_and_windows_are_bounded():
     fabric = Fabric(Identity(1, 11), FabricConfig(queue_bytes=300, window=5), CODEC)
     fabric.arrived(2, 12, ("h", 1), 0)
-    size = len(parcel())
+    size = len(one_way())
     for _ in range(-(-300 // size)):
         fabric.send(2, Prepare(1, ()), Channel.CONTROL, 0)
     with pytest.raises(FabricFull):
@@ -167,8 +167,8 @@ def greeting(**changes: int) -> bytes:
     return frame(CODEC.encode(FabricHello(**{**fields, **changes})))
 
 
-def parcel() -> bytes:
-    return frame(CODEC.encode(Parcel(CODEC.encode(Prepare(1, ())))))
+def one_way() -> bytes:
+    return frame(CODEC.encode(Prepare(1, ())))
 
 
 def test_nothing_of_another_life_is_delivered():
@@ -176,17 +176,17 @@ def test_nothing_of_another_life_is_delivered():
     fabric.arrived(2, 12, ("h", 1), 0)
     for link, changes in ((2, {"incarnation": 11}), (4, {"node": 3})):
         fabric.accepted(link, 0)
-        assert fabric.received(link, greeting(**changes) + parcel(), 0) == []
+        assert fabric.received(link, greeting(**changes) + one_way(), 0) == []
     assert fabric.ignored == 2
     fabric.accepted(6, 0)
-    (came,) = fabric.received(6, greeting() + parcel(), 0)
+    (came,) = fabric.received(6, greeting() + one_way(), 0)
     assert came.node == 2
     fabric.arrived(2, 13, ("h", 1), 0)
-    assert fabric.received(6, parcel(), 0) == []
+    assert fabric.received(6, one_way(), 0) == []
 
 
 @pytest.mark.parametrize(
-    "first", [greeting(to_incarnation=10), greeting(to_node=3), greeting(channel=9), parcel()]
+    "first", [greeting(to_incarnation=10), greeting(to_node=3), greeting(channel=9), one_way()]
 )
 def test_a_connection_that_does_not_begin_with_a_greeting_for_us_is_hung_up(first):
     fabric = Fabric(Identity(1, 11), FabricConfig(), CODEC)

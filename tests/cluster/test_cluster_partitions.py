@@ -226,7 +226,7 @@ def test_while_a_copy_is_on_its_way_its_holder_lists_both_and_the_newcomer_nothi
         assert {view.working_master for view in views.values()} == {holder}
         gone = next(node for node in old if node not in new)
         assert (views[gone].state, views[gone].replica) == ("Z", -1)
-        assert 4 in net.spaces()[holder].targets(partition), "it gets every write"
+        assert 4 in net.spaces()[holder].targets[partition], "it gets every write"
     assert kinds[0]
     assert kinds[1]
 

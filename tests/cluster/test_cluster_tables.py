@@ -76,6 +76,9 @@ class PaxosNet:
         self.wires: list[tuple[int, int, object]] = []
         self.up = {node: set(self.nodes) for node in self.nodes}
         self.around = {node: Neighbours() for node in self.nodes}
+        if self.random.random() < 0.3:  # one comes later, and waits for its seeds
+            self.up = {node: {1} if node == 1 else {2, 3, 4} for node in self.nodes}
+            self.around[1].answers_after = 100
         config = PaxosConfig(
             interval_ms=10,
             patience_intervals=self.patience,

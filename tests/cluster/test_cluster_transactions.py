@@ -135,12 +135,12 @@ def test_a_daemon_s_own_write_is_over_when_the_replica_has_kept_it():
     pair = together()
     server = pair.server
     commitment = pair.transactions[server].replicate("ns", row(1))
-    assert pair.transactions[server].lane.in_flight("ns", DIGEST) == 1
+    assert pair.transactions[server].lane.unacknowledged("ns") == [DIGEST]
     pair.take(server, pair.transactions[server].flush(0))
     assert pair.found(Replicated) == []
     pair.keep()
     assert pair.found(Replicated) == [(server, Replicated(commitment, False))]
-    assert pair.transactions[server].lane.in_flight("ns", DIGEST) == 0
+    assert pair.transactions[server].lane.unacknowledged("ns") == []
 
 
 def test_a_replica_keeps_what_its_master_sends_whatever_the_conflict_rule_says():

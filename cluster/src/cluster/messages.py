@@ -106,11 +106,12 @@ class FabricHello(Message):
 
 @frozen
 class Parcel(Message):
-    """A message in the fabric. `transaction` 0: one way; `oldest`: requests below it are over."""
+    """A request in the fabric, or the reply to one; what is sent one way travels without. Requests
+    below `oldest` are over."""
 
     TYPE: ClassVar[int] = 9
     body: bytes
-    transaction: int = 0
+    transaction: int
     oldest: int = 0
     reply: bool = False
 

@@ -7,8 +7,8 @@ database's own. It names the messages it takes, hears of every new cluster, and 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import ClassVar, Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, Final
 
 from attrs import field, frozen
 
@@ -46,7 +46,9 @@ REFUSED_MS = 200
 """After so long a request that the fabric would not take counts as unanswered."""
 
 Event = Output
-Listener = Callable[[Event], None]
+Listener = Callable[[Event], StoreAnswer | None]
+"""Told of events and questions. It may return the answer to a question; else that comes with
+`ClusterNode.tell`."""
 
 
 class Service:
@@ -83,6 +85,9 @@ class Service:
 
 Caused = tuple[list[Output], Service | None]
 """Outputs, and the service that they are of."""
+
+Way = Callable[[Any, Service | None, int], list[Caused]]
+"""Hands an output of a kind, and of a service, to the part it is for; what that causes."""
 
 
 @frozen
@@ -134,13 +139,34 @@ class ClusterNode:
         self._clock = clock
         self._handlers = {kind: service for service in self.services for kind in service.MESSAGES}
         self._named = {service.NAME: service for service in self.services if service.NAME}
-        self._listeners: list[Listener] = []
+        self._listeners: list[tuple[Listener, frozenset[type[Output]]]] = []
+        self._hear: dict[type[Output], tuple[Listener, ...]] = {}
+        self._ways: Mapping[type[Output], Way] = {
+            Send: self._send,
+            Delivered: self._deliver,
+            Request: self._request,
+            Respond: self._respond,
+            Replied: self._replied,
+            Failed: self._failed,
+            NodeArrived: self._arrived,
+            NodeDeparted: self._departed,
+            GraphChanged: self._graph_changed,
+            ClusterChanged: self._cluster_changed,
+        }
         self._asked: dict[tuple[int, int], tuple[Service, object]] = {}
         self._refused: deque[tuple[int, Service, object]] = deque()
 
-    def listen(self, listener: Listener) -> None:
-        """Hear of every event: nodes, clusters, metadata, migrations."""
-        self._listeners.append(listener)
+    def listen(self, listener: Listener, *kinds: type[Output]) -> None:
+        """Hear of every event (nodes, clusters, metadata, migrations), or only of some kinds."""
+        self._listeners.append((listener, frozenset(kinds)))
+        self._hear.clear()
+
+    def _listeners_of(self, kind: type[Output]) -> tuple[Listener, ...]:
+        found = self._hear.get(kind)
+        if found is None:
+            found = tuple([each for each, kinds in self._listeners if not kinds or kind in kinds])
+            self._hear[kind] = found
+        return found
 
     @property
     def view(self) -> ClusterChanged | None:
@@ -151,7 +177,8 @@ class ClusterNode:
 
     def start(self, now: int) -> list[Output]:
         """Begin."""
-        return self._settle([*self.heartbeat.start(now), *self.paxos.start(now)], now)
+        begun = [*self.heartbeat.start(now), *self._agreed(self.paxos.start(now))]
+        return self._settle(begun, now)
 
     def accepted(self, plane: str, link: int, now: int) -> list[Output]:
         """A peer has dialed us; the link's number is even."""
@@ -204,7 +231,7 @@ class ClusterNode:
         while self._refused and self._refused[0][0] <= now:
             _, service, tag = self._refused.popleft()
             outputs += self._route(service.answered(tag, None, now), now, service)
-        self.deadline = self._due()
+        self.deadline = min(self._due(), self.paxos.deadline)
         return outputs
 
     def rename(self, cluster_name: str) -> None:
@@ -214,7 +241,7 @@ class ClusterNode:
     def go_by(self, config: NodeConfig, now: int) -> list[Output]:
         """Keep the heartbeat's and the agreement's times of another configuration from now on."""
         self.heartbeat.go_by(config.heartbeat, now)
-        return self._settle(self.paxos.go_by(config.paxos, now), now)
+        return self._settle(self._agreed(self.paxos.go_by(config.paxos, now)), now)
 
     def clear_tip(self, endpoint: Endpoint, now: int) -> list[Output]:
         """Look no more for a node at an endpoint given by `heartbeat.tip`."""
@@ -223,12 +250,12 @@ class ClusterNode:
     def recluster(self, now: int) -> list[Output]:
         """Agree and balance anew although the nodes are the same; nothing unless we are the
         principal."""
-        return self._settle(self.paxos.recluster(now), now)
+        return self._settle(self._agreed(self.paxos.recluster(now)), now)
 
     def tell(self, answer: StoreAnswer, now: int) -> list[Output]:
         """The daemon's answer to a question that a listener heard: `Loaded`, `Applied`, ..."""
-        service = self._named[answer.token[0]]
-        return self._settle(service.tell(answer, now), now, service)
+        outputs, service = self._told(answer, now)
+        return self._settle(outputs, now, service)
 
     def carry_out(self, service: Service, outputs: list[Output], now: int) -> list[Output]:
         """Do what a service wants done, from outside its inputs; what the network shall do."""
@@ -239,15 +266,23 @@ class ClusterNode:
     ) -> list[Output]:
         """Route what an input came to; after it another deadline may be the first."""
         network = self._route(outputs, now, service)
-        self.deadline = self._due()
+        # What is due later than before is found by the tick that comes too early.
+        self.deadline = min(self.deadline, self._due())
         return network
 
     def _due(self) -> int:
-        deadline = min(self.heartbeat.deadline, self.paxos.deadline, self.fabric.deadline)
+        """When a part wants a tick; paxos' timers, which change seldom, are seen to where they
+        may."""
+        deadline = min(self.heartbeat.deadline, self.fabric.deadline)
         for service in self.services:
             if service.deadline < deadline:
                 deadline = service.deadline
         return min(deadline, self._refused[0][0]) if self._refused else deadline
+
+    def _agreed(self, outputs: list[Output]) -> list[Output]:
+        """Paxos has had an input: it may want a tick earlier."""
+        self.deadline = min(self.deadline, self.paxos.deadline)
+        return outputs
 
     # --- routing -------------------------------------------------------------------------------
 
@@ -256,57 +291,67 @@ class ClusterNode:
     ) -> list[Output]:
         """Hand each output to the part it is for, and what that causes too, in order."""
         network: list[Output] = []
-        batches: deque[Caused] = deque([(outputs, service)])
-        while batches:
-            batch, source = batches.popleft()
+        batches: deque[Caused] = deque()
+        batch, source = outputs, service
+        while True:
             for output in batch:
-                if type(output) in NETWORK:
+                kind = type(output)
+                if kind in NETWORK:
                     network.append(output)
                 else:
-                    batches.extend(self._handle(output, source, now))
-        return network
+                    way = self._ways.get(kind, self._tell)
+                    batches.extend(way(output, source, now))
+            if not batches:
+                return network
+            batch, source = batches.popleft()
 
-    def _handle(self, output: Output, source: Service | None, now: int) -> Iterable[Caused]:
-        match output:
-            case Send():
-                return ((self._send(output, now), source),)
-            case Delivered():
-                return (self._deliver(output, now),)
-            case Request():
-                return ((self._request(output, source, now), source),)
-            case Respond(to, transaction, message, channel):
-                return ((self.fabric.reply(to, transaction, message, channel, now), source),)
-            case Replied():
-                return (self._answered(output, output.message, now),)
-            case Failed():
-                return (self._answered(output, None, now),)
-        for listener in self._listeners:
-            listener(output)
-        match output:
-            case NodeArrived(node, incarnation, fabric):
-                caused = self.fabric.arrived(node, incarnation, fabric, now)
-                caused += self.paxos.arrived(node, incarnation, now)
-            case NodeDeparted(node):
-                caused = self.fabric.departed(node, now)
-                caused += self.paxos.departed(node, now)
-            case GraphChanged():
-                caused = self.paxos.graph_changed(now)
-            case ClusterChanged():
-                self.heartbeat.stand(output.principal, output.cluster_key)
-                return [(each.cluster_changed(output, now), each) for each in self.services]
-            case _:
-                caused = []
-        return ((caused, None),)
+    def _tell(self, output: Output, source: Service | None, now: int) -> list[Caused]:
+        """An event or a question is for the listeners; one of them may answer at once."""
+        answers = [listener(output) for listener in self._listeners_of(type(output))]
+        return [self._told(answer, now) for answer in answers if answer is not None]
 
-    def _send(self, output: Send, now: int) -> list[Output]:
+    def _told(self, answer: StoreAnswer, now: int) -> Caused:
+        service = self._named[answer.token[0]]
+        return service.tell(answer, now), service
+
+    def _arrived(self, output: NodeArrived, source: Service | None, now: int) -> list[Caused]:
+        self._tell(output, source, now)
+        caused = self.fabric.arrived(output.node, output.incarnation, output.fabric, now)
+        caused += self._agreed(self.paxos.arrived(output.node, output.incarnation, now))
+        return [(caused, None)]
+
+    def _departed(self, output: NodeDeparted, source: Service | None, now: int) -> list[Caused]:
+        self._tell(output, source, now)
+        caused = self.fabric.departed(output.node, now)
+        caused += self._agreed(self.paxos.departed(output.node, now))
+        return [(caused, None)]
+
+    def _graph_changed(
+        self, output: GraphChanged, source: Service | None, now: int
+    ) -> list[Caused]:
+        self._tell(output, source, now)
+        return [(self._agreed(self.paxos.graph_changed(now)), None)]
+
+    def _cluster_changed(
+        self, output: ClusterChanged, source: Service | None, now: int
+    ) -> list[Caused]:
+        self._tell(output, source, now)
+        self.heartbeat.stand(output.principal, output.cluster_key)
+        return [(each.cluster_changed(output, now), each) for each in self.services]
+
+    def _send(self, output: Send, source: Service | None, now: int) -> list[Caused]:
         if output.to == self.identity.node:
-            return [Delivered(output.to, output.message, 0, output.channel)]
+            return [([Delivered(output.to, output.message, 0, output.channel)], source)]
         try:
-            return self.fabric.send(output.to, output.message, output.channel, now)
+            return [(self.fabric.send(output.to, output.message, output.channel, now), source)]
         except FabricFull:
             return []  # whoever needs it to arrive sends it again
 
-    def _request(self, output: Request, source: Service | None, now: int) -> list[Output]:
+    def _respond(self, output: Respond, source: Service | None, now: int) -> list[Caused]:
+        where = output.to, output.transaction
+        return [(self.fabric.reply(*where, output.message, output.channel, now), source)]
+
+    def _request(self, output: Request, source: Service | None, now: int) -> list[Caused]:
         assert source is not None, "requests come from services"
         try:
             number, caused = self.fabric.request(
@@ -317,25 +362,31 @@ class ClusterNode:
             self._refused.append((now + REFUSED_MS, source, output.tag))
             return []
         self._asked[output.to, number] = (source, output.tag)
-        return caused
+        return [(caused, source)]
 
-    def _deliver(self, came: Delivered, now: int) -> Caused:
+    def _deliver(self, came: Delivered, source: Service | None, now: int) -> list[Caused]:
         kind = type(came.message)
         if kind in CAME:
-            return self.paxos.receive(came.node, came.message, now), None
+            return [(self._agreed(self.paxos.receive(came.node, came.message, now)), None)]
         service = self._handlers.get(kind)
         if service is None:
-            return [], None
-        for listener in self._listeners:
+            return []
+        for listener in self._listeners_of(Delivered):
             listener(came)
-        return service.receive(came, now), service
+        return [(service.receive(came, now), service)]
 
-    def _answered(self, output: Replied | Failed, reply: Message | None, now: int) -> Caused:
-        asked = self._asked.pop((output.node, output.transaction), None)
+    def _replied(self, output: Replied, source: Service | None, now: int) -> list[Caused]:
+        return self._answered((output.node, output.transaction), output.message, now)
+
+    def _failed(self, output: Failed, source: Service | None, now: int) -> list[Caused]:
+        return self._answered((output.node, output.transaction), None, now)
+
+    def _answered(self, request: tuple[int, int], reply: Message | None, now: int) -> list[Caused]:
+        asked = self._asked.pop(request, None)
         if asked is None:
-            return [], None
+            return []
         service, tag = asked
-        return service.answered(tag, reply, now), service
+        return [(service.answered(tag, reply, now), service)]
 
     def _check(self) -> None:
         self.heartbeat._check()

@@ -28,7 +28,7 @@ class Bench:
         self.ends: list[Callable[[], None]] = []
         self.namespace.commitments._turns = Turns(node.clock.monotonic_ns, self.ends.append)
         self.replicator = Replicator(self.namespace, self._replicate, self._flush)
-        self.store = Store(self.namespace, self.replicator, self.metadata)
+        self.store = Store(self.namespace, self.metadata)
 
     def _replicate(self, name: str, row: RecordRow) -> int:
         assert name == "test"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from asd.membership import dumps
 from asd.membership.metadata import Begun, SystemMetadata
@@ -41,6 +41,7 @@ from cluster import (
 )
 from cluster import NamespaceConfig as Spread
 from cluster.group import multicast_group
+from cluster.node import Listener
 from cluster.outputs import DuplicateNode, Send
 
 log = logging.getLogger("asd.cluster")
@@ -92,7 +93,8 @@ class Clustered:
             [self.peer_service, self._smd_sync, partitions, transactions],
             codes=codec(),
         )
-        self.node.listen(self._hear)
+        self.node.listen(self._hear, *(ClusterChanged, OwnershipChanged, Balanced, SmdReady))
+        self.node.listen(self._hear, SmdAnswer, DuplicateNode)
         self._meter = TrafficMeter(self.node)
         self._runtime: NodeRuntime | None = None
         metadata.join(self._begin_change)
@@ -169,9 +171,9 @@ class Clustered:
 
     # ----------------------------------------------------- what others want done
 
-    def listen(self, hear: Callable[[Output], None]) -> None:
-        """Hear of questions and events. The listener must not call the node."""
-        self.node.listen(hear)
+    def listen(self, hear: Listener, *kinds: type[Output]) -> None:
+        """Hear of questions and events of these kinds. The listener must not call the node."""
+        self.node.listen(hear, *kinds)
 
     def now(self) -> int:
         """The library's time."""

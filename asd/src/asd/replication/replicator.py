@@ -5,7 +5,9 @@ commitments.
     turn end   the lane is flushed: one message to each replica, whatever the turn wrote
     release    when all replicas of a turn's rows have them; the replies go out
 
-Theory of operation ------------------- The lane answers `replicate` with the number of the turn's
+Theory of operation
+-------------------
+The lane answers `replicate` with the number of the turn's
 commitment there. There is one such number for each group of replicas that the turn's writes go to:
 two on a node of three with two copies. Our own commitment (`asd.space.commitment`) waits for all of
 them, and for whatever else the namespace's writes wait for (a sync). Where a partition has no
@@ -18,7 +20,7 @@ What must hold:
   and a write costs nothing.
 - A row is made in the step in which the record was written, so no other write of the record and no
   message of the cluster comes between.
-- Writes that come from other nodes (`quietly`) are not sent on.
+- Writes that come from other nodes are not sent on: the door does not tell of them.
 - What the slow lane carries out (`collecting`) is not given to the fast lane here: the library does
   that itself with what it is told, in the same step.
 - Nobody writes to a partition that this node does not serve. Whoever does not come by
@@ -51,7 +53,6 @@ class Replicator:
         self._namespace = namespace
         self._replicate = replicate
         self._flush = flush
-        self._quiet = False
         self._collected: list[RecordRow] | None = None
         self._set_texts: dict[int, str] = {}
         self._waiting: dict[int, Commitment] = {}
@@ -74,8 +75,6 @@ class Replicator:
 
     def __call__(self, digest: bytes, new: Record | None) -> None:
         """A record has this version now; None: it has gone and left nothing."""
-        if self._quiet:
-            return
         if new is None:
             row = removal(digest, self._namespace.clock.epoch_ms())
         else:
@@ -101,15 +100,6 @@ class Replicator:
         if text is None:
             text = self._set_texts[set_id] = set_text(self._namespace.set_names[set_id])
         return text
-
-    @contextmanager
-    def quietly(self) -> Iterator[None]:
-        """What is written inside comes from another node."""
-        self._quiet = True
-        try:
-            yield
-        finally:
-            self._quiet = False
 
     @contextmanager
     def collecting(self, rows: list[RecordRow]) -> Iterator[None]:

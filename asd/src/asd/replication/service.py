@@ -1,9 +1,9 @@
 """What a node does for the cluster library: every question answered, every event followed.
 
-The library must not be called while it asks or tells. So `hear` does at once what has an effect on
-records or requests (a replica's rows, a partition's byte, a commitment's end), and what is to be
+The library must not be called while it asks or tells. So what has an effect on records or requests
+(a replica's rows, a partition's byte, a commitment's end) is done at once, and what is to be
 *answered* stands in line until the loop's turn comes to it (`_answer_all`), in the order in which
-it was asked.
+it was asked. One answer is there at once, and is returned: a replica's rows are kept.
 
     question      effect at once                     answer
     Load, Survey, Compare                            as things are when it is answered
@@ -98,13 +98,14 @@ class Replication:
             name: Replicator(space, transactions.replicate, self._flush)
             for name, space in spaces.items()
         }
-        self.stores = {
-            name: Store(space, self.replicators[name], metadata) for name, space in spaces.items()
-        }
+        self.stores = {name: Store(space, metadata) for name, space in spaces.items()}
         self._ownership = {name: self._follow(space) for name, space in spaces.items()}
         me = partitions.me
         self.carrier = Carrier(node, me, transactions, self.stores, self.replicators)
-        cluster.listen(self.hear)
+        cluster.listen(self._apply, Apply)
+        cluster.listen(self._replicated, Replicated)
+        cluster.listen(self._hear, *(OwnershipChanged, Load, Survey, Compare, Close, CarryOut))
+        cluster.listen(self._hear, *(SetVersions, Drop, Answered, Balanced, SmdReady))
 
     def _follow(self, space: Namespace) -> OwnershipOf:
         return OwnershipOf(
@@ -160,14 +161,9 @@ class Replication:
 
     # ----------------------------------------------------------------- listening
 
-    def hear(self, event: Output) -> None:
+    def _hear(self, event: Output) -> None:
         """The library asks or tells something, and is at work."""
         match event:
-            case Apply():
-                self._apply(event)
-            case Replicated(commitment, in_doubt):
-                for replicator in self.replicators.values():
-                    replicator.released(commitment, in_doubt)
             case OwnershipChanged(name, partitions):
                 self._own(name, partitions)
             case Load() | Survey() | Compare() | Close() | CarryOut():
@@ -270,26 +266,37 @@ class Replication:
 
     # -------------------------------------------------------------------- effects
 
-    def _apply(self, asked: Apply) -> None:
+    def _replicated(self, told: Output) -> None:
+        assert isinstance(told, Replicated)
+        for replicator in self.replicators.values():
+            replicator.released(told.commitment, told.in_doubt)
+
+    def _apply(self, asked: Output) -> Applied | None:
         """Put the rows now, unless older ones are still refused: the order stays."""
+        assert isinstance(asked, Apply)
         waiting = self._refused.get(asked.namespace)
         if waiting:
             waiting.append(asked)
-        elif not self._put(asked):
+            return None
+        if not self._put(asked):
             self._refused[asked.namespace] = deque([asked])
             self._spawn(self._put_refused(asked.namespace))
+            return None
+        return self._kept(asked)
 
     def _put(self, asked: Apply) -> bool:
         """Put the rows; False when the medium refuses one, for now."""
         store = self.stores[asked.namespace]
         migrates = asked.token[0] == Partitions.NAME
-        if store.apply(asked.rows, asked.resolve, migrates) < len(asked.rows):
-            return False
-        if store.namespace.engine.acknowledges_sync:
-            self._spawn(self._when_synced(store.namespace, Applied(asked.token)))
-        else:
-            self._later(lambda: self._tell(Applied(asked.token)))
-        return True
+        return store.apply(asked.rows, asked.resolve, migrates) == len(asked.rows)
+
+    def _kept(self, asked: Apply) -> Applied | None:
+        """The answer to what was put; None: it comes when the medium has it."""
+        applied, space = Applied(asked.token), self.stores[asked.namespace].namespace
+        if not space.engine.acknowledges_sync:
+            return applied
+        self._spawn(self._when_synced(space, applied))
+        return None
 
     async def _put_refused(self, name: str) -> None:
         """Try again until the medium takes everything. Rows are put twice, to the same end."""
@@ -297,7 +304,9 @@ class Replication:
         while waiting:
             await asyncio.sleep(RETRY_S)
             while waiting and self._put(waiting[0]):
-                waiting.popleft()
+                applied = self._kept(waiting.popleft())
+                if applied is not None:
+                    self._tell(applied)
 
     def _set_versions(self, asked: SetVersions) -> None:
         space = self.stores[asked.namespace].namespace

@@ -3,8 +3,8 @@
 What must hold:
 
 - `apply` has its effect at once, in order, through the door like any other change; so secondary
-  indexes and sets are exact on every copy. Observers who replicate must not hear of it
-  (`replicator` is quiet meanwhile), or copies would send each other the same write for ever.
+  indexes and sets are exact on every copy. Observers do not hear of it (`Commit.adopt`), or copies
+  would send each other the same write for ever.
 - What a medium refuses is not acknowledged. It is tried again, and what comes behind it waits, so
   that the order stays.
 - Records that a truncation hides do not come back with a partition that moves: what migrates is
@@ -19,7 +19,6 @@ from collections.abc import Callable
 from aerospike_common.wire.errors import OperationError
 from asd.membership.metadata import SystemMetadata
 from asd.records.change import Change
-from asd.replication.replicator import Replicator
 from asd.replication.rows import found, record_of, row_of, set_bytes, set_text, summary_of
 from asd.space import truncation
 from asd.space.namespace import Namespace
@@ -40,11 +39,8 @@ from storage.index import ENTRY, Entry
 class Store:
     """The records of one namespace."""
 
-    def __init__(
-        self, namespace: Namespace, replicator: Replicator, metadata: SystemMetadata
-    ) -> None:
+    def __init__(self, namespace: Namespace, metadata: SystemMetadata) -> None:
         self.namespace = namespace
-        self._replicator = replicator
         self._metadata = metadata
 
     @property
@@ -111,33 +107,34 @@ class Store:
 
     def apply(self, rows: tuple[RecordRow, ...], resolve: bool, migrates: bool) -> int:
         """Keep these versions; how many were, before one was refused for now (all, or fewer)."""
-        policy = self.policy
+        policy = self.policy if resolve else None
         hidden = self._hidden() if migrates else None
-        with self._replicator.quietly():
-            for done, row in enumerate(rows):
-                if hidden is not None and row[2] < hidden(row[4]):
-                    continue
-                if resolve and not wins(row, self.row(row[0]), policy):
-                    continue
-                try:
-                    self.put(row)
-                except (OperationError, StorageError):
-                    return done
+        adopt = self.namespace.door.adopt
+        for done, row in enumerate(rows):
+            if hidden is not None and row[2] < hidden(row[4]):
+                continue
+            if policy is not None and not wins(row, self.row(row[0]), policy):
+                continue
+            try:
+                adopt(*self._change(row))
+            except (OperationError, StorageError):
+                return done
         return len(rows)
 
-    def put(self, row: RecordRow) -> None:
-        """Put a version in place of what is there. Raises OperationError when it is refused."""
+    def _change(self, row: RecordRow) -> Change:
+        """A version in place of what is there. Raises OperationError when its set is refused."""
         namespace, digest = self.namespace, row[0]
         old = self._record(digest) if namespace.indexes.in_use else None
         if old is not None and old[4] & TOMBSTONE:
             old = None
         new = None if row[5] & REMOVAL else record_of(row, namespace.intern_set)
-        namespace.commit(Change(digest, old, new))
+        return Change(digest, old, new)
 
     def take_winner(self, row: RecordRow) -> None:
-        """Another node's version of a record, if it wins over ours."""
+        """Another node's version of a record, if it wins over ours: from now on it is committed
+        here. Raises OperationError when it is refused."""
         if wins(row, self.row(row[0]), self.policy):
-            self.put(row)
+            self.namespace.commit(self._change(row))
 
     def _hidden(self) -> Callable[[str], int] | None:
         """Set to the time before which its records are gone by a truncation; None: of no set."""

@@ -288,10 +288,10 @@ class Connection:
                 break
             offset = end
             if waits is not None and waits.turn is not None:
-                self._send(replies)
-                replies.clear()
-                self._hold(Held(reply, waits.turn), latency)
-                if self._held.full:
+                if replies:
+                    self._send(replies)
+                    replies.clear()
+                if self._hold(Held(reply, waits.turn), latency):
                     break
                 continue
             if not latency.pending:
@@ -329,19 +329,20 @@ class Connection:
         log.exception("%s: a request failed inside the server", self.peer)
         return reply_frame(ResultCode.SERVER_ERROR)
 
-    def _hold(self, held: Held, latency: Histogram | None = None) -> None:
-        """Send a reply when its commitment is released, and all that come behind it then."""
-        commitment, line = held.commitment, self._held
+    def _hold(self, held: Held, latency: Histogram | None = None) -> bool:
+        """Send a reply when its commitment is released, and all that come behind it then. True:
+        take no more requests for now."""
+        commitment = held.commitment
         if latency is not None:
             commitment.count(latency)
-        if not line:
-            self._write = line.add
         if commitment is not self._awaited:
             self._awaited = commitment
             commitment.when_released(self._release)
-        line.hold(held)
-        if line.full:
+            self._write = self._held.add
+        if self._held.hold(held):
             self._stall()
+            return True
+        return False
 
     def _release(self) -> None:
         """Something that replies wait for is released."""

@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.message import reply_frame
 from asd.space.commitment import Commitment
 
@@ -32,7 +31,7 @@ class Held(NamedTuple):
     def final(self) -> bytes:
         """The reply to send, once it is released: an error if the commitment has failed."""
         code = self.commitment.code
-        return self.reply if code == ResultCode.OK else reply_frame(code)
+        return reply_frame(code) if code else self.reply
 
 
 class HeldReplies:
@@ -54,10 +53,11 @@ class HeldReplies:
         """Take no more requests for now."""
         return self._size >= MOST_BYTES or len(self._line) >= MOST_REPLIES
 
-    def hold(self, held: Held) -> None:
-        """A reply that waits for its commitment."""
+    def hold(self, held: Held) -> bool:
+        """A reply that waits for its commitment; True when the line is full now."""
         self._line.append(held)
         self._size += len(held.reply)
+        return self.full
 
     def add(self, data: bytes) -> None:
         """What waits for nothing but its place in the line."""

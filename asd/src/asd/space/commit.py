@@ -6,10 +6,12 @@ there is one place that keeps the secondary indexes exact and that tells the obs
 must know of every change (copies on other nodes, a partition on its way to one, other data
 centers).
 
-Three ways lead through the door, and they do the same:
+Four ways lead through the door, and they do the same:
 
 `commit`         a `Change`: the general way. It knows the version that was there, which the indexes
                  need.
+`adopt`          a version that another node has committed. Observers, who pass on what is committed
+                 *here*, are not told.
 `Doors`          the bound callables of a set's fast paths. Where nobody watches or observes, they
                  *are* the engine's own `overwrite` and `put`, and the door costs nothing. Whoever
                  begins to watch or observe has the fast paths made anew.
@@ -123,7 +125,13 @@ class Commit:
     def commit(self, change: Change) -> None:
         """Do it. Raises OperationError: OUT_OF_SPACE, DEVICE_OVERLOAD, or SERVER_ERROR when the
         medium has failed; nothing is changed then."""
-        digest, old, new = change
+        self.adopt(*change)
+        for observer in self._observers:
+            observer(change.digest, change.new)
+
+    def adopt(self, digest: bytes, old: Record | None, new: Record | None) -> None:
+        """Have a record as another node has it. `old` is what was there; the indexes alone ask for
+        it. Raises as `commit`."""
         if new is None:
             if old is not None and self._indexes.in_use:
                 self._index(digest, old, None)
@@ -135,8 +143,6 @@ class Commit:
                 raise OperationError(_code_of(error), str(error)) from error
             if self._indexes.in_use:
                 self._index(digest, old, new)
-        for observer in self._observers:
-            observer(digest, new)
 
     def _index(self, digest: bytes, old: Record | None, new: Record | None) -> None:
         """Keep the indexes exact; the record has its place in the primary index."""

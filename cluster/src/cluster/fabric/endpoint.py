@@ -189,7 +189,7 @@ class Fabric:
 
         Raises FabricFull, and then nothing is sent.
         """
-        return self._push(node, Parcel(self._codec.encode(message)), channel, now)
+        return self._push(node, self._codec.encode(message), channel, now)
 
     def request(
         self, node: int, message: Message, channel: Channel, timeout_ms: int, now: int
@@ -207,7 +207,7 @@ class Fabric:
         body = self._codec.encode(message)
         peer.open[transaction] = _Open(body, channel, again, now + timeout_ms)
         self.deadline = min(self.deadline, again, now + timeout_ms)
-        parcel = Parcel(body, transaction, peer.oldest)
+        parcel = self._codec.encode(Parcel(body, transaction, peer.oldest))
         try:
             return transaction, self._push(node, parcel, channel, now)
         except FabricFull:
@@ -228,18 +228,19 @@ class Fabric:
     def _answer(
         self, node: int, transaction: int, body: bytes, channel: Channel, now: int
     ) -> list[Output]:
+        parcel = self._codec.encode(Parcel(body, transaction, reply=True))
         try:
-            return self._push(node, Parcel(body, transaction, reply=True), channel, now)
+            return self._push(node, parcel, channel, now)
         except FabricFull:
             return []  # it is asked again
 
-    def _push(self, node: int, parcel: Parcel, channel: Channel, now: int) -> list[Output]:
+    def _push(self, node: int, payload: bytes, channel: Channel, now: int) -> list[Output]:
         peer = self._peers.get(node)
         if peer is None:
             return []
         links = peer.links[channel]
         link = links[0] if len(links) == 1 else min(links, key=lambda each: each.queued_bytes)
-        framed = frame(self._codec.encode(parcel))
+        framed = frame(payload)
         if not link.push(framed, now):
             raise FabricFull(f"node {node:x}")
         self.bytes_sent[channel] += len(framed)
@@ -305,10 +306,12 @@ class Fabric:
                 raise WireError("the greeting is for another life")
             self._hellos[link] = message
             return []
-        if isinstance(message, Parcel) and self._is_from_the_living(hello):
+        if message is None or not self._is_from_the_living(hello):
+            self.ignored += 1
+            return []
+        if type(message) is Parcel:
             return self._parcel(hello, message, now)
-        self.ignored += 1
-        return []
+        return [Delivered(hello.node, message, 0, CHANNELS[hello.channel])]
 
     def _is_from_the_living(self, hello: FabricHello) -> bool:
         peer = self._peers.get(hello.node)
@@ -319,11 +322,9 @@ class Fabric:
         if parcel.reply:
             return self._take_reply(node, parcel)
         channel = CHANNELS[hello.channel]
-        if parcel.transaction:
-            repeated = self._is_repeated(node, parcel.transaction, parcel.oldest)
-            if repeated:
-                body = self._inboxes[node].answers.get(parcel.transaction)
-                return self._answer(node, parcel.transaction, body, channel, now) if body else []
+        if self._is_repeated(node, parcel.transaction, parcel.oldest):
+            body = self._inboxes[node].answers.get(parcel.transaction)
+            return self._answer(node, parcel.transaction, body, channel, now) if body else []
         message = self._codec.decode(parcel.body)
         if message is None:
             self.ignored += 1
@@ -382,7 +383,7 @@ class Fabric:
                 outputs.append(Failed(node, transaction))
             elif request.next_send <= now:
                 request.next_send = now + self.config.retransmit_ms
-                parcel = Parcel(request.body, transaction, peer.oldest)
+                parcel = self._codec.encode(Parcel(request.body, transaction, peer.oldest))
                 try:
                     outputs += self._push(node, parcel, request.channel, now)
                 except FabricFull:

@@ -73,7 +73,6 @@ class FabricLink(StateMachine):
         (LinkState.DIALING, Lost, "", LinkState.BACKING_OFF, "_back_off"),
         (LinkState.DIALING, Tick, "_dialed_too_long", LinkState.BACKING_OFF, "_hang_up"),
         (LinkState.DIALING, Dropped, "", LinkState.IDLE, "_hang_up"),
-        (LinkState.OPEN, Queued, "", LinkState.OPEN, "_flush"),
         (LinkState.OPEN, Full, "", LinkState.CLOGGED, ""),
         (LinkState.OPEN, Lost, "", LinkState.BACKING_OFF, "_back_off"),
         (LinkState.OPEN, Dropped, "", LinkState.IDLE, "_hang_up"),
@@ -104,7 +103,10 @@ class FabricLink(StateMachine):
         self._since = 0
 
     def push(self, framed: bytes, now: int) -> bool:
-        """Queue a frame, and write it when the connection can; False when the queue is full."""
+        """Write a frame, or queue it until the connection can; False when the queue is full."""
+        if self.state is LinkState.OPEN:
+            self.outputs.append(Transmit(PLANE, self.link, framed))
+            return True
         if self.queued_bytes >= self._config.queue_bytes:
             return False
         self._queue.append(framed)

@@ -175,7 +175,8 @@ class NamespacePartitions:
         self.unavailable: set[int] = set()
         self._written: dict[int, set[bytes]] = {}
         self._told: list[dict[int, PartitionVersion]] = []
-        self._targets: list[tuple[int, ...]] = []
+        self.targets: list[tuple[int, ...]] = []
+        """For each partition, the nodes that must have its writes besides us."""
         self._me = me
         self._observer = observer
         self._key = 0
@@ -187,10 +188,6 @@ class NamespacePartitions:
         if not self.is_ready or partition in self.closed or partition in self.unavailable:
             return None
         return self.acting[partition]
-
-    def targets(self, partition: int) -> tuple[int, ...]:
-        """Nodes that must have a write besides us. O(1)."""
-        return self._targets[partition]
 
     def duplicates(self, partition: int) -> tuple[int, ...]:
         """Nodes to ask for their version before we trust ours, when we serve. O(nodes)."""
@@ -226,7 +223,7 @@ class NamespacePartitions:
         """Forget the plans of the cluster before."""
         self._key = view.cluster_key
         self.is_ready = False
-        for held in (self.plans, self.acting, self.waiting, self._told, self._targets):
+        for held in (self.plans, self.acting, self.waiting, self._told, self.targets):
             held.clear()
         for kept in (self.settlements, self.emigrations, self._written):
             kept.clear()
@@ -261,7 +258,7 @@ class NamespacePartitions:
             made = plan(line, self.table.replication_factor, self._told[partition], heavy)
             self.plans.append(made)
             self.acting.append(made.acting)
-            self._targets.append(tuple(node for node in made.replicas if node != self._me))
+            self.targets.append(tuple(node for node in made.replicas if node != self._me))
             mine = self._adopted(partition, made)
             if mine is not None and mine != self.versions[partition]:
                 changes[partition] = self.versions[partition] = mine
@@ -410,7 +407,7 @@ class NamespacePartitions:
             return Ownership.CLOSED
         if self.duplicates(partition):
             return Ownership.WITH_DUPLICATES
-        return Ownership.WITH_REPLICAS if self.targets(partition) else Ownership.ALONE
+        return Ownership.WITH_REPLICAS if self.targets[partition] else Ownership.ALONE
 
     def columns(self, partition: int) -> tuple[int, ...]:
         """The columns of `replicas` in which this node is listed: its own if its copy is whole,

@@ -9,8 +9,7 @@ keeps the rows in the order in which they come, in place of whatever it has, and
 cumulatively. This is LevelDB's batch group across a network: the more writes come, the fewer
 messages each costs.
 
-Nothing here is kept for a record but the number of its writes in flight, which a daemon may bound
-(`in_flight`): no line a digest, no version. That is enough because:
+Nothing here is kept for a record: no line, no version, no count. That is enough because:
 
 1. In one cluster (one key) the writes of a partition have one order: one node at a time serves it,
    and hands it over only when all its groups are acknowledged (`cluster.partitions.namespace`).
@@ -223,10 +222,11 @@ class LaneReceiver:
         assert not self._held or not self._is_open
 
 
-@define
+@define(eq=False)
 class _Commitment:
     """What somebody waits for."""
 
+    number: int
     namespace: str
     targets: tuple[int, ...]
     rows: list[RecordRow] = field(factory=list)
@@ -251,10 +251,9 @@ class FastLane:
         self.config = config if config is not None else LaneConfig()
         self._key = 0
         self._next = 1
-        self._turn: dict[tuple[str, tuple[int, ...]], int] = {}
+        self._turn: dict[tuple[str, tuple[int, ...]], _Commitment] = {}
         self._open: dict[int, _Commitment] = {}
         self._senders: dict[tuple[int, str], LaneSender] = {}
-        self._in_flight: dict[tuple[str, bytes], int] = {}
 
     @property
     def deadline(self) -> int:
@@ -268,31 +267,30 @@ class FastLane:
             for number, each in self._open.items()
         ]
         self._key = cluster_key
-        for held in (self._turn, self._open, self._senders, self._in_flight):
+        for held in (self._turn, self._open, self._senders):
             held.clear()
         return broken
 
     def add(self, namespace: str, targets: tuple[int, ...], row: RecordRow) -> int:
         """A write is committed here and must be on `targets`: the commitment to wait for. O(1)."""
-        number = self._turn.get((namespace, targets), 0)
-        if not number:
-            number = self._turn[namespace, targets] = self._next
+        commitment = self._turn.get((namespace, targets))
+        if commitment is None:
+            number = self._next
             self._next += 1
-            self._open[number] = _Commitment(namespace, targets)
-        self._open[number].rows.append(row)
-        place = namespace, row[0]
-        self._in_flight[place] = self._in_flight.get(place, 0) + 1
-        return number
+            commitment = self._open[number] = _Commitment(number, namespace, targets)
+            self._turn[namespace, targets] = commitment
+        commitment.rows.append(row)
+        return commitment.number
 
     def flush(self, now: int) -> list[Output]:
         """The turn ends: its rows leave. O(rows)."""
         outputs: list[Output] = []
-        for number in self._turn.values():
-            commitment = self._open[number]
+        for commitment in self._turn.values():
             rows = tuple(commitment.rows)
             commitment.left = len(commitment.targets)
             for peer in commitment.targets:
-                outputs += self._sender(peer, commitment.namespace).send(number, rows, now)
+                sender = self._sender(peer, commitment.namespace)
+                outputs += sender.send(commitment.number, rows, now)
         self._turn.clear()
         return outputs
 
@@ -313,23 +311,9 @@ class FastLane:
             commitment = self._open[number]
             commitment.left -= 1
             if not commitment.left:
-                self._land(self._open.pop(number))
+                del self._open[number]
                 outputs.append(Replicated(number, False))
         return outputs
-
-    def _land(self, commitment: _Commitment) -> None:
-        for row in commitment.rows:
-            place = commitment.namespace, row[0]
-            left = self._in_flight[place] - 1
-            if left:
-                self._in_flight[place] = left
-            else:
-                del self._in_flight[place]
-
-    def in_flight(self, namespace: str, digest: bytes) -> int:
-        """Writes of a record that not all replicas have yet: what a daemon bounds by its
-        transaction-pending-limit. O(1)."""
-        return self._in_flight.get((namespace, digest), 0)
 
     def tick(self, now: int) -> list[Output]:
         """Send again what is not acknowledged."""
@@ -353,9 +337,8 @@ class FastLane:
     def _check(self) -> None:
         for sender in self._senders.values():
             sender._check()
-        rows = sum(len(each.rows) for each in self._open.values())
-        assert rows == sum(self._in_flight.values())
         for number, commitment in self._open.items():
+            assert commitment.number == number
             assert commitment.rows
             assert commitment.targets
-            assert commitment.left or number in self._turn.values()
+            assert commitment.left or commitment in self._turn.values()

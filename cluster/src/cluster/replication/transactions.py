@@ -154,8 +154,9 @@ class Transactions(Service):
         `Replicated` will name, 0 when there is no replica to wait for. O(1)."""
         space = self._partitions.spaces[namespace]
         partition = self._partition_of(row[0])
-        targets = space.targets(partition)
-        space.note_written(partition, (row[0],))
+        targets = space.targets[partition]
+        if space.expects:
+            space.note_written(partition, (row[0],))
         return self.lane.add(namespace, targets, row) if targets else 0
 
     def flush(self, now: int) -> list[Output]:

@@ -343,7 +343,7 @@ class DataWorld:
             self.ledger.answered(name)
             return
         assert self.cluster is not None
-        targets = partitions.spaces[namespace].targets(partition_of(digest))
+        targets = partitions.spaces[namespace].targets[partition_of(digest)]
         machines = self.cluster.machines.values()
         disks = [self.store(m, namespace).disk for m in machines if m.node_id in targets]
         waits = (store, store.position, name, partitions.cluster_key, disks)
