@@ -38,6 +38,7 @@ from cluster import (
     CarryOut,
     Close,
     Closed,
+    ClusterChanged,
     Compare,
     Compared,
     Drop,
@@ -105,7 +106,9 @@ class Replication:
         cluster.listen(self._apply, Apply)
         cluster.listen(self._replicated, Replicated)
         cluster.listen(self._hear, *(OwnershipChanged, Load, Survey, Compare, Close, CarryOut))
-        cluster.listen(self._hear, *(SetVersions, Drop, Answered, Balanced, SmdReady))
+        cluster.listen(
+            self._hear, *(SetVersions, Drop, Answered, Balanced, SmdReady, ClusterChanged)
+        )
 
     def _follow(self, space: Namespace) -> OwnershipOf:
         return OwnershipOf(
@@ -164,6 +167,11 @@ class Replication:
     def _hear(self, event: Output) -> None:
         """The library asks or tells something, and is at work."""
         match event:
+            case ClusterChanged():
+                # What the medium refused is void: it is unfinished there, and here it would come
+                # after what the new cluster writes.
+                for waiting in self._refused.values():
+                    waiting.clear()
             case OwnershipChanged(name, partitions):
                 self._own(name, partitions)
             case Load() | Survey() | Compare() | Close() | CarryOut():
