@@ -246,6 +246,15 @@ class SimulatedCluster:
             loop.resume()
             self.note(name, "goes on")
 
+    def recluster(self) -> None:
+        """Every principal that runs agrees with its nodes and balances anew."""
+        for name in self.names:
+            if self.is_running(name):
+                runtime = self.runtime_of(self.machines[name])
+                view = runtime.node.view
+                if view is not None and view.principal == runtime.node.identity.node:
+                    runtime.carry_out(runtime.node.recluster(runtime.now()))
+
     # --- the network and the clocks ------------------------------------------------------------
 
     def later(self, delay_s: float, act: Callable[[], None]) -> None:

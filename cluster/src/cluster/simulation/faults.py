@@ -10,6 +10,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from attrs import evolve
+
+from cluster.partitions.service import Partitions
 from cluster.simulation.loop import Chance
 
 if TYPE_CHECKING:
@@ -139,6 +142,32 @@ def _clock_jump(cluster: SimulatedCluster, chance: Chance) -> str:
     return f"clock of {name} jumps {jump_s:+.1f} s"
 
 
+def _quiesce(cluster: SimulatedCluster, chance: Chance) -> str:
+    """An operator quiesces a node, or takes that back, and has the cluster balance anew."""
+    running = [name for name in cluster.names if cluster.is_running(name)]
+    if not running:
+        return ""
+    name = chance.choose(running)
+    paxos = cluster.node(name).paxos
+    paxos.quiesced = not paxos.quiesced
+    cluster.recluster()
+    return f"{name} is {'quiesced' if paxos.quiesced else 'quiesced no more'}"
+
+
+def _reconfigure(cluster: SimulatedCluster, chance: Chance) -> str:
+    """An operator sets another replication factor, on some nodes, and has the cluster balance
+    anew."""
+    factor, uniform = 1 + chance.below(3), chance.happens(0.5)
+    group = [name for name in chance.some(cluster.names) if cluster.is_running(name)]
+    services = [service for name in group for service in cluster.node(name).services]
+    for partitions in (each for each in services if isinstance(each, Partitions)):
+        for space in partitions.spaces.values():
+            changed = evolve(space.config, replication_factor=factor, uniform=uniform)
+            partitions.reconfigure(changed)
+    cluster.recluster()
+    return f"replication factor {factor} on {' '.join(sorted(group))}" if group else ""
+
+
 KINDS: Mapping[str, Fault] = MappingProxyType(
     {
         "kill": _kill,
@@ -153,6 +182,8 @@ KINDS: Mapping[str, Fault] = MappingProxyType(
         "flap": _flap,
         "reset": _reset,
         "clock": _clock_jump,
+        "quiesce": _quiesce,
+        "reconfigure": _reconfigure,
     }
 )
 """Every kind of fault."""
