@@ -30,7 +30,7 @@ class PaxosConfig:
     interval_ms: int = 150
     quantum_intervals: int = 5
     """Between two looks at who is there: what comes meanwhile is in one round."""
-    departure_intervals: int = 2
+    departure_intervals: int = 1
     """From the last departure to the round: nodes that die together are in one round."""
     retransmit_intervals: int = 2
     round_intervals: int = 12

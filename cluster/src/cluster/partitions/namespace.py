@@ -254,8 +254,14 @@ class NamespacePartitions:
             self._find_unavailable(list(rows), roster, max(1, factor))
         heavy = weights(row[5] for row in rows.values())
         changes, self.unsaved = self.unsaved, {}
+        known: dict[object, PartitionPlan] = {}
         for partition, line in enumerate(self.table.rows):
-            made = plan(line, self.table.replication_factor, self._told[partition], heavy)
+            # Few nodes: many partitions are in the same case, and a plan costs more than to know.
+            case = line, tuple(self._told[partition].items())
+            made = known.get(case)
+            if made is None:
+                factor, told = self.table.replication_factor, self._told[partition]
+                made = known[case] = plan(line, factor, told, heavy)
             self.plans.append(made)
             self.acting.append(made.acting)
             self.targets.append(tuple(node for node in made.replicas if node != self._me))

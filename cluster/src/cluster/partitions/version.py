@@ -22,7 +22,7 @@ Packed: TypeAlias = tuple[tuple[int, int, bytes], ...]
 """A node's versions as groups: key, flags, a bit for each partition."""
 
 
-@frozen
+@frozen(cache_hash=True)
 class PartitionVersion:
     """`cluster_key` of the cluster in which the copy was part of the partition.
 
