@@ -21,7 +21,8 @@ from attrs import frozen
 from citrusleaf import SystemClock
 from cluster import Channel, ClusterNode, Identity, NodeConfig, NodeRuntime, Service
 from cluster.fabric import Delivered
-from cluster.membership.heartbeat import Heartbeat, HeartbeatConfig
+from cluster.membership.heartbeat import Heartbeat
+from cluster.membership.peer import HeartbeatConfig
 from cluster.messages import ProxyReply, ProxyRequest, Pulse, codec
 from cluster.outputs import Output, Request, Respond, Send
 from cluster.wire import Message

@@ -14,9 +14,9 @@ from types import MappingProxyType
 import attrs
 
 from cluster.fabric.link import FabricLink
-from cluster.membership.heartbeat import Peer
 from cluster.membership.mesh import Target
 from cluster.membership.paxos import Paxos
+from cluster.membership.peer import Peer
 from cluster.messages import CLASSES
 from cluster.metadata.sync import SmdSync
 from cluster.partitions.balance import BalanceTable, Member, balance, least_moves, moves

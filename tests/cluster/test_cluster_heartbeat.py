@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.membership.heartbeat import Heartbeat, HeartbeatConfig, Identity
+from cluster.membership.heartbeat import Heartbeat, Identity
+from cluster.membership.peer import HeartbeatConfig
 from cluster.messages import Hello, Pulse, codec
 from cluster.outputs import (
     Datagram,

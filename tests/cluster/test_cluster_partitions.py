@@ -29,8 +29,9 @@ from cluster.outputs import (
     VersionsSet,
 )
 from cluster.partitions.emigration import MigrateConfig
-from cluster.partitions.namespace import NamespaceConfig, Ownership
+from cluster.partitions.namespace import NamespaceConfig
 from cluster.partitions.service import Partitions
+from cluster.partitions.view import Ownership
 from cluster.records import ConflictPolicy
 from cluster.simulation.store import PARTITIONS, SimulatedStore, partition_of
 

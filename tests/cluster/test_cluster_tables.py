@@ -15,10 +15,11 @@ from cluster.fabric import Delivered
 from cluster.fabric import link as fabric_link
 from cluster.fabric.link import FabricConfig, FabricLink, LinkState
 from cluster.link_events import Empty, Full, Lost, Up
-from cluster.membership import heartbeat, mesh
-from cluster.membership.heartbeat import HeartbeatConfig, Identity, Peer, Standing
+from cluster.membership import mesh
+from cluster.membership.heartbeat import Identity, Standing
 from cluster.membership.paxos import Paxos
 from cluster.membership.paxos_events import PaxosConfig
+from cluster.membership.peer import Heard, HeardBoth, HeartbeatConfig, NewLife, Peer, Silence
 from cluster.messages import (
     Accept,
     Accepted,
@@ -304,7 +305,7 @@ def walk_peer(seed: int, rows: Counter[Row]) -> None:
     """A peer under random events arrives and departs by turns."""
     random, now = Random(seed), 0
     peer = Peer(HeartbeatConfig(interval_ms=10), Pulse(2, 1, 1), lambda row: rows.update([row]))
-    events = (heartbeat.Heard, heartbeat.HeardBoth, heartbeat.Silence, heartbeat.NewLife)
+    events = (Heard, HeardBoth, Silence, NewLife)
     weights = random.choice(((1, 9, 3, 1), (4, 4, 1, 1), (1, 20, 1, 0)))
     told = []
     for _ in range(300):

@@ -7,9 +7,10 @@ simulated one.
 
 from cluster.fabric import Delivered, Fabric, FabricConfig, FabricFull
 from cluster.membership.clique import cluster_of
-from cluster.membership.heartbeat import Heartbeat, HeartbeatConfig, Identity
+from cluster.membership.heartbeat import Heartbeat, Identity
 from cluster.membership.paxos import Paxos
 from cluster.membership.paxos_events import PaxosConfig
+from cluster.membership.peer import HeartbeatConfig
 from cluster.metadata.files import FileStore
 from cluster.metadata.smd import MemoryStore, Smd, SmdCorrupt, SmdItem, SmdStore
 from cluster.metadata.sync import SmdSync
@@ -48,17 +49,13 @@ from cluster.partitions.balance import BalanceTable, Member, balance, least_move
 from cluster.partitions.emigration import Emigration, MigrateConfig
 from cluster.partitions.exchange import Exchange
 from cluster.partitions.map import BITMAP_BYTES, PARTITIONS, PartitionMap
-from cluster.partitions.namespace import (
-    NamespaceConfig,
-    NamespacePartitions,
-    Ownership,
-    PartitionView,
-)
+from cluster.partitions.namespace import NamespaceConfig, NamespacePartitions
 from cluster.partitions.plan import PartitionPlan, plan
 from cluster.partitions.roster import Availability, availability
 from cluster.partitions.service import Partitions
 from cluster.partitions.settlement import Settlement
 from cluster.partitions.version import PartitionVersion
+from cluster.partitions.view import Ownership, PartitionView
 from cluster.records import (
     KEY_STORED,
     REMOVAL,

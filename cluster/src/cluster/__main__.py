@@ -19,8 +19,9 @@ from collections.abc import Sequence
 from citrusleaf import Clock, SystemClock
 from cluster.fabric.link import FabricConfig
 from cluster.group import multicast_group
-from cluster.membership.heartbeat import HeartbeatConfig, Identity
+from cluster.membership.heartbeat import Identity
 from cluster.membership.paxos_events import PaxosConfig
+from cluster.membership.peer import HeartbeatConfig
 from cluster.node import ClusterNode, NodeConfig
 from cluster.outputs import ClusterChanged, NodeArrived, NodeDeparted, Output
 from cluster.runtime import NodeRuntime

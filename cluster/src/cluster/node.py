@@ -16,9 +16,10 @@ from citrusleaf import Clock
 from cluster.fabric import FOREVER, Delivered, Fabric, FabricFull, Failed, Replied
 from cluster.fabric.link import FabricConfig
 from cluster.membership.heartbeat import PLANE as HEARTBEAT
-from cluster.membership.heartbeat import Heartbeat, HeartbeatConfig, Identity
+from cluster.membership.heartbeat import Heartbeat, Identity
 from cluster.membership.paxos import Paxos
 from cluster.membership.paxos_events import CAME, PaxosConfig
+from cluster.membership.peer import HeartbeatConfig
 from cluster.messages import codec
 from cluster.outputs import (
     Channel,

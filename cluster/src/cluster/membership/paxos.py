@@ -35,6 +35,7 @@ from cluster.membership.paxos_events import (
     CAME,
     AcceptCame,
     AcceptedCame,
+    Ballot,
     CommitCame,
     CommittedCame,
     From,
@@ -62,10 +63,6 @@ from cluster.messages import (
 from cluster.outputs import ClusterChanged, Output, Send
 from cluster.state_machine import Observer, StateMachine, table
 from cluster.wire import Message
-
-Ballot = tuple[int, int]
-"""Sequence, then the node that holds the ballot: compared in this order."""
-
 
 S = PaxosState
 

@@ -50,6 +50,10 @@ class PaxosConfig:
         return intervals * self.interval_ms
 
 
+Ballot = tuple[int, int]
+"""Sequence, then the node that holds the ballot: compared in this order."""
+
+
 class Neighbourhood(Protocol):
     """What paxos reads of the heartbeat."""
 

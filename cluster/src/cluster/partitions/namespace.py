@@ -57,7 +57,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from enum import IntEnum
 
 from attrs import frozen
 
@@ -70,6 +69,7 @@ from cluster.partitions.plan import PartitionPlan, plan
 from cluster.partitions.roster import Availability, availability
 from cluster.partitions.settlement import Planned, Settlement, SettlementState
 from cluster.partitions.version import PartitionVersion, pack, unpack, weights
+from cluster.partitions.view import Ownership, PartitionView
 from cluster.records import ConflictPolicy
 from cluster.state_machine import Observer
 
@@ -96,41 +96,6 @@ class NamespaceConfig:
     migrate_order: int = 5
     """Namespaces with a lower one emigrate first."""
     partitions: int = PARTITIONS
-
-
-class Ownership(IntEnum):
-    """What a partition is to this node's requests: a byte each in
-    `NamespacePartitions.ownership`."""
-
-    ELSEWHERE = 0
-    ALONE = 1
-    WITH_REPLICAS = 2
-    WITH_DUPLICATES = 3
-    LOCKED = 4
-    CLOSED = 5
-    UNAVAILABLE = 6
-
-
-@frozen
-class PartitionView:
-    """One partition as this node sees it, for info commands."""
-
-    partition: int
-    state: str
-    """S: has everything; D: something is still to come; Z: a copy that will go; A: nothing."""
-    replica: int
-    """This node's place among the replicas; -1: none."""
-    succession: int
-    """Its place in the row of the balance."""
-    working_master: int
-    columns: tuple[int, ...]
-    """The columns of `replicas` in which this node is listed."""
-    ownership: Ownership
-    duplicates: int
-    emigrates: int
-    lead_emigrates: int
-    immigrates: int
-    version: PartitionVersion | None
 
 
 class NamespacePartitions:

@@ -11,8 +11,9 @@ from attrs import define, field, frozen
 
 from cluster.fabric import Delivered
 from cluster.fabric.link import FabricConfig
-from cluster.membership.heartbeat import HeartbeatConfig, Identity
+from cluster.membership.heartbeat import Identity
 from cluster.membership.paxos_events import PaxosConfig
+from cluster.membership.peer import HeartbeatConfig
 from cluster.messages import CLASSES, MemberRow, Parcel
 from cluster.node import ClusterNode, NodeConfig, Parts, Service
 from cluster.outputs import ClusterChanged, NodeArrived, NodeDeparted, Output

@@ -43,8 +43,9 @@ from cluster.outputs import (
     VersionsSet,
 )
 from cluster.partitions.emigration import Emigration, MigrateConfig
-from cluster.partitions.namespace import NamespaceConfig, NamespacePartitions, Ownership
+from cluster.partitions.namespace import NamespaceConfig, NamespacePartitions
 from cluster.partitions.service import Partitions
+from cluster.partitions.view import Ownership
 from cluster.records import (
     GENERATIONS,
     KEY_STORED,
