@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import Final, Self
+from typing import IO, Final, Self
 
 from asd.process.node_processes import HOST, DidNotStart, NodeProcesses, ask
 
@@ -25,9 +25,10 @@ class Cluster:
     `namespaces`          their names, or NAME:ENGINE:PATH as for `asd --namespace`
     `replication_factor`  copies of each record
     `arguments`           more options of `asd`, for every node
+    `errors`              where the nodes' standard error goes, as for `subprocess.Popen`
 
-    Nodes are numbered from 0. Between them heartbeats are short: a node that dies is missed after a
-    second.
+    Nodes are numbered from 0; in namespaces and arguments `{node}` stands for a node's number.
+    Between them heartbeats are short: a node that dies is missed after a second.
 
     >>> with Cluster(nodes=2) as cluster:
     ...     cluster.kill(1)
@@ -45,6 +46,7 @@ class Cluster:
         namespaces: Iterable[str] = ("test",),
         replication_factor: int = 2,
         arguments: Sequence[str] = (),
+        errors: IO[str] | int = subprocess.DEVNULL,
     ) -> None:
         if isinstance(namespaces, str):
             raise TypeError(f"namespaces is a list of names: [{namespaces!r}]")
@@ -55,7 +57,7 @@ class Cluster:
                 *words,
                 *arguments,
             ),
-            errors=subprocess.DEVNULL,
+            errors=errors,
         )
         for _ in range(nodes):
             self._processes.add()
@@ -88,6 +90,10 @@ class Cluster:
     def addresses(self) -> list[tuple[str, int]]:
         """Host and port of every node, running or not: what to give to a client."""
         return [(HOST, node.ports.service) for node in self._processes.nodes]
+
+    def is_running(self, node: int) -> bool:
+        """Has a node been started, and not ended?"""
+        return self._processes.nodes[node].is_running
 
     def kill(self, node: int) -> None:
         """End a node at once: what it has in memory is gone."""

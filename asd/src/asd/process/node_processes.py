@@ -132,7 +132,7 @@ class NodeProcess:
 
 @define
 class NodeProcesses:
-    """The nodes of one cluster on this machine."""
+    """The nodes of one cluster on this machine. `{node}` in an argument is a node's number."""
 
     arguments: tuple[str, ...]
     nodes: list[NodeProcess] = field(factory=list)
@@ -150,7 +150,8 @@ class NodeProcesses:
         )
         number = len(self.nodes)
         node_id = f"{self.first_id + number:X}"
-        node = NodeProcess(number, node_id, given, (*self.arguments, *arguments))
+        words = [word.replace("{node}", str(number)) for word in (*self.arguments, *arguments)]
+        node = NodeProcess(number, node_id, given, tuple(words))
         self.nodes.append(node)
         return node
 
