@@ -48,6 +48,7 @@ class Pair:
         }
         self.asked: list[tuple[int, Output]] = []
         self.key = self.replies = 0
+        self.patience_ms = 0
         self.silent = False
         self.wires: deque[tuple[int, int, object, int]] = deque()
         self.members: set[int] = set()
@@ -77,8 +78,9 @@ class Pair:
                 case Send(to, message):
                     if not (self.silent and isinstance(message, ReplicaGroup)):
                         self.wires.append((node, to, message, 0))
-                case Request(to, message, _, _, tag):
+                case Request(to, message, _, timeout_ms, tag):
                     self.replies += 1
+                    self.patience_ms = timeout_ms
                     self.waiting = (node, tag)
                     self.wires.append((node, to, message, self.replies))
                 case Respond(to, _, message):
@@ -215,6 +217,37 @@ def test_what_was_not_carried_out_when_the_cluster_changed_is_not_carried_out():
     assert pair.found(Answered) == [(server, Answered(number, None, False))]
     pair.tell(server, CarriedOut(asked.token, (row(1),), b"late"))
     assert pair.found(Answered) == []
+
+
+def test_a_proxied_write_that_was_not_carried_out_when_the_cluster_changed_is_asked_again():
+    """Its server said nothing, and after a second it was in doubt: a planned departure cost it."""
+    pair = together()
+    other = 3 - pair.server
+    number = pair.submit(other)
+    (_, first), *_ = pair.found(CarryOut)
+    pair.form(1, 2)
+    assert pair.found(Answered) == []
+    pair.take(other, pair.transactions[other].tick(200))
+    assert pair.carry_out(()).token != first.token
+    assert pair.found(Answered) == [(other, Answered(number, b"answer", False))]
+
+
+def test_a_proxied_write_waits_as_long_as_its_client():
+    pair = together()
+    pair.submit(3 - pair.server)
+    assert pair.patience_ms == 1000
+
+
+def test_who_asked_by_proxy_is_told_of_doubt():
+    pair = together()
+    server, other = pair.server, 3 - pair.server
+    pair.silent = True
+    number = pair.submit(other)
+    pair.carry_out((row(1),))
+    assert pair.found(Answered) == []
+    job = next(iter(pair.transactions[server]._by_commitment))
+    pair.take(server, pair.transactions[server]._released([Replicated(job, True)], 0))
+    assert pair.found(Answered) == [(other, Answered(number, None, True))]
 
 
 def unacknowledged(pair: Pair) -> tuple[int, int]:

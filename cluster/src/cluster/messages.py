@@ -440,13 +440,14 @@ class ProxyRequest(Message):
 
 @frozen
 class ProxyReply(Message):
-    """Its outcome; `elsewhere` not 0: I am not its master, ask that node; `busy`: too many wait for
-    this record."""
+    """Its outcome; `elsewhere` not 0: not done, I am not its master, ask that node; `busy`: too
+    many wait for this record; `in_doubt`: it was done, and which replicas have it is not known."""
 
     TYPE: ClassVar[int] = 77
     body: bytes = b""
     elsewhere: int = 0
     busy: bool = False
+    in_doubt: bool = False
 
 
 CLASSES: tuple[type[Message], ...] = (

@@ -11,7 +11,6 @@ from cluster.messages import ProxyRequest
 from cluster.outputs import Channel, Output, Request
 from cluster.state_machine import Observer, State, StateMachine, table
 
-PROXY_TIMEOUT_MS = 1000
 RETRY_MS = 100
 
 
@@ -60,7 +59,9 @@ X = ProxyState
 
 
 class Proxy(StateMachine):
-    """One transaction on its way. It is asked again only where it was surely not carried out."""
+    """One transaction on its way. It is asked again only where it was surely not carried out. Its
+    server is waited for as long as the client waits: it answers whatever becomes of it, and when
+    the server dies the fabric says so."""
 
     TABLE = table(
         "proxy",
@@ -102,9 +103,8 @@ class Proxy(StateMachine):
         node, key = self._server()
         assert node is not None
         message = ProxyRequest(key, self.namespace, self.digest, self.body)
-        self.outputs.append(
-            Request(node, message, Channel.REPLICATION, PROXY_TIMEOUT_MS, (self, node))
-        )
+        left_ms = max(1, self.expires - now)
+        self.outputs.append(Request(node, message, Channel.REPLICATION, left_ms, (self, node)))
 
     def _keep(self, came: AnswerCame, now: int) -> None:
         self.answer = came.body

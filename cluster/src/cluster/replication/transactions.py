@@ -298,7 +298,7 @@ class Transactions(Service):
         self.deadline = min(self.deadline, now + RETRY_MS if waits else proxy.expires)
 
     def _proxy_answered(self, proxy: Proxy, reply: Message | None, now: int) -> list[Output]:
-        if not isinstance(reply, ProxyReply):
+        if not isinstance(reply, ProxyReply) or reply.in_doubt:
             proxy.fire(ProxyNoAnswer(), now)
         elif reply.busy:
             proxy.fire(Busy(), now)
@@ -372,9 +372,11 @@ class Transactions(Service):
     def _outcome(self, job: _Job, answer: bytes | None, in_doubt: bool) -> Output:
         if job.came is None:
             return Answered(job.number, answer, in_doubt)
-        if answer is None and not in_doubt:
-            return self._respond(job.came, ProxyReply(elsewhere=job.came.node))
-        return self._respond(job.came, ProxyReply(answer or b""))
+        if answer is not None:
+            return self._respond(job.came, ProxyReply(answer))
+        if in_doubt:
+            return self._respond(job.came, ProxyReply(in_doubt=True))
+        return self._respond(job.came, ProxyReply(elsewhere=job.came.node))
 
     def _released(self, outputs: list[Output], now: int) -> list[Output]:
         """Commitments are over: so are the transactions that wait for them."""
@@ -386,8 +388,7 @@ class Transactions(Service):
                 if job is not None:
                     job.write.fire(NobodyKnows() if output.in_doubt else ReplicasHaveIt(), now)
                     answer = None if output.in_doubt else job.write.answer
-                    if job.came is None or answer is not None:
-                        caused.append(self._outcome(job, answer, output.in_doubt))
+                    caused.append(self._outcome(job, answer, output.in_doubt))
                 self._partitions.drained(now)
         self.deadline = min(self.deadline, self.lane.deadline)
         return caused
@@ -434,9 +435,7 @@ class Transactions(Service):
         unfinished, and its partition's copy knows it."""
         for job in self._hash.clear():
             job.write.fire(BrokenOff(), 0)
-            # A peer that asked hears nothing: it asks again by itself, or is in doubt.
-            if job.came is None:
-                self._broken.append(self._outcome(job, None, False))
+            self._broken.append(self._outcome(job, None, False))
         for held in (self._jobs, self._receivers, self._applying, self._loading):
             held.clear()
         self._retries.clear()
