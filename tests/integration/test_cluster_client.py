@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from aerospike_common.wire.codes import (
 )
 from aerospike_common.wire.message import Message, Op, encode_message, parse_message
 from asd import Cluster
-from citrusleaf.cf_digest import key_digest
+from citrusleaf.cf_digest import key_digest, partition_id
 
 aerospike = pytest.importorskip("aerospike", reason="the official client is not installed")
 
@@ -122,16 +123,38 @@ def to_node(address: tuple[str, int], key: int, **message: Any) -> Message:
 
 def ask_node(address: tuple[str, int], key: int, **message: Any) -> Message:
     """The reply of just this node to one request."""
+    with socket.create_connection(address, 10) as connection:
+        connection.sendall(question(key, **message))
+        return answer(connection)
+
+
+def question(key: int, **message: Any) -> bytes:
     fields = {
         FieldType.NAMESPACE: b"test",
         FieldType.SET: b"proxied",
         FieldType.DIGEST: key_digest("proxied", key),
     }
     body = encode_message(fields=fields, **message)
-    with socket.create_connection(address, 10) as connection:
-        connection.sendall(b"\2\3" + len(body).to_bytes(6, "big") + body)
-        with connection.makefile("rb") as answers:
-            return parse_message(answers.read(int.from_bytes(answers.read(8)[2:], "big")))
+    return b"\2\3" + len(body).to_bytes(6, "big") + body
+
+
+def answer(connection: socket.socket) -> Message:
+    with connection.makefile("rb") as answers:
+        return parse_message(answers.read(int.from_bytes(answers.read(8)[2:], "big")))
+
+
+def serves(cluster: Cluster, node: int, key: int) -> bool:
+    """Is a node the master of a record?"""
+    partition = partition_id(key_digest("proxied", key))
+    return bool(columns(cluster, node)[0][partition >> 3] & (0x80 >> (partition & 7)))
+
+
+def begin(address: tuple[str, int], key: int) -> socket.socket:
+    """A connection that has been used once."""
+    connection = socket.create_connection(address, 30)
+    connection.sendall(question(key, info1=Info1.READ | Info1.GET_ALL))
+    answer(connection)
+    return connection
 
 
 def test_a_request_to_the_wrong_node_is_passed_on(cluster: Cluster, client: Any) -> None:
@@ -213,6 +236,30 @@ def test_a_pause_that_is_shorter_than_the_timeout_is_nothing(cluster: Cluster) -
     cluster.resume(1)
     time.sleep(0.5)
     assert cluster.wait_stable() == key
+
+
+def test_a_node_that_hung_does_not_answer_from_its_old_map(cluster: Cluster, client: Any) -> None:
+    """Requests that waited in its sockets were answered by the plan of a cluster that was over."""
+    hung = 1
+    keys = [key for key in range(60) if serves(cluster, hung, key)]
+    fill(client, "proxied", 60)
+    with ExitStack() as open_sockets:
+        waiting = [open_sockets.enter_context(begin(cluster.addresses[hung], k)) for k in keys]
+        cluster.pause(hung)
+        for connection, key in zip(waiting, keys, strict=True):
+            connection.sendall(question(key, info1=Info1.READ | Info1.GET_ALL))
+        cluster.wait_stable(nodes=[0, 2])
+        for key in keys:
+            client.put(("test", "proxied", key), {"a": key + 1000})
+        cluster.resume(hung)
+        said = [answer(connection) for connection in waiting]
+    cluster.wait_stable()
+    values = {
+        key: int.from_bytes(reply.ops[0].value, "big")
+        for key, reply in zip(keys, said, strict=True)
+        if reply.result_code == 0
+    }
+    assert values == {key: key + 1000 for key in values}
 
 
 def test_a_rolling_restart_costs_no_request(cluster: Cluster) -> None:

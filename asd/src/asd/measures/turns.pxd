@@ -3,8 +3,8 @@ from asd.measures.histogram cimport Histogram
 
 
 cdef class Turns:
-    cdef public object _call_soon, _now_ns
-    cdef public long long longest_ns, started_ns
+    cdef public object _call_soon, _now_ns, suspected
+    cdef public long long longest_ns, started_ns, suspect_ns
     cdef public list answered
 
     cpdef long long begin(self) except? -1

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from asd.measures.histogram import Histogram
+
+NEVER: Final = (1 << 63) - 1
 
 
 class Turns:
@@ -19,7 +22,10 @@ class Turns:
     `call_soon` calls a function at the end of the turn (`asyncio.AbstractEventLoop.call_soon`).
     """
 
-    __slots__ = ("_call_soon", "_now_ns", "answered", "longest_ns", "started_ns")
+    __slots__ = (
+        *("_call_soon", "_now_ns", "answered", "longest_ns", "started_ns"),
+        *("suspect_ns", "suspected"),
+    )
 
     def __init__(
         self, now_ns: Callable[[], int], call_soon: Callable[[Callable[[], None]], object]
@@ -32,10 +38,16 @@ class Turns:
         """The longest turn in which transactions were answered: everybody waited for it."""
         self.answered: list[Histogram] = []
         """Histograms with pending transactions."""
+        self.suspect_ns = NEVER
+        """A turn that begins later than this is suspect: `suspected` is called before its first
+        request is looked at."""
+        self.suspected: Callable[[], None] = _nothing
 
     def begin(self) -> int:
         """The first request of a turn has come: what time it is (monotonic ns)."""
         self.started_ns = self._now_ns()
+        if self.started_ns > self.suspect_ns:
+            self.suspected()
         self._call_soon(self.end)
         return self.started_ns
 
@@ -82,3 +94,7 @@ class Turns:
             for histogram in self.answered:
                 histogram.settle(duration_ns)
             self.answered.clear()
+
+
+def _nothing() -> None:
+    """No turn is suspect."""

@@ -185,6 +185,10 @@ class Clustered:
         if self._runtime is not None:
             self._runtime.carry_out(self.node.carry_out(service, outputs, self._runtime.now()))
 
+    def confirm(self, confirmed: Callable[[], None]) -> None:
+        """Ask all members whether this is still the cluster; see `Peers.confirm`."""
+        self.act(self.peer_service, self.peer_service.confirm(confirmed))
+
     def tell(self, answer: StoreAnswer) -> None:
         """Answer a question."""
         if self._runtime is not None:

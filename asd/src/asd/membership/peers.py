@@ -1,8 +1,14 @@
-"""Where clients reach the other nodes: each is asked for its service addresses.
+"""What nodes ask one another besides the library's questions: addresses, and standing.
+
+Where clients reach the other nodes: each is asked for its service addresses.
 
 A node asks every other member of a new cluster, and again until it is answered or the cluster is
 another one. So the list that `peers-clear-std` shows holds members only, and only those that have
 said where they are; clients hear of a change by the generation.
+
+A node that has not run for a while (`asd.replication.waking`) asks the others which cluster they
+are in. Only when all say that it is still this one, it is. One that says another, or nothing, has
+given the asking node up: then a new cluster will come, and with it the end of the question.
 """
 
 from __future__ import annotations
@@ -45,15 +51,38 @@ class AskRecluster(Message):
     TYPE: ClassVar[int] = 122
 
 
+@frozen
+class AskStanding(Message):
+    """Which cluster are you in? (request)"""
+
+    TYPE: ClassVar[int] = 123
+
+
+@frozen
+class StandingIs(Message):
+    """In the one of this key."""
+
+    TYPE: ClassVar[int] = 124
+    cluster_key: int = 0
+
+
 def codec() -> Codec:
     """A codec of the cluster's messages and those of this room."""
-    return Codec((*CLASSES, AskAddresses, AddressesAre, AskRecluster))
+    return Codec((*CLASSES, AskAddresses, AddressesAre, AskRecluster, AskStanding, StandingIs))
+
+
+@frozen
+class _Standing:
+    """The tag of a question for standing."""
+
+    node: int
+    cluster_key: int
 
 
 class Peers(Service):
     """The service addresses of the other members."""
 
-    MESSAGES: ClassVar[tuple[type[Message], ...]] = (AskAddresses, AskRecluster)
+    MESSAGES: ClassVar[tuple[type[Message], ...]] = (AskAddresses, AskRecluster, AskStanding)
 
     def __init__(self, me: int, recluster: Callable[[], None] = lambda: None) -> None:
         """`recluster` is called when a node asks for it; it must not call the node at once."""
@@ -65,6 +94,9 @@ class Peers(Service):
         self._me = me
         self._members: frozenset[int] = frozenset()
         self._known: dict[int, PeerRow] = {}
+        self._key = 0
+        self._unsure: set[int] = set()
+        self._confirmed: Callable[[], None] = lambda: None
 
     @property
     def rows(self) -> list[PeerRow]:
@@ -73,6 +105,8 @@ class Peers(Service):
 
     def cluster_changed(self, view: ClusterChanged, now: int) -> list[Output]:
         """Forget who has gone, ask who has come."""
+        self._key = view.cluster_key
+        self._unsure.clear()
         self._members = frozenset(view.nodes) - {self._me}
         self._quiesced = frozenset(row[0] for row in view.members if row[3])
         gone = self._known.keys() - self._members
@@ -80,6 +114,27 @@ class Peers(Service):
             del self._known[node]
         self.generation += bool(gone)
         return [self._ask(node) for node in sorted(self._members)]
+
+    def confirm(self, confirmed: Callable[[], None]) -> list[Output]:
+        """Ask all members whether the cluster still is; `confirmed` is called when all have said
+        yes. It is not called where a new cluster comes first."""
+        self._confirmed = confirmed
+        self._unsure = set(self._members)
+        return [self._ask_standing(node) for node in sorted(self._members)]
+
+    def _ask_standing(self, node: int) -> Output:
+        return Request(node, AskStanding(), Channel.META, ASK_MS, _Standing(node, self._key))
+
+    def _stands(self, asked: _Standing, reply: Message | None) -> list[Output]:
+        if asked.cluster_key != self._key or asked.node not in self._unsure:
+            return []
+        if not isinstance(reply, StandingIs):
+            return [self._ask_standing(asked.node)]
+        if reply.cluster_key == self._key:
+            self._unsure.discard(asked.node)
+            if not self._unsure:
+                self._confirmed()
+        return []
 
     def _ask(self, node: int) -> Output:
         return Request(node, AskAddresses(), Channel.META, ASK_MS, node)
@@ -90,12 +145,17 @@ class Peers(Service):
             if came.node not in self._quiesced:
                 self._recluster()
             return []
+        if isinstance(came.message, AskStanding):
+            standing = StandingIs(self._key)
+            return [Respond(came.node, came.transaction, standing, came.channel)]
         clear, alternate = self.published
         message = AddressesAre(",".join(clear), ",".join(alternate))
         return [Respond(came.node, came.transaction, message, came.channel)]
 
     def answered(self, tag: Any, reply: Message | None, now: int) -> list[Output]:
         """A node has answered, or has not."""
+        if isinstance(tag, _Standing):
+            return self._stands(tag, reply)
         if tag not in self._members:
             return []
         if not isinstance(reply, AddressesAre):
@@ -108,6 +168,7 @@ class Peers(Service):
 
     def _check(self) -> None:
         assert self._known.keys() <= self._members
+        assert self._unsure <= self._members
 
 
 def _split(text: str) -> tuple[str, ...]:

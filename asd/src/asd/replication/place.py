@@ -29,6 +29,7 @@ from asd.membership.state import Alone, Joining, Membership
 from asd.process.machine import Machine
 from asd.replication import versions
 from asd.replication.service import Replication
+from asd.replication.waking import Waking
 from asd.space.ownership import CLOSED
 from asd.space.truncation import TruncationMetadata
 from asd.state import Carries, NodeState
@@ -137,6 +138,7 @@ class PlaceInCluster:
         self._before = Joining(node.started_ms)
         self._cluster: Clustered | None = None
         self._replication: Replication | None = None
+        self._waking: Waking | None = None
         for namespace in node.namespaces.values():
             namespace.ownership.set_all(bytes([CLOSED]) * PARTITIONS)
             self._found[namespace.name] = take_up(namespace)
@@ -166,7 +168,14 @@ class PlaceInCluster:
         self._replication = Replication(
             node, self._cluster, partitions, transactions, node.metadata, node.paths.clear
         )
-        await self._cluster.start(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        await self._cluster.start(loop)
+        heartbeat = config.network.heartbeat
+        self._waking = Waking(
+            *(node.turns, node.clock.monotonic_ns, heartbeat.interval, heartbeat.timeout),
+            self._replication.woke,
+        )
+        self._waking.start(loop)
 
     async def served(self) -> None:
         """Return when every namespace is served."""
@@ -194,6 +203,8 @@ class PlaceInCluster:
 
     async def stop(self) -> None:
         """Leave, and note that the engines hold everything."""
+        if self._waking is not None:
+            self._waking.stop()
         if self._replication is not None:
             await self._replication.stop()
         if self._cluster is not None:

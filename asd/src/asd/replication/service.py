@@ -140,14 +140,25 @@ class Replication:
         A write that is under way when mastership moves is in doubt, and there need be none when the
         move is planned.
         """
-        self._flows.clear()
-        for ownership in self._ownership.values():
-            ownership.hold()
+        self._stop_flow()
         asyncio.get_running_loop().call_later(longest_s, self.release)
         while not self._flows.is_set() and any(
             self._transactions.lane.unacknowledged(name) for name in self.stores
         ):
             await asyncio.sleep(0.001)
+
+    def _stop_flow(self) -> None:
+        self._flows.clear()
+        for ownership in self._ownership.values():
+            ownership.hold()
+
+    def woke(self) -> None:
+        """The node has not run for a while: requests wait until all members say that the cluster is
+        the same, or for the plan of a new one."""
+        if len(self._cluster.nodes) > 1:
+            log.info("this node has not run for a while: it asks for its cluster")
+            self._stop_flow()
+            self._later(lambda: self._cluster.confirm(self.release))
 
     def release(self) -> None:
         """Let requests go on."""
