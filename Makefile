@@ -4,7 +4,7 @@
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PYTHON ?= python3
 
-.PHONY: run cluster test check members pythons bench simulate crash-test attack clean
+.PHONY: run cluster test check members pythons bench simulate crash-test attack chaos clean
 
 run: $(UV)
 	$(UV) run asd
@@ -16,7 +16,7 @@ cluster: $(UV)
 # Tests of several node processes run by themselves: nodes that are starved of processor lose each
 # other, as they should.
 CLUSTERS := tests/integration/test_cluster_client.py tests/asd/process/test_supervisor.py \
-	tests/cluster/test_cluster_processes.py
+	tests/cluster/test_cluster_processes.py tests/chaos/test_chaos_short.py
 
 test: check members
 	$(UV) run pytest -n auto $(addprefix --ignore=,$(CLUSTERS))
@@ -52,6 +52,11 @@ crash-test: $(UV)
 # Hostile requests: each case by name, held against an idle figure of the same run.
 attack: $(UV)
 	$(UV) run pytest -q tests/attack tests/asd/process/test_compiled.py tests/aerospike_common/test_wire_fuzz.py
+
+# Real nodes under load and faults, at least half an hour; SEED=N replays a plan (docs/cluster.md).
+MINUTES ?= 30
+chaos: $(UV)
+	cd tests && $(UV) run python -m chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 .uv/bin/uv:
 	$(PYTHON) -m venv .uv
