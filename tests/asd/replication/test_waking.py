@@ -80,6 +80,14 @@ def test_a_short_stop_is_nothing(world: World) -> None:
     assert world.woke == 0
 
 
+def test_other_times_of_the_heartbeat_hold_from_the_next_tick_on(world: World) -> None:
+    world.waking.go_by(INTERVAL_MS, 40)
+    world.run(INTERVAL_MS)
+    world.now_ms += LATE_MS
+    world.turns.begin()
+    assert world.woke == 0
+
+
 def test_a_node_that_ends_does_not_wake(world: World) -> None:
     world.waking.stop()
     world.now_ms += LATE_MS

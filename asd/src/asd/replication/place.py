@@ -192,6 +192,9 @@ class PlaceInCluster:
             config = self._node.config
             name, times = config.service.cluster_name, parts(config)
             self._cluster.take_up(name, times, self._spread(), migration(config))
+        if self._waking is not None:
+            heartbeat = self._node.config.network.heartbeat
+            self._waking.go_by(heartbeat.interval, heartbeat.timeout)
 
     async def leave(self) -> None:
         """Hand over what is served here, and pass on what still comes until clients know."""

@@ -35,10 +35,14 @@ class Waking:
         """The times are the heartbeat's. `woke` is called at any moment of a turn."""
         self._turns = turns
         self._now_ns = now_ns
-        self._interval_s = interval_ms / 1000
-        self._limit_ns = max(1, timeout_intervals - 2) * interval_ms * 1_000_000
         self._woke = woke
         self._timer: asyncio.TimerHandle | None = None
+        self.go_by(interval_ms, timeout_intervals)
+
+    def go_by(self, interval_ms: int, timeout_intervals: int) -> None:
+        """The heartbeat has other times."""
+        self._interval_s = interval_ms / 1000
+        self._limit_ns = max(1, timeout_intervals - 2) * interval_ms * 1_000_000
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Watch from now on."""
