@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import compress
 from operator import not_
 
@@ -13,6 +13,12 @@ from asd.query.index_walk import IndexWalk
 from asd.query.request import QueryRequest, Resume
 from asd.query.walk import PrimaryWalk, Walk
 from asd.space.namespace import Namespace
+from asd.space.ownership import LOCKED
+
+
+def is_locked(namespace: Namespace, partitions: Iterable[int]) -> bool:
+    """Is one of these partitions between two clusters, or about to be handed over?"""
+    return LOCKED in map(namespace.ownership.__getitem__, partitions)
 
 
 def split(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from aerospike_common.wire.codes import FieldType, Info1, Info2, ResultCode
 from aerospike_common.wire.errors import OperationError
-from aerospike_common.wire.message import Message
-from asd.query.access import choose_walk, split
+from aerospike_common.wire.message import Message, reply_frame
+from asd.query.access import choose_walk, is_locked, split
 from asd.query.aggregation import AggregationQuery
 from asd.query.background import start_function, start_ops
 from asd.query.basic import BasicQuery
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from asd.state import Client
 
 Job: TypeAlias = Coroutine[Any, Any, None]
+
+LOCKED_S: Final = 2.0
+"""So long a query waits at most for partitions that are locked."""
+POLL_S: Final = 0.01
 
 _UDF_FIELDS: Final = (FieldType.UDF_PACKAGE, FieldType.UDF_FUNCTION)
 
@@ -60,6 +65,39 @@ def answer(
 
 def _basic(node: QueryNode, connection: Client, namespace: Namespace, message: Message) -> Job:
     request = parse_basic(message, node.expressions)
+    if is_locked(namespace, request.partitions):
+        return _when_unlocked(node, connection, namespace, message, request)
+    return _begin_basic(node, connection, namespace, message, request)
+
+
+async def _when_unlocked(
+    node: QueryNode,
+    connection: Client,
+    namespace: Namespace,
+    message: Message,
+    request: QueryRequest,
+) -> None:
+    """Begin when there is a plan: until then this node does not know whether it serves what is
+    asked for, and what it has may be older than what another node has acknowledged."""
+    waits = round(LOCKED_S / POLL_S)
+    while waits and is_locked(namespace, request.partitions):
+        await asyncio.sleep(POLL_S)
+        waits -= 1
+    try:
+        job = _begin_basic(node, connection, namespace, message, request)
+    except OperationError as error:
+        await connection.send(reply_frame(error.code))
+    else:
+        await job
+
+
+def _begin_basic(
+    node: QueryNode,
+    connection: Client,
+    namespace: Namespace,
+    message: Message,
+    request: QueryRequest,
+) -> Job:
     here, unavailable = split(namespace, request.partitions)
     setting = _setting(
         node, connection, namespace, message, request, JobType.BASIC, here, unavailable
