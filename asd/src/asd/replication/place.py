@@ -12,7 +12,7 @@ which they hear of a new cluster, the daemon that answers them, and heartbeats b
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from asd.membership.cluster import Clustered
@@ -46,7 +46,11 @@ LEAVE_S = 20.0
 HOLD_S = 0.7
 """How long requests wait at most for the balance that a leaving node asks for."""
 CLIENTS_LEARN_S = 1.5
-"""Clients ask for the partition map every second: so long their requests are passed on."""
+"""Clients ask for the partition map every second: so long their requests are passed on at least,"""
+CLIENTS_MOST_S = 6.0
+"""and so long at most: there are clients that know no map."""
+QUIET_S = 0.3
+"""Clients have learned when none of their requests had to be passed on for so long."""
 
 
 class PlacedNode(NodeState, Protocol):
@@ -203,6 +207,16 @@ class PlaceInCluster:
             await self._replication.hold(HOLD_S)
             await cluster.leave(LEAVE_S)
             await asyncio.sleep(CLIENTS_LEARN_S)
+            await until_quiet(self._passed_on, CLIENTS_MOST_S - CLIENTS_LEARN_S)
+
+    def _passed_on(self) -> int:
+        """How many requests of clients other nodes have been asked to do."""
+        counts = [each.statistics for each in self._node.namespaces.values()]
+        return sum(
+            proxied.complete + proxied.error + proxied.timeout
+            for each in counts
+            for proxied in (each.client_proxy, each.batch_sub_proxy)
+        )
 
     async def stop(self) -> None:
         """Leave, and note that the engines hold everything."""
@@ -214,6 +228,19 @@ class PlaceInCluster:
             await self._cluster.stop()
         for namespace in self._node.namespaces.values():
             versions.close(namespace.engine)
+
+
+async def until_quiet(count: Callable[[], int], longest_s: float) -> None:
+    """Return when a count has not changed for `QUIET_S`, or after `longest_s`."""
+    looks = round(longest_s / QUIET_S)
+    before = count()
+    while looks:
+        await asyncio.sleep(QUIET_S)
+        now = count()
+        if now == before:
+            break
+        before = now
+        looks -= 1
 
 
 def take_up(namespace: Namespace) -> dict[int, PartitionVersion]:
