@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from chaos.ground import TIMEOUT
+from chaos.plan import Laps
 from chaos.run import Run
 
 _DESCRIPTION: Final = """\
@@ -28,7 +29,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--logs", type=Path, metavar="DIR", help="keep all logs and histories in this new folder"
     )
     parser.add_argument(
-        "--short", action="store_true", help="one lap with each kind of fault as short as can be"
+        "--laps",
+        choices=[laps.value for laps in Laps],
+        default=Laps.BOTH.value,
+        help="with one fault at a time, with several at once, both (the default), or with each kind"
+        " of fault as short as can be",
     )
     parser.add_argument(
         "--heartbeat-timeout",
@@ -47,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         folder,
         seed,
         lambda text: print(text, flush=True),
-        short=given.short,
+        laps=Laps(given.laps),
         timeout=given.heartbeat_timeout,
     )
     try:

@@ -34,7 +34,7 @@ from aerospike_common.wire.message import encode_message, parse_message
 
 Address = tuple[str, int]
 
-PATIENT_MS: Final = 5_000
+PATIENT_MS: Final = 10_000
 """The clients wait longer than a node that dies is missed: what is held goes on meanwhile."""
 HASTY_MS: Final = 1_000
 """Bare sockets do not."""

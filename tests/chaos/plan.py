@@ -20,6 +20,17 @@ class Kind(Enum):
     SETTING = "set-config"
 
 
+class Laps(Enum):
+    """Which laps a run has."""
+
+    BOTH = "both"
+    """One fault at a time in the first half of the time, then several at once."""
+    ONE = "one"
+    SEVERAL = "several"
+    SHORT = "short"
+    """Each kind of fault as short as can be."""
+
+
 class Fault(NamedTuple):
     """One fault: begun, held, ended."""
 

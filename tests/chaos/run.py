@@ -16,7 +16,7 @@ from chaos.ground import DISK, MEMORY, NAMESPACES, TIMEOUT, Ground, Line, cluste
 from chaos.hands import NUMBER
 from chaos.history import Operation, Place, by_place, read_histories, tell
 from chaos.holdings import Holdings, check_copies, check_indexes, look
-from chaos.plan import NODES, Kind, Round, in_short, one_at_a_time, several
+from chaos.plan import NODES, Kind, Laps, Round, in_short, one_at_a_time, several
 from chaos.windows import FaultWindow, Windows
 from chaos.workloads import INDEXED, LIVES_S, SETS, STILL, STILL_RECORDS
 from chaos.writers import Specification, Writers
@@ -34,13 +34,20 @@ class Run:
     """One run in a folder. `say` shows progress."""
 
     def __init__(
-        self, folder: Path, seed: int, say: Say, *, short: bool = False, timeout: int = TIMEOUT
+        self,
+        folder: Path,
+        seed: int,
+        say: Say,
+        *,
+        laps: Laps = Laps.BOTH,
+        timeout: int = TIMEOUT,
     ) -> None:
+        """`timeout`: heartbeats that a node may miss."""
         self.folder = folder
         self.seed = seed
         self.account = Account()
         self._say = say
-        self._short = short
+        self._laps = laps
         self._began = time.monotonic()
         self._commits = bool(seed % 2)
         self._ground = Ground(folder, nodes=NODES, commits=self._commits, timeout=timeout)
@@ -62,9 +69,10 @@ class Run:
 
     def _plan(self, lap: int, part: float) -> list[Round]:
         rng = random.Random(f"{self.seed} {lap}")
-        if self._short:
+        if self._laps is Laps.SHORT:
             return in_short(rng)
-        return one_at_a_time(rng) if part < 0.5 else several(rng)
+        early = self._laps is Laps.BOTH and part < 0.5
+        return one_at_a_time(rng) if early or self._laps is Laps.ONE else several(rng)
 
     def _tell(self, text: str) -> None:
         passed = int(time.monotonic() - self._began)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from chaos.plan import Laps
 from chaos.run import Run
 
 pytest.importorskip("aerospike", reason="the official client is not installed")
@@ -16,6 +17,8 @@ PATIENT = 30
 
 def test_nothing_is_lost_in_a_short_lap(tmp_path: Path) -> None:
     said: list[str] = []
-    account = Run(tmp_path, seed=1, say=said.append, short=True, timeout=PATIENT).go(minutes=0.1)
+    account = Run(tmp_path, seed=1, say=said.append, laps=Laps.SHORT, timeout=PATIENT).go(
+        minutes=0.1
+    )
     assert not account.complaints, "\n".join([*said, f"logs and histories in {tmp_path}"])
     assert account.copies
