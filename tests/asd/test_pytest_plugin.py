@@ -98,6 +98,47 @@ def test_namespaces_and_edition_are_ini_options(project: pytest.Pytester) -> Non
     run(project).assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize("in_thread", ["true", "false"])
+def test_where_servers_run_is_an_ini_option(project: pytest.Pytester, in_thread: str) -> None:
+    project.makeini(f"[pytest]\nasd_in_thread = {in_thread}\n")
+    project.makepyfile(
+        f"""
+        import threading
+
+        def test_it(aerospike_server, aerospike_secure_server):
+            threads = [each for each in threading.enumerate() if each.name == "asd"]
+            assert len(threads) == (2 if "{in_thread}" == "true" else 0)
+        """
+    )
+    run(project).assert_outcomes(passed=1)
+
+
+def test_calls_that_keep_the_interpreter_s_lock(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        def test_truncate(aerospike_client):
+            aerospike_client.put(("test", "people", 1), {"a": 1})
+            aerospike_client.truncate("test", "people", 0)
+            assert aerospike_client.exists(("test", "people", 1))[1] is None
+        """
+    )
+    run(project).assert_outcomes(passed=1)
+
+
+def test_workers_of_xdist_have_servers_of_their_own(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("round", range(6))
+        def test_it(aerospike_client, round):
+            aerospike_client.increment(("test", None, 1), "visits", 1)
+            assert aerospike_client.get(("test", None, 1))[2] == {"visits": 1}
+        """
+    )
+    run_apart(project, "-n", "2").assert_outcomes(passed=6)
+
+
 def test_an_edition_that_is_none_is_named(project: pytest.Pytester) -> None:
     project.makeini("[pytest]\nasd_edition = professional\n")
     project.makepyfile("def test_it(aerospike_server): ...")
@@ -127,7 +168,8 @@ def test_without_the_official_client_only_its_fixture_skips(project: pytest.Pyte
 
 
 def test_the_ini_options_are_described(project: pytest.Pytester) -> None:
-    run(project, "--help").stdout.fnmatch_lines(["*asd_namespaces*", "*asd_edition*"])
+    said = run(project, "--help").stdout
+    said.fnmatch_lines(["*asd_namespaces*", "*asd_edition*", "*asd_in_thread*"])
 
 
 def test_a_project_that_does_not_use_it_does_not_load_the_server(
@@ -138,7 +180,7 @@ def test_a_project_that_does_not_use_it_does_not_load_the_server(
         import sys
 
         def test_nothing_is_loaded():
-            assert "asd.node" not in sys.modules
+            assert "asd.server" not in sys.modules
         """
     )
     run_apart(project).assert_outcomes(passed=1)

@@ -50,7 +50,10 @@ ADAPTERS = {
     "asd/src/asd/process/supervisor.py": "handles signals and waits",
     "asd/src/asd/process/machine.py": "asks the operating system about the machine",
     "asd/src/asd/service/tls.py": "reads certificates and makes TLS of them",
-    "asd/src/asd/server.py": "hosts a node in a thread",
+    "asd/src/asd/control/place.py": "makes, finds and removes sockets",
+    "asd/src/asd/control/server_process.py": "starts and ends the process of a server",
+    "asd/src/asd/hosted.py": "hands the real world to a node that another process ordered",
+    "asd/src/asd/thread_host.py": "hosts a node in a thread",
     "asd/src/asd/process/transaction_threads.py": "the threads for work that blocks",
 }
 """The files that touch the world, and what of it they wrap."""

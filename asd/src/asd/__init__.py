@@ -1,6 +1,6 @@
 """An Aerospike-compatible database server.
 
-`asd.Server` runs one inside your process, `asd.Cluster` several as processes of their own.
+`asd.Server` runs one in a process of its own or on a thread of yours, `asd.Cluster` several.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ __all__ = ["Cluster", "Server"]
 
 
 def __getattr__(name: str) -> Any:
-    # pytest loads `asd.pytest_plugin` wherever this package is installed. The server behind it
-    # takes a third of a second to load: that is for projects whose tests ask for it.
+    # pytest loads `asd.pytest_plugin` wherever this package is installed. What is behind it takes a
+    # tenth of a second to load: that is for projects whose tests ask for it.
     if name == "Server":
         from asd.server import Server
 

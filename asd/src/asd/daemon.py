@@ -12,6 +12,9 @@ from pathlib import Path
 
 from aerospike_common.as_password import hash_password
 from asd.config import Config, SecurityConfig, ServiceConfig
+from asd.control.commands import Control
+from asd.control.place import Place
+from asd.control.port import ControlPort
 from asd.node import SMD_MODULES, SMD_RULES, Node
 from asd.process import compiled
 from asd.process.cli import (
@@ -25,7 +28,7 @@ from asd.process.logging import LogSinks, formatter
 from asd.process.loops import new_event_loop
 from asd.process.machine import RealMachine, pin
 from asd.security.accounts import DEFAULT_ADMIN_HASH
-from citrusleaf.cf_clock import SystemClock
+from citrusleaf.cf_clock import SystemClock, VirtualClock
 from cluster.smd import MemoryStore, Smd, SmdCorrupt
 from cluster.smd_files import FileStore
 from storage.engine import StorageError
@@ -51,7 +54,8 @@ def run(arguments: list[str]) -> int:
         if options.nodes:
             return supervisor(options, arguments).run()
         config = build_config(options)
-    except CommandLineError as error:
+        control = None if options.control is None else Place.parse(options.control)
+    except (CommandLineError, ValueError) as error:
         print(f"asd: {error}", file=sys.stderr)
         return 1
     if options.pin is not None:
@@ -72,7 +76,7 @@ def run(arguments: list[str]) -> int:
         log.info("the request path is compiled")
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
-            return runner.run(_serve(config, logs, until_eof=options.until_eof))
+            return runner.run(_serve(config, logs, control, until_eof=options.until_eof))
     finally:
         logs.close()
 
@@ -97,16 +101,19 @@ def _admin_hash(security: SecurityConfig | None) -> str:
     return hash_password(password)
 
 
-async def _serve(config: Config, logs: LogSinks, *, until_eof: bool = False) -> int:
+async def _serve(
+    config: Config, logs: LogSinks, control: Place | None, *, until_eof: bool = False
+) -> int:
     try:
         admin_hash = _admin_hash(config.security)
     except (OSError, ValueError) as error:
         print(f"asd: cannot take the password of default-password-file: {error}", file=sys.stderr)
         return 1
+    clock = VirtualClock.running()
     try:
         node = Node(
             config,
-            SystemClock(),
+            SystemClock() if control is None else clock,
             machine_id=uuid.getnode(),
             machine=RealMachine(),
             logs=logs,
@@ -128,13 +135,32 @@ async def _serve(config: Config, logs: LogSinks, *, until_eof: bool = False) -> 
     except (OSError, StorageError) as error:
         print(f"asd: cannot serve: {error}", file=sys.stderr)
         return 1
+    port = None if control is None else ControlPort(Control(node, clock, stopping.set), control)
+    if not await _control(port):
+        await node.stop()
+        return 1
     if await _served(node, stopping):
         host = node.addresses[0] if node.addresses else "0.0.0.0"
         print(f"asd ready {host}:{node.port}", flush=True)
         await stopping.wait()
         await _leave(node, loop)
+    if port is not None:
+        await port.stop()
     await node.stop()
     return 0
+
+
+async def _control(port: ControlPort | None) -> bool:
+    """Let the node be controlled, if it is to be; False when that cannot be."""
+    if port is None:
+        return True
+    try:
+        await port.start()
+    except OSError as error:
+        print(f"asd: cannot be controlled at {port.name}: {error.strerror}", file=sys.stderr)
+        return False
+    print(f"asd control {port.name}", flush=True)
+    return True
 
 
 def _at_eof(stopping: asyncio.Event) -> None:

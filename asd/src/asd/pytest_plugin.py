@@ -8,7 +8,8 @@
 `aerospike_cluster`         an `asd.Cluster` of three nodes, whole again at the start of each test
 
 The ini option `asd_namespaces` names the namespaces (default: `test`), `asd_edition` the edition
-(default: `enterprise`).
+(default: `enterprise`). With `asd_in_thread = true` servers are on threads of the tests' process
+instead of in processes of their own.
 """
 
 from __future__ import annotations
@@ -33,6 +34,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "edition of the aerospike_server fixture: enterprise or community",
         default="enterprise",
     )
+    parser.addini(
+        "asd_in_thread",
+        "servers on threads of the tests' process, not in processes of their own",
+        "bool",
+        default=False,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -44,14 +51,22 @@ def aerospike_session_server(pytestconfig: pytest.Config) -> Iterator[Server]:
     """
     from asd.server import Server  # not before it is needed: see `asd/__init__.py`
 
-    namespaces = pytestconfig.getini("asd_namespaces")
+    options = _options(pytestconfig)
     edition = pytestconfig.getini("asd_edition")
     try:
-        server = Server(namespaces=namespaces, edition=edition)
+        server = Server(edition=edition, **options)
     except ValueError as error:
         raise pytest.UsageError(f"asd_namespaces or asd_edition: {error}") from None
     with server:
         yield server
+
+
+def _options(pytestconfig: pytest.Config) -> dict[str, Any]:
+    """What the ini options say of all servers."""
+    return {
+        "namespaces": pytestconfig.getini("asd_namespaces"),
+        "in_thread": pytestconfig.getini("asd_in_thread"),
+    }
 
 
 @pytest.fixture
@@ -87,7 +102,7 @@ def aerospike_secure_server(pytestconfig: pytest.Config) -> Iterator[Server]:
     """A server with access control, with the user admin alone."""
     from asd.server import Server
 
-    with Server(namespaces=pytestconfig.getini("asd_namespaces"), security=True) as server:
+    with Server(security=True, **_options(pytestconfig)) as server:
         yield server
 
 

@@ -1,20 +1,11 @@
-"""A server inside your process: for tests, notebooks and anything that wants one for a while.
-
-An adapter: it puts a node on a thread of its own, so that blocking clients in the same process
-work.
-"""
+"""A server for tests, notebooks and anything that wants one for a while."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
-import uuid
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future
+from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
-from aerospike_common.as_password import hash_password
 from asd.config import (
     Config,
     Edition,
@@ -23,18 +14,19 @@ from asd.config import (
     NetworkServiceConfig,
     SecurityConfig,
 )
-from asd.node import Node
-from asd.process.loops import new_event_loop
+from asd.control.clock import RemoteClock
+from asd.control.server_process import ServerProcess
 from citrusleaf.cf_clock import VirtualClock
-from storage.device import Disk
 
-_T = TypeVar("_T")
+if TYPE_CHECKING:
+    from asd.thread_host import ThreadHost
+    from storage.device import Disk
 
 NSUP_PERIOD_S = 120
 
 
 class Server:
-    """An `asd` on a thread, as a context manager.
+    """An `asd` in a process of its own, as a context manager.
 
     `namespaces`  their names; they are in memory and keep one copy of each record
     `address`     where to listen, without the port
@@ -43,17 +35,21 @@ class Server:
     `security`    True: nobody gets in without a password. The first user is admin, password admin;
                   `create_user` makes others
     `config`      all of the above and the rest of a configuration (see `asd.config.read_config`);
-                  the other arguments, but for clock and disk, are then not looked at
-    `clock`       what the server takes for the time: it runs like the system's until you freeze or
-                  advance it
+                  the other arguments are then not looked at, but for those of a thread
+    `in_thread`   True: on a thread of this process instead. A client in this process that keeps the
+                  interpreter's lock while it waits (see `docs/testing-with-asd.md`) waits in vain
+                  then: the server cannot run meanwhile
+
+    For a server on a thread alone:
+
+    `clock`       what the server takes for the time: one that is set already, or that several
+                  servers share
     `disk`        where the files of a configuration are: the system's by default, or one that fails
                   when you tell it to (`storage.testing.FaultyDisk`)
 
-    A client in this process that keeps the interpreter's lock while it waits (see
-    `docs/testing-with-asd.md`) waits in vain: the server cannot run meanwhile.
-
-    Any number of servers may run in a process; they share nothing. A server that has been stopped
-    may be started again: it is empty then, and unless a port was given it has another one.
+    Any number of servers may run; they share nothing. A server that has been stopped may be started
+    again: it is empty then, and unless a port was given it has another one. When this process ends,
+    however it ends, its servers do.
 
     >>> with Server(namespaces=["test"]) as server:
     ...     host, port = server.address
@@ -70,53 +66,61 @@ class Server:
         port: int = 0,
         edition: str = "enterprise",
         security: bool = False,
+        in_thread: bool = False,
         clock: VirtualClock | None = None,
         disk: Disk | None = None,
     ) -> None:
         if isinstance(namespaces, str):
             raise TypeError(f"namespaces is a list of names: [{namespaces!r}]")
-        self.clock = clock or VirtualClock.running()
+        if not in_thread and (clock is not None or disk is not None):
+            name = "disk" if clock is None else "clock"
+            raise TypeError(f"a {name} of your own is for Server(in_thread=True, {name}=...)")
         self._config = config or Config(
             network=NetworkConfig(service=NetworkServiceConfig(address=(address,), port=port)),
             namespaces={name: _in_memory(name) for name in namespaces},
             edition=Edition(edition),
             security=SecurityConfig() if security else None,
         )
+        self._in_thread = in_thread
+        self._clock = clock
         self._disk = disk
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop
-        self._node: Node
+        self._host: ServerProcess | ThreadHost | None = None
 
     @property
     def address(self) -> tuple[str, int]:
         """Host and port to give to a client. RuntimeError when the server is not running."""
-        addresses = self._running().addresses
-        return (addresses[0] if addresses else "127.0.0.1", self._node.port)
+        return self._running().address
+
+    @property
+    def clock(self) -> RemoteClock | VirtualClock:
+        """What the server takes for the time: it runs like the system's until it is frozen or
+        advanced. RuntimeError when the server is not running."""
+        return self._running().clock
 
     def start(self) -> Self:
-        """Start and wait until it serves: a few milliseconds.
+        """Start and wait until it serves: some tenths of a second, on a thread some milliseconds.
 
-        Raises OSError when the port cannot be had, RuntimeError when the server is running.
+        Raises OSError when the port cannot be had, RuntimeError when the server is running or its
+        process ends.
         """
-        if self._thread is not None:
+        if self._host is not None:
             raise RuntimeError("the server is running")
-        started: Future[None] = Future()
-        self._thread = threading.Thread(target=self._run, args=(started,), name="asd", daemon=True)
-        self._thread.start()
-        try:
-            started.result()
-        except BaseException:
-            self._thread.join()
-            self._thread = None
-            raise
+        if self._in_thread:
+            from asd.thread_host import ThreadHost  # loads all of the server
+
+            clock = self._clock or VirtualClock.running()
+            host: ServerProcess | ThreadHost = ThreadHost(self._config, clock, self._disk)
+        else:
+            host = ServerProcess(self._config)
+        host.start()
+        self._host = host
         return self
 
     def stop(self) -> None:
         """Stop and wait until it has. Does nothing when it is not running."""
-        if self._thread is not None:
-            self._loop.call_soon_threadsafe(self._stopping.set)
-            self._thread.join()
-            self._thread = None
+        host, self._host = self._host, None
+        if host is not None:
+            host.stop()
 
     def reset(self) -> None:
         """Empty all namespaces, in milliseconds; clients stay connected.
@@ -124,8 +128,7 @@ class Server:
         Records, sets, secondary indexes and counters go. Registered functions, and what clients
         have configured with `set-config`, stay.
         """
-        self._running()
-        self._call(self._node.reset)
+        self.control("reset")
 
     def create_user(self, name: str, password: str, *roles: str) -> None:
         """Make a user who has these roles, instead of one of the same name. About 50 ms.
@@ -133,17 +136,17 @@ class Server:
         Raises RuntimeError when the server has no access control, and
         `aerospike_common.wire.errors.OperationError` for a name or role that there cannot be.
         """
-        security = self._running().security
-        if security is None:
+        if self._config.security is None:
             raise RuntimeError("the server has no access control: Server(security=True)")
-        given, salt = hash_password(password).encode(), security.new_salt()
+        self.control("create-user", {"name": name, "password": password, "roles": list(roles)})
 
-        def create() -> None:
-            if name in security.accounts.users:
-                security.accounts.drop_user(name)
-            security.accounts.create_user(name, given, roles, salt)
+    def control(self, command: str, arguments: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Have a command of `docs/testing-control.md` carried out; its answer.
 
-        self._call(create)
+        Raises ValueError for what is no command or not its arguments, OperationError for what the
+        server refuses, RuntimeError when it is not running or its process has ended.
+        """
+        return self._running().call(command, arguments or {})
 
     def __enter__(self) -> Self:
         return self.start()
@@ -156,42 +159,10 @@ class Server:
     ) -> None:
         self.stop()
 
-    # ------------------------------------------------------------- the thread
-
-    def _running(self) -> Node:
-        if self._thread is None:
+    def _running(self) -> ServerProcess | ThreadHost:
+        if self._host is None:
             raise RuntimeError("the server is not running")
-        return self._node
-
-    def _call(self, function: Callable[[], _T]) -> _T:
-        """Run something on the node's thread and wait for it."""
-        done: Future[_T] = Future()
-
-        def run() -> None:
-            try:
-                done.set_result(function())
-            except BaseException as error:
-                done.set_exception(error)
-
-        self._loop.call_soon_threadsafe(run)
-        return done.result()
-
-    def _run(self, started: Future[None]) -> None:
-        with asyncio.Runner(loop_factory=new_event_loop) as runner:
-            runner.run(self._serve(started))
-
-    async def _serve(self, started: Future[None]) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._stopping = asyncio.Event()
-        try:
-            self._node = Node(self._config, self.clock, machine_id=uuid.getnode(), disk=self._disk)
-            await self._node.start()
-        except BaseException as error:
-            started.set_exception(error)
-            return
-        started.set_result(None)
-        await self._stopping.wait()
-        await self._node.stop()
+        return self._host
 
 
 def _in_memory(name: str) -> NamespaceConfig:

@@ -39,11 +39,11 @@ class HttpServer:
     @property
     def node(self) -> Any:
         """The node in the server; to be touched only by `on_loop`."""
-        return self.server._node
+        return self.server._host.node
 
     def on_loop(self, function: Any) -> Any:
         """Call something on the node's thread."""
-        return self.server._call(function)
+        return self.server._host.run(function)
 
     def get(self, path: str, method: str = "GET") -> tuple[int, str, str]:
         """(status, content type, body)."""
@@ -85,7 +85,7 @@ def started() -> tuple[Server, int]:
     for _ in range(9):
         port = free_port()
         try:
-            return Server(config=make_config(port)).start(), port
+            return Server(in_thread=True, config=make_config(port)).start(), port
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise

@@ -10,6 +10,8 @@ import pytest
 
 from asd import Server
 from asd.http import port as http_port
+from asd.thread_host import ThreadHost
+from citrusleaf.cf_clock import VirtualClock
 
 
 def exchange(port: int, data: bytes, *, wait_s: float = 5) -> bytes:
@@ -111,17 +113,17 @@ def test_a_bug_costs_one_page(web, caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_without_a_port_there_is_none() -> None:
-    with Server() as server:
-        assert server._node.http._server is None
+    with Server(in_thread=True) as server:
+        assert server._host.node.http._server is None
 
 
 def test_a_port_that_is_taken_leaves_nothing_behind(config_of: Any) -> None:
     before = set(threading.enumerate())
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        server = Server(config=config_of(taken.getsockname()[1]))
+        host = ThreadHost(config_of(taken.getsockname()[1]), VirtualClock.running(), None)
         with pytest.raises(OSError, match="in use"):
-            server.start()
-    (service,) = server._node._servers
+            host.start()
+    (service,) = host.node._servers
     assert not service.is_serving()
     left = set(threading.enumerate()) - before
     assert not [each for each in left if each.name == "asd"]

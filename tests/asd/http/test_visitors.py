@@ -31,7 +31,7 @@ def server() -> Iterator[tuple[Server, int]]:
     config = Config(
         network=network, namespaces={"test": NamespaceConfig("test")}, security=SecurityConfig()
     )
-    with Server(config=config) as running:
+    with Server(in_thread=True, config=config) as running:
         yield running, port
 
 

@@ -58,9 +58,8 @@ def ports() -> Iterator[tuple[int, int]]:
         service=NetworkServiceConfig(address=local, port=0),
         admin=AdminConfig(address=local, port=port),
     )
-    with Server(
-        config=Config(network=network, namespaces={"test": NamespaceConfig("test")})
-    ) as server:
+    config = Config(network=network, namespaces={"test": NamespaceConfig("test")})
+    with Server(in_thread=True, config=config) as server:
         yield server.address[1], port
 
 

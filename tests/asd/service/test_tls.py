@@ -87,7 +87,7 @@ def serving(tls: TlsConfig, *whose: str, secure: bool = True) -> Iterator[tuple[
         namespaces={"test": NamespaceConfig("test")},
         security=SecurityConfig() if secure else None,
     )
-    with Server(config=config) as server:
+    with Server(in_thread=True, config=config) as server:
         yield server, port
 
 

@@ -39,10 +39,9 @@ VALUE = bytes(1_000_000)
 @contextmanager
 def serving(disk: FaultyDisk, *parameters: str) -> Iterator[int]:
     """The port of a server whose two namespaces are on the disk."""
-    config = CONFIG.format(parameters="\n".join(parameters))
-    with Server(
-        config=read_config(f"network {{ service {{ port 0\n}} }}\n{config}"), disk=disk
-    ) as it:
+    text = CONFIG.format(parameters="\n".join(parameters))
+    config = read_config(f"network {{ service {{ port 0\n}} }}\n{text}")
+    with Server(in_thread=True, config=config, disk=disk) as it:
         yield it.address[1]
 
 
@@ -146,7 +145,7 @@ def test_the_tomb_raider_leaves_what_an_older_copy_needs(
     for name, value in [("tomb-raider-period", "100"), ("tomb-raider-eligible-age", "50")]:
         set_config(config, "namespace", "test", None, name, value)
     caplog.set_level(logging.INFO, "asd")
-    with Server(config=config, disk=FaultyDisk()) as server:
+    with Server(in_thread=True, config=config, disk=FaultyDisk()) as server:
         client = wire(server.address[1])
         for n in range(20):
             assert client.put("test", n, VALUE) == 0

@@ -57,6 +57,7 @@ examples:
   asd --nodes cores                           a cluster that uses all cores of the machine
   asd --config-file aerospike.conf            as the file says
   asd --check-config aerospike.conf           only look whether the file is right
+  asd --service-port 0 --control asd.sock     for tests: empty it, step its clock, have it fail
 
 What the options say goes before the file. Namespaces made with
 --namespace come behind those of the file; they keep one copy of each record and remove expired
@@ -81,6 +82,8 @@ class Options:
     service_port: int | None = None
     http_address: str | None = None
     http_port: int | None = None
+    control: str | None = None
+    """Where the server is controlled: a path or a port."""
     log_format: str = "text"
     work_directory: Path | None = None
     namespaces: tuple[NamespaceConfig, ...] = ()
@@ -118,6 +121,7 @@ def parse_arguments(argv: Sequence[str]) -> Options:
         service_port=given.service_port,
         http_address=given.http_address,
         http_port=given.http_port,
+        control=given.control,
         log_format=given.log_format,
         work_directory=given.work_directory,
         namespaces=tuple(given.namespace),
@@ -311,6 +315,14 @@ def _add_ports(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=_port,
         help="port of a page that shows the node, and of /metrics for Prometheus (default none)",
+    )
+    parser.add_argument(
+        "--control",
+        metavar="PATH|PORT",
+        help="let tests control the server by HTTP on a socket in the file system, which is its "
+        "owner's alone, or on a port of 127.0.0.1, which all users of the machine reach; 0 = any "
+        "free one; a line 'asd control PATH' or 'asd control ADDRESS:PORT' says where (default "
+        "none; docs/testing-control.md)",
     )
 
 

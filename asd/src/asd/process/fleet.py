@@ -90,6 +90,7 @@ def _refuse_ones_own(options: Options) -> None:
     ones_own = {
         "--config-file": options.config_file,
         "--http-port": options.http_port,
+        "--control": options.control,
         "--node-id": options.node_id,
         "--work-directory": options.work_directory,
         "--pin": options.pin,

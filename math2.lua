@@ -1,0 +1,1 @@
+function double(record, bin) return record[bin] * 2 end
