@@ -186,7 +186,7 @@ def test_a_project_that_does_not_use_it_does_not_load_the_server(
     run_apart(project).assert_outcomes(passed=1)
 
 
-@pytest.mark.parametrize("page", ["testing-with-asd.md", "security.md"])
+@pytest.mark.parametrize("page", ["testing-with-asd.md", "testing-faults.md", "security.md"])
 def test_the_manual_s_examples_run(project: pytest.Pytester, page: str) -> None:
     """Each Python block of the page is a test file, or a script, of its own."""
     blocks = (DOCS / page).read_text("utf-8").split("```python\n")[1:]

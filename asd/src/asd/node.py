@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from asd.bins.expressions import ExpressionCache
 from asd.config import Config, NamespaceConfig
 from asd.fastpath.cache import FastPaths
+from asd.faults import Faults
 from asd.http import HttpPort
 from asd.info.ticker import Ticker
 from asd.measures.histogram import NS_PER_MS, NS_PER_US, Histogram
@@ -115,6 +116,7 @@ class Node:
         }
         self.batch_index_latency = Histogram("batch-index")
         self.paths = FastPaths(self)
+        self.faults = Faults(self._bar_paths)
         self.metadata = SystemMetadata(smd or Smd(MemoryStore(), SMD_MODULES, SMD_RULES))
         self.security = self._security(admin_hash, random or CfRandom())
         self.udf = UdfModules(self.metadata, clock)
@@ -258,8 +260,15 @@ class Node:
         for namespace in self.namespaces.values():
             close(namespace)
 
+    def _bar_paths(self, faulty: bool) -> None:
+        """From now on there are faults to be looked for, or none any more."""
+        for namespace in self.namespaces.values():
+            namespace.faulty = faulty
+        self.paths.clear()
+
     def reset(self) -> None:
-        """Empty all namespaces, and count from zero again."""
+        """Empty all namespaces, count from zero again, and take faults back."""
+        self.faults.clear()
         for namespace in self.namespaces.values():
             namespace.reset()
         self.paths.clear()

@@ -71,13 +71,13 @@ def _options(pytestconfig: pytest.Config) -> dict[str, Any]:
 
 @pytest.fixture
 def aerospike_server(aerospike_session_server: Server) -> Server:
-    """The session's server, emptied, its clock showing the system's time."""
+    """The session's server, emptied, without faults, its clock showing the system's time."""
     from citrusleaf.cf_clock import SystemClock
 
     server = aerospike_session_server
+    server.reset()
     server.clock.resume()
     server.clock.set_wall_s(SystemClock().wall_ns() / 1e9)
-    server.reset()
     return server
 
 

@@ -14,6 +14,7 @@ from typing import Protocol, TypeAlias
 from aerospike_common.wire.message import Message
 from asd.bins.expressions import ExpressionCache
 from asd.config import Config
+from asd.faults import Faults
 from asd.measures.histogram import Histogram
 from asd.measures.statistics import ServiceStatistics
 from asd.measures.turns import Turns
@@ -55,6 +56,8 @@ class NodeState(Protocol):
     """How long transactions take, by turns of the loop."""
     batch_index_latency: Histogram
     """How long whole batches take."""
+    faults: Faults
+    """What tests have the node do to requests instead of answering them."""
     udf: UdfModules
     """The registered modules of users' functions."""
 

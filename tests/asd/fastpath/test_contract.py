@@ -196,6 +196,14 @@ def truncating(kit: Any, wire: Any, kind: Kind) -> dict[str, Any]:
     return {}
 
 
+def faulty(kit: Any, wire: Any, kind: Kind) -> dict[str, Any]:
+    """A fault is injected, for another set."""
+    store(kit, wire, kind)
+    wire.node.namespaces[b"test"].faulty = True
+    wire.node.paths.clear()
+    return {}
+
+
 def small_records(kit: Any, wire: Any, kind: Kind) -> dict[str, Any]:
     store(kit, wire, kind)
     wire.node.namespaces[b"test"].config.set("max-record-size", "4096")
@@ -246,6 +254,7 @@ SITUATIONS: Final[dict[Bar, Prepare]] = {
     Bar.READ_TOUCH: with_set(name="demo", default_read_touch_ttl_pct=80),
     Bar.LIMITED: with_set(name="demo", stop_writes_count=100),
     Bar.SMALL_RECORDS: small_records,
+    Bar.FAULTS: faulty,
     Bar.TRUNCATING: truncating,
     Bar.NEW_SET: new_set,
     Bar.INDEXED: with_index(Source.DEFAULT),

@@ -41,6 +41,14 @@ class Arguments:
             raise BadRequest(f"{self.command}: '{name}' is missing")
         return value
 
+    def peek(self, name: str) -> Any:
+        """An argument as it came, not taken yet; None when it is not there."""
+        return self._left.get(name)
+
+    def add(self, defaults: Mapping[str, Any]) -> None:
+        """Arguments that hold where nothing else is given."""
+        self._left = {**defaults, **self._left}
+
     def end(self) -> None:
         """All have been taken. Raises BadRequest for one that has not."""
         for name in self._left:

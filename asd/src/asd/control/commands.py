@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from aerospike_common.as_password import hash_password
 from asd.control.arguments import Arguments, BadRequest
+from asd.control.injection import fault_of, shown
+from asd.faults import Faults
+from asd.faults.ready_made import CLOCK_SKEW
 from citrusleaf.cf_clock import VirtualClock
 
 if TYPE_CHECKING:
@@ -44,8 +47,12 @@ class ControlNode(Protocol):
     def security(self) -> Security | None:
         """Access control; None: everybody may do everything."""
 
+    @property
+    def faults(self) -> Faults:
+        """What is injected."""
+
     def reset(self) -> None:
-        """Empty all namespaces, and count from zero again."""
+        """Empty all namespaces, count from zero again, and take faults back."""
 
 
 class Control:
@@ -56,6 +63,27 @@ class Control:
         self.node = node
         self.clock = clock
         self.stop = stop
+        self._skews: dict[int, float] = {}
+
+    # ------------------------------------------------------------------- clock skew
+
+    def skew(self, seconds: float) -> int:
+        """Have the wall clock show another time; the number by which that is taken back."""
+        self._move_wall(seconds)
+        number = min(self._skews, default=0) - 1
+        self._skews[number] = seconds
+        return number
+
+    def unskew(self, number: int | None = None) -> bool:
+        """Take a skew back, or all of them; False when there is none of this number."""
+        numbers = list(self._skews) if number is None else [number]
+        gone = [self._skews.pop(each) for each in numbers if each in self._skews]
+        self._move_wall(-sum(gone))
+        return bool(gone)
+
+    def _move_wall(self, seconds: float) -> None:
+        if seconds:
+            self.clock.set_wall_s(self.clock.wall_ns() / NS_PER_S + seconds)
 
     def call(self, command: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """Carry a command out; its answer, of values that JSON knows.
@@ -100,6 +128,7 @@ def _status(control: Control, arguments: Arguments) -> dict[str, Any]:
 def _reset(control: Control, arguments: Arguments) -> dict[str, Any]:
     arguments.end()
     control.node.reset()
+    control.unskew()
     return {}
 
 
@@ -143,6 +172,33 @@ def _create_user(control: Control, arguments: Arguments) -> dict[str, Any]:
     return {}
 
 
+def _inject(control: Control, arguments: Arguments) -> dict[str, Any]:
+    if arguments.peek("fault") == CLOCK_SKEW:
+        arguments.need("fault", str)
+        seconds = arguments.need("seconds", float)
+        arguments.end()
+        return {"id": control.skew(seconds)}
+    return {"id": control.node.faults.add(fault_of(arguments))}
+
+
+def _faults(control: Control, arguments: Arguments) -> dict[str, Any]:
+    arguments.end()
+    return {"faults": [shown(*item) for item in control.node.faults.all.items()]}
+
+
+def _remove_fault(control: Control, arguments: Arguments) -> dict[str, Any]:
+    """One by its number, or all."""
+    number = arguments.take("id", int)
+    arguments.end()
+    faults = control.node.faults
+    if number is None:
+        faults.clear()
+        control.unskew()
+    elif not (control.unskew(number) if number < 0 else faults.remove(number)):
+        raise BadRequest(f"remove-fault: there is no fault with the id {number}")
+    return {}
+
+
 def _stop(control: Control, arguments: Arguments) -> dict[str, Any]:
     arguments.end()
     control.stop()
@@ -154,6 +210,9 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
         "status": Command(_status, reads=True),
         "reset": Command(_reset),
         "clock": Command(_clock),
+        "inject": Command(_inject),
+        "faults": Command(_faults, reads=True),
+        "remove-fault": Command(_remove_fault),
         "create-user": Command(_create_user),
         "stop": Command(_stop),
     }

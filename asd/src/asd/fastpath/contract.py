@@ -120,6 +120,8 @@ class Bar(Enum):
     """Writes of the set have a limit, or are stopped."""
     SMALL_RECORDS = auto()
     """Records may not be larger than about what a fast path reads."""
+    FAULTS = auto()
+    """Tests have injected faults, which are looked for in every request."""
     TRUNCATING = auto()
     """Records of the namespace are being truncated."""
     NEW_SET = auto()
@@ -155,6 +157,7 @@ _EVERY: Final = frozenset(
         Bar.KEY,
         Bar.IN_TRANSACTION,
         Bar.GENERATION,
+        Bar.FAULTS,
         Bar.TRUNCATING,
         Bar.NEW_SET,
         Bar.FOREIGN,
@@ -246,6 +249,8 @@ def _of_request(message: Message) -> list[Bar]:
 
 def _of_namespace(namespace: Namespace, set_name: bytes) -> list[Bar]:
     found = []
+    if namespace.faulty:
+        found.append(Bar.FAULTS)
     if namespace.truncation.running:
         found.append(Bar.TRUNCATING)
     if namespace.find_set(set_name) is None:

@@ -18,6 +18,7 @@ from asd.info import answers, respond_when_done, when_done
 from asd.security.rights import UNRESTRICTED, Rights
 from asd.security.session import CertificateRefused, Session, without_security
 from asd.service.held_replies import Held, HeldReplies
+from asd.service.struck import info_struck, message_struck
 from asd.service.tsvc import Job, answer
 from asd.space.commitment import Commitment
 
@@ -252,8 +253,7 @@ class Connection:
             self._keep(data[offset:])
 
     def _slice_over(self, more: bool) -> bool:
-        """Do others have their turn now, before the frames of this client that are there already?
-        They are taken up in the next turn of the loop."""
+        """Is it the turn of others? More frames of this client are taken up in the next turn."""
         if not more or self._node.clock.monotonic_ns() - self.last_used_ns < SLICE_NS:
             return False
         self._transport.pause_reading()
@@ -380,6 +380,8 @@ class Connection:
 
     def _message(self, body: bytes, head: bytes = b"") -> bytes | Held:
         """Answer a message; a stream of replies is begun and answers nothing yet."""
+        if self._node.faults.armed:
+            return self._start(message_struck(self._node, self, body))
         reply = answer(self._node, self, body, head)
         return reply if isinstance(reply, bytes | Held) else self._start(reply)
 
@@ -397,6 +399,8 @@ class Connection:
         """Answer a frame that is not a plain message."""
         if kind == MessageType.INFO:
             self._node.statistics.info_complete += 1
+            if self._node.faults.armed:
+                return self._start(info_struck(self._node, self, body))
             if body.count(b"\n") > FEW_COMMANDS and self.rights.authenticated:
                 return self._start(self._info_in_slices(body))
             said = respond_when_done(self._node, self, body)
@@ -477,8 +481,7 @@ class Connection:
 
     @property
     def partial_bytes(self) -> int:
-        """Bytes of a frame that has not come whole, since `kept_ns`; what waits for its turn is
-        none."""
+        """Bytes of a frame that has not come whole, since `kept_ns`."""
         if not self._chunks or self._missing <= 0:
             return 0
         return sum(map(len, self._chunks))
@@ -490,9 +493,8 @@ class Connection:
 
     def close(self) -> None:
         """Close after what was answered has been sent."""
-        if self._held:
-            self._closing = True
-        else:
+        self._closing = True
+        if not self._held:
             self._transport.close()
 
     def abort(self) -> None:

@@ -38,7 +38,9 @@ class Connections:
         return iter(self._open)
 
     def add(self, connection: Connection) -> bool:
-        """Take a connection in; False when `proto-fd-max` are open already."""
+        """Take a connection in; False when `proto-fd-max` are open already, or a fault says so."""
+        if self._node.faults.refuses():
+            return False
         limit = self._node.config.service.proto_fd_max
         if len(self._open) >= limit:
             if not self._turned_away:

@@ -17,7 +17,7 @@ from asd.transactions.dispatch import latency_of, run, run_row
 from storage.engine import NotResident
 
 if TYPE_CHECKING:
-    from asd.service.connection import Connection
+    from asd.batch.node import BatchClient
     from asd.service.node import ServiceNode
     from asd.space.namespace import Namespace
 
@@ -31,7 +31,7 @@ Job: TypeAlias = Coroutine[Any, Any, None]
 
 
 def answer(
-    node: ServiceNode, connection: Connection, body: bytes, head: bytes = b""
+    node: ServiceNode, connection: BatchClient, body: bytes, head: bytes = b""
 ) -> bytes | Held | Job:
     """The framed reply to one message, one that is held, or a job that will write it.
 
@@ -61,7 +61,7 @@ def answer(
 
 
 def dispatch(
-    node: ServiceNode, connection: Connection, message: Message, body: bytes, head: bytes
+    node: ServiceNode, connection: BatchClient, message: Message, body: bytes, head: bytes
 ) -> bytes | Held | Job:
     """Find out what a message asks for, and do it.
 
@@ -90,7 +90,7 @@ def dispatch(
 
 
 def _say_heavy(
-    node: ServiceNode, connection: Connection, namespace: Namespace, message: Message
+    node: ServiceNode, connection: BatchClient, namespace: Namespace, message: Message
 ) -> None:
     """Say which request has held everybody up, if it has for long."""
     held_ms = (node.clock.monotonic_ns() - namespace.heavy_since_ns) // 1_000_000
@@ -119,7 +119,7 @@ def _waits(namespace: Namespace, message: Message) -> bool:
 
 
 async def _when_resident(
-    node: ServiceNode, connection: Connection, body: bytes, wait: NotResident
+    node: ServiceNode, connection: BatchClient, body: bytes, wait: NotResident
 ) -> None:
     """Run a transaction again once the record it needs has been read from the medium."""
     started_ns = connection.last_used_ns
@@ -135,7 +135,7 @@ async def _when_resident(
         await reply
 
 
-async def _carried(node: ServiceNode, connection: Connection, message: Message) -> None:
+async def _carried(node: ServiceNode, connection: BatchClient, message: Message) -> None:
     """Have a transaction done elsewhere, or with the versions of other nodes."""
     namespace = find_namespace(node, message)
     started_ns = connection.last_used_ns

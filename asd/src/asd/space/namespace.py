@@ -80,6 +80,8 @@ class Namespace:
         """Memory or space is short, or the medium failed: nothing may be written."""
         self.failure: Failure | None = None
         """How the medium failed; None while flushes succeed."""
+        self.faulty = False
+        """Faults are injected: every request is to be looked at."""
         self.hwm_breached = False
         """A threshold of eviction was reached when it was last looked at."""
         self.evict_void_time = 0
