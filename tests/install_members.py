@@ -22,7 +22,7 @@ MEMBERS = {
     "storage": ["citrusleaf", "storage"],
     "cluster": ["citrusleaf", "aerospike_common", "cluster"],
     "aerospike_client": ["citrusleaf", "aerospike_common", "aerospike_client"],
-    "asd": ["citrusleaf", "aerospike_common", "storage", "cluster", "asd"],
+    "asd": ["citrusleaf", "aerospike_common", "storage", "cluster", "aerospike_client", "asd"],
 }
 
 # What the example of a package's README needs besides.

@@ -139,6 +139,31 @@ def test_workers_of_xdist_have_servers_of_their_own(project: pytest.Pytester) ->
     run_apart(project, "-n", "2").assert_outcomes(passed=6)
 
 
+def test_an_assertion_says_which_records_differ(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        def test_it(aerospike_server):
+            aerospike_server.load([{"set": "s", "key": 1, "bins": {"n": 1, "m": 1}}])
+            before = aerospike_server.records()
+            aerospike_server.load([{"set": "s", "key": 1, "bins": {"n": 2, "m": 1}}])
+            aerospike_server.load([{"set": "s", "key": "new", "bins": {"x": "y"}}])
+            assert aerospike_server.records() == before
+        """
+    )
+    result = run(project)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*records differ: - expected on the right, + there on the left",
+            "*  'test' 's' 1",
+            "*    - n = 1",
+            "*    + n = 2",
+            "*+ 'test' 's' 'new'",
+            "*    + x = 'y'",
+        ]
+    )
+
+
 def test_an_edition_that_is_none_is_named(project: pytest.Pytester) -> None:
     project.makeini("[pytest]\nasd_edition = professional\n")
     project.makepyfile("def test_it(aerospike_server): ...")
@@ -186,7 +211,9 @@ def test_a_project_that_does_not_use_it_does_not_load_the_server(
     run_apart(project).assert_outcomes(passed=1)
 
 
-@pytest.mark.parametrize("page", ["testing-with-asd.md", "testing-faults.md", "security.md"])
+@pytest.mark.parametrize(
+    "page", ["testing-with-asd.md", "testing-faults.md", "testing-records.md", "security.md"]
+)
 def test_the_manual_s_examples_run(project: pytest.Pytester, page: str) -> None:
     """Each Python block of the page is a test file, or a script, of its own."""
     blocks = (DOCS / page).read_text("utf-8").split("```python\n")[1:]

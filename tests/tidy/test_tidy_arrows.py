@@ -28,6 +28,7 @@ DISTRIBUTIONS = {
     "Crypto": "pycryptodome",
     "google_crc32c": "google-crc32c",
     "re2": "google-re2",
+    "yaml": "pyyaml",
 }
 """Import name -> distribution, where they differ."""
 

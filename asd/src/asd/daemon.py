@@ -11,14 +11,18 @@ import uuid
 from pathlib import Path
 
 from aerospike_common.as_password import hash_password
+from aerospike_common.wire.errors import AerospikeError
 from asd.config import Config, SecurityConfig, ServiceConfig
 from asd.control.commands import Control
 from asd.control.place import Place
 from asd.control.port import ControlPort
+from asd.fixtures import contents
+from asd.fixtures.files import read as read_records
 from asd.node import SMD_MODULES, SMD_RULES, Node
 from asd.process import compiled
 from asd.process.cli import (
     CommandLineError,
+    Options,
     build_config,
     check_config,
     parse_arguments,
@@ -76,7 +80,7 @@ def run(arguments: list[str]) -> int:
         log.info("the request path is compiled")
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
-            return runner.run(_serve(config, logs, control, until_eof=options.until_eof))
+            return runner.run(_serve(config, logs, control, options))
     finally:
         logs.close()
 
@@ -101,9 +105,7 @@ def _admin_hash(security: SecurityConfig | None) -> str:
     return hash_password(password)
 
 
-async def _serve(
-    config: Config, logs: LogSinks, control: Place | None, *, until_eof: bool = False
-) -> int:
+async def _serve(config: Config, logs: LogSinks, control: Place | None, options: Options) -> int:
     try:
         admin_hash = _admin_hash(config.security)
     except (OSError, ValueError) as error:
@@ -128,7 +130,7 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     loop.add_signal_handler(signal.SIGHUP, logs.reopen)
-    if until_eof:
+    if options.until_eof:
         loop.add_reader(sys.stdin, _at_eof, stopping)
     try:
         await node.start()
@@ -136,7 +138,7 @@ async def _serve(
         print(f"asd: cannot serve: {error}", file=sys.stderr)
         return 1
     port = None if control is None else ControlPort(Control(node, clock, stopping.set), control)
-    if not await _control(port):
+    if not _load(node, options.load) or not await _control(port):
         await node.stop()
         return 1
     if await _served(node, stopping):
@@ -148,6 +150,18 @@ async def _serve(
         await port.stop()
     await node.stop()
     return 0
+
+
+def _load(node: Node, files: tuple[Path, ...]) -> bool:
+    """Put the records of files into the node; False when that cannot be."""
+    for path in files:
+        try:
+            contents.load(node, read_records(path), node.clock.epoch_s())
+        except (OSError, ValueError, AerospikeError) as error:
+            said = error.strerror if isinstance(error, OSError) else error
+            print(f"asd: cannot load {path}: {said}", file=sys.stderr)
+            return False
+    return True
 
 
 async def _control(port: ControlPort | None) -> bool:

@@ -14,7 +14,8 @@ instead of in processes of their own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -40,6 +41,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "bool",
         default=False,
     )
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """What differs, when an assertion that the records of a server are others' fails."""
+    records = sys.modules.get("asd.fixtures.records")  # if it is not loaded, neither is one of them
+    if op != "==" or records is None:
+        return None
+    if not (isinstance(left, records.Records) and isinstance(right, Mapping)):
+        return None
+    return [
+        "records differ: - expected on the right, + there on the left",
+        *left.differences(right),
+    ]
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,7 +18,10 @@ from asd.config import (
 )
 from asd.control.clock import RemoteClock
 from asd.control.injected import InjectedFault
+from asd.control.kept_state import KeptState
 from asd.control.server_process import ServerProcess
+from asd.fixtures.files import read, write
+from asd.fixtures.records import Records
 from citrusleaf.cf_clock import VirtualClock
 
 if TYPE_CHECKING:
@@ -131,6 +135,46 @@ class Server:
         what clients have configured with `set-config`, stay.
         """
         self.control("reset")
+
+    def load(self, records: str | Path | Iterable[Mapping[str, Any]]) -> int:
+        """Put records in, whatever was there; how many (see `docs/testing-records.md`).
+
+        `records`  the path of a file, whose name ends with .json, .yaml, .yml or .asb, or the
+                   records themselves, as such a file has them
+
+        Indexes and functions of a file are made, too. Nothing is put in when one of the records is
+        wrong: ValueError, which says which. OSError when the file cannot be read.
+        """
+        given = read(records) if isinstance(records, str | Path) else {"records": list(records)}
+        return int(self.control("load", given)["records"])
+
+    def dump(
+        self,
+        path: str | Path | None = None,
+        *,
+        namespace: str | None = None,
+        set: str | None = None,
+    ) -> list[dict[str, Any]]:
+        """The records, of all namespaces and sets or of these, as a file would have them; with
+        `path` such a file is written, with indexes and functions."""
+        wanted = {"namespace": namespace, "set": set}
+        found = self.control("dump", wanted)
+        if path is not None:
+            write(path, found)
+        rows: list[dict[str, Any]] = found["records"]
+        return rows
+
+    def records(self, *, namespace: str | None = None, set: str | None = None) -> Records:
+        """The records as they are now, to be compared with others."""
+        return Records(self.dump(namespace=namespace, set=set))
+
+    def snapshot(self) -> KeptState:
+        """Keep the state of the server: `restore()` goes back to it, in milliseconds.
+
+        Records with their generations and times, secondary indexes, functions; not the clock, the
+        users, the configuration and the counters.
+        """
+        return KeptState(self.control, self.control("snapshot")["id"])
 
     def inject(
         self,

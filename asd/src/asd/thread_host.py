@@ -55,7 +55,8 @@ class ThreadHost:
 
     def call(self, command: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Have a command carried out; its answer. Raises as `asd.control.Control.call`."""
-        return self.run(lambda: self._control.call(command, arguments))
+        asked = self._control.call(command, arguments)
+        return asyncio.run_coroutine_threadsafe(asked, self._loop).result()
 
     def run(self, function: Callable[[], _T]) -> _T:
         """Run something on the node's thread and wait for it."""

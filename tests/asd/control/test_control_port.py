@@ -126,6 +126,34 @@ def test_with_several_nodes_it_is_one_s_own() -> None:
     assert "--control is one node's" in done.stderr
 
 
+def test_records_to_begin_with(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.json", tmp_path / "second.yaml"
+    first.write_text('[{"key": 1, "bins": {"n": 1}}, {"key": 2, "bins": {"n": 1}}]')
+    second.write_text("- {key: 2, bins: {n: 2}}\n")
+    with asd("--control", "0", "--load", str(first), "--load", str(second)) as (_, lines):
+        _, said = ask(int(lines["control"].rpartition(":")[2]), "GET", "/dump")
+        assert [row["bins"] for row in said["records"]] == [{"n": 1}, {"n": 2}]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"), [(None, "No such file"), ('[{"key": 1}]', "record 1: 'bins' is to be")]
+)
+def test_records_that_cannot_be_loaded(tmp_path: Path, text: str | None, complaint: str) -> None:
+    path = tmp_path / "records.json"
+    if text is not None:
+        path.write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-m", "asd", "--service-port", "0", "--load", str(path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert f"asd: cannot load {path}: " in done.stderr
+    assert complaint in done.stderr
+
+
 # ---------------------------------------------------------------------- requests
 
 

@@ -5,10 +5,12 @@ loop (`asd.thread_host`), one in a process of its own by HTTP (`asd.control.port
 so they can do the same.
 
 A command changes the server between two requests of clients: it runs on the loop, and to its end.
+Only what it has begun in the background, the building of indexes, is waited for.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
@@ -18,18 +20,22 @@ from asd.control.arguments import Arguments, BadRequest
 from asd.control.injection import fault_of, shown
 from asd.faults import Faults
 from asd.faults.ready_made import CLOCK_SKEW
+from asd.fixtures import contents
+from asd.fixtures.snapshot import KeptNode, Snapshot, go_back, keep
 from citrusleaf.cf_clock import VirtualClock
 
 if TYPE_CHECKING:
+    from asd.fastpath.cache import FastPaths
     from asd.security.security import Security
-    from asd.space.namespace import Namespace
 
 __all__ = ["COMMANDS", "BadRequest", "Control", "ControlNode"]
 
 NS_PER_S: Final = 1_000_000_000
+BUILDS_S: Final = 0.001
+"""Between two looks whether indexes are built, which takes some milliseconds."""
 
 
-class ControlNode(Protocol):
+class ControlNode(KeptNode, Protocol):
     """A node as it is controlled."""
 
     addresses: list[str] | None
@@ -40,8 +46,8 @@ class ControlNode(Protocol):
         """Its id."""
 
     @property
-    def namespaces(self) -> Mapping[bytes, Namespace]:
-        """The namespaces by name."""
+    def paths(self) -> FastPaths:
+        """The fast paths of the node."""
 
     @property
     def security(self) -> Security | None:
@@ -64,6 +70,27 @@ class Control:
         self.clock = clock
         self.stop = stop
         self._skews: dict[int, float] = {}
+        self._kept: dict[int, Snapshot] = {}
+        self._last_kept = 0
+
+    # -------------------------------------------------------------------- snapshots
+
+    def keep(self) -> int:
+        """Keep the node's state; the number by which it is gone back to."""
+        self._last_kept += 1
+        self._kept[self._last_kept] = keep(self.node)
+        return self._last_kept
+
+    def kept(self, number: int) -> Snapshot:
+        """A state that was kept. Raises BadRequest."""
+        if number not in self._kept:
+            raise BadRequest(f"there is no snapshot with the id {number}")
+        return self._kept[number]
+
+    def forget(self, number: int) -> None:
+        """Forget a state that was kept. Raises BadRequest."""
+        self.kept(number)
+        del self._kept[number]
 
     # ------------------------------------------------------------------- clock skew
 
@@ -85,7 +112,7 @@ class Control:
         if seconds:
             self.clock.set_wall_s(self.clock.wall_ns() / NS_PER_S + seconds)
 
-    def call(self, command: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    async def call(self, command: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """Carry a command out; its answer, of values that JSON knows.
 
         Raises BadRequest, and OperationError for what the server itself refuses.
@@ -93,8 +120,16 @@ class Control:
         found = COMMANDS.get(command)
         if found is None:
             raise BadRequest(no_command(command))
-        arguments = Arguments(command, given)
-        return found.run(self, arguments)
+        answer = found.run(self, Arguments(command, given))
+        if found.indexes:
+            await self._indexes_built()
+        return answer
+
+    async def _indexes_built(self) -> None:
+        """Return when all secondary indexes can be read."""
+        spaces = self.node.namespaces.values()
+        while not all(index.readable for space in spaces for index in space.indexes):
+            await asyncio.sleep(BUILDS_S)
 
 
 def no_command(name: str) -> str:
@@ -108,6 +143,8 @@ class Command(NamedTuple):
     run: Callable[[Control, Arguments], dict[str, Any]]
     reads: bool = False
     """It changes nothing."""
+    indexes: bool = False
+    """It may make indexes, and is done when they can be read."""
 
 
 def _status(control: Control, arguments: Arguments) -> dict[str, Any]:
@@ -199,6 +236,43 @@ def _remove_fault(control: Control, arguments: Arguments) -> dict[str, Any]:
     return {}
 
 
+def _load(control: Control, arguments: Arguments) -> dict[str, Any]:
+    given = {
+        "records": arguments.take("records", list),
+        "indexes": arguments.take("indexes", list),
+        "functions": arguments.take("functions", dict),
+    }
+    arguments.end()
+    loaded = contents.load(control.node, given, control.clock.epoch_s())
+    control.node.paths.clear()
+    return dict(loaded)
+
+
+def _dump(control: Control, arguments: Arguments) -> dict[str, Any]:
+    namespace, set_name = arguments.take("namespace", str), arguments.take("set", str)
+    arguments.end()
+    return contents.dump(control.node, namespace, set_name, control.clock.epoch_s())
+
+
+def _snapshot(control: Control, arguments: Arguments) -> dict[str, Any]:
+    arguments.end()
+    return {"id": control.keep()}
+
+
+def _restore(control: Control, arguments: Arguments) -> dict[str, Any]:
+    number = arguments.need("id", int)
+    arguments.end()
+    go_back(control.node, control.kept(number), control.node.paths.clear)
+    return {}
+
+
+def _forget(control: Control, arguments: Arguments) -> dict[str, Any]:
+    number = arguments.need("id", int)
+    arguments.end()
+    control.forget(number)
+    return {}
+
+
 def _stop(control: Control, arguments: Arguments) -> dict[str, Any]:
     arguments.end()
     control.stop()
@@ -213,6 +287,11 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
         "inject": Command(_inject),
         "faults": Command(_faults, reads=True),
         "remove-fault": Command(_remove_fault),
+        "load": Command(_load, indexes=True),
+        "dump": Command(_dump, reads=True),
+        "snapshot": Command(_snapshot),
+        "restore": Command(_restore, indexes=True),
+        "forget": Command(_forget),
         "create-user": Command(_create_user),
         "stop": Command(_stop),
     }

@@ -59,7 +59,7 @@ class ControlPort:
         """A connection has closed."""
         self._open.discard(connection)
 
-    def answer(self, request: Request, body: bytes) -> Response:
+    async def answer(self, request: Request, body: bytes) -> Response:
         """Carry out what a request asks for."""
         name = request.path.removeprefix("/")
         command = COMMANDS.get(name)
@@ -68,7 +68,7 @@ class ControlPort:
         if request.method != "POST" and not (command.reads and request.method == "GET"):
             return refusal(f"/{name} takes POST")
         try:
-            return json_response(self._control.call(name, parse_body(body)))
+            return json_response(await self._control.call(name, parse_body(body)))
         except OperationError as error:
             return json_response({"error": str(error), "code": int(error.code)}, _REFUSED)
         except (BadRequest, ValueError) as error:
@@ -98,6 +98,7 @@ class _Connection(asyncio.Protocol):
         self._port = port
         self._received = bytearray()
         self._request: Request | None = None
+        self._answering: asyncio.Task[None] | None = None
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -111,8 +112,12 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += data
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Take up what has come, unless a request is being answered."""
         try:
-            while not self._transport.is_closing() and self._take():
+            while self._answering is None and not self._transport.is_closing() and self._take():
                 pass
         except HttpError as error:
             self._refuse(error.status)
@@ -127,8 +132,16 @@ class _Connection(asyncio.Protocol):
         body = bytes(self._received[: request.size])
         del self._received[: request.size]
         self._request = None
-        self._respond(self._port.answer(request, body), keep_alive=request.keep_alive)
+        self._answering = asyncio.get_running_loop().create_task(self._answer(request, body))
         return True
+
+    async def _answer(self, request: Request, body: bytes) -> None:
+        """Answer, also if the client has gone meanwhile: what is begun is carried out."""
+        response = await self._port.answer(request, body)
+        self._answering = None
+        if not self._transport.is_closing():
+            self._respond(response, keep_alive=request.keep_alive)
+            self._go_on()
 
     def _take_head(self) -> bool:
         """Raises HttpError."""

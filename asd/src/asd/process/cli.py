@@ -32,6 +32,7 @@ from asd.config import (
 )
 from asd.config.kinds import Endpoint
 from asd.process.machine import processors
+from asd.process.version import ShowVersion
 
 DEFAULT_ADDRESS: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 3000
@@ -84,6 +85,8 @@ class Options:
     http_port: int | None = None
     control: str | None = None
     """Where the server is controlled: a path or a port."""
+    load: tuple[Path, ...] = ()
+    """Files of records to begin with."""
     log_format: str = "text"
     work_directory: Path | None = None
     namespaces: tuple[NamespaceConfig, ...] = ()
@@ -122,6 +125,7 @@ def parse_arguments(argv: Sequence[str]) -> Options:
         http_address=given.http_address,
         http_port=given.http_port,
         control=given.control,
+        load=tuple(given.load),
         log_format=given.log_format,
         work_directory=given.work_directory,
         namespaces=tuple(given.namespace),
@@ -207,26 +211,6 @@ def check_config(path: Path, edition: Edition) -> int:
     return 0
 
 
-def asd_version() -> str:
-    """The version of the installed distribution."""
-    # imported here: it costs a start ten milliseconds that only --version needs
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("citrusleaf-asd")
-    except PackageNotFoundError:
-        return "unknown (not installed)"
-
-
-class _ShowVersion(argparse.Action):
-    """Like the library's own, but looks the version up only when it is asked for."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        """Print the version and leave with status 0."""
-        print(f"asd {asd_version()}")
-        parser.exit()
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="asd",
@@ -256,6 +240,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_ports(parser)
     _add_cluster(parser)
+    _add_testing(parser)
     parser.add_argument(
         "--namespace",
         metavar="NAME[:ENGINE[:PATH]]",
@@ -282,7 +267,7 @@ def _parser() -> argparse.ArgumentParser:
         default="text",
         help="lines for people, or one JSON object a line (default text)",
     )
-    parser.add_argument("--version", action=_ShowVersion, nargs=0, help="say the version, and stop")
+    parser.add_argument("--version", action=ShowVersion, nargs=0, help="say the version, and stop")
     return parser
 
 
@@ -316,7 +301,20 @@ def _add_ports(parser: argparse.ArgumentParser) -> None:
         type=_port,
         help="port of a page that shows the node, and of /metrics for Prometheus (default none)",
     )
-    parser.add_argument(
+
+
+def _add_testing(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("testing", "for the tests of applications")
+    group.add_argument(
+        "--load",
+        metavar="FILE",
+        type=Path,
+        action="append",
+        default=[],
+        help="begin with the records of FILE (.json, .yaml, or a backup, .asb), in place of those "
+        "that have their keys; may be repeated",
+    )
+    group.add_argument(
         "--control",
         metavar="PATH|PORT",
         help="let tests control the server by HTTP on a socket in the file system, which is its "

@@ -91,6 +91,7 @@ def _refuse_ones_own(options: Options) -> None:
         "--config-file": options.config_file,
         "--http-port": options.http_port,
         "--control": options.control,
+        "--load": options.load or None,
         "--node-id": options.node_id,
         "--work-directory": options.work_directory,
         "--pin": options.pin,
