@@ -14,13 +14,13 @@ import sys
 
 from harness import BENCH, publish
 
-SERVER = ("startup", "server", "memory", "security")
+SERVER = ("startup", "server", "memory", "security", "costs")
 """Benchmarks of a whole server."""
 
 OWN_PAGE = (*SERVER, "storage", "cluster_load", "cluster_takeover")
 """Those that write their own page and know `--quick`."""
 
-HELPERS = ("harness", "run")
+HELPERS = ("harness", "run", "cost_rows")
 
 
 def component_names() -> list[str]:
