@@ -17,6 +17,7 @@ from aerospike_common.wire.codes import ParticleType, ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.bins import hll
 from asd.bins.hll import lanes, sketch
+from asd.bins.hll import registers as loops
 from asd.bins.particle import Particle
 
 INIT, ADD, SET_UNION, REFRESH_COUNT, FOLD = range(5)
@@ -396,3 +397,31 @@ def test_lanes_are_as_lists_of_registers(size: tuple[int, int], data: st.DataObj
     equal = sum(column[0] != 0 and len(set(column)) == 1 for column in columns)
     wide = [each.lanes(index_bits, minhash=True) for each in made]
     assert lanes.used_and_equal(wide) == (used, equal)
+
+
+@given(element_lists, element_lists, sizes)
+def test_all_ways_of_adding_elements_are_alike(
+    first: list[Any], second: list[Any], size: tuple[int, int]
+) -> None:
+    """One register after the other, as compiled servers do it, or all of them taken apart."""
+    one = apart = sketch.empty(*size)
+    for values in (first, second):
+        data = as_msgpack.pack_elements(values)
+        digests = loops.hashes(data, len(values))
+        assert digests == b"".join(map(mmh3.mmh3_x64_128_digest, map(as_msgpack.pack, values)))
+        packed = bytearray(one.packed)
+        changes = loops.raised(packed, digests, *size)
+        one = one._replace(packed=bytes(packed))
+        assert (apart := sketch._add_many(apart, values)[0]).packed == one.packed
+        assert changes <= len(values)
+    counts = loops.histogram(one.packed, 6 + size[1], 64)
+    assert counts == [one.ranks().count(rank) for rank in range(65)]
+
+
+@pytest.mark.parametrize("bits", [0, 1, 2, 61, 62])
+def test_the_rank_is_the_place_of_the_lowest_bit(bits: int) -> None:
+    assert loops.rank_of(5 << bits & (1 << 64) - 1) == bits + 1
+
+
+def test_a_hash_of_nothing_but_zeros_has_the_highest_rank() -> None:
+    assert loops.rank_of(0) == 63

@@ -31,6 +31,8 @@ MODULES: Final = (
     "asd.fastpath.replies",
     "storage.memory",
     "storage.index",
+    "aerospike_common.as_msgpack_walk",
+    "asd.bins.hll.registers",
     "asd.measures.histogram",
     "asd.measures.turns",
 )

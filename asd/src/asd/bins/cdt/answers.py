@@ -166,6 +166,8 @@ def _values(container: Container, chosen: Selection, kind: ReturnType) -> Value:
         return found[0] if chosen.single else found
     if chosen.single:
         return container.value_at(positions[0]) if positions else None
+    if type(positions) is range and type(container) is ListValue:
+        return container.part(positions.start, len(positions))
     elements = container.elements
     if type(positions) is Pieces and len(positions) > container.size:
         _check_size(elements, positions)

@@ -9,16 +9,19 @@ from typing import ClassVar, Final, NoReturn, TypeAlias
 from msgpack import ExtType
 
 from aerospike_common import as_msgpack as msgpack
+from aerospike_common import as_msgpack_walk as walk
 from aerospike_common.as_msgpack import Value
 from aerospike_common.wire.codes import ParticleType, ResultCode
 from aerospike_common.wire.errors import MessageError, OperationError
-from asd.bins.cdt.bounds import lower_bound
-from asd.bins.cdt.packed import PackedMap, replaced
+from asd.bins.cdt.bounds import lower_bound, upper_bound
+from asd.bins.cdt.packed import PackedMap, WalkedMap, cut, replaced
 from asd.bins.particle import IndexedMap, Particle
 
 KEY_TYPES: Final = frozenset({int, str})
 """Of map keys; a string may also be a blob."""
 ORDERED: Final = msgpack.ORDERED
+WALKS: Final = walk.COMPILED
+"""Elements are found in the bytes, and not by decoding all of them."""
 
 
 def refuse(code: ResultCode, why: str) -> NoReturn:
@@ -81,9 +84,58 @@ class ListValue:
             self._values = msgpack.unpack_elements(self._size, bytes(self._body))
         return self._values
 
+    def _walkable(self) -> bytes | None:
+        """The bytes of the elements, if these are to be found there."""
+        return bytes(self._body) if WALKS and self._values is None and self._body else None
+
     def value_at(self, at: int) -> Value:
         """One element."""
-        return self.elements[at]
+        return self.part(at, 1)[0]
+
+    def part(self, start: int, count: int) -> list[Value]:
+        """The elements from a position on; none of the others is decoded if that can be."""
+        body = self._walkable()
+        if body is None:
+            return self.elements[start : start + count]
+        begin = walk.skip(body, 0, start)
+        end = walk.skip(body, begin, count)
+        return msgpack.unpack_elements(count, body[begin:end])
+
+    def upper_bound(self, value: Value) -> int:
+        """The position behind the last element that is not greater, in an ordered list."""
+        body = self._walkable()
+        if body is not None and type(value) is int:
+            return walk.bound_of_integer(body, self.size, 1, value, True)[0]
+        if body is not None and type(value) is str and value[:1] == msgpack.STRING:
+            raw = value.encode("utf-8", "surrogateescape")
+            return walk.bound_of_text(body, self.size, 1, raw, True)[0]
+        return upper_bound(self.elements, value)
+
+    def integers_between(
+        self, low: Value, high: Value, *, bounded: bool
+    ) -> tuple[list[int], int] | None:
+        """`as_msgpack_walk.integers_between` of the elements, where those can be walked."""
+        return _integers_between(self._walkable(), self.size, 1, low, high, bounded)
+
+    def child(self, at: int) -> Container | None:
+        """The list or map at a position, to work on; None for another value. See `put_child`."""
+        body = self._walkable()
+        if body is None:
+            return from_value(self.elements[at])
+        start = walk.skip(body, 0, at)
+        return from_stored(body[start : walk.skip(body, start, 1)])
+
+    def put_child(self, at: int, child: Container) -> None:
+        """Put back what `child` gave, which has been changed."""
+        body = self._walkable()
+        if self.ordered:
+            value = child.to_value()
+            del self.values[at]
+            self.values.insert(lower_bound(self.values, value), value)
+        elif body is not None and not self._spliced:
+            self._body, self._spliced = cut(body, self.size, at, 1, child.pack()), True
+        else:
+            self.splice(at, 1, [child.to_value()])
 
     @property
     def values(self) -> list[Value]:
@@ -99,14 +151,18 @@ class ListValue:
     def splice(self, at: int, gone: int, new: list[Value]) -> None:
         """Replace the `gone` elements from a position on by `new` ones."""
         if self._body is not None:
+            body = None if self._spliced else self._walkable()
             if at == self.size:
                 self._append(msgpack.pack_elements(new))
+            elif body is not None:
+                self._body = cut(body, self.size, at, gone, msgpack.pack_elements(new))
+                self._spliced = True
             else:
                 body, elements = bytes(self._body), self.elements
                 self._body = None if self._spliced else replaced(body, elements, at, gone, new)
                 self._spliced = True
         if self._values is None:
-            self._size += len(new)
+            self._size += len(new) - gone
         else:
             self._values[at : at + gone] = new
 
@@ -160,7 +216,7 @@ class MapValue:
         """The map of a bin."""
         flags, size, body = msgpack.split_stored(data)
         made = cls(flags, [], [])
-        made._packed = PackedMap(size, body)
+        made._packed = WalkedMap(size, body) if WALKS else PackedMap(size, body)
         return made
 
     @property
@@ -216,6 +272,36 @@ class MapValue:
         if self._packed is not None:
             return self._packed.is_at(at, key)
         return at < len(self._keys) and msgpack.compare(self._keys[at], key) == 0
+
+    def find_nested(self, key: Value) -> int:
+        """As `find`, of an entry whose value will be looked into (`child`)."""
+        if self._packed is not None:
+            self._packed.open()
+        return self.find(key)
+
+    def child(self, at: int) -> Container | None:
+        """The list or map that an entry's value is, to work on; None for another value. See
+        `put_child`."""
+        packed = self._packed
+        if type(packed) is WalkedMap:
+            return from_stored(packed.bytes_at(at))
+        return from_value(self._values[at] if packed is None else packed.columns()[1][at])
+
+    def put_child(self, at: int, child: Container) -> None:
+        """Put back what `child` gave, which has been changed."""
+        if self._packed is not None and not self._exchanged:
+            packed = self._packed.with_value(at, child.pack())
+            if packed is not None:
+                self._packed, self._exchanged = packed, True
+                return
+        self.values[at] = child.to_value()
+
+    def integers_between(
+        self, low: Value, high: Value, *, bounded: bool
+    ) -> tuple[list[int], int] | None:
+        """`as_msgpack_walk.integers_between` of the values, where those can be walked."""
+        body = self._packed.body if type(self._packed) is WalkedMap else None
+        return _integers_between(body, self.size, 2, low, high, bounded)
 
     def value_at(self, at: int) -> Value:
         """The value of one entry."""
@@ -294,6 +380,24 @@ def from_value(value: Value, *, shared: bool = False) -> Container | None:
             return MapValue(keys[0].code, keys[1:], values[1:])
         return MapValue(0, keys, values)
     return None
+
+
+def from_stored(data: bytes) -> Container | None:
+    """The same from the bytes of a stored value."""
+    tag = data[0]
+    if 0x90 <= tag < 0xA0 or 0xDC <= tag <= 0xDD:
+        return ListValue.stored(data)
+    if 0x80 <= tag < 0x90 or 0xDE <= tag <= 0xDF:
+        return MapValue.stored(data)
+    return None
+
+
+def _integers_between(
+    body: bytes | None, size: int, width: int, low: Value, high: Value, bounded: bool
+) -> tuple[list[int], int] | None:
+    if body is None or type(low) is not int or (bounded and type(high) is not int):
+        return None
+    return walk.integers_between(body, size, width, low, high if bounded else 0, bounded)
 
 
 def from_particle(particle: Particle) -> Container | None:

@@ -21,7 +21,6 @@ from asd.bins.cdt.containers import (
     MapValue,
     bad_argument,
     check_map_key,
-    from_value,
     not_applicable,
 )
 from asd.bins.cdt.list_ops import pad
@@ -101,7 +100,7 @@ def find(container: Container, item: Item) -> int:
         not_applicable("context leads into a container of another type")
     by = item.kind & _KINDS
     if by == KEY:
-        return container.find(item.value) if type(container) is MapValue else -1
+        return container.find_nested(item.value) if type(container) is MapValue else -1
     if by == VALUE:
         found = all_by_value(container, item.value).positions
         return found[0] if found else -1
@@ -162,18 +161,13 @@ def _dig(
         if at < 0:
             return steps, container, items[depth:]
         steps.append(Step(container, at))
-        container = from_value(container.value_at(at))
+        container = container.child(at)
     return steps, container, ()
 
 
 def _write_back(steps: Sequence[Step], changed: Container) -> None:
     for container, at in reversed(steps):
-        value = changed.to_value()
-        if container.ordered:
-            del container.values[at]
-            container.values.insert(lower_bound(container.values, value), value)
-        else:
-            container.values[at] = value
+        container.put_child(at, changed)
         changed = container
 
 

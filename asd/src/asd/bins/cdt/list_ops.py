@@ -11,7 +11,6 @@ from aerospike_common import as_msgpack
 from aerospike_common.as_msgpack import Value, compare, order_key
 from aerospike_common.wire.codes import ResultCode
 from asd.bins.cdt import selection as select
-from asd.bins.cdt.bounds import upper_bound
 from asd.bins.cdt.containers import ListValue, bad_argument, not_applicable, refuse
 from asd.bins.cdt.numbers import add, check_number
 from asd.bins.cdt.search import Known, equal_positions
@@ -183,24 +182,24 @@ def _first_of_each(items: list[Value]) -> list[Value]:
 
 def _holds(target: ListValue, value: Value) -> bool:
     if target.ordered:
-        at = upper_bound(target.elements, value)
-        return at > 0 and compare(target.elements[at - 1], value) == 0
+        at = target.upper_bound(value)
+        return at > 0 and compare(target.value_at(at - 1), value) == 0
     return bool(equal_positions(target.elements, value))
 
 
 def _place(target: ListValue, items: list[Value]) -> None:
     if len(items) == 1:
-        target.splice(upper_bound(target.elements, items[0]), 0, items)
+        target.splice(target.upper_bound(items[0]), 0, items)
     else:
         target.values = as_msgpack.sort_values(target.elements + items)
 
 
 def _move(target: ListValue, at: int, value: Value) -> None:
     """Put `value` in its place instead of the element at a position."""
-    place = upper_bound(target.elements, value)
+    place = target.upper_bound(value)
     place -= place > at
     first, last = sorted((at, place))
-    passed = target.elements[first : last + 1]
+    passed = target.part(first, last + 1 - first)
     del passed[at - first]
     passed.insert(place - first, value)
     target.splice(first, last + 1 - first, passed)
@@ -248,7 +247,7 @@ def increment(
         not_applicable("an ordered list has no gaps")
     check_number(result)
     if at < count:
-        result = add(target.elements[at], result)
+        result = add(target.value_at(at), result)
     if at >= count:
         _add(target, [result], at, flags)
     elif not _denied_as_known(target, result, at, flags):
@@ -277,7 +276,7 @@ def _denied_as_known(target: ListValue, value: Value, at: int, flags: int) -> bo
 def pop(target: ListValue, index: int) -> Value:
     """Remove one element and answer it."""
     at = locate(index, target.size)
-    popped = target.elements[at]
+    popped = target.value_at(at)
     target.splice(at, 1, [])
     return popped
 
@@ -285,7 +284,7 @@ def pop(target: ListValue, index: int) -> Value:
 def pop_range(target: ListValue, index: int, count: int | None = None) -> list[Value]:
     """Remove a range and answer its elements."""
     start, count = clamp(index, count, target.size)
-    popped = target.elements[start : start + count]
+    popped = target.part(start, count)
     target.splice(start, count, [])
     return popped
 
@@ -311,13 +310,13 @@ def trim(target: ListValue, index: int, count: int) -> int:
 
 def get(target: ListValue, index: int) -> Value:
     """One element."""
-    return target.elements[locate(index, target.size)]
+    return target.value_at(locate(index, target.size))
 
 
 def get_range(target: ListValue, index: int, count: int | None = None) -> list[Value]:
     """A range of elements."""
     start, count = clamp(index, count, target.size)
-    return target.elements[start : start + count]
+    return target.part(start, count)
 
 
 def by_value_interval(target: ListValue, begin: Value, *end: Value) -> Selection:

@@ -230,14 +230,23 @@ def by_value_interval(
     container: Container, begin: Value, end: Value = None, *, bounded: bool
 ) -> Selection:
     """The elements in [begin, end); without `bounded` to the highest, nil begins at the lowest."""
-    values = container.elements
     if container.ordered:
+        values = container.elements
         start = lower_bound(values, begin)
         stop = lower_bound(values, end) if bounded else len(values)
         return Selection(By.VALUE, range(start, max(start, stop)), start)
-    if is_uniform([*values, begin, end if bounded else begin]):
-        low, high, keys = begin, end, values
-    else:
+    found = container.integers_between(begin, end, bounded=bounded)
+    if found is None:
+        found = _between(container.elements, begin, end, bounded=bounded)
+    return Selection(By.VALUE, *found)
+
+
+def _between(
+    values: Sequence[Value], begin: Value, end: Value, *, bounded: bool
+) -> tuple[list[int], int]:
+    """The positions of the values in [begin, end), and how many are below `begin`."""
+    low, high, keys = begin, end, values
+    if not is_uniform([*values, begin, end if bounded else begin]):
         key = key_for([begin, end])
         low, high = key(begin), key(end)
         keys = [key(value) for value in values]
@@ -245,7 +254,7 @@ def by_value_interval(
         positions = [at for at, value in enumerate(keys) if not value < low and value < high]
     else:
         positions = [at for at, value in enumerate(keys) if not value < low]
-    return Selection(By.VALUE, positions, sum(value < low for value in keys))
+    return positions, len([value for value in keys if value < low])
 
 
 def by_value_list(container: Container, wanted: Value) -> Selection:

@@ -11,8 +11,11 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
+from aerospike_common.as_msgpack_walk import COMPILED
 from asd.bins.hll import lanes
 from asd.bins.hll import sketch as hll
+from asd.bins.hll.lanes import RANK_BITS
+from asd.bins.hll.registers import histogram
 from asd.bins.hll.sketch import Sketch
 
 _Q: Final = 64
@@ -29,17 +32,23 @@ def count(sketch: Sketch) -> int:
 
 def fresh_count(sketch: Sketch) -> int:
     """Estimated number of distinct elements, from the registers."""
-    return _estimate(sketch.ranks())
+    if COMPILED:
+        width = RANK_BITS + sketch.minhash_bits
+        return _estimate(histogram(sketch.packed, width, _Q), 1 << sketch.index_bits)
+    return _of_ranks(sketch.ranks())
 
 
-def _estimate(ranks: bytes) -> int:
+def _of_ranks(ranks: bytes) -> int:
     """The estimate from the rank of every register."""
-    m = len(ranks)
-    histogram = _histogram(ranks)
-    z = m * _tau(histogram[_Q] / m)
+    return _estimate(_histogram(ranks), len(ranks))
+
+
+def _estimate(counts: Sequence[int], m: int) -> int:
+    """The estimate from how many of `m` registers have each rank."""
+    z = m * _tau(counts[_Q] / m)
     for rank in range(_Q, 0, -1):
-        z = 0.5 * (z + histogram[rank])
-    z += m * _sigma(histogram[0] / m)
+        z = 0.5 * (z + counts[rank])
+    z += m * _sigma(counts[0] / m)
     return math.floor(_alpha(m) * m * m / z + 0.5)
 
 
@@ -59,7 +68,7 @@ def union_count(sketches: Sequence[Sketch]) -> int:
     """Estimated size of the union, of whose registers only the ranks are needed."""
     index_bits = min(sketch.index_bits for sketch in sketches)
     ranks = [sketch.lanes(index_bits, minhash=False) for sketch in sketches]
-    return _estimate(lanes.greatest(ranks).to_bytes())
+    return _of_ranks(lanes.greatest(ranks).to_bytes())
 
 
 def union(sketches: Sequence[Sketch]) -> Sketch:

@@ -16,12 +16,14 @@ from collections.abc import Iterable, MutableSequence, Sequence
 from struct import Struct, unpack
 from typing import Any, Final, NamedTuple
 
-from mmh3 import mmh3_x64_128_digest, mmh3_x64_128_utupledigest
+from mmh3 import mmh3_x64_128_digest
 from msgpack import Packer
 
 from aerospike_common import as_msgpack
+from aerospike_common.as_msgpack_walk import COMPILED
 from asd.bins.hll import lanes
 from asd.bins.hll.lanes import RANK_BITS, Lanes
+from asd.bins.hll.registers import hashes, raised, rank_of
 
 INDEX_BITS_MIN: Final = 4
 INDEX_BITS_MAX: Final = 16
@@ -29,7 +31,6 @@ MINHASH_BITS_MIN: Final = 4
 MINHASH_BITS_MAX: Final = 51
 
 _HASH_BITS: Final = 64
-_RANK_MAX: Final = (1 << RANK_BITS) - 1
 _HEADER: Final = Struct("<BBBQ")
 
 # Without minhash a register is 6 bits wide, which is what a base64 digit is: the C codec packs
@@ -131,23 +132,10 @@ def from_registers(index_bits: int, minhash_bits: int, registers: Sequence[int])
 
 def add(sketch: Sketch, elements: Sequence[Any]) -> tuple[Sketch, int]:
     """The sketch after `elements`, and how many times a register rose. O(bytes + elements)."""
-    if _are_many(sketch, elements):
+    if not COMPILED and _are_many(sketch, elements):
         return _add_many(sketch, elements)
-    width = RANK_BITS + sketch.minhash_bits
-    mask = (1 << width) - 1
     packed = bytearray(sketch.packed)
-    changes = 0
-    for element in elements:
-        index, value = _locate(element, sketch.index_bits, sketch.minhash_bits)
-        start = index * width
-        first, stop = start >> 3, (start + width + 7) >> 3
-        below = stop * 8 - start - width
-        chunk = int.from_bytes(packed[first:stop], "big")
-        old = chunk >> below & mask
-        if value > old:
-            chunk ^= (value ^ old) << below
-            packed[first:stop] = chunk.to_bytes(stop - first, "big")
-            changes += 1
+    changes = raised(packed, _hashes(elements), sketch.index_bits, sketch.minhash_bits)
     if not changes:
         return sketch, 0
     return sketch._replace(cached_count=0, packed=bytes(packed)), changes
@@ -172,18 +160,8 @@ def _add_many(sketch: Sketch, elements: Sequence[Any]) -> tuple[Sketch, int]:
 
 
 def may_contain(sketch: Sketch, elements: Sequence[Any]) -> bool:
-    """False when one of `elements` was certainly never added. O(elements)."""
-    if _are_many(sketch, elements):
-        return _add_many(sketch, elements)[1] == 0
-    width = RANK_BITS + sketch.minhash_bits
-    mask = (1 << width) - 1
-    for element in elements:
-        index, value = _locate(element, sketch.index_bits, sketch.minhash_bits)
-        stop = ((index + 1) * width + 7) >> 3
-        chunk = int.from_bytes(sketch.packed[index * width >> 3 : stop], "big")
-        if value > chunk >> (stop * 8 - (index + 1) * width) & mask:
-            return False
-    return True
+    """False when one of `elements` was certainly never added. O(bytes + elements)."""
+    return add(sketch, elements)[1] == 0
 
 
 def union(index_bits: int, minhash_bits: int, sketches: Iterable[Sketch]) -> Sketch:
@@ -209,17 +187,13 @@ def _are_many(sketch: Sketch, elements: Sequence[Any]) -> bool:
 def _locate_many(
     sketch: Sketch, elements: Sequence[Any]
 ) -> tuple[Sequence[int], bytearray, Iterable[int]]:
-    """What `_locate` says of each element: register indexes, ranks, and (with minhash) minhashes.
+    """Of each element the index of its register, its rank, and (with minhash) its minhash.
 
     The digests stand in one piece of bytes, 16 each, and are taken apart by slices with a stride:
     the index is in the two lowest bytes of the first half, and but for one element in 256 the rank
     shows in the lowest byte of the second.
     """
-    try:
-        digests = b"".join(map(mmh3_x64_128_digest, map(Packer().pack, elements)))
-    except UnicodeEncodeError:  # escaped bytes in a string
-        pack = Packer(unicode_errors="surrogateescape").pack
-        digests = b"".join(map(mmh3_x64_128_digest, map(pack, elements)))
+    digests = _hashes(elements)
     count = len(digests) // 16
     mask = (1 << sketch.index_bits) - 1
     halves = bytearray(2 * count)
@@ -228,7 +202,7 @@ def _locate_many(
     ranks = bytearray(digests[8::16].translate(_LOW_RANKS))
     at = ranks.find(0)
     while at >= 0:
-        ranks[at] = _rank(int.from_bytes(digests[16 * at + 8 : 16 * at + 16], "little"))
+        ranks[at] = rank_of(int.from_bytes(digests[16 * at + 8 : 16 * at + 16], "little"))
         at = ranks.find(0, at + 1)
     minhashes: Iterable[int] = ()
     if sketch.minhash_bits:
@@ -237,16 +211,16 @@ def _locate_many(
     return unpack(f"<{count}H", halves), ranks, minhashes
 
 
-def _rank(half: int) -> int:
-    return min((half & -half).bit_length() or _HASH_BITS + 1, _RANK_MAX)
+def _hashes(elements: Sequence[Any]) -> bytes:
+    """16 bytes for each element, as `registers.hashes`."""
+    if COMPILED:
+        return hashes(as_msgpack.pack_elements(elements), len(elements))
+    try:
+        return b"".join(map(mmh3_x64_128_digest, map(Packer().pack, elements)))
+    except UnicodeEncodeError:  # escaped bytes in a string
+        pack = Packer(unicode_errors="surrogateescape").pack
+        return b"".join(map(mmh3_x64_128_digest, map(pack, elements)))
 
 
 def _packed_size(index_bits: int, minhash_bits: int) -> int:
     return (RANK_BITS + minhash_bits << index_bits) // 8
-
-
-def _locate(element: Any, index_bits: int, minhash_bits: int) -> tuple[int, int]:
-    """The register an element belongs to, and the value it would raise it to."""
-    low, high = mmh3_x64_128_utupledigest(as_msgpack.pack(element), 0)
-    minhash = low >> index_bits & ((1 << minhash_bits) - 1)
-    return low & ((1 << index_bits) - 1), _rank(high) << minhash_bits | minhash
