@@ -102,7 +102,7 @@ class Parameter:
 class Section:
     """A context of the configuration. Its attributes are fixed; only `set` changes dynamic ones."""
 
-    __slots__ = ()
+    __slots__ = ("_shown",)
 
     @classmethod
     def parameters(cls) -> dict[str, Parameter]:
@@ -111,7 +111,15 @@ class Section:
         return {parameter.name: parameter for parameter in found if parameter is not None}
 
     def rows(self, prefix: str = "", community: bool = False) -> list[tuple[str, str]]:
-        """(name, text) of each parameter that `get-config` shows in an edition. O(n)."""
+        """(name, text) of each parameter that `get-config` shows in an edition. O(n); they are kept
+        until one changes, since tools ask every few seconds."""
+        asked = prefix, community
+        shown: dict[tuple[str, bool], list[tuple[str, str]]] = getattr(self, "_shown", {})
+        if asked not in shown:
+            object.__setattr__(self, "_shown", {asked: self._rows(prefix, community), **shown})
+        return list(self._shown[asked])
+
+    def _rows(self, prefix: str, community: bool) -> list[tuple[str, str]]:
         rows = []
         for parameter in self.parameters().values():
             value: Value = getattr(self, parameter.attribute)
@@ -154,6 +162,7 @@ class Section:
 
     def _change(self, attribute: str, value: Value) -> None:
         old = getattr(self, attribute)
+        object.__setattr__(self, "_shown", {})
         object.__setattr__(self, attribute, value)
         if conflict := self.conflict():
             object.__setattr__(self, attribute, old)

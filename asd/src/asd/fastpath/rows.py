@@ -57,16 +57,19 @@ class RowPath(Protocol):
 class RowPaths:
     """The paths of one node for those who have the same rights."""
 
-    __slots__ = ("_node", "_paths", "_rights")
+    __slots__ = ("_node", "_paths", "_rights", "_without")
 
     def __init__(self, node: NodeState, rights: Rights = UNRESTRICTED) -> None:
         self._node = node
         self._rights = rights
         self._paths: dict[bytes, RowPath] = {}
+        self._without: set[bytes] = set()
+        """Heads known to have no path."""
 
     def clear(self) -> None:
         """Forget all paths: something they relied on has changed."""
         self._paths.clear()
+        self._without.clear()
 
     def find(self, head: bytes) -> RowPath | None:
         """The path for rows with this head, if there is one yet."""
@@ -78,12 +81,15 @@ class RowPaths:
         `message` is a row of it that was answered with success.
         """
         path = self._paths.get(head)
+        if path is not None or head in self._without:
+            return path
+        if len(self._paths) + len(self._without) >= CAPACITY:
+            self.clear()
+        path = self._make(head, namespace, message)
         if path is None:
-            path = self._make(head, namespace, message)
-            if path is not None:
-                if len(self._paths) >= CAPACITY:
-                    self._paths.clear()
-                self._paths[head] = path
+            self._without.add(head)
+        else:
+            self._paths[head] = path
         return path
 
     def _make(self, head: bytes, namespace: Namespace, message: Message) -> RowPath | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -63,9 +63,9 @@ def namespace_figures(node: InfoNode, namespace: Namespace) -> list[tuple[str, A
         "truncating": bool(namespace.truncation.running),
     }
     return [
-        *((name, figures.get(name, 0)) for name in NAMESPACE_STATE),
+        *[(name, figures.get(name, 0)) for name in NAMESPACE_STATE],
         *_places(namespace.config.storage_engine, figures),
-        *((name, figures.get(name, 0)) for name in NAMESPACE_COUNTERS),
+        *[(name, figures.get(name, 0)) for name in NAMESPACE_COUNTERS],
     ]
 
 
@@ -127,19 +127,30 @@ def _room(node: InfoNode, namespace: Namespace, figures: Mapping[str, Any]) -> d
     }
 
 
-def _places(config: StorageConfig, figures: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _places(config: StorageConfig, figures: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """The figures of the store's parts. An engine counts for all of them together: the first of
     them stands for the whole."""
-    if config.engine == "memory":
-        names, places = STRIPE, [f"stripe[{number}]" for number in range(MEMORY_STRIPES)]
-    else:
-        names = PLACE
-        places = [f"device[{number}]" for number in range(len(config.device))]
-        places += [f"file[{number}]" for number in range(len(config.file))]
     whole = {**figures, "used_bytes": figures["data_used_bytes"]}
-    for number, place in enumerate(places):
-        for name in names:
-            yield f"storage-engine.{place}.{name}", 0 if number else whole.get(name, 0)
+    if config.engine == "memory":
+        return [*_place("stripe[0]", STRIPE, whole), *_OTHER_STRIPES]
+    places = [f"device[{number}]" for number in range(len(config.device))]
+    places += [f"file[{number}]" for number in range(len(config.file))]
+    nothing: Mapping[str, Any] = {}
+    return [
+        row
+        for number, place in enumerate(places)
+        for row in _place(place, PLACE, nothing if number else whole)
+    ]
+
+
+def _place(place: str, names: Sequence[str], figures: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return [(f"storage-engine.{place}.{name}", figures.get(name, 0)) for name in names]
+
+
+_OTHER_STRIPES: Final = tuple(
+    row for number in range(1, MEMORY_STRIPES) for row in _place(f"stripe[{number}]", STRIPE, {})
+)
+"""All but the first: they never change."""
 
 
 def _sets(request: Request) -> str:

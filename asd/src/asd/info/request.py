@@ -128,9 +128,18 @@ def to_text(name: bytes) -> str:
     return name.decode("utf-8", "surrogateescape")
 
 
+_AS_THEY_ARE: Final = frozenset({int, str})
+"""Types of nearly all values: to ask about each is most of the cost of a long answer."""
+
+
 def pairs(rows: Iterable[tuple[str, Any]]) -> str:
     """`name=value;name=value`, with booleans as `true` and `false`."""
-    return ";".join(f"{name}={shown(value)}" for name, value in rows)
+    return ";".join(
+        [
+            f"{name}={value}" if type(value) in _AS_THEY_ARE else f"{name}={shown(value)}"
+            for name, value in rows
+        ]
+    )
 
 
 def shown(value: Any) -> str:

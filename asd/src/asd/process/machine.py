@@ -92,23 +92,28 @@ class RealMachine(Machine):
 
     def __init__(self) -> None:
         self._process = psutil.Process()
-        self._shares = (0.0, 0.0, 0.0)
-        self._measured_s = float("-inf")
         self.kernel_settings = MappingProxyType(_kernel_settings())
-        self._measure_shares()  # the first ones mean nothing
+        self._read_s = time.monotonic()
+        self._readings = self._read()  # its shares mean nothing: they are since the last time
 
     def read(self) -> Readings:
-        """Ask the operating system."""
-        self._measure_shares()
-        user_pct, kernel_pct, process_pct = self._shares
+        """Ask the operating system, if that is a second ago: two who ask one right after the other
+        are to hear the same, and not the share of what was in between."""
+        now_s = time.monotonic()
+        if now_s - self._read_s >= 1:
+            self._read_s, self._readings = now_s, self._read()
+        return self._readings
+
+    def _read(self) -> Readings:
+        cpu = psutil.cpu_times_percent()
         memory = psutil.virtual_memory()
         with self._process.oneshot():
             return Readings(
                 memory_total=memory.total,
                 memory_free=memory.available,
-                cpu_user_pct=user_pct,
-                cpu_kernel_pct=kernel_pct,
-                process_cpu_pct=process_pct,
+                cpu_user_pct=cpu.user,
+                cpu_kernel_pct=cpu.system,
+                process_cpu_pct=self._process.cpu_percent(),
                 process_memory=self._process.memory_info().rss,
                 process_threads=self._process.num_threads(),
                 huge_pages=_huge_pages(),
@@ -123,15 +128,6 @@ class RealMachine(Machine):
                 return LOOPBACK
             host: str = probe.getsockname()[0]
             return host
-
-    def _measure_shares(self) -> None:
-        """Shares of the processors since the last measurement, which is at least a second ago: two
-        who ask one right after the other are to hear the same, not what was in between."""
-        now_s = time.monotonic()
-        if now_s - self._measured_s >= 1:
-            self._measured_s = now_s
-            cpu = psutil.cpu_times_percent()
-            self._shares = cpu.user, cpu.system, self._process.cpu_percent()
 
 
 def _kernel_settings() -> dict[str, str]:

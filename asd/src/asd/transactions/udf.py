@@ -21,7 +21,7 @@ from asd.records.record import (
 )
 from asd.transactions.decision import Decision, Effect
 from asd.transactions.transaction import Refused, Reply, Transaction, check_key_field, is_key
-from asd.transactions.write import check_size
+from asd.transactions.write import check_size_if_near
 from asd.udf.call import Call, lua_record
 from asd.udf.lua_state import LuaFailure
 from storage.engine import Record
@@ -176,9 +176,9 @@ def _left_behind(
         key = b""
     elif key and not is_key(key):
         raise OperationError(ResultCode.UNSUPPORTED_FEATURE, "no key to store")
-    check_size(namespace, void_time, set_name, key, bins, MAX_BINS)
-    generation = next_generation(record[0]) if record else 1
     payload = pack_payload(bins, key)
+    check_size_if_near(namespace, void_time, set_name, key, bins, len(payload), MAX_BINS)
+    generation = next_generation(record[0]) if record else 1
     flags = payload_flags(bins, key)
     return namespace.version(generation, void_time, set_name, flags, payload), Effect.WRITTEN
 

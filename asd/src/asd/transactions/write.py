@@ -183,9 +183,7 @@ def _apply(transaction: Transaction, record: Record | None, bins: Bins) -> Decis
     if not bins:
         return _delete_empty(transaction, record, answers)
     payload = pack_payload(bins, key)
-    limit = namespace.config.max_record_size
-    if len(bins) > MAX_BINS or 0 < limit < len(payload) + SIZE_MARGIN + len(set_name):
-        check_size(namespace, void_time, set_name, key, bins)
+    check_size_if_near(namespace, void_time, set_name, key, bins, len(payload))
     generation = next_generation(record[0]) if record else 1
     new = namespace.version(generation, void_time, set_name, payload_flags(bins, key), payload)
     reply = _new(Reply, (_OK, generation, void_time, len(answers), b"".join(answers)))
@@ -254,6 +252,21 @@ def left_by_delete(transaction: Transaction, record: Record) -> Record | None:
     if transaction.namespace.community:
         raise OperationError(ResultCode.ENTERPRISE_ONLY, "durable delete")
     return transaction.namespace.tombstone(record)
+
+
+def check_size_if_near(
+    namespace: Namespace,
+    void_time: int,
+    set_name: bytes,
+    key: bytes,
+    bins: Bins,
+    payload_size: int,
+    most_bins: int = MAX_BINS,
+) -> None:
+    """`check_size` where its payload says that a record may be too large."""
+    limit = namespace.config.max_record_size
+    if len(bins) > most_bins or 0 < limit < payload_size + SIZE_MARGIN + len(set_name):
+        check_size(namespace, void_time, set_name, key, bins, most_bins)
 
 
 def check_size(

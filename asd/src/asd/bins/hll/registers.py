@@ -125,11 +125,16 @@ def rank_of(half: int) -> int:
 
 def histogram(packed: bytes, width: int, most: int) -> list[int]:
     """How many registers of `width` bits have each rank from 0 to `most`. O(registers)."""
-    counts = [0] * (most + 1)
+    ones, counts = bytearray(most + 1), [0] * (most + 1)
     for start in range(0, 8 * len(packed), width):
         first = start >> 3
         pair = packed[first] << 8
         if first + 1 < len(packed):
             pair |= packed[first + 1]
-        counts[pair >> 10 - (start & 7) & _RANK_MAX] += 1
-    return counts
+        rank = pair >> 10 - (start & 7) & _RANK_MAX
+        if ones[rank] == 0xFF:  # bytes are counted in C, integers are not
+            ones[rank] = 0
+            counts[rank] += 0x100
+        else:
+            ones[rank] += 1
+    return [many + few for many, few in zip(counts, ones, strict=True)]
