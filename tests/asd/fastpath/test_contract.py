@@ -59,8 +59,14 @@ BINS: Final = {
 
 WRITES: Final = frozenset(
     {Kind.PUT_ONE, Kind.PUT_MANY, Kind.COLLECTION_WRITE, Kind.OPERATE, Kind.ROW_PUT}
+    | {Kind.PLAIN_OPERATE}
 )
 ROWS: Final = frozenset({Kind.ROW_GET, Kind.ROW_PUT})
+OWN_WAYS: Final = {
+    Kind.PLAIN_OPERATE: {"plain operate"},
+    Kind.OPERATE: {"plain operate", "operate"},
+}
+"""The paths that stand behind others are the closest ones of these kinds."""
 
 
 def ask(kit: Any, kind: Kind, **more: Any) -> bytes:
@@ -84,7 +90,7 @@ def ask(kit: Any, kind: Kind, **more: Any) -> bytes:
         case Kind.COLLECTION_WRITE:
             ops = [Op(OpType.CDT_MODIFY, ParticleType.BLOB, b"l", as_msgpack.pack([1, 4]))]
             return kit.request(1, info2=Info2.WRITE | more.pop("info2", 0), ops=ops, **more)
-        case Kind.OPERATE:
+        case Kind.OPERATE | Kind.PLAIN_OPERATE:
             ops = [Op(OpType.INCR, INT, b"a", struct.pack(">q", 1))]
             return kit.request(1, info2=Info2.WRITE | more.pop("info2", 0), ops=ops, **more)
         case _:
@@ -273,6 +279,7 @@ SAYS_NOTHING: Final = frozenset(
     {(Kind.FILTERED_GET, Bar.FILTER), (Kind.GET, Bar.FILTER), (Kind.OPERATE, Bar.OTHER_BINS)}
     | {(kind, Bar.NEW_SET) for kind in WRITES}
     | {(kind, Bar.OTHER_BINS) for kind in (Kind.COLLECTION_READ, Kind.COLLECTION_WRITE)}
+    | {(Kind.PLAIN_OPERATE, Bar.OTHER_BINS)}
 )
 """Pairs without a meaning: a filter makes a get a filtered one, a write makes the set."""
 
@@ -325,6 +332,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     spy(connection, "answer", "general")
     spy(operate, "perform", "operate")
+    spy(operate, "apply_ops", "plain operate")
     spy(Batch, "_transaction", "general")
     return taken
 
@@ -353,7 +361,7 @@ def test_a_bar_sends_a_request_the_general_way(
         replies.append([reply for reply, _ in seen])
         if node is nodes[0]:
             ways = seen[0 if bar in OF_RECORDS else 2][1]
-            ways -= {"operate"} if kind is Kind.OPERATE else set()
+            ways -= OWN_WAYS.get(kind, set())
     assert replies[0] == replies[1]
     assert bool(ways) == (bar in CONTRACT[kind]), ways
     for node in nodes:
@@ -373,7 +381,7 @@ def test_without_a_bar_the_closest_path_answers(kit: Any, elsewhere: list[str], 
     elsewhere.clear()
     reply = wire.send(ask(kit, kind))
     assert result_of(reply) == ResultCode.OK
-    assert set(elsewhere) <= ({"operate"} if kind is Kind.OPERATE else set())
+    assert set(elsewhere) <= OWN_WAYS.get(kind, set())
 
 
 @pytest.mark.parametrize("kind", list(Kind), ids=lambda each: each.name)
@@ -382,7 +390,7 @@ def test_replicated_partitions_have_fast_paths(kit: Any, elsewhere: list[str], k
     with_partition(REPLICATED)(kit, wire, kind)
     elsewhere.clear()
     wire.send(ask(kit, kind))
-    assert set(elsewhere) <= ({"operate"} if kind is Kind.OPERATE else set())
+    assert set(elsewhere) <= OWN_WAYS.get(kind, set())
 
 
 def test_all_but_one_partition_have_fast_paths(kit: Any, elsewhere: list[str]) -> None:

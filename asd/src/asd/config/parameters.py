@@ -113,11 +113,12 @@ class Section:
     def rows(self, prefix: str = "", community: bool = False) -> list[tuple[str, str]]:
         """(name, text) of each parameter that `get-config` shows in an edition. O(n); they are kept
         until one changes, since tools ask every few seconds."""
-        asked = prefix, community
         shown: dict[tuple[str, bool], list[tuple[str, str]]] = getattr(self, "_shown", {})
-        if asked not in shown:
-            object.__setattr__(self, "_shown", {asked: self._rows(prefix, community), **shown})
-        return list(self._shown[asked])
+        rows = shown.get((prefix, community))
+        if rows is None:
+            rows = self._rows(prefix, community)
+            object.__setattr__(self, "_shown", {**shown, (prefix, community): rows})
+        return list(rows)
 
     def _rows(self, prefix: str, community: bool) -> list[tuple[str, str]]:
         rows = []

@@ -15,7 +15,7 @@ from asd.fastpath.collections import collection_read_path, collection_write_path
 from asd.fastpath.contract import LARGEST_REQUEST, Bar, FastPath, Kind, bars, fits
 from asd.fastpath.many_bins import put_many_path
 from asd.fastpath.one_bin import put_one_path
-from asd.fastpath.operate import operate_path
+from asd.fastpath.operate import operate_path, plain_operate_path
 from asd.fastpath.reads import filtered_path, read_path
 from asd.fastpath.rows import RowPaths
 from asd.measures.histogram import Histogram
@@ -176,6 +176,9 @@ class FastPaths:
             return None
         otherwise = operate_path(self._node, namespace, rest, head_size, self.unlearn)
         set_name, ops = message.fields[FieldType.SET], message.ops
+        if fits(Kind.PLAIN_OPERATE, present):
+            size = rest, head_size
+            otherwise = plain_operate_path(self._node, namespace, set_name, *size, otherwise)
         if message.info1 or not ops:
             return otherwise
         closest = None

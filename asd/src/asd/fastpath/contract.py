@@ -88,6 +88,8 @@ class Kind(Enum):
     """Several plain bins, likewise."""
     COLLECTION_WRITE = auto()
     """One operation that changes a list or map."""
+    PLAIN_OPERATE = auto()
+    """Any other write, over a record that is there and never expires."""
     OPERATE = auto()
     """Any other write: the record is treated as on the general way, but the head is known."""
     ROW_GET = auto()
@@ -189,6 +191,8 @@ _WRITE: Final = _EVERY | {
     Bar.FULL,
 }
 
+_WRITE_EXISTING: Final = _WRITE - {Bar.SMALL_RECORDS} | {Bar.INDEXED, Bar.INDEXED_DEEP, Bar.MISSING}
+
 CONTRACT: Final[Mapping[Kind, frozenset[Bar]]] = MappingProxyType(
     {
         Kind.GET: _READ | {Bar.FILTER},
@@ -198,9 +202,8 @@ CONTRACT: Final[Mapping[Kind, frozenset[Bar]]] = MappingProxyType(
         Kind.COLLECTION_READ: _READ | {Bar.FILTER, Bar.MISSING},
         Kind.PUT_ONE: _WRITE | {Bar.INDEXED_DEEP, Bar.OTHER_BINS},
         Kind.PUT_MANY: _WRITE | {Bar.INDEXED, Bar.INDEXED_DEEP, Bar.OTHER_BINS},
-        Kind.COLLECTION_WRITE: (
-            _WRITE - {Bar.SMALL_RECORDS} | {Bar.INDEXED, Bar.INDEXED_DEEP, Bar.MISSING}
-        ),
+        Kind.COLLECTION_WRITE: _WRITE_EXISTING,
+        Kind.PLAIN_OPERATE: _WRITE_EXISTING,
         Kind.OPERATE: _EVERY | {Bar.FILTER},
         Kind.ROW_GET: _READ | {Bar.FILTER},
         Kind.ROW_PUT: _WRITE - {Bar.SMALL_RECORDS} | {Bar.INDEXED_DEEP, Bar.OTHER_BINS},

@@ -1,7 +1,9 @@
-"""The fast path of writes that no closer one fits: increments, touches, several ops on one record.
+"""The fast paths of writes that no closer one fits: increments, touches, several ops on one record.
 
-What the head asks for is known, and what the ops are is remembered by their bytes; the record is
-treated as in `asd.transactions.write`, refusals included.
+What the head asks for is known, and what the ops are is remembered by their bytes. `operate_path`
+treats the record as `asd.transactions.write` does, refusals included. `plain_operate_path` stands
+before it: a record that is there, has no key and never expires leaves nothing to ask about it, so
+the ops are applied and what they make is written.
 """
 
 from __future__ import annotations
@@ -9,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.message import Message, parse_message, reply_frame
 from asd.fastpath.contract import FastPath
+from asd.records.record import MAX_BINS, next_generation, pack_bins, payload_flags, unpack_bins
 from asd.space.namespace import Namespace
 from asd.transactions.outcome import count_write, perform
 from asd.transactions.transaction import Transaction
-from asd.transactions.write import check_ops, write_checked
+from asd.transactions.write import SIZE_MARGIN, apply_ops, check_ops, write_checked
 from citrusleaf.cf_digest import DIGEST_SIZE
 
 if TYPE_CHECKING:
@@ -26,6 +30,10 @@ OPS_KNOWN: Final = 64
 MAX_OPS_SIZE: Final = 256
 """Bytes of the longest list of ops that is kept: long ones hold values, which seldom come again."""
 
+BIG_RECORD: Final = 1 << 17
+"""Bytes of a record from which on what is done to it is left to those who mind the time."""
+
+OK: Final = int(ResultCode.OK)
 _FRAME_HEADER: Final = 8
 
 
@@ -43,22 +51,15 @@ def operate_path(
     """
     expressions, counters = node.expressions, namespace.statistics.client
     barred = namespace.ownership.barred
-    before, keeps = head_size - _FRAME_HEADER, rest - DIGEST_SIZE <= MAX_OPS_SIZE
-    known: dict[bytes, Message] = {}
+    known = _Known(rest, head_size)
+    messages = known.messages
 
     def path(data: bytes, digest: int) -> bytes | None:
         if barred and data[digest] | (data[digest + 1] & 15) << 8 in barred:
             return None
         start = digest + DIGEST_SIZE
         wire = data[start : digest + rest]
-        message = known.get(wire)
-        if message is None:
-            message = parse_message(data[digest - before : digest + rest])
-            check_ops(message)
-            if keeps:
-                if len(known) >= OPS_KNOWN:
-                    known.clear()
-                known[wire] = message
+        message = messages.get(wire) or known.add(data, digest, wire)
         transaction = Transaction(namespace, message, data[digest:start], expressions, counters)
         reply = perform(transaction, write_checked, count_write)
         if transaction.is_heavy:  # the general way looks at the clock behind each request
@@ -66,3 +67,71 @@ def operate_path(
         return reply_frame(reply.code, reply.generation, reply.void_time, reply.n_ops, reply.ops)
 
     return path
+
+
+def plain_operate_path(
+    node: NodeState,
+    namespace: Namespace,
+    set_name: bytes,
+    rest: int,
+    head_size: int,
+    otherwise: FastPath,
+) -> FastPath:
+    """The same for a record of the set that is there, without key, and never expires; what else
+    there is goes `otherwise`."""
+    expressions, counters = node.expressions, namespace.statistics.client
+    get, now_ms = namespace.engine.get, namespace.clock.epoch_ms
+    put, barred = namespace.door.doors(set_name).put, namespace.ownership.barred
+    assert put is not None
+    set_id = namespace.intern_set(set_name)
+    longest = (namespace.config.max_record_size or 1 << 30) - SIZE_MARGIN - len(set_name)
+    known = _Known(rest, head_size)
+    messages = known.messages
+
+    def path(data: bytes, digest: int) -> bytes | None:
+        if barred and data[digest] | (data[digest + 1] & 15) << 8 in barred:
+            return None
+        start = digest + DIGEST_SIZE
+        key = data[digest:start]
+        record = get(key)
+        if record is None:
+            return otherwise(data, digest)
+        generation, void_time, _, record_set, flags, payload = record
+        if flags or void_time or record_set != set_id or len(payload) > BIG_RECORD:
+            return otherwise(data, digest)
+        wire = data[start : digest + rest]
+        message = messages.get(wire) or known.add(data, digest, wire)
+        bins = unpack_bins(payload)
+        transaction = Transaction(namespace, message, key, expressions, counters)
+        answers = apply_ops(transaction, record, bins)
+        payload = pack_bins(bins)
+        if transaction.is_heavy or not 0 < len(bins) <= MAX_BINS or len(payload) > longest:
+            return otherwise(data, digest)
+        generation = next_generation(generation)
+        put(key, generation, 0, now_ms(), set_id, payload_flags(bins, b""), payload)
+        counters.write_success += 1
+        return reply_frame(OK, generation, 0, len(answers), b"".join(answers))
+
+    return path
+
+
+class _Known:
+    """Messages by their ops' bytes: the ops are parsed, and have passed `check_ops`."""
+
+    __slots__ = ("_before", "_keeps", "_rest", "messages")
+
+    def __init__(self, rest: int, head_size: int) -> None:
+        self._rest = rest
+        self._before = head_size - _FRAME_HEADER
+        self._keeps = rest - DIGEST_SIZE <= MAX_OPS_SIZE
+        self.messages: dict[bytes, Message] = {}
+
+    def add(self, data: bytes, digest: int, wire: bytes) -> Message:
+        """The message around a digest. Raises MessageError, OperationError for wrong ops."""
+        message = parse_message(data[digest - self._before : digest + self._rest])
+        check_ops(message)
+        if self._keeps:
+            if len(self.messages) >= OPS_KNOWN:
+                self.messages.clear()
+            self.messages[wire] = message
+        return message

@@ -55,6 +55,9 @@ _RESPOND_ALL: Final = int(Info2.RESPOND_ALL_OPS)
 _GET_ALL: Final = int(Info1.GET_ALL)
 _KEY: Final = int(FieldType.KEY)
 _OK: Final = int(ResultCode.OK)
+_READ: Final = int(OpType.READ)
+_TOUCH: Final = int(OpType.TOUCH)
+_EXP_READ: Final = int(OpType.EXP_READ)
 _WRITTEN: Final = Effect.WRITTEN
 _NEEDS_OLD_BINS = frozenset(
     {
@@ -69,6 +72,9 @@ _NEEDS_OLD_BINS = frozenset(
     }
 )
 """Ops that make no sense in a command that replaces the record."""
+
+_ANSWERING: Final = frozenset({OpType.CDT_MODIFY, OpType.HLL_MODIFY, OpType.BIT_MODIFY})
+"""Ops that change a bin and answer."""
 
 
 def write(transaction: Transaction) -> Decision:
@@ -103,7 +109,7 @@ def check_ops(message: Message) -> None:
     if len(ops) > MAX_OPS:
         raise OperationError(ResultCode.PARAMETER, f"more than {MAX_OPS} ops")
     replaces = bool(message.info3 & _REPLACE)
-    get_all = bool(message.info1 & Info1.GET_ALL)
+    get_all = bool(message.info1 & _GET_ALL)
     reads_all = answering = 0
     for op in ops:
         if replaces and _needs_old_bins(op):
@@ -112,11 +118,11 @@ def check_ops(message: Message) -> None:
         if op.type in READ_OPS:
             if not message.info1 & Info1.READ:
                 raise OperationError(ResultCode.PARAMETER, "a read op without the read flag")
-            if op.type == OpType.READ and not op.name and get_all:
+            if op.type == _READ and not op.name and get_all:
                 reads_all += 1
             else:
                 answering += 1
-        elif op.type in (OpType.CDT_MODIFY, OpType.HLL_MODIFY, OpType.BIT_MODIFY):
+        elif op.type in _ANSWERING:
             answering += 1
     _check_read_all(message, reads_all, answering)
 
@@ -129,7 +135,7 @@ def _check_read_all(message: Message, reads_all: int, answering: int) -> None:
     if reads_all:
         if reads_all > 1 or answering or message.info2 & Info2.RESPOND_ALL_OPS:
             raise OperationError(ResultCode.PARAMETER, "read-all beside other answers")
-    elif message.info1 & Info1.GET_ALL:
+    elif message.info1 & _GET_ALL:
         raise OperationError(ResultCode.PARAMETER, "the get-all flag without a read-all op")
 
 
@@ -179,7 +185,7 @@ def _apply(transaction: Transaction, record: Record | None, bins: Bins) -> Decis
         message.record_ttl, set_name, record[1] if record else None, transaction.now_s
     )
     key = _key_to_store(message, record)
-    answers = _apply_ops(transaction, record, bins)
+    answers = apply_ops(transaction, record, bins)
     if not bins:
         return _delete_empty(transaction, record, answers)
     payload = pack_payload(bins, key)
@@ -199,7 +205,9 @@ def _key_to_store(message: Message, record: Record | None) -> bytes:
     return key
 
 
-def _apply_ops(transaction: Transaction, record: Record | None, bins: Bins) -> list[bytes]:
+def apply_ops(transaction: Transaction, record: Record | None, bins: Bins) -> list[bytes]:
+    """What the command's ops answer; `bins` are then as they have made them. Raises
+    OperationError."""
     message = transaction.message
     look = partial(transaction.view, record, bins)
     most_bytes = transaction.namespace.config.max_record_size or MOST_BYTES
@@ -211,17 +219,17 @@ def _apply_ops(transaction: Transaction, record: Record | None, bins: Bins) -> l
         handler = WRITE_OPS.get(op.type)
         if handler is not None:
             result = handler(operands, op)
-            answers_null = respond_all and op.type != OpType.TOUCH
-        elif op.type == OpType.READ and not op.name and get_all:
+            answers_null = respond_all and op.type != _TOUCH
+        elif op.type == _READ and not op.name and get_all:
             operands.settle()
-            answers.extend(encode_op(OpType.READ, name, value) for name, value in bins.items())
+            answers.extend(encode_op(_READ, name, value) for name, value in bins.items())
             continue
         else:
             handler = READ_OPS.get(op.type)
             if handler is None:
                 raise OperationError(ResultCode.PARAMETER, f"unknown op {op.type}")
             result = handler(operands, op)
-            answers_null = respond_all or op.type == OpType.EXP_READ or op.name in bins
+            answers_null = respond_all or op.type == _EXP_READ or op.name in bins
         if result is not None or answers_null:
             answer = encode_op(op.type, op.name, result or NULL)
             answers.append(answer)

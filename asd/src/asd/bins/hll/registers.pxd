@@ -29,5 +29,5 @@ cpdef Py_ssize_t raised(bytearray packed, bytes digests, int index_bits, int min
 @cython.locals(rank=int)
 cpdef int rank_of(number_t half) except -1
 
-@cython.locals(ones=bytearray, counts=list, start=Py_ssize_t, first=Py_ssize_t, pair=int, rank=int)
+@cython.locals(ones=bytearray, counts=list, size=Py_ssize_t, start=Py_ssize_t, first=Py_ssize_t, pair=int, rank=int)
 cpdef list histogram(bytes packed, int width, int most)

@@ -1,9 +1,8 @@
 """Registers where they stand packed, one after the other; and the hashes of elements.
 
 These loops are for the compiled twin (`COMPILED`), where a step takes some ten nanoseconds.
-Plain Python raises few registers by them, and has ways through C libraries for many elements and
-for counting (`sketch`, `estimate`). All ways come to the same, which `tests/asd/bins/test_hll.py`
-holds against each other.
+Plain Python has other ways, through C libraries (`sketch`, `estimate`). All ways come to the same,
+which `tests/asd/bins/test_hll.py` holds against each other.
 """
 
 from __future__ import annotations
@@ -126,12 +125,14 @@ def rank_of(half: int) -> int:
 def histogram(packed: bytes, width: int, most: int) -> list[int]:
     """How many registers of `width` bits have each rank from 0 to `most`. O(registers)."""
     ones, counts = bytearray(most + 1), [0] * (most + 1)
-    for start in range(0, 8 * len(packed), width):
+    size, start = len(packed), 0
+    while start < 8 * size:
         first = start >> 3
         pair = packed[first] << 8
-        if first + 1 < len(packed):
+        if first + 1 < size:
             pair |= packed[first + 1]
         rank = pair >> 10 - (start & 7) & _RANK_MAX
+        start += width
         if ones[rank] == 0xFF:  # bytes are counted in C, integers are not
             ones[rank] = 0
             counts[rank] += 0x100

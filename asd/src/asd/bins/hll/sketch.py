@@ -16,7 +16,7 @@ from collections.abc import Iterable, MutableSequence, Sequence
 from struct import Struct, unpack
 from typing import Any, Final, NamedTuple
 
-from mmh3 import mmh3_x64_128_digest
+from mmh3 import mmh3_x64_128_digest, mmh3_x64_128_utupledigest
 from msgpack import Packer
 
 from aerospike_common import as_msgpack
@@ -135,10 +135,35 @@ def add(sketch: Sketch, elements: Sequence[Any]) -> tuple[Sketch, int]:
     if not COMPILED and _are_many(sketch, elements):
         return _add_many(sketch, elements)
     packed = bytearray(sketch.packed)
-    changes = raised(packed, _hashes(elements), sketch.index_bits, sketch.minhash_bits)
+    if COMPILED:
+        changes = raised(packed, _hashes(elements), sketch.index_bits, sketch.minhash_bits)
+    else:
+        changes = _raise_few(packed, elements, sketch.index_bits, sketch.minhash_bits)
     if not changes:
         return sketch, 0
     return sketch._replace(cached_count=0, packed=bytes(packed)), changes
+
+
+def _raise_few(
+    packed: bytearray, elements: Sequence[Any], index_bits: int, minhash_bits: int
+) -> int:
+    """As `registers.raised`, for elements."""
+    width = RANK_BITS + minhash_bits
+    mask, indexes, minhashes = (1 << width) - 1, (1 << index_bits) - 1, (1 << minhash_bits) - 1
+    changes = 0
+    for element in elements:
+        low, high = mmh3_x64_128_utupledigest(as_msgpack.pack(element), 0)
+        value = rank_of(high) << minhash_bits | low >> index_bits & minhashes
+        start = (low & indexes) * width
+        first, stop = start >> 3, (start + width + 7) >> 3
+        below = stop * 8 - start - width
+        chunk = int.from_bytes(packed[first:stop], "big")
+        old = chunk >> below & mask
+        if value > old:
+            chunk ^= (value ^ old) << below
+            packed[first:stop] = chunk.to_bytes(stop - first, "big")
+            changes += 1
+    return changes
 
 
 def _add_many(sketch: Sketch, elements: Sequence[Any]) -> tuple[Sketch, int]:
