@@ -81,6 +81,33 @@ def test_bounds_among_values_of_all_kinds(values: list[Any], number: int, after:
         assert bound(data, len(ordered), 1, raw, after)[0] == position  # type: ignore[operator] - each bound has its own kind of wanted
 
 
+@given(st.lists(st.one_of(VALUES, INTEGERS), max_size=6), st.binary(max_size=3))
+def test_canonical_scalars_are_what_pack_makes(values: list[Any], behind: bytes) -> None:
+    data = mp.pack_elements(values)
+    odd = (list, dict, bytes)  # a bin header becomes that of a string
+    scalar = not any(isinstance(value, odd) for value in values)
+    assert walk.canonical_scalars(data + behind, 0, len(values)) == (len(data) if scalar else -1)
+    for end in range(len(data)):
+        assert walk.canonical_scalars(data[:end], 0, len(values)) == -1
+
+
+@given(st.one_of(st.binary(max_size=12), st.binary(max_size=9).map(b"\xcf".__add__)))
+def test_whatever_is_taken_for_a_canonical_scalar_is_one(data: bytes) -> None:
+    end = walk.canonical_scalars(data, 0, 1)
+    if end >= 0:
+        value = mp.unpack(data[:end])
+        assert type(value) not in (list, dict)
+        assert mp.pack(value) == data[:end]
+
+
+@pytest.mark.parametrize("tag", range(0xC0, 0xE0))
+@given(body=st.binary(min_size=9, max_size=9).flatmap(lambda b: st.sampled_from([b, bytes(9)])))
+def test_every_tag_is_taken_as_it_is(tag: int, body: bytes) -> None:
+    test_whatever_is_taken_for_a_canonical_scalar_is_one.hypothesis.inner_test(  # type: ignore[attr-defined] - Hypothesis adds it
+        bytes((tag,)) + body
+    )
+
+
 @given(st.lists(INTEGERS, max_size=12), INTEGERS, INTEGERS, st.booleans())
 def test_integers_between(values: list[int], low: int, high: int, bounded: bool) -> None:
     positions = [

@@ -24,3 +24,8 @@ cdef int _order_of_text(bytes data, Py_ssize_t at, bytes wanted) except? -2
                found=list)
 cpdef tuple integers_between(bytes data, Py_ssize_t count, Py_ssize_t width, long long low,
                              long long high, bint bounded)
+
+@cython.locals(size=Py_ssize_t, tag=int, end=Py_ssize_t, length=Py_ssize_t, place=Py_ssize_t, _=Py_ssize_t)
+cpdef Py_ssize_t canonical_scalars(bytes data, Py_ssize_t at, Py_ssize_t count) except? -1
+
+cdef bint _is_shortest(int tag, long long value) except -1

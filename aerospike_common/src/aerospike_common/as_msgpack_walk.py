@@ -155,3 +155,56 @@ def integers_between(
             found.append(position)
         at = skip(data, at, 1)
     return found, below
+
+
+def canonical_scalars(data: bytes, at: int, count: int) -> int:
+    """The offset behind `count` values from offset `at` on, which may be a stranger's; -1 unless
+    all are there, and each is just what `as_msgpack.pack` makes of it: no list, no map, nothing
+    longer than it need be."""
+    size = len(data)
+    for _ in range(count):
+        if at >= size:
+            return -1
+        tag = data[at]
+        if 0xA0 <= tag < 0xC0:
+            at += 1 + (tag & 0x1F)
+            continue
+        if tag < 0x80 or tag >= 0xE0 or tag == 0xC0 or tag == 0xC2 or tag == 0xC3:
+            at += 1
+            continue
+        if tag < 0xCB or tag == 0xC1 or tag >= 0xDC or 0xD4 <= tag <= 0xD8:
+            return -1
+        end = at + 1 + _BEHIND[tag - 0xC0]
+        if end > size:
+            return -1
+        if tag == 0xCB:
+            if data[at + 1] & 0x7F == 0x7F and data[at + 2] >= 0xF0:  # not a number, or infinite
+                return -1
+        elif tag >= 0xD9:
+            length = 0
+            for place in range(at + 1, end):
+                length = length << 8 | data[place]
+            if length < (0x20 if tag == 0xD9 else 0x100 if tag == 0xDA else 0x10000):
+                return -1
+            end += length
+        elif not _is_shortest(tag, integer_at(data, at)):
+            return -1
+        at = end
+    return at if at <= size else -1
+
+
+def _is_shortest(tag: int, value: int) -> bool:
+    """Whether an integer must stand behind this tag; an unsigned one of 64 bits is never taken."""
+    if tag == 0xCC:
+        return value >= 0x80
+    if tag == 0xCD:
+        return value >= 0x100
+    if tag == 0xCE:
+        return value >= 0x10000
+    if tag == 0xCF:
+        return 0x100000000 <= value <= 0x7FFFFFFFFFFFFFFF
+    if tag == 0xD0:
+        return value < -0x20
+    if tag == 0xD1:
+        return value < -0x80
+    return value < -0x8000 if tag == 0xD2 else value < -0x80000000

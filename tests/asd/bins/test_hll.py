@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from aerospike_common import as_msgpack
 from aerospike_common.wire.codes import ParticleType, ResultCode
 from aerospike_common.wire.errors import OperationError
-from asd.bins import hll
-from asd.bins.hll import lanes, sketch
+from asd.bins import hll, op_table
+from asd.bins.hll import lanes, packed_elements, sketch
 from asd.bins.hll import registers as loops
 from asd.bins.particle import Particle
 
@@ -425,3 +425,23 @@ def test_the_rank_is_the_place_of_the_lowest_bit(bits: int) -> None:
 
 def test_a_hash_of_nothing_but_zeros_has_the_highest_rank() -> None:
     assert loops.rank_of(0) == 63
+
+
+@given(st.lists(st.one_of(elements, st.just([1]), st.just({1: 2})), max_size=20), st.booleans())
+def test_elements_stay_packed_if_they_may(values: list[Any], cut: bool) -> None:
+    payload = as_msgpack.pack([ADD, values, -1, -1, 0])[: -1 if cut else None]
+
+    def outcome(decode: Any) -> Any:
+        try:
+            return decode(payload)
+        except OperationError as error:
+            return error.code
+
+    found, plain = outcome(packed_elements.decode), outcome(op_table.decode)
+    if type(found) is list and type(found[1]) is packed_elements.PackedElements:
+        assert not {list, dict} & set(map(type, values))
+        assert found[1] == (as_msgpack.pack_elements(values), len(values))
+        one = sketch.empty(8, 13)
+        assert sketch.add(one, found[1]) == sketch.add(one, values)
+        found[1] = values
+    assert found == plain

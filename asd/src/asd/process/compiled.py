@@ -52,8 +52,6 @@ MODULES: Final = (
     "asd.transactions.read",
     "asd.transactions.transaction",
     "asd.transactions.write",
-    "asd.sindex.entries",
-    "aerospike_common.wire.message",
     "asd.measures.histogram",
     "asd.measures.turns",
 )

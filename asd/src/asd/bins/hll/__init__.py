@@ -16,11 +16,13 @@ from collections.abc import Container
 from struct import pack
 
 from aerospike_common import as_msgpack
+from aerospike_common.as_msgpack_walk import COMPILED
 from aerospike_common.wire.codes import ParticleType, ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.bins import op_table
 from asd.bins.hll import operations, sketch
 from asd.bins.hll.operations import Result
+from asd.bins.hll.packed_elements import decode
 from asd.bins.particle import Particle
 
 # Members of enumerations cost a look-up of a tenth of a microsecond.
@@ -43,7 +45,8 @@ def modify(particle: Particle | None, payload: bytes) -> tuple[Particle | None, 
     if particle is not None:
         _check_type(particle, operations.MODIFIES, payload)
     data = None if particle is None else particle.data
-    changed, result = operations.modify(data, op_table.decode(payload))
+    op_list = decode(payload) if COMPILED else op_table.decode(payload)
+    changed, result = operations.modify(data, op_list)
     return (
         None if changed is None else Particle(_HLL, changed),
         None if result is None else _particle(result),

@@ -11,13 +11,14 @@ from aerospike_common.wire.errors import OperationError
 from asd.bins import op_table
 from asd.bins.hll import estimate
 from asd.bins.hll import sketch as hll
+from asd.bins.hll.packed_elements import PackedElements
 from asd.bins.hll.sketch import Sketch
 from asd.bins.op_table import NO_FAIL, Operation, Optional, Refusal, parameter_error
 
 Result = int | float | bytes | list[int]
 """What a read gives: bytes are a sketch."""
 
-Elements = list[Any]
+Elements = list[Any] | PackedElements
 
 ALLOW_FOLD: Final = 8
 """set_union's write flag: the result may be smaller than the bin, or lose its minhash."""
@@ -74,6 +75,8 @@ def _sketches(value: Any) -> list[Sketch]:
 
 
 def _elements(value: Any) -> Elements:
+    if type(value) is PackedElements:
+        return value
     if not isinstance(value, list) or not value:
         raise parameter_error("a list of elements is wanted")
     if not _CONTAINERS.isdisjoint(map(type, value)):

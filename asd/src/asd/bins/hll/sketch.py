@@ -23,6 +23,7 @@ from aerospike_common import as_msgpack
 from aerospike_common.as_msgpack_walk import COMPILED
 from asd.bins.hll import lanes
 from asd.bins.hll.lanes import RANK_BITS, Lanes
+from asd.bins.hll.packed_elements import PackedElements
 from asd.bins.hll.registers import hashes, raised, rank_of
 
 INDEX_BITS_MIN: Final = 4
@@ -130,13 +131,15 @@ def from_registers(index_bits: int, minhash_bits: int, registers: Sequence[int])
     return Sketch(index_bits, minhash_bits, 0, b"".join(groups))
 
 
-def add(sketch: Sketch, elements: Sequence[Any]) -> tuple[Sketch, int]:
+def add(sketch: Sketch, elements: Sequence[Any] | PackedElements) -> tuple[Sketch, int]:
     """The sketch after `elements`, and how many times a register rose. O(bytes + elements)."""
-    if not COMPILED and _are_many(sketch, elements):
-        return _add_many(sketch, elements)
+    if COMPILED and type(elements) is not PackedElements:
+        elements = PackedElements(as_msgpack.pack_elements(elements), len(elements))
     packed = bytearray(sketch.packed)
-    if COMPILED:
-        changes = raised(packed, _hashes(elements), sketch.index_bits, sketch.minhash_bits)
+    if type(elements) is PackedElements:
+        changes = raised(packed, hashes(*elements), sketch.index_bits, sketch.minhash_bits)
+    elif _are_many(sketch, elements):
+        return _add_many(sketch, elements)
     else:
         changes = _raise_few(packed, elements, sketch.index_bits, sketch.minhash_bits)
     if not changes:
@@ -184,7 +187,7 @@ def _add_many(sketch: Sketch, elements: Sequence[Any]) -> tuple[Sketch, int]:
     return from_registers(sketch.index_bits, sketch.minhash_bits, registers), changes
 
 
-def may_contain(sketch: Sketch, elements: Sequence[Any]) -> bool:
+def may_contain(sketch: Sketch, elements: Sequence[Any] | PackedElements) -> bool:
     """False when one of `elements` was certainly never added. O(bytes + elements)."""
     return add(sketch, elements)[1] == 0
 
@@ -238,8 +241,6 @@ def _locate_many(
 
 def _hashes(elements: Sequence[Any]) -> bytes:
     """16 bytes for each element, as `registers.hashes`."""
-    if COMPILED:
-        return hashes(as_msgpack.pack_elements(elements), len(elements))
     try:
         return b"".join(map(mmh3_x64_128_digest, map(Packer().pack, elements)))
     except UnicodeEncodeError:  # escaped bytes in a string
