@@ -14,10 +14,10 @@ _ELEMENTS_AT: Final = 2
 
 
 class PackedElements(NamedTuple):
-    """`count` scalars, the canonical msgpack of one behind that of the other."""
+    """`total` scalars, the canonical msgpack of one behind that of the other."""
 
     data: bytes
-    count: int
+    total: int
 
 
 def decode(payload: bytes) -> object:
