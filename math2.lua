@@ -1,1 +1,0 @@
-function double(record, bin) return record[bin] * 2 end
