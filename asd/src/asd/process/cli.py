@@ -487,14 +487,8 @@ def _namespaces(config: Config, options: Options) -> dict[str, NamespaceConfig]:
         namespaces[namespace.name] = namespace
     if not namespaces:
         namespaces[DEFAULT_NAMESPACE] = _namespace(DEFAULT_NAMESPACE)
-    changes: dict[str, Any] = {
-        name: value
-        for name, value in (
-            ("replication_factor", options.replication_factor),
-            ("rack_id", options.rack_id),
-        )
-        if value is not None
-    }
+    given = {"replication_factor": options.replication_factor, "rack_id": options.rack_id}
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     try:
         return {name: evolve(space, **changes) for name, space in namespaces.items()}
     except ValueError as error:

@@ -330,8 +330,7 @@ class Connection:
         return reply_frame(ResultCode.SERVER_ERROR)
 
     def _hold(self, held: Held, latency: Histogram | None = None) -> bool:
-        """Send a reply when its commitment is released, and all that come behind it then. True:
-        take no more requests for now."""
+        """Send it, and what comes behind it, once it is released; True: take no more for now."""
         commitment = held.commitment
         if latency is not None:
             commitment.count(latency)
@@ -339,10 +338,10 @@ class Connection:
             self._awaited = commitment
             commitment.when_released(self._release)
             self._write = self._held.add
-        if self._held.hold(held):
+        full = self._held.hold(held)
+        if full:
             self._stall()
-            return True
-        return False
+        return full
 
     def _release(self) -> None:
         """Something that replies wait for is released."""
@@ -482,9 +481,7 @@ class Connection:
     @property
     def partial_bytes(self) -> int:
         """Bytes of a frame that has not come whole, since `kept_ns`."""
-        if not self._chunks or self._missing <= 0:
-            return 0
-        return sum(map(len, self._chunks))
+        return sum(map(len, self._chunks)) if self._missing > 0 else 0
 
     @property
     def busy(self) -> bool:
