@@ -242,7 +242,8 @@ class ClusterNode:
     def go_by(self, config: NodeConfig, now: int) -> list[Output]:
         """Keep the heartbeat's and the agreement's times of another configuration from now on."""
         self.heartbeat.go_by(config.heartbeat, now)
-        return self._settle(self._agreed(self.paxos.go_by(config.paxos, now)), now)
+        self.paxos.config = config.paxos
+        return self._settle(self._agreed(self.paxos.graph_changed(now)), now)
 
     def clear_tip(self, endpoint: Endpoint, now: int) -> list[Output]:
         """Look no more for a node at an endpoint given by `heartbeat.tip`."""

@@ -28,7 +28,7 @@ TIMEOUT: Final = 10
 """Heartbeats between processes of one machine: a second of silence ends a node. Less would end one
 that waits for a processor."""
 FIRST_ID: Final = 0xA1
-ASK_S: Final = 2.0
+ASK_S: Final = 10.0
 POLL_S: Final = 0.02
 READY: Final = "asd ready "
 

@@ -140,7 +140,7 @@ class Paxos(StateMachine):
         self._wanted: tuple[int, ...] = ()
         self._answers: dict[int, Message] = {}
         self._asked: Message | None = None
-        self._forced = False
+        self._least_sequence = 0
         self._odd_since: int | None = None
         self._unhappy_since: int | None = None
         self._differ_since: int | None = None
@@ -174,16 +174,10 @@ class Paxos(StateMachine):
         return self._news(now)
 
     def recluster(self, now: int) -> list[Output]:
-        """Run a round although the nodes are the same: racks or quiesced nodes have changed. There
-        is nothing to wait for."""
-        self._forced = True
+        """Run a round at once although the nodes are the same: racks or quiesced ones are not."""
+        self._least_sequence = self._next_sequence()
         self.timers[QuantumOver] = now
         return []
-
-    def go_by(self, config: PaxosConfig, now: int) -> list[Output]:
-        """Keep other times, and another smallest cluster, from now on."""
-        self.config = config
-        return self.graph_changed(now)
 
     def graph_changed(self, now: int) -> list[Output]:
         """Other nodes hear others than before."""
@@ -261,7 +255,7 @@ class Paxos(StateMachine):
         elif self._odd_since is None:
             self._odd_since = now
         elif now - self._odd_since >= config.ms(config.integrity_intervals):
-            self._forced = True
+            self._least_sequence = self._next_sequence()
 
     def _views_differ(self) -> bool:
         """Does a neighbour hear other nodes than we do?"""
@@ -306,7 +300,14 @@ class Paxos(StateMachine):
     def _is_principal_of_a_new_list(self, _: object, now: int) -> bool:
         mine = bool(self._wanted) and self._wanted[0] == self.identity.node
         large = len(self._wanted) >= self.config.min_cluster_size
-        return mine and large and (self._forced or not self._is_satisfied())
+        return mine and large and (self._is_forced() or not self._is_satisfied())
+
+    def _is_forced(self) -> bool:
+        """Is the round that was asked for still to come to its end, and not just begun?"""
+        return self.view is not None and self.view.sequence < self._least_sequence
+
+    def _next_sequence(self) -> int:
+        return max(self._highest, self._promised[0]) + 1
 
     def _waits_for_a_principal(self, _: object, now: int) -> bool:
         return self._wanted[0] != self.identity.node and not self._is_taken_in()
@@ -337,10 +338,9 @@ class Paxos(StateMachine):
     # --- as principal --------------------------------------------------------------------------
 
     def _prepare(self, _: object, now: int) -> None:
-        self._highest = max(self._highest, self._promised[0]) + 1
+        self._highest = self._next_sequence()
         self._promised = (self._highest, self.identity.node)
         self._accepted = None
-        self._forced = False
         self._ask(Prepare(self._highest, self._wanted), now)
         self.timers[RoundOver] = now + self.config.ms(self.config.round_intervals)
         me = self.identity
@@ -391,8 +391,7 @@ class Paxos(StateMachine):
         self.fire(AcceptedCame(self.identity.node, Accepted(sequence)), now)
 
     def _new_key(self, sequence: int) -> int:
-        """A key no other ballot of any life of any node has: a digest of the three, in the 48 bits
-        that tools expect of a key."""
+        """A key that no other ballot of any life of any node has: their digest in 48 bits."""
         source = b"%d %d %d" % (self.identity.node, self.identity.incarnation, sequence)
         return int.from_bytes(hashlib.blake2b(source, digest_size=6).digest(), "big")
 
