@@ -7,6 +7,7 @@ checked to differ, so that the list can only shrink.
 
 from __future__ import annotations
 
+import base64
 import re
 import time
 from collections import Counter
@@ -192,3 +193,95 @@ def test_what_can_be_changed_at_run_time(cluster: Cluster) -> None:
             assert cluster.info(node, f"set-config:context={change}") == answer, change
     assert figures(cluster, 0, "network")["heartbeat.interval"] == "150"
     cluster.wait_stable()
+
+
+#: What each of four nodes said of a partition, with a fourth node come and migrations frozen: its
+#: place among the replicas, state, flags of its version, whether it names the working master, the
+#: columns that clients are told of, immigrations, emigrations. In one place we differ: here the old
+#: master, which stays a replica, hears back from the new one (immigrations 1; the real one's 0).
+FROZEN: Final = {
+    "nothing moves": {
+        ("-1", "A", "-p-", "", "", "0", "0/0"): 2,
+        ("0", "S", "mp-", "wm", "0", "0", "0/0"): 1,
+        ("1", "S", "-p-", "", "1", "0", "0/0"): 1,
+    },
+    "the fourth will be master": {
+        ("-1", "A", "-p-", "", "", "0", "0/0"): 1,
+        ("-1", "Z", "-s-", "", "", "0", "0/0"): 1,
+        ("0", "D", "-se", "wm", "", "1", "0/0"): 1,
+        ("1", "S", "mp-", "wm", "01", "1", "1/1"): 1,
+    },
+    "the fourth will be a replica": {
+        ("-1", "A", "-p-", "", "", "0", "0/0"): 1,
+        ("-1", "Z", "-s-", "", "", "0", "0/0"): 1,
+        ("0", "S", "mp-", "wm", "01", "0", "1/1"): 1,
+        ("1", "D", "-se", "", "", "1", "0/0"): 1,
+    },
+}
+
+JOINED: Final = {
+    "cluster-stable:": "ERROR:7:unstable cluster",
+    "cluster-stable:ignore-migrations=true": "{key}",
+    "cluster-stable:size=4": "ERROR:7:unstable cluster",
+    "cluster-stable:size=4;namespace=test": "ERROR:7:unstable cluster",
+    "cluster-stable:size=3": "ERROR:7:cluster not specified size",
+    "replicas:max=2": "test:0,2,{bitmap},{bitmap}",
+    "replicas:max=0": "test:0,2,{bitmap},{bitmap}",
+    "tip:host=nohost;port=1": "ok",
+    "namespace/nope": "type=unknown",
+}
+
+
+def test_a_join_with_migrations_frozen_shows_what_the_real_ones_shows() -> None:
+    with Cluster(nodes=3, arguments=["--edition", "community"]) as cluster:
+        for node in range(3):
+            change = "set-config:context=service;migrate-threads=0"
+            assert cluster.info(node, change) == "ok"
+        cluster.add()
+        while any("size=4" in why for why in unsettled(cluster)):
+            time.sleep(0.05)
+        for command, answer in JOINED.items():
+            for node in range(4):
+                said = cluster.info(node, command)
+                assert re.fullmatch(pattern(cluster, answer), said), (command, node, said)
+        assert Counter(patterns(cluster)).keys() == FROZEN.keys()
+        for node in range(3):
+            change = "set-config:context=service;migrate-threads=1"
+            assert cluster.info(node, change) == "ok"
+        cluster.wait_stable()
+
+
+def unsettled(cluster: Cluster) -> list[str]:
+    """Which nodes are not in the cluster of four yet, or have no plan of it."""
+    command = "cluster-stable:size=4;ignore-migrations=true"
+    found = [f"size=4: {node}" for node in range(4) if "ERROR" in cluster.info(node, command)]
+    return found + [f"size=4: {node}" for node in range(4) if len(partitions(cluster, node)) < 4096]
+
+
+def patterns(cluster: Cluster) -> Iterator[str]:
+    """Of each partition, which of the `FROZEN` it is."""
+    names = {frozenset(pattern.items()): name for name, pattern in FROZEN.items()}
+    rows = [partitions(cluster, node) for node in range(4)]
+    listed = [columns(cluster, node) for node in range(4)]
+    for partition in range(4096):
+        said = Counter(
+            shown(rows[node]["test", partition], listed[node][partition]) for node in range(4)
+        )
+        yield names.get(frozenset(said.items()), f"unknown: {said}")
+
+
+def shown(row: dict[str, str], listed: str) -> tuple[str, ...]:
+    flags = row["version"].rpartition(".")[2]
+    working = "wm" if row["working_master"] != "0" else ""
+    sends = f"{row['emigrates']}/{row['lead_emigrates']}"
+    return row["replica"], row["state"], flags, working, listed, row["immigrates"], sends
+
+
+def columns(cluster: Cluster, node: int) -> list[str]:
+    """Of each partition, the columns of `replicas` in which a node is listed."""
+    _, _, *bitmaps = cluster.info(node, "replicas").split(",")
+    bits = [int.from_bytes(base64.b64decode(bitmap), "big") for bitmap in bitmaps]
+    return [
+        "".join(str(column) for column, each in enumerate(bits) if each >> (4095 - number) & 1)
+        for number in range(4096)
+    ]
