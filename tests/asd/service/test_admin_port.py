@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -104,6 +106,27 @@ def test_frames_are_answered_in_order_however_they_arrive(ports: tuple[int, int]
                 b"node",
                 b"status",
             ]
+
+
+def test_a_change_of_metadata_is_answered_when_every_node_has_it(
+    ports: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def when_done() -> bytes:
+        await asyncio.sleep(0.01)
+        return b"truncate-namespace:namespace=test\tok\n"
+
+    def answer(node: object, connection: object, body: bytes) -> Any:
+        return when_done() if body.startswith(b"truncate") else b"build\t8.1.2.0\n"
+
+    monkeypatch.setattr(admin_port, "respond_when_done", answer)
+    with tool(ports[1]) as connected:
+        both = (b"truncate-namespace:namespace=test\n", b"build\n")
+        connected.send(b"".join(frame(MessageType.INFO, each) for each in both))
+        replies = [connected.receive() for _ in both]
+    assert [reply.body.partition(b"\t")[2] for reply in replies if reply] == [
+        b"ok\n",
+        b"8.1.2.0\n",
+    ]
 
 
 def test_admin_frames_are_answered_that_there_is_no_security(ports: tuple[int, int]) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from aerospike_common.wire.codes import MessageType
 from aerospike_common.wire.errors import FrameError
 from aerospike_common.wire.frame import Frame, FrameReader, frame
-from asd.info import MAX_REQUEST, InfoNode, respond
+from asd.info import MAX_REQUEST, InfoNode, respond_when_done
 from asd.security.rights import UNRESTRICTED, Rights
 from asd.security.session import LOGIN_WITHIN_NS, Answer, Session, without_security
 from asd.service.listening import listen, listening_addresses
@@ -187,9 +187,15 @@ class AdminConnection(asyncio.Protocol):
     def _reply(self, request: Frame) -> Answer:
         """The answer to a frame. Raises FrameError for a kind that is not served here."""
         if request.type == MessageType.INFO:
-            return frame(MessageType.INFO, respond(self._port.node, self, request.body))
+            said = respond_when_done(self._port.node, self, request.body)
+            return frame(MessageType.INFO, said) if isinstance(said, bytes) else _info(said)
         if request.type == MessageType.ADMIN:
             if self._session is not None:
                 return self._session.answer(request.body)
             return without_security(community=self._port.node.community)
         raise FrameError(f"message type {request.type} on the admin port")
+
+
+async def _info(said: Coroutine[Any, Any, bytes]) -> bytes:
+    """The frame of an answer that waits for other nodes."""
+    return frame(MessageType.INFO, await said)
