@@ -204,6 +204,8 @@ def test_where_copies_differ_the_other_s_version_goes_with_the_transaction():
     assert pair.found(CarryOut) == [], "it waits for the record, however long"
     pair.tell(node, Loaded(asked.token, (row(7),)))
     assert pair.carry_out((row(8),)).winner == row(7)
+    assert pair.transactions[pair.server].duplicates_asked == {"ns": 1}
+    assert pair.transactions[node].duplicates_told == {"ns": 1}
 
 
 def test_what_was_not_carried_out_when_the_cluster_changed_is_not_carried_out():

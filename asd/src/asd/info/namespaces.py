@@ -73,12 +73,15 @@ def _of_cluster(node: InfoNode, namespace: Namespace, figures: Mapping[str, Any]
     """Its place in the cluster, and whose copies its records are."""
     cluster, name = node.cluster, namespace.name
     progress, shown = cluster.progress(name), cluster.partition_map(name)
+    asked, told = cluster.duplicates(name)
     return {
         "ns_cluster_size": len(cluster.nodes),
         "pending_quiesce": cluster.will_be_quiesced,
         "effective_is_quiesced": cluster.is_quiesced,
         "nodes_quiesced": cluster.quiesced,
         "effective_prefer_uniform_balance": cluster.is_uniform(name),
+        "dup_res_ask": asked,
+        "dup_res_respond_read": told,
         "migrate_tx_instances": progress.sending,
         "migrate_rx_instances": progress.coming,
         "effective_replication_factor": shown.replication_factor,

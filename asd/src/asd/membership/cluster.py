@@ -322,6 +322,11 @@ class Clustered:
         """See `Membership`."""
         return self._partitions.spaces[namespace].is_uniform
 
+    def duplicates(self, namespace: str) -> tuple[int, int]:
+        """See `Membership`."""
+        library = self._transactions
+        return library.duplicates_asked[namespace], library.duplicates_told[namespace]
+
     def traffic(self) -> Traffic:
         """See `Membership`."""
         return self._meter.read(self._runtime) if self._runtime is not None else Traffic()

@@ -134,6 +134,10 @@ class Membership(Protocol):
     def is_uniform(self, namespace: str) -> bool:
         """Does the present balance give every node the same number of partitions?"""
 
+    def duplicates(self, namespace: str) -> tuple[int, int]:
+        """Versions of records that other nodes were asked for before a transaction, and that this
+        node has told others, since the start."""
+
     def traffic(self) -> Traffic:
         """What goes to and fro between this node and the others."""
 
@@ -164,6 +168,10 @@ class _Still:
     def is_uniform(self, namespace: str) -> bool:
         """There is nothing to even out."""
         return False
+
+    def duplicates(self, namespace: str) -> tuple[int, int]:
+        """Nobody has other versions."""
+        return 0, 0
 
     def traffic(self) -> Traffic:
         """Silence."""

@@ -12,9 +12,9 @@ Where a record has a line in the rw-hash, the daemon's own writes to it must go 
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from attrs import define
 
@@ -112,6 +112,9 @@ class Transactions(Service):
         self._partitions = partitions
         self._partition_of = partition_of
         self._observer = observer
+        self.duplicates_asked: Counter[str] = Counter()
+        self.duplicates_told: Counter[str] = Counter()
+        """By namespace: versions of records that we asked others for, and that we told others."""
         self._hash: RwHash[Key, _Job] = RwHash(pending_limit)
         self._jobs: dict[Token, _Job] = {}
         self._by_commitment: dict[int, _Job] = {}
@@ -228,7 +231,10 @@ class Transactions(Service):
         """The daemon's answer; one to a question of an older cluster is nothing."""
         if isinstance(answer, Loaded):
             came = self._loading.pop(answer.token, None)
-            return [self._respond(came, DuplicateIs(True, answer.rows))] if came is not None else []
+            if came is None:
+                return []
+            self.duplicates_told[cast(DuplicateRead, came.message).namespace] += 1
+            return [self._respond(came, DuplicateIs(True, answer.rows))]
         if isinstance(answer, CarriedOut):
             job = self._jobs.pop(answer.token, None)
             if job is None:
@@ -350,6 +356,7 @@ class Transactions(Service):
     def _begin(self, job: _Job, now: int) -> list[Output]:
         space = self._partitions.spaces[job.key[0]]
         job.write.duplicates = space.duplicates(job.partition)
+        self.duplicates_asked[job.key[0]] += len(job.write.duplicates)
         job.write.fire(Begin(), now)
         return self._advance(job, now)
 
