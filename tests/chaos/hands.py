@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -38,6 +39,7 @@ PATIENT_MS: Final = 10_000
 """The clients wait longer than a node that dies is missed: what is held goes on meanwhile."""
 HASTY_MS: Final = 1_000
 """Bare sockets do not."""
+CONNECT_S: Final = 60.0
 CONNECTION_FAILED: Final = -10
 BIN: Final = "v"
 NUMBER: Final = "n"
@@ -105,8 +107,19 @@ class Official:
             "hosts": list(addresses),
             "policies": {kind: dict(once) for kind in kinds},
         }
-        self._client: Any = aerospike.client(config).connect()
+        self._client: Any = self._connected(config)
         self._turn = 0
+
+    def _connected(self, config: dict[str, Any]) -> Any:
+        """On a busy machine not every node answers in time; the client wants all."""
+        until = time.monotonic() + CONNECT_S
+        while True:
+            try:
+                return self._aerospike.client(config).connect()
+            except self._aerospike.exception.AerospikeError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.5)
 
     def _ask(self, ask: Callable[[], Any]) -> tuple[Answer, Any]:
         error_kind = self._aerospike.exception.AerospikeError

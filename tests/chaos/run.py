@@ -86,6 +86,8 @@ class Run:
         self._prepare(lap)
         writers = [self._writers(lap, name, kinds) for name, kinds in PROCESSES.items()]
         try:
+            for each in writers:
+                each.wait_ready()
             time.sleep(CALM_S)
             for faults in plan:
                 self._do(faults)

@@ -6,10 +6,12 @@ SPECIFICATION is JSON, see `Specification`. All operations are noted in its file
 from __future__ import annotations
 
 import json
+import logging
 import random
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Final, NamedTuple
@@ -21,6 +23,7 @@ THINK_S: Final = 0.03
 """How long a lane waits between two steps, on the average. Few operations are lost for it, and the
 nodes are not starved."""
 QUERY_EVERY_S: Final = 1.5
+READY_S: Final = 120.0
 KINDS: Final = {"official": 2, "own": 2, "raw": 2}
 """The lanes of each kind."""
 TESTS: Final = Path(__file__).parents[1]
@@ -53,6 +56,14 @@ class Writers:
     def is_running(self) -> bool:
         """It has not ended by itself."""
         return self._process.poll() is None
+
+    def wait_ready(self) -> None:
+        """Return when the first operation is noted. Raises TimeoutError."""
+        until = time.monotonic() + READY_S
+        while not (self.path.exists() and self.path.stat().st_size):
+            if time.monotonic() > until or not self.is_running:
+                raise TimeoutError("the writers have not begun")
+            time.sleep(0.05)
 
     def stop(self) -> None:
         """Let all end their operation. Raises RuntimeError when the writers failed themselves."""
@@ -123,4 +134,5 @@ def _specification(text: str) -> Specification:
 
 
 if __name__ == "__main__":
+    logging.getLogger("aerospike_client").addHandler(logging.NullHandler())
     sys.exit(min(1, main(_specification(sys.argv[1]), sys.stdin)))
