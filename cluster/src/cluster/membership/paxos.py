@@ -29,6 +29,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 
+from cluster.fabric import FOREVER
 from cluster.membership.clique import cluster_of
 from cluster.membership.heartbeat import Identity, Standing
 from cluster.membership.paxos_events import (
@@ -152,8 +153,8 @@ class Paxos(StateMachine):
 
     @property
     def deadline(self) -> int:
-        """When `tick` is due."""
-        return min(self.timers.values())
+        """When `tick` is due; before `start`, never."""
+        return min(self.timers.values(), default=FOREVER)
 
     def start(self, now: int) -> list[Output]:
         """Begin: after a quantum a node that hears nobody is a cluster of its own."""
