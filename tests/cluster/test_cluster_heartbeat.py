@@ -13,6 +13,7 @@ from cluster.outputs import (
     DuplicateNode,
     GraphChanged,
     Hangup,
+    MovedOn,
     NodeArrived,
     NodeDeparted,
 )
@@ -57,6 +58,25 @@ def test_a_departure_is_noticed_when_the_timeout_is_over_and_told_at_once():
     assert told[0] == NodeDeparted(2, 60)
     assert CODEC.decode(told[-1].data).heard == ()
     assert now == 1500 + 100
+
+
+def test_a_node_that_lists_us_no_more_and_shows_another_cluster_has_moved_on():
+    core = beat()
+    core.datagram(pulse(1), 1000, 0)
+    core.stand(2, 77)
+
+    def told(sequence: int, key: int, heard: tuple[int, ...]) -> list[MovedOn]:
+        outputs = core.datagram(pulse(sequence, cluster_key=key, heard=heard), 1000, 0)
+        return [output for output in outputs if isinstance(output, MovedOn)]
+
+    assert told(2, 76, (1,)) == [], "it may commit later than we"
+    assert told(3, 76, ()) == [MovedOn(2, True)]
+    assert told(4, 76, ()) == []
+    assert told(5, 0, (1,)) == []
+    assert told(6, 77, (1,)) == [MovedOn(2, False)], "that was an old pulse"
+    assert told(7, 78, ()) == [MovedOn(2, True)]
+    core.stand(2, 78)
+    assert told(8, 78, (1,)) == []
 
 
 def test_pulses_say_whom_we_hear():

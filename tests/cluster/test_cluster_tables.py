@@ -60,6 +60,9 @@ class Neighbours:
     def standing(self, node):
         return self.shown.get(node, Standing())
 
+    def hears_one_way(self):
+        return False
+
     def awaits_answer(self, now):
         return now < self.answers_after
 

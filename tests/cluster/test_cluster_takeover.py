@@ -7,7 +7,11 @@ import pytest
 from cluster.messages import ExchangeVersions
 from cluster.outputs import ClusterChanged, Send
 from cluster.partitions.exchange import Exchange
-from cluster.simulation import Shape, SimulatedCluster
+from cluster.partitions.namespace import NamespaceConfig
+from cluster.partitions.service import Partitions
+from cluster.partitions.view import Ownership
+from cluster.simulation import DataShape, DataWorld, Shape, SimulatedCluster
+from cluster.simulation.store import PARTITIONS
 from cluster.simulation.takeover import takeover_s
 
 PROMISED_S = 2.1
@@ -41,6 +45,32 @@ def test_a_neighbour_that_notices_a_death_late_is_not_left_out(busy, busy_s):
     before = cluster.commits.commits
     cluster.run_until(cluster.is_converged, 3, "of one list")
     assert cluster.commits.commits == before + 3
+
+
+@pytest.mark.parametrize("stopped", ["n1", "n2", "n3"])
+@pytest.mark.parametrize("for_s", [2.5, 30])
+def test_a_node_that_was_stopped_serves_nothing_of_the_cluster_that_went_on_without_it(
+    stopped, for_s
+):
+    data = DataWorld(DataShape((NamespaceConfig("ns0", partitions=PARTITIONS),)))
+    shape = Shape(nodes=3, in_order=True)
+    cluster = SimulatedCluster(2, shape, services=data.services, watch=data.watch)
+    data.cluster = cluster
+    cluster.start_all()
+    cluster.run(5)
+    node = cluster.node(stopped)
+    space = next(s for s in node.services if isinstance(s, Partitions)).spaces["ns0"]
+    cluster.pause(stopped)
+    cluster.run(for_s)
+    old = node.view.cluster_key
+    cluster.resume(stopped)
+    cluster.run(0.01)  # what has come meanwhile is read
+    while node.view.cluster_key == old:
+        assert {space.server(partition) for partition in range(PARTITIONS)} == {None}
+        assert set(space.ownership) == {Ownership.LOCKED}
+        cluster.run(0.01)
+    cluster.run_until(cluster.is_converged, 1.0, "of one list")
+    cluster.run_until(data.is_settled, 5.0, "at rest")
 
 
 def test_versions_that_come_before_we_commit_need_not_come_again():

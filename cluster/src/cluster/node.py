@@ -28,6 +28,7 @@ from cluster.outputs import (
     Dial,
     GraphChanged,
     Hangup,
+    MovedOn,
     NodeArrived,
     NodeDeparted,
     Output,
@@ -62,6 +63,11 @@ class Service:
 
     def cluster_changed(self, view: ClusterChanged, now: int) -> list[Output]:
         """A succession list is committed."""
+        return []
+
+    def left_behind(self, yes: bool, now: int) -> list[Output]:
+        """Most others have gone on without us, so nothing of our cluster holds; or they have not
+        after all. A new cluster ends it, too."""
         return []
 
     def receive(self, came: Delivered, now: int) -> list[Output]:
@@ -152,9 +158,11 @@ class ClusterNode:
             NodeArrived: self._arrived,
             NodeDeparted: self._departed,
             GraphChanged: self._graph_changed,
+            MovedOn: self._moved_on,
             ClusterChanged: self._cluster_changed,
         }
         self._asked: dict[tuple[int, int], tuple[Service, object]] = {}
+        self._away: set[int] = set()
         self._refused: deque[tuple[int, Service, object]] = deque()
 
     def listen(self, listener: Listener, *kinds: type[Output]) -> None:
@@ -338,8 +346,29 @@ class ClusterNode:
         self, output: ClusterChanged, source: Service | None, now: int
     ) -> list[Caused]:
         self._tell(output, source, now)
+        self._away.clear()
         self.heartbeat.stand(output.principal, output.cluster_key)
         return [(each.cluster_changed(output, now), each) for each in self.services]
+
+    def _moved_on(self, output: MovedOn, source: Service | None, now: int) -> list[Caused]:
+        """A member of our cluster has gone on to another one without us. When most have, it is we
+        who were away, stopped or not heard: what we know of who serves what is old."""
+        self._tell(output, source, now)
+        members = self.view.nodes if self.view is not None else ()
+        if output.node not in members:
+            return []
+        was = self._is_left_behind(members)
+        (self._away.add if output.away else self._away.discard)(output.node)
+        caused: list[Caused] = []
+        if output.away:
+            caused.append((self._agreed(self.paxos.recluster(now)), None))
+        behind = self._is_left_behind(members)
+        if behind is not was:
+            caused += [(each.left_behind(behind, now), each) for each in self.services]
+        return caused
+
+    def _is_left_behind(self, members: tuple[int, ...]) -> bool:
+        return 2 * len(self._away) > len(members) - 1
 
     def _send(self, output: Send, source: Service | None, now: int) -> list[Caused]:
         if output.to == self.identity.node:

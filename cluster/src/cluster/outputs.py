@@ -267,6 +267,14 @@ class NodeDeparted(Output):
 
 
 @frozen
+class MovedOn(Output):
+    """A node that lists us no more shows another cluster than ours; or, not `away`, ours again."""
+
+    node: int
+    away: bool
+
+
+@frozen
 class GraphChanged(Output):
     """Who hears whom has changed."""
 

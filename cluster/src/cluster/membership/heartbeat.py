@@ -33,6 +33,7 @@ from cluster.outputs import (
     Datagram,
     DuplicateNode,
     GraphChanged,
+    MovedOn,
     Output,
     Transmit,
 )
@@ -114,6 +115,10 @@ class Heartbeat:
         pulse = self._peers[node].pulse
         return Standing(pulse.principal, pulse.cluster_key)
 
+    def hears_one_way(self) -> bool:
+        """Is somebody heard who does not hear us, or not yet?"""
+        return any(peer.state is PeerState.ONE_WAY for peer in self._peers.values())
+
     def awaits_answer(self, now: int) -> bool:
         """Was somebody dialed, or reached, within the timeout, from where we hear nobody yet?"""
         heard = [self._peers[node].pulse.heartbeat for node in self.adjacent]
@@ -167,6 +172,8 @@ class Heartbeat:
     def stand(self, principal: int, cluster_key: int) -> None:
         """From now on pulses say we are in this cluster."""
         self._standing = Standing(principal, cluster_key)
+        for peer in self._peers.values():
+            peer.moved_on = False
 
     def accepted(self, link: int, now: int) -> list[Output]:
         """A peer has dialed us."""
@@ -289,6 +296,7 @@ class Heartbeat:
         peer.pulse, peer.last_heard, peer.skew_ms = pulse, now, pulse.wall_ms - wall_ms
         peer.fire(HeardBoth() if me.node in pulse.heard else Heard(), now)
         outputs = self._drain(peer, before)
+        outputs += self._note_cluster(peer)
         if peer.names_strangers or pulse.heard != before[1] or before[0] is PeerState.SILENT:
             outputs += self._ask_for_strangers(peer, now)
         return outputs
@@ -313,6 +321,15 @@ class Heartbeat:
         if peer.state is not before[0]:
             self._heard = tuple(sorted(n for n, p in self._peers.items() if p.state in LISTED))
         return outputs
+
+    def _note_cluster(self, peer: Peer) -> list[Output]:
+        """Who moves on stays away until it shows our cluster again, or we are in another one."""
+        pulse, was = peer.pulse, peer.moved_on
+        if pulse.cluster_key == self._standing.cluster_key:
+            peer.moved_on = False
+        elif pulse.cluster_key and self.identity.node not in pulse.heard:
+            peer.moved_on = True
+        return [MovedOn(pulse.node, peer.moved_on)] if peer.moved_on is not was else []
 
     def _notice_silence(self, now: int) -> list[Output]:
         outputs: list[Output] = []

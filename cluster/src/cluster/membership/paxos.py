@@ -16,9 +16,9 @@ not all), or ask nodes that still follow the dead one. So, although a round can 
 list that is wanted is not the one that holds, it lets two things settle first:
 
 - the last departure is `departure_intervals` old, since nodes often die together;
-- all neighbours hear the same nodes as we do. Their pulses say so, and a departure is told at once,
-  so that this costs no time unless one is busy. What differs for `settling_intervals` is not
-  late: some link works for some nodes only, and then cliques are what there can be.
+- all neighbours hear the same nodes as we do, and whom we hear hears us. Their pulses say so, and
+  a departure is told at once, so that this costs no time unless one is busy. What differs for
+  `settling_intervals` is not late: some link works for some nodes only, and cliques must do.
 
 Rejected: a fixed wait as long as the latest may be. It delays every takeover by what is needed
 hardly ever.
@@ -259,10 +259,11 @@ class Paxos(StateMachine):
             self._least_sequence = self._next_sequence()
 
     def _views_differ(self) -> bool:
-        """Does a neighbour hear other nodes than we do?"""
+        """Does a neighbour hear other nodes than we do, or not hear us?"""
         graph = self._neighbourhood.graph()
         known = graph.keys() | self._excluded.keys()
-        return any(heard | {node} != known for node, heard in graph.items())
+        differ = any(heard | {node} != known for node, heard in graph.items())
+        return differ or self._neighbourhood.hears_one_way()
 
     def _lets_things_settle(self, _: object, now: int) -> bool:
         """Would we go, and shall what the heartbeats say settle first? (See above.)"""

@@ -63,6 +63,9 @@ class Neighbourhood(Protocol):
     def standing(self, node: int) -> Standing:
         """The cluster an adjacent node says to be in."""
 
+    def hears_one_way(self) -> bool:
+        """Is somebody heard who does not hear us, or not yet?"""
+
     def awaits_answer(self, now: int) -> bool:
         """Was somebody dialed a short while ago who has not been heard yet?"""
 

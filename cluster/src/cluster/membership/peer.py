@@ -92,6 +92,8 @@ class Peer(StateMachine):
         self.last_heard = 0
         self.skew_ms = 0
         self.names_strangers = False
+        self.moved_on = False
+        """Is it in another cluster than ours, since it lists us no more?"""
         self.outputs: list[Output] = []
         self.config = config
         self._held_since = 0
@@ -106,7 +108,7 @@ class Peer(StateMachine):
             and pulse.sequence > known.sequence
             and pulse.heard == known.heard
             and pulse.incarnation == known.incarnation
-            and not self.names_strangers
+            and not (self.names_strangers or self.moved_on)
         )
 
     def _flaps(self, _: object, now: int) -> bool:

@@ -47,7 +47,8 @@ What must hold:
    from it.)
 
 Between a new cluster's commit and `is_ready` nobody serves: the daemon holds requests (`LOCKED`).
-Other namespaces do not wait for a slow one.
+Other namespaces do not wait for a slow one. Nor does a node serve that learns that most others
+have gone on without it: it was stopped for a while, or not heard, and its plan is an old one.
 
 Rejected: telling the master of each copy's changes since a common version. It needs a log at rest,
 and after two splits there is no common version; the summary of an emigration does without.
@@ -119,6 +120,7 @@ class NamespacePartitions:
         self.acting: list[int] = []
         self.ownership = bytearray([Ownership.LOCKED]) * count
         self.is_ready = False
+        self.is_behind = False
         self.changed: set[int] = set()
         """Partitions whose ownership is to be looked at."""
         self.unsaved: dict[int, PartitionVersion] = {}
@@ -150,7 +152,7 @@ class NamespacePartitions:
 
     def server(self, partition: int) -> int | None:
         """The node that serves a partition, as far as we know; None while nobody does. O(1)."""
-        if not self.is_ready or partition in self.closed or partition in self.unavailable:
+        if not self.serves or partition in self.closed or partition in self.unavailable:
             return None
         return self.acting[partition]
 
@@ -187,7 +189,7 @@ class NamespacePartitions:
     def begin(self, view: ClusterChanged) -> None:
         """Forget the plans of the cluster before."""
         self._key = view.cluster_key
-        self.is_ready = False
+        self.is_ready = self.is_behind = False
         for held in (self.plans, self.acting, self.waiting, self._told, self.targets):
             held.clear()
         for kept in (self.settlements, self.emigrations, self._written):
@@ -196,6 +198,16 @@ class NamespacePartitions:
             known.clear()
         self.ownership[:] = bytes([Ownership.LOCKED]) * len(self.ownership)
         self.changed.clear()
+
+    def left_behind(self, yes: bool) -> None:
+        """Serve nothing while others have gone on without us."""
+        self.is_behind = yes
+        self.changed.update(range(self.config.partitions))
+
+    @property
+    def serves(self) -> bool:
+        """Is there a plan to go by, which holds?"""
+        return self.is_ready and not self.is_behind
 
     def make_plans(
         self, view: ClusterChanged, rows: Mapping[int, NamespaceRow]
@@ -368,7 +380,7 @@ class NamespacePartitions:
         return changed
 
     def _owned(self, partition: int) -> Ownership:
-        if not self.is_ready:
+        if not self.serves:
             return Ownership.LOCKED
         if partition in self.unavailable:
             return Ownership.UNAVAILABLE
@@ -383,7 +395,7 @@ class NamespacePartitions:
     def columns(self, partition: int) -> tuple[int, ...]:
         """The columns of `replicas` in which this node is listed: its own if its copy is whole,
         and, for the one that serves, the master's and those of replicas that are not whole yet."""
-        if not self.is_ready or partition in self.unavailable:
+        if not self.serves or partition in self.unavailable:
             return ()
         made, acting = self.plans[partition], self.acting[partition]
         holders = [
@@ -404,7 +416,7 @@ class NamespacePartitions:
 
     def partition_map(self) -> PartitionMap:
         """What clients are told of this node. O(partitions). Needs 4096 of them."""
-        if self.table is None or not self.is_ready:
+        if self.table is None or not self.serves:
             return PartitionMap(1, (bytes(BITMAP_BYTES),))
         columns = [bytearray(BITMAP_BYTES) for _ in range(self.table.replication_factor)]
         for partition in range(self.config.partitions):

@@ -153,6 +153,12 @@ class Partitions(Service):
         ]
         return self._finish([*locked, *self._advance(now)], now)
 
+    def left_behind(self, yes: bool, now: int) -> list[Output]:
+        """Serve nothing, or go on serving."""
+        for space in self.spaces.values():
+            space.left_behind(yes)
+        return self._finish([], now)
+
     def receive(self, came: Delivered, now: int) -> list[Output]:
         """A message of another node, or of ourselves."""
         message: Any = came.message
