@@ -272,6 +272,36 @@ def test_handover_is_partition_by_partition_with_one_server_at_a_time():
         assert not any(net.stores[node]["ns"].in_partition(partition) for node in others)
 
 
+def test_a_node_without_a_part_in_a_partition_learns_who_serves_it():
+    net, _ = joined_frozen()
+    for node in sorted(net.members):
+        net.take(node, net.nodes[node].configure(MigrateConfig(), net.now))
+    net.settle()
+    net.run()
+    bystanders = 0
+    for node, space in net.spaces().items():
+        for partition, made in enumerate(space.plans):
+            assert space.server(partition) == made.master
+            bystanders += node in made.bystanders and made.acting != made.master
+    assert bystanders, "some node looked on while a partition moved"
+
+
+def test_a_node_without_a_part_in_a_partition_believes_only_who_may_serve_it():
+    net, _ = joined_frozen()
+    node, space, partition, made = next(
+        (node, space, partition, made)
+        for node, space in net.spaces().items()
+        for partition, made in enumerate(space.plans)
+        if node in made.bystanders and made.acting != made.master
+    )
+    space.hear_of(partition, node)
+    assert space.server(partition) == made.acting
+    space.hear_of(partition, made.master)
+    assert space.server(partition) == made.master
+    space.hear_of(partition, made.acting)
+    assert space.server(partition) == made.acting
+
+
 def test_a_node_that_comes_back_gets_only_what_it_missed():
     net = three_with(2000)
     net.form(1, 2)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from attrs import evolve
+
 from cluster.fabric import Delivered
 from cluster.messages import DuplicateIs, DuplicateRead, ProxyReply, ProxyRequest, ReplicaGroup
 from cluster.outputs import (
@@ -24,6 +26,7 @@ from cluster.outputs import (
     SetVersions,
     VersionsSet,
 )
+from cluster.partitions.balance import Member, balance
 from cluster.partitions.emigration import MigrateConfig
 from cluster.partitions.namespace import NamespaceConfig
 from cluster.partitions.service import Partitions
@@ -40,8 +43,13 @@ def row(generation: int, updated_ms: int = 1):
 class Pair:
     """Nodes 1 and 2 of one partition; what they ask of the daemon is kept for the test."""
 
-    def __init__(self, pending_limit: int = 20) -> None:
-        self.partitions = {n: Partitions(n, [(NS, {})], MigrateConfig(threads=0)) for n in (1, 2)}
+    def __init__(
+        self, pending_limit: int = 20, more: tuple[int, ...] = (), factor: int = 2
+    ) -> None:
+        config = evolve(NS, replication_factor=factor)
+        self.partitions = {
+            n: Partitions(n, [(config, {})], MigrateConfig(threads=0)) for n in (1, 2, *more)
+        }
         self.transactions = {
             n: Transactions(n, p, partition_of=lambda _: 0, pending_limit=pending_limit)
             for n, p in self.partitions.items()
@@ -171,6 +179,23 @@ def test_a_write_that_wrote_nothing_needs_no_replica():
     number = pair.submit(pair.server)
     pair.carry_out(())
     assert pair.found(Answered) == [(pair.server, Answered(number, b"answer", False))]
+
+
+def test_a_proxy_goes_on_to_the_node_that_the_one_it_asked_names():
+    newcomer = next(
+        n for n in range(3, 99) if balance([Member(1), Member(2), Member(n)], 1).master(0) == n
+    )
+    pair = Pair(more=(newcomer,), factor=1)
+    pair.form(1, 2)
+    before = pair.server
+    pair.form(1, 2, newcomer)
+    onlooker = pair.transactions[3 - before]
+    _, outputs = onlooker.submit("ns", DIGEST, b"body", 1000, 0)
+    (asked,) = outputs
+    assert asked.to == before
+    assert onlooker.answered(asked.tag, ProxyReply(elsewhere=newcomer), 0) == []
+    (asked,) = onlooker.tick(onlooker.deadline)
+    assert asked.to == newcomer
 
 
 def test_a_record_has_a_line_and_a_full_line_is_busy_here_and_by_proxy():

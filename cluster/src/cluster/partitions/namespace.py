@@ -339,6 +339,13 @@ class NamespacePartitions:
         self.acting[partition] = self._me
         self.changed.add(partition)
 
+    def hear_of(self, partition: int, server: int) -> None:
+        """Who serves a partition, as others say. It matters where we have no part in it: what we
+        pass on would go to the node before for ever."""
+        made = self.plans[partition]
+        if self._me in made.bystanders and server in (made.acting, made.master):
+            self.acting[partition] = server
+
     def settle(self, partition: int) -> list[Output]:
         """The master's announcement."""
         made = self.plans[partition]

@@ -18,9 +18,9 @@ class PartitionPlan:
     `acting` is the working master: it serves until the master has everything that `acting` has.
     `senders` emigrate to the master; when all have, the master emigrates to each of `receivers`;
     then the partition is settled: every node of `members` hears so, and drops its copy if it is no
-    replica. `in_step` are replicas that have what `acting` has. All replicas get each of its
-    writes, in step or not. `differing` are the nodes to ask before `acting` trusts its own version
-    of a record: one of each group of copies but its own.
+    replica; `bystanders`, all the others, are told once. `in_step` are replicas that have what
+    `acting` has. All replicas get each of its writes, in step or not. `differing` are the nodes to
+    ask before `acting` trusts its own version of a record: one of each group of copies but its own.
     """
 
     master: int
@@ -31,6 +31,7 @@ class PartitionPlan:
     in_step: Row
     members: Row
     differing: Row = ()
+    bystanders: Row = ()
 
     def duplicates(self, server: int, arrived: frozenset[int]) -> Row:
         """Nodes that may have newer versions than `server`, which is the acting or the master.
@@ -80,6 +81,8 @@ def plan(
     members = tuple(dict.fromkeys([*replicas, *holders]))
     others = [*senders, master] if master in versions else senders
     differing = tuple(node for node in others if node not in same[acting])
+    bystanders = tuple(node for node in row if node not in members)
     return PartitionPlan(
-        *(master, acting, replicas, tuple(senders), receivers, in_step, members, differing)
+        *(master, acting, replicas, tuple(senders), receivers, in_step, members, differing),
+        bystanders,
     )

@@ -475,6 +475,7 @@ class Partitions(Service):
     ) -> list[Output]:
         partition = message.partition
         outputs: list[Output] = []
+        space.hear_of(partition, master)
         if master == space.plans[partition].master and partition not in space.settled:
             outputs += space.settle(partition)
         place = message.cluster_key, message.namespace, partition

@@ -3,7 +3,8 @@
 It collects from the senders of the plan, in any order and as they come; only when all have come
 does it spread, because only then is what it has the outcome. A receiver takes what the master
 spreads without asking who wins. When all have it the master announces it, until everybody has
-heard.
+heard. Nodes that have no part in the partition are told once: they only pass requests on, and a
+node that is asked in vain names the one that serves (`NamespacePartitions.hear_of`).
 """
 
 from __future__ import annotations
@@ -76,6 +77,7 @@ class Settlement(StateMachine):
         self._message = message
         self.gone: set[int] = set()
         self._acked: set[int] = set()
+        self._bystanders = plan.bystanders
 
     def _has_everything(self, _: object, now: int) -> bool:
         return not self.plan.senders
@@ -101,9 +103,10 @@ class Settlement(StateMachine):
         self.gone.add(emigrated.target)
 
     def _announce(self, _: object, now: int) -> None:
-        for node in self.plan.members:
-            if node not in self._acked:
-                self.outputs.append(Send(node, self._message, Channel.BULK))
+        due = [node for node in self.plan.members if node not in self._acked]
+        for node in (*due, *self._bystanders):
+            self.outputs.append(Send(node, self._message, Channel.BULK))
+        self._bystanders = ()
 
     def _is_the_last_ack(self, _: object, now: int) -> bool:
         return self._acked | {self.sender} >= set(self.plan.members)

@@ -309,6 +309,9 @@ class Transactions(Service):
         elif reply.busy:
             proxy.fire(Busy(), now)
         elif reply.elsewhere:
+            space = self._partitions.spaces[proxy.namespace]
+            if space.is_ready:
+                space.hear_of(self._partition_of(proxy.digest), reply.elsewhere)
             proxy.fire(Elsewhere(), now)
             self._wake_for(proxy, now)
         else:
