@@ -31,7 +31,7 @@ from cluster.outputs import (
 from cluster.partitions.emigration import MigrateConfig
 from cluster.partitions.namespace import NamespaceConfig
 from cluster.partitions.service import Partitions
-from cluster.partitions.view import Ownership
+from cluster.partitions.view import Ownership, Role
 from cluster.records import ConflictPolicy
 from cluster.simulation.store import PARTITIONS, SimulatedStore, partition_of
 
@@ -270,6 +270,52 @@ def test_handover_is_partition_by_partition_with_one_server_at_a_time():
         assert alike[0] == alike[1]
         others = net.members - set(replicas)
         assert not any(net.stores[node]["ns"].in_partition(partition) for node in others)
+
+
+def check_sketch(space) -> None:
+    """The picture shows what `show_all` shows."""
+    sketch, views = space.sketch(), space.show_all()
+    assert list(sketch.masters) == [view.working_master for view in views]
+    assert sketch.moving == {v.partition for v in views if v.emigrates or v.immigrates}
+    for role, view in zip(sketch.roles, views, strict=True):
+        serves = view.ownership != Ownership.ELSEWHERE
+        assert role == (Role.MASTER if serves else Role.REPLICA if view.replica >= 0 else Role.NONE)
+
+
+def test_all_partitions_at_a_glance():
+    net, _ = joined_frozen()
+    for space in net.spaces().values():
+        check_sketch(space)
+        assert space.sketch().moving or not space.expects
+        assert space.racks == dict.fromkeys((1, 2, 3, 4), 0)
+    for node in sorted(net.members):
+        net.take(node, net.nodes[node].configure(MigrateConfig(threads=2), net.now))
+    net.settle()
+    net.run()
+    for space in net.spaces().values():
+        check_sketch(space)
+        assert not space.sketch().moving
+    net.nodes[1].spaces["ns"].is_ready = False
+    assert net.nodes[1].spaces["ns"].sketch() is None
+
+
+def test_migrations_are_counted_against_what_was_planned():
+    net, _ = joined_frozen()
+    spaces = net.spaces().values()
+    assert sum(space.moved.planned_out for space in spaces) >= len(net.spaces()[4].expects) > 0
+    for space in spaces:
+        assert space.moved.done_out == space.moved.records_out == 0
+        assert space.moved.planned_in == len(space.expects)
+    for node in sorted(net.members):
+        net.take(node, net.nodes[node].configure(MigrateConfig(), net.now))
+    net.settle()
+    for space in spaces:
+        assert space.moved.done_out == space.moved.planned_out
+        assert not space.expects
+    records = [(space.moved.records_out, space.moved.records_in) for space in spaces]
+    assert sum(out for out, _ in records) == sum(come for _, come in records) == net.records_sent
+    net.form(1, 2, 3, 4)
+    assert net.spaces()[4].moved.records_in == 0, "another cluster, another count"
 
 
 def test_a_node_without_a_part_in_a_partition_learns_who_serves_it():

@@ -30,6 +30,7 @@ from cluster.partitions.balance import Member, balance
 from cluster.partitions.emigration import MigrateConfig
 from cluster.partitions.namespace import NamespaceConfig
 from cluster.partitions.service import Partitions
+from cluster.replication.lane import ROW_BYTES, Lag
 from cluster.replication.transactions import Transactions
 
 NS = NamespaceConfig("ns", partitions=1)
@@ -146,9 +147,12 @@ def test_a_daemon_s_own_write_is_over_when_the_replica_has_kept_it():
     server = pair.server
     commitment = pair.transactions[server].replicate("ns", row(1))
     assert pair.transactions[server].lane.unacknowledged("ns") == [DIGEST]
+    assert pair.transactions[server].lane.lag("ns") == {}
     pair.take(server, pair.transactions[server].flush(0))
+    assert pair.transactions[server].lane.lag("ns")[3 - server] == Lag(1, ROW_BYTES)
     assert pair.found(Replicated) == []
     pair.keep()
+    assert pair.transactions[server].lane.lag("ns")[3 - server] == Lag(0, 0)
     assert pair.found(Replicated) == [(server, Replicated(commitment, False))]
     assert pair.transactions[server].lane.unacknowledged("ns") == []
 
@@ -191,6 +195,7 @@ def test_a_proxy_goes_on_to_the_node_that_the_one_it_asked_names():
     pair.form(1, 2, newcomer)
     onlooker = pair.transactions[3 - before]
     _, outputs = onlooker.submit("ns", DIGEST, b"body", 1000, 0)
+    assert onlooker.proxied == 1
     (asked,) = outputs
     assert asked.to == before
     assert onlooker.answered(asked.tag, ProxyReply(elsewhere=newcomer), 0) == []

@@ -55,7 +55,7 @@ from cluster.partitions.roster import Availability, availability
 from cluster.partitions.service import Partitions
 from cluster.partitions.settlement import Settlement
 from cluster.partitions.version import PartitionVersion
-from cluster.partitions.view import Ownership, PartitionView
+from cluster.partitions.view import Moved, Ownership, PartitionView, Role, Sketch
 from cluster.records import (
     KEY_STORED,
     REMOVAL,
@@ -67,7 +67,7 @@ from cluster.records import (
     next_generation,
     wins,
 )
-from cluster.replication.lane import FastLane, LaneConfig, LaneReceiver, LaneSender
+from cluster.replication.lane import FastLane, Lag, LaneConfig, LaneReceiver, LaneSender
 from cluster.replication.proxy import Proxy
 from cluster.replication.rw_hash import PendingLimit, RwHash
 from cluster.replication.transactions import Transactions
@@ -151,6 +151,9 @@ __all__ = [
     "NamespacePartitions",
     "Ownership",
     "PartitionView",
+    "Role",
+    "Sketch",
+    "Moved",
     "Partitions",
     "Availability",
     "availability",
@@ -165,6 +168,7 @@ __all__ = [
     "wins",
     "is_wanted",
     "FastLane",
+    "Lag",
     "LaneConfig",
     "LaneSender",
     "LaneReceiver",

@@ -124,9 +124,13 @@ class Heartbeat:
         heard = [self._peers[node].pulse.heartbeat for node in self.adjacent]
         return self.mesh.awaits(heard, now - self.config.timeout_ms)
 
+    def skews_ms(self) -> dict[int, int]:
+        """By how much each adjacent node's wall clock is ahead of ours."""
+        return {node: self._peers[node].skew_ms for node in self.adjacent}
+
     def clock_skew_ms(self) -> int:
         """The widest distance between two wall clocks in the neighbourhood, ours included."""
-        skews = [self._peers[node].skew_ms for node in self.adjacent]
+        skews = self.skews_ms().values()
         return max([0, *skews]) - min([0, *skews])
 
     # --- inputs --------------------------------------------------------------------------------

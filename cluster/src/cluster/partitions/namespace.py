@@ -70,7 +70,7 @@ from cluster.partitions.plan import PartitionPlan, plan
 from cluster.partitions.roster import Availability, availability
 from cluster.partitions.settlement import Planned, Settlement, SettlementState
 from cluster.partitions.version import PartitionVersion, pack, unpack, weights
-from cluster.partitions.view import Ownership, PartitionView
+from cluster.partitions.view import Moved, Ownership, PartitionView, Role, Sketch
 from cluster.records import ConflictPolicy
 from cluster.state_machine import Observer
 
@@ -134,6 +134,7 @@ class NamespacePartitions:
         """(partition, sender) of immigrations under way."""
         self.expects: set[int] = set()
         """Partitions into which something is still to come."""
+        self.moved = Moved()
         self.racks: dict[int, int] = {}
         """The rack of each node that has the namespace."""
         self.is_uniform = False
@@ -190,6 +191,7 @@ class NamespacePartitions:
         """Forget the plans of the cluster before."""
         self._key = view.cluster_key
         self.is_ready = self.is_behind = False
+        self.moved = Moved()
         for held in (self.plans, self.acting, self.waiting, self._told, self.targets):
             held.clear()
         for kept in (self.settlements, self.emigrations, self._written):
@@ -280,8 +282,11 @@ class NamespacePartitions:
         """Our versions are kept: begin what the plans ask of us."""
         self.is_ready = True
         self.changed.update(range(self.config.partitions))
+        self.moved.planned_in = len(self.expects)
         outputs: list[Output] = []
         for partition, made in enumerate(self.plans):
+            self.moved.planned_out += self._me in made.senders
+            self.moved.planned_out += len(made.receivers) * (self._me == made.master)
             if self._me not in made.members or not (made.senders or made.receivers):
                 self.settled.add(partition)
                 outputs += self.drop_unless_replica(partition)
@@ -430,6 +435,19 @@ class NamespacePartitions:
             for column in self.columns(partition):
                 columns[column][partition >> 3] |= 0x80 >> (partition & 7)
         return PartitionMap(len(columns), tuple(map(bytes, columns)))
+
+    def sketch(self) -> Sketch | None:
+        """All partitions at a glance; None unless `is_ready`. O(partitions), and much cheaper than
+        `show_all`."""
+        if not self.is_ready:
+            return None
+        me = self._me
+        roles = [
+            Role.MASTER if serves == me else Role.REPLICA if me in made.replicas else Role.NONE
+            for serves, made in zip(self.acting, self.plans, strict=True)
+        ]
+        going = [partition for partition, _ in (*self.waiting, *self.emigrations)]
+        return Sketch(tuple(self.acting), bytes(roles), frozenset([*going, *self.expects]))
 
     def show_all(self) -> list[PartitionView]:
         """Every partition for info commands; none unless `is_ready`. O(partitions)."""

@@ -363,6 +363,8 @@ class Partitions(Service):
             self.generation += 1
             space.hand_over(partition)
         if state is E.DONE:
+            space.moved.done_out += 1
+            space.moved.records_out += emigration.records_sent
             del space.emigrations[partition, emigration.target]
             del self._heard[emigration.token]
             settlement = space.settlements.get(partition)
@@ -440,6 +442,7 @@ class Partitions(Service):
 
     def _apply(self, space: NamespacePartitions, node: int, batch: EmigrateBatch) -> list[Output]:
         partition = batch.partition
+        space.moved.records_in += len(batch.records)
         rows = tuple([r for r in batch.records if not space.is_written(partition, r[0])])
         where = batch.cluster_key, batch.namespace, partition, batch.batch
         ack = self._bulk(node, ImmigrateAck(*where))

@@ -1,10 +1,11 @@
-"""A partition as it is shown: to this node's requests by a byte, to info commands in full."""
+"""Partitions as they are shown: to requests by a byte, to info commands in full, to people at a
+glance, with what of them moves."""
 
 from __future__ import annotations
 
 from enum import IntEnum
 
-from attrs import frozen
+from attrs import define, frozen
 
 from cluster.partitions.version import PartitionVersion
 
@@ -42,3 +43,41 @@ class PartitionView:
     lead_emigrates: int
     immigrates: int
     version: PartitionVersion | None
+
+
+class Role(IntEnum):
+    """What a node is to a partition."""
+
+    NONE = 0
+    """It shall keep no copy; it may have one that will go."""
+    REPLICA = 1
+    """It keeps a copy, or shall: another node serves."""
+    MASTER = 2
+    """It serves the partition."""
+
+
+@frozen
+class Sketch:
+    """All partitions at a glance, as this node sees them."""
+
+    masters: tuple[int, ...]
+    """The node that serves each."""
+    roles: bytes
+    """This node's `Role` in each."""
+    moving: frozenset[int]
+    """Partitions of which something is still to be sent from here, or to come here."""
+
+
+@define
+class Moved:
+    """The migrations of a namespace that the plans of this cluster ask of this node."""
+
+    planned_out: int = 0
+    """Partitions to be sent, once for each node that they are for."""
+    done_out: int = 0
+    planned_in: int = 0
+    """Partitions to come."""
+    records_out: int = 0
+    """Records sent by emigrations that are done."""
+    records_in: int = 0
+    """Records that have come, one that came twice counted twice."""

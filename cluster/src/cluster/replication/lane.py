@@ -64,6 +64,14 @@ class LaneConfig:
     """A peer that goes on saying nothing is sent to after ever longer, at most this."""
 
 
+@frozen
+class Lag:
+    """What a peer has not acknowledged, of one namespace."""
+
+    rows: int
+    bytes: int
+
+
 @define
 class _Group:
     """A group for one peer."""
@@ -89,6 +97,11 @@ class LaneSender:
         self._flight_bytes = 0
         self._next = 1
         self._patience_ms = config.retransmit_ms
+
+    @property
+    def lag(self) -> Lag:
+        """What the peer has not acknowledged. O(groups)."""
+        return Lag(sum([len(group.rows) for group in self._groups]), self.queued_bytes)
 
     def send(self, commitment: int, rows: tuple[RecordRow, ...], now: int) -> list[Output]:
         """Rows that are to be kept there. O(rows)."""
@@ -324,6 +337,10 @@ class FastLane:
         limit = self.config.queue_bytes
         senders = [self._senders.get((peer, namespace)) for peer in targets]
         return any(each is not None and each.queued_bytes > limit for each in senders)
+
+    def lag(self, namespace: str) -> dict[int, Lag]:
+        """By peer, what it has not acknowledged. O(groups)."""
+        return {peer: each.lag for (peer, name), each in self._senders.items() if name == namespace}
 
     def unacknowledged(self, namespace: str) -> list[bytes]:
         """Digests of writes that not all replicas have. O(of them)."""
