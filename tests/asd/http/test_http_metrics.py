@@ -4,6 +4,8 @@ import re
 from collections import defaultdict
 
 from asd.measures.histogram import NS_PER_US
+from asd.membership.state import Standing
+from cluster import Lag
 
 SAMPLE = re.compile(r'([a-z_:][a-zA-Z0-9_:]*)(?:\{((?:\w+="(?:[^"\\\n]|\\.)*",?)*)\})? (\S+)')
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
@@ -65,6 +67,31 @@ def test_figures_are_those_of_info(web) -> None:
     assert types["aerospike_namespace_objects"] == "gauge"
     assert types["aerospike_node_stats_client_connections_opened"] == "counter"
     assert "aerospike_node_stats_cluster_key" not in types
+
+
+def test_partitions_by_role_and_state(web) -> None:
+    types, values = parse(web.get("/metrics")[2])
+    family = "aerospike_namespace_partitions"
+    assert types[family] == "gauge"
+    assert only(values, family, ns="test", role="master", state="settled") == 4096
+    of_test = [value for key, value in values[family].items() if ("ns", "test") in key]
+    assert (len(of_test), sum(of_test)) == (6, 4096)
+    assert only(values, "aerospike_node_stats_cluster_size") == 1
+    assert only(values, "aerospike_node_stats_proxy_in_progress") == 0
+
+
+def test_what_other_nodes_lack(web, monkeypatch) -> None:
+    cluster = web.node.cluster
+    monkeypatch.setattr(type(cluster), "lag", lambda _, namespace: {"A1": Lag(7, 900)})
+    standings = {"A1": Standing(0, -25), web.node.node_id: Standing(0)}
+    monkeypatch.setattr(type(cluster), "standings", standings)
+    _, values = parse(web.get("/metrics")[2])
+    name = "aerospike_namespace_replication_rows_in_flight"
+    assert only(values, name, ns="test", peer="A1") == 7
+    name = "aerospike_namespace_replication_bytes_in_flight"
+    assert only(values, name, ns="bar", peer="A1") == 900
+    assert only(values, "aerospike_node_stats_peer_clock_skew_ms", peer="A1") == -25
+    assert only(values, "aerospike_node_stats_rw_in_progress") == 14
 
 
 def test_each_sample_says_whose_it_is(web) -> None:

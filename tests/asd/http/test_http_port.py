@@ -29,6 +29,7 @@ def test_the_page_and_what_it_needs(web) -> None:
         ("/", "text/html; charset=utf-8", "<title>Citrusleaf"),
         ("/page.css", "text/css; charset=utf-8", "prefers-color-scheme: dark"),
         ("/page.js", "text/javascript; charset=utf-8", "status.json"),
+        ("/cluster.js", "text/javascript; charset=utf-8", "drawCluster"),
         ("/metrics", "text/plain; version=0.0.4; charset=utf-8", "aerospike_node_up"),
     ):
         status, content_type, body = web.get(path)
@@ -37,7 +38,7 @@ def test_the_page_and_what_it_needs(web) -> None:
 
 
 def test_the_page_asks_nobody_else(web) -> None:
-    for path in ("/", "/page.css", "/page.js"):
+    for path in ("/", "/page.css", "/page.js", "/cluster.js"):
         body = web.get(path)[2].replace("http://www.w3.org/", "")
         assert "http://" not in body
         assert "https://" not in body

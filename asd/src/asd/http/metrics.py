@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from attrs import fields_dict
 
 from asd.config import get_config
+from asd.http.cluster import census
 from asd.info.names import NAMESPACE_COUNTERS
 from asd.info.namespaces import namespace_figures, set_figures
 from asd.info.statistics import holds, node_figures
@@ -109,8 +110,13 @@ def exposition(node: InfoNode) -> str:
     families.add("aerospike_node_up", "gauge", f"aerospike_node_up{{{families.shown({})}}} 1")
     families.add_figures("node_stats", {}, get_config(node.config, "service"))
     families.add_figures("node_stats", {}, [*node_figures(node), *holds(node)])
+    for peer, standing in node.cluster.standings.items():
+        if peer != node.node_id:
+            skew = [("peer_clock_skew_ms", standing.skew_ms)]
+            families.add_figures("node_stats", {"peer": peer}, skew)
     for namespace in node.namespaces.values():
         _add_namespace(families, node, namespace)
+        _add_partitions(families, node, namespace)
     for histogram in node.histograms():
         _add_histogram(families, histogram)
     return "\n".join([*families.lines(), ""])
@@ -131,6 +137,20 @@ def _add_namespace(families: _Families, node: InfoNode, namespace: Namespace) ->
         entries = index.entries
         rows = [("entries", len(entries)), ("used_bytes", entries.memory_bytes)]
         families.add_figures("sindex", of_index, [*rows, ("load_pct", index.load_pct)])
+
+
+def _add_partitions(families: _Families, node: InfoNode, namespace: Namespace) -> None:
+    """What this node is to the partitions, and what of its writes others lack."""
+    labels = {"ns": namespace.name}
+    for (role, state), count in census(node, namespace).items():
+        of_these = {**labels, "role": role, "state": state}
+        families.add_figures("namespace", of_these, [("partitions", count)])
+    for peer, lag in node.cluster.lag(namespace.name).items():
+        rows = [
+            ("replication_rows_in_flight", lag.rows),
+            ("replication_bytes_in_flight", lag.bytes),
+        ]
+        families.add_figures("namespace", {**labels, "peer": peer}, rows)
 
 
 def _add_histogram(families: _Families, histogram: Histogram) -> None:

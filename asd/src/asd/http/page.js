@@ -101,6 +101,7 @@ function drawHead(status) {
     if (space.stop_writes) notices.push(["notice bad", `Writes to ${space.name} are refused: memory or room for records is short.`]);
     if (space.evicting) notices.push(["notice", `Records of ${space.name} are evicted before they expire: a threshold is reached.`]);
   }
+  notices.push(...clusterNotices(status.cluster));
   const failed = node.failed_practices;
   if (failed.length) notices.push(["notice", `The machine is not set up as recommended: ${failed.join(", ")}. See “best practices” in the operating manual.`]);
   show("notices", notices, () => notices.map(([kind, text]) => h("p", { class: kind }, text)));
@@ -371,6 +372,7 @@ function say(text, kind) {
 function draw() {
   drawHead(status);
   drawTiles(status);
+  drawCluster(status);
   drawChart(status.history);
   drawLatencies(status.latencies);
   drawBars(status);
@@ -409,6 +411,10 @@ byId("pause").addEventListener("click", (event) => {
   event.target.setAttribute("aria-pressed", String(paused));
   event.target.textContent = paused ? "Resume" : "Pause";
   say(paused ? "paused" : "live", paused ? "" : "on");
+});
+byId("namespace").addEventListener("change", (event) => {
+  chosen.namespace = event.target.value;
+  drawCluster(status);
 });
 byId("filter").addEventListener("submit", (event) => event.preventDefault());
 byId("filter").addEventListener("input", drawConfiguration);

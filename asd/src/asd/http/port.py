@@ -42,6 +42,7 @@ _FILES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "/": ("page.html", "text/html; charset=utf-8"),
         "/page.css": ("page.css", "text/css; charset=utf-8"),
+        "/cluster.js": ("cluster.js", "text/javascript; charset=utf-8"),
         "/page.js": ("page.js", "text/javascript; charset=utf-8"),
     }
 )

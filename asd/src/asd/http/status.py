@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import fields
 
 from asd.config import Section
+from asd.http.cluster import cluster_status
 from asd.http.history import History
 from asd.http.metrics import readable
 from asd.info.diagnostics import failed_practices
@@ -50,6 +51,7 @@ def status(node: InfoNode, history: History) -> dict[str, Any]:
         "node": _node(node),
         "machine": _machine(node),
         "clients": _clients(node),
+        "cluster": cluster_status(node),
         "history": history.columns,
         "latencies": [
             {

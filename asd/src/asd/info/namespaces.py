@@ -90,6 +90,10 @@ def _of_cluster(node: InfoNode, namespace: Namespace, figures: Mapping[str, Any]
         "migrate_tx_partitions_remaining": progress.to_send,
         "migrate_tx_partitions_lead_remaining": progress.lead_to_send,
         "migrate_rx_partitions_remaining": progress.to_come,
+        "migrate_tx_partitions_initial": progress.planned_to_send,
+        "migrate_rx_partitions_initial": progress.planned_to_come,
+        "migrate_records_transmitted": progress.records_sent,
+        "migrate_record_receives": progress.records_come,
         **_copies(node, namespace, figures),
     }
 

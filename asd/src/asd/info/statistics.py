@@ -87,7 +87,14 @@ def _of_cluster(node: InfoNode) -> dict[str, Any]:
         **cluster.traffic()._asdict(),
         "time_since_rebalance": (node.clock.monotonic_ms() - cluster.formed_ms) // 1000,
         "migrate_partitions_remaining": remaining,
+        "rw_in_progress": sum(_in_flight(node, each.name) for each in node.namespaces.values()),
+        "proxy_in_progress": cluster.proxied,
     }
+
+
+def _in_flight(node: InfoNode, namespace: str) -> int:
+    """Writes that a node with a copy has not acknowledged, counted for the one that lacks most."""
+    return max((lag.rows for lag in node.cluster.lag(namespace).values()), default=0)
 
 
 def _of_machine(readings: Readings) -> dict[str, int]:

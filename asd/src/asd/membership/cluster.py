@@ -15,7 +15,7 @@ from asd.membership import dumps
 from asd.membership.metadata import Begun, SystemMetadata
 from asd.membership.peers import AskRecluster, Peers, codec
 from asd.membership.settings import Settings
-from asd.membership.state import PeerRow, Progress, Unreachable
+from asd.membership.state import PeerRow, Progress, Standing, Unreachable
 from asd.membership.traffic import Traffic, TrafficMeter
 from citrusleaf.cf_clock import Clock
 from cluster import (
@@ -24,6 +24,7 @@ from cluster import (
     ClusterChanged,
     ClusterNode,
     Endpoint,
+    Lag,
     MigrateConfig,
     NodeConfig,
     NodeRuntime,
@@ -33,6 +34,7 @@ from cluster import (
     Partitions,
     PartitionView,
     Service,
+    Sketch,
     SmdAnswer,
     SmdReady,
     SmdSync,
@@ -85,6 +87,8 @@ class Clustered:
         self._smd_sync = SmdSync(metadata.smd, me)
         self._changes: dict[int, Begun] = {}
         self._maps: dict[str, PartitionMap] = {}
+        self._joined_ms: dict[tuple[int, int], int] = {}
+        """When each node of the cluster came, by its id and its life."""
         self._served = asyncio.Event()
         self.node = ClusterNode(
             settings.identity,
@@ -228,6 +232,8 @@ class Clustered:
             case ClusterChanged():
                 self.generation += 1
                 self.formed_ms = self._clock.monotonic_ms()
+                lives = [(row[0], row[1]) for row in event.members]
+                self._joined_ms = {n: self._joined_ms.get(n, self.formed_ms) for n in lives}
                 self._maps.clear()
                 names = " ".join(map(hexadecimal, event.nodes))
                 log.info("cluster %X: %s", event.cluster_key, names)
@@ -313,6 +319,20 @@ class Clustered:
         view = self.node.view
         return sum(row[3] for row in view.members) if view is not None else 0
 
+    @property
+    def standings(self) -> Mapping[str, Standing]:
+        """See `Membership`."""
+        skews = self.node.heartbeat.skews_ms()
+        return {
+            hexadecimal(node): Standing(joined_ms, skews.get(node, 0))
+            for (node, _), joined_ms in self._joined_ms.items()
+        }
+
+    @property
+    def proxied(self) -> int:
+        """See `Membership`."""
+        return self._transactions.proxied
+
     def racks(self, namespace: str) -> Mapping[str, int]:
         """See `Membership`."""
         racks = self._partitions.spaces[namespace].racks
@@ -354,6 +374,15 @@ class Clustered:
         parts = dumps.Parts(self.node, self._partitions, self._transactions, now)
         return dumps.DUMPS[part](parts, verbose)
 
+    def sketch(self, namespace: str) -> Sketch | None:
+        """See `Membership`."""
+        return self._partitions.spaces[namespace].sketch()
+
+    def lag(self, namespace: str) -> Mapping[str, Lag]:
+        """See `Membership`."""
+        lags = self._transactions.lane.lag(namespace)
+        return {hexadecimal(node): lag for node, lag in lags.items()}
+
     def is_settled(self, namespace: str | None = None) -> bool:
         """See `Membership`."""
         if namespace is None:
@@ -376,11 +405,16 @@ class Clustered:
         space = self._partitions.spaces[namespace]
         if not space.is_ready:
             return Progress()
-        acting, me = space.acting, self._settings.identity.node
+        acting, me, moved = space.acting, self._settings.identity.node, space.moved
         waiting = [partition for partition, _ in (*space.waiting, *space.emigrations)]
-        lead = sum(acting[partition] == me for partition in waiting)
+        to_send = moved.planned_out - moved.done_out
+        # What the master spreads is planned, and waits only when it has all that it collects.
+        lead = to_send - len(waiting) + sum(acting[partition] == me for partition in waiting)
+        under_way = sum(emigration.records_sent for emigration in space.emigrations.values())
         return Progress(
-            len(waiting), len(space.emigrations), lead, len(space.expects), len(space.incoming)
+            *(to_send, len(space.emigrations), lead, len(space.expects), len(space.incoming)),
+            *(moved.planned_out, moved.planned_in),
+            *(moved.records_out + under_way, moved.records_in),
         )
 
     def recluster(self) -> bool:

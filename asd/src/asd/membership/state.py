@@ -14,10 +14,12 @@ from cluster import (
     BITMAP_BYTES,
     PARTITIONS,
     Endpoint,
+    Lag,
     Ownership,
     PartitionMap,
     PartitionVersion,
     PartitionView,
+    Sketch,
 )
 
 
@@ -31,14 +33,28 @@ class PeerRow(NamedTuple):
     alternate: tuple[str, ...]
 
 
+class Standing(NamedTuple):
+    """How long a node has been with this one, and how its clock goes."""
+
+    joined_ms: int
+    """When it came into this node's cluster, on the clock's monotonic scale."""
+    skew_ms: int = 0
+    """By how much its wall clock is ahead of this node's."""
+
+
 class Progress(NamedTuple):
-    """Migrations of one namespace: partitions that are still to be sent, and to come."""
+    """Migrations of one namespace: partitions that are still to be sent, and to come; how many the
+    last balance has asked for; records that have gone and come since."""
 
     to_send: int = 0
     sending: int = 0
     lead_to_send: int = 0
     to_come: int = 0
     coming: int = 0
+    planned_to_send: int = 0
+    planned_to_come: int = 0
+    records_sent: int = 0
+    records_come: int = 0
 
     @property
     def remaining(self) -> int:
@@ -96,6 +112,21 @@ class Membership(Protocol):
     @property
     def peers(self) -> Sequence[PeerRow]:
         """The other nodes, by id."""
+
+    @property
+    def standings(self) -> Mapping[str, Standing]:
+        """Each node of `nodes`."""
+
+    @property
+    def proxied(self) -> int:
+        """Transactions of this node's clients that are with other nodes just now."""
+
+    def sketch(self, namespace: str) -> Sketch | None:
+        """Who serves each partition, and what this node is to it, at a glance; None where nothing
+        is known that the map does not say, or nothing yet."""
+
+    def lag(self, namespace: str) -> Mapping[str, Lag]:
+        """What nodes with copies of what is written here have not acknowledged."""
 
     def is_settled(self, namespace: str | None = None) -> bool:
         """Is nothing left to migrate, here, in the namespace or in all?"""
@@ -159,7 +190,15 @@ class Unreachable(Exception):
 class _Still:
     """What a node shows that has no others around it."""
 
-    quiesced = 0
+    quiesced = proxied = 0
+
+    def sketch(self, namespace: str) -> Sketch | None:
+        """Nothing is known that the map does not say."""
+        return None
+
+    def lag(self, namespace: str) -> Mapping[str, Lag]:
+        """Nobody has copies."""
+        return {}
 
     def racks(self, namespace: str) -> Mapping[str, int]:
         """None."""
@@ -222,6 +261,11 @@ class Alone(_Still):
         """The node itself."""
         return (self.node_id,)
 
+    @property
+    def standings(self) -> Mapping[str, Standing]:
+        """The node itself."""
+        return {self.node_id: Standing(self.formed_ms)}
+
     def is_settled(self, namespace: str | None = None) -> bool:
         """There is nothing to migrate."""
         return True
@@ -270,6 +314,7 @@ class Joining(_Still):
 
     def __init__(self, started_ms: int) -> None:
         self.formed_ms = started_ms
+        self.standings: Mapping[str, Standing] = {}
 
     def is_settled(self, namespace: str | None = None) -> bool:
         """Not yet."""
