@@ -1,12 +1,16 @@
-"""A server with an HTTP port, and what it answers there."""
+"""A server with an HTTP port, what it answers there, and a browser that shows it."""
 
 from __future__ import annotations
 
 import errno
 import http.client
 import json
+import re
+import shutil
 import socket
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +23,24 @@ from asd.config import (
     NamespaceConfig,
     NetworkConfig,
     NetworkServiceConfig,
+)
+from asd.membership.state import Joining, PeerRow, Progress, Standing
+from cluster import PARTITIONS, Lag, PartitionMap, Role, Sketch
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--timeout=15000",
+    "--virtual-time-budget=4500",  # two refreshes, without waiting for them
 )
 
 
@@ -106,3 +128,85 @@ def web() -> Iterator[HttpServer]:
         yield HttpServer(server, port)
     finally:
         server.stop()
+
+
+class FakeCluster(Joining):
+    """What a node shows that is the second of several: of each node in turn it says that this one
+    is the master, it has a copy itself of every second partition, and every tenth is moving."""
+
+    integrity = True
+    key = "C0FFEE"
+    proxied = 2
+    skew_ms = 19
+
+    def __init__(self, node_id: str, others: Sequence[str], address: str = "10.0.0.1:3000") -> None:
+        super().__init__(0)
+        self.nodes = (others[0], node_id, *others[1:])
+        self.principal = others[0]
+        self.peers = tuple(PeerRow(each, (address,), ()) for each in others)
+        self.standings = {
+            each: Standing(0, 0 if each == node_id else 12 - 19 * place)
+            for place, each in enumerate(self.nodes)
+        }
+
+    def racks(self, namespace: str) -> dict[str, int]:
+        return {each: place % 2 + 1 for place, each in enumerate(self.nodes)}
+
+    def lag(self, namespace: str) -> dict[str, Lag]:
+        return {self.nodes[0]: Lag(5, 500)}
+
+    def partition_map(self, namespace: str) -> PartitionMap:
+        return PartitionMap(2, (bytes(512),) * 2)
+
+    def progress(self, namespace: str) -> Progress:
+        return Progress(to_come=4, coming=1, planned_to_come=9, records_come=70)
+
+    def sketch(self, namespace: str) -> Sketch:
+        masters = [self.nodes[each % len(self.nodes)] for each in range(PARTITIONS)]
+        roles = [
+            Role.MASTER if master == self.nodes[1] else Role.REPLICA if each % 2 else Role.NONE
+            for each, master in enumerate(masters)
+        ]
+        moving = frozenset(range(0, PARTITIONS, 10))
+        return Sketch(tuple(int(each, 16) for each in masters), bytes(roles), moving)
+
+
+@pytest.fixture
+def fake_cluster() -> type[FakeCluster]:
+    """`FakeCluster`."""
+    return FakeCluster
+
+
+class Browser:
+    """A browser without a window that shows the page on a port. Each look is a fresh start."""
+
+    def __init__(self, program: str, profile: Path) -> None:
+        self._start = (program, *FLAGS, f"--user-data-dir={profile}")
+
+    def _look(self, port: int, *flags: str) -> str:
+        command = [*self._start, *flags, f"http://127.0.0.1:{port}/"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+        return done.stdout
+
+    def dom(self, port: int) -> str:
+        """What the page has become after two refreshes, as HTML."""
+        return self._look(port, "--dump-dom")
+
+    def picture(self, port: int, file: Path, *, width: int = 1240, dark: bool = False) -> None:
+        """A PNG of its top."""
+        flags = ["--blink-settings=preferredColorScheme=0"] if dark else []
+        self._look(port, f"--screenshot={file}", f"--window-size={width},1500", *flags)
+
+    def counts(self, dom: str) -> list[list[int]]:
+        """The figures of each list under a picture of partitions."""
+        lists = re.findall(r'<ul class="census">(.*?)</ul>', dom)
+        figures = [re.findall(r"<b>([\d,]+)</b>", each) for each in lists]
+        return [[int(text.replace(",", "")) for text in each] for each in figures]
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Browser:
+    """A browser, where there is one."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here to show the page")
+    return Browser(CHROMIUM, tmp_path / "profile")

@@ -1,42 +1,12 @@
 """The page in a browser: it shows the node's figures, in light and in dark."""
 
 import re
-import shutil
 import struct
-import subprocess
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here to show the page")
-
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-    "--window-size=1240,1400",
-    "--timeout=15000",
-    "--virtual-time-budget=4500",  # two refreshes, without waiting for them
-)
-DARK = "--blink-settings=preferredColorScheme=0"
-
-
-def browse(web, folder: Path, *flags: str) -> str:
-    """What the browser prints of the page."""
-    assert CHROMIUM is not None
-    command = [CHROMIUM, *FLAGS, f"--user-data-dir={folder / 'profile'}", *flags]
-    command.append(f"http://127.0.0.1:{web.port}/")
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    return done.stdout
 
 
 def first_pixel(picture: Path) -> tuple[int, ...]:
@@ -57,12 +27,12 @@ def text_of(dom: str, element: str) -> str:
     return " ".join(re.sub(r"<[^>]*>", " ", part.partition("</section>")[0]).split())
 
 
-def test_the_page_shows_the_node(web, tmp_path: Path) -> None:
+def test_the_page_shows_the_node(web, browser) -> None:
     for number in range(1234):
         web.put(number, b"<b>bold</b>")
     histogram = web.node.namespaces[b"test"].read_latency
     web.on_loop(lambda: histogram.add_many(300_000, 42))
-    dom = browse(web, tmp_path, "--dump-dom")
+    dom = browser.dom(web.port)
     assert re.search(r'id="live"[^>]*>live<', dom)
     assert web.node.node_id in text_of(dom, "node-id")
     assert re.search(r"<dt>records</dt><dd>1,234</dd>", dom)
@@ -74,11 +44,65 @@ def test_the_page_shows_the_node(web, tmp_path: Path) -> None:
     assert "nsup-period namespace test 120 0" in configuration
     assert "ticker-interval" not in configuration
     assert 'role="img"' in dom.partition('id="chart"')[2][:200]
+    assert "This node is alone: it serves all partitions" in text_of(dom, "cluster-facts")
+    assert re.search(r'<div id="partitions"[^>]* hidden', dom)
 
 
-def test_it_is_light_or_dark_as_the_reader_likes(web, tmp_path: Path) -> None:
+# ------------------------------------------------------------------------- a cluster
+
+
+@pytest.fixture
+def crowd(web, fake_cluster, monkeypatch) -> Any:
+    """The node is one of twenty, and the others say of themselves what they should not."""
+    others = [f"{number:X}" for number in range(0xB1, 0xB1 + 19)]
+    cluster = fake_cluster(web.node.node_id, others, "<img src=x onerror=alert(1)>")
+    monkeypatch.setattr(type(web.node), "cluster", cluster)
+    return web
+
+
+def cells_of(dom: str) -> list[list[int]]:
+    """The numbers of cells that the outlines of each picture have."""
+    pictures = re.findall(r'<svg class="picture".*?</svg>', dom)
+    return [[d.count("M") for d in re.findall(r' d="([^"]*)"', each)] for each in pictures]
+
+
+def test_every_partition_is_in_the_pictures_once(crowd, browser) -> None:
+    dom = browser.dom(crowd.port)
+    masters, roles, (moving,) = browser.counts(dom)
+    for counted in (masters, roles):
+        assert counted[-1] == 4096 == sum(counted[:-1])
+    assert len(masters) == 20 + 1
+    assert moving == 410
+    by_master, by_role = cells_of(dom)
+    assert by_master == masters[:-1]
+    assert sum(by_role) == 4096
+    assert sum(by_role[1::2]) == moving
+    assert [a + b for a, b in zip(by_role[::2], by_role[1::2], strict=True)] == roles[:-1]
+
+
+def test_what_a_peer_says_is_text(crowd, browser) -> None:
+    dom = browser.dom(crowd.port)
+    assert "<img" not in dom
+    assert "&lt;img src=x onerror=alert(1)&gt;" in text_of(dom, "members")
+
+
+def test_the_cluster_in_words(crowd, browser) -> None:
+    dom = browser.dom(crowd.port)
+    facts = text_of(dom, "cluster-facts")
+    for fact in ("20 nodes", "whole", "principal B1", "key C0FFEE", "clocks within 19 ms"):
+        assert fact in facts
+    members = text_of(dom, "members")
+    assert "B1 principal" in members
+    assert f"{crowd.node.node_id} this node" in members
+    assert "5 writes, 500 B" in members
+    assert "test, to come 4 of 9 partitions left, 1 under way; 70 records have come" in text_of(
+        dom, "migrations"
+    )
+
+
+def test_it_is_light_or_dark_as_the_reader_likes(web, browser, tmp_path: Path) -> None:
     light, dark = tmp_path / "light.png", tmp_path / "dark.png"
-    browse(web, tmp_path, f"--screenshot={light}")
-    browse(web, tmp_path, f"--screenshot={dark}", DARK)
+    browser.picture(web.port, light)
+    browser.picture(web.port, dark, dark=True)
     assert min(first_pixel(light)) > 200
     assert max(first_pixel(dark)) < 60

@@ -46,7 +46,9 @@ def get(port: int, path: str, user: str = "", password: str = "") -> tuple[int, 
     return response.status, response.headers.get("WWW-Authenticate", "")
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics", "/status.json", "/configuration.json", "/no"])
+@pytest.mark.parametrize(
+    "path", ["/", "/cluster.js", "/metrics", "/status.json", "/configuration.json", "/no"]
+)
 def test_nothing_is_shown_to_strangers(server: tuple[Server, int], path: str) -> None:
     _, port = server
     assert get(port, path) == (401, 'Basic realm="asd", charset="UTF-8"')

@@ -1,6 +1,6 @@
 "use strict";
 
-// The section of the cluster. `page.js` is loaded after this and has the helpers.
+// The section of the cluster. `page.js` comes after this, has the helpers, and calls what is here.
 
 const PARTITIONS = 4096, IN_A_ROW = 64;
 const COLOURS = 8; // --m0 to --m7 of the style sheet; then they come again with another shape
@@ -15,17 +15,30 @@ const SHAPES = {
   dot: (x, y, side) => `M${x + side / 3} ${y + side / 3}h${side / 3}v${side / 3}h${-side / 3}z`,
 };
 
-/** How the partitions of the node at this place of the list are drawn: class and shape. */
-function look(place) {
-  const shapes = ["full", "half", "bar", "dot"];
-  return [`m${place % COLOURS}`, shapes[Math.floor(place / COLOURS) % shapes.length]];
+const looks = new Map(); // node to number: a node keeps its look while others come and go
+
+function giveLooks(nodes) {
+  const here = new Set(nodes.map((node) => node.id));
+  for (const id of looks.keys()) if (!here.has(id)) looks.delete(id);
+  for (const id of here) {
+    const taken = new Set(looks.values());
+    let number = 0;
+    while (taken.has(number)) number += 1;
+    if (!looks.has(id)) looks.set(id, number);
+  }
+}
+
+/** How a node's partitions are drawn: class and shape. */
+function look(id) {
+  const number = looks.get(id), shapes = ["full", "half", "bar", "dot"];
+  return [`m${number % COLOURS}`, shapes[Math.floor(number / COLOURS) % shapes.length]];
 }
 
 const ROLES = [["m", "full", "master"], ["r", "half", "replica"], ["n", "dot", "no copy"]];
 
 /** A picture of all partitions: each kind is [class, shape, test of a partition's number]. */
 function picture(label, kinds) {
-  const cell = 6, side = 5;
+  const cell = 7, side = 6;
   const paths = kinds.map(([kind, shape, test]) => {
     const cells = [];
     for (let partition = 0; partition < PARTITIONS; partition += 1) {
@@ -50,7 +63,7 @@ function census(rows) {
   const sum = rows.reduce((total, row) => total + row[2], 0);
   return h("ul", { class: "census" },
     rows.map(([mark, name, number]) => h("li", {}, mark, h("span", {}, name), h("b", {}, count(number)))),
-    h("li", { class: "sum" }, h("span", {}, "partitions"), h("b", {}, count(sum))));
+    h("li", { class: "sum" }, h("span", {}, "in all"), h("b", {}, count(sum))));
 }
 
 // ------------------------------------------------------------------ what is chosen
@@ -59,6 +72,11 @@ const chosen = { namespace: "", node: "" };
 
 function chosenSpace(cluster) {
   return cluster.namespaces.find((space) => space.name === chosen.namespace) ?? cluster.namespaces[0];
+}
+
+function chooseNamespace(event) {
+  chosen.namespace = event.target.value;
+  drawCluster(status);
 }
 
 /** A button that leaves only one node's partitions in colour, or all of them again. */
@@ -82,7 +100,7 @@ function clusterFacts(cluster) {
     cluster.integrity ? "whole" : "not whole",
     `principal ${cluster.principal}`,
     `key ${cluster.key}`,
-    `as it is for ${age(cluster.formed_s)}`,
+    `unchanged for ${age(cluster.formed_s)}`,
     `clocks within ${count(cluster.skew_ms)} ms`,
     cluster.proxied && `${count(cluster.proxied)} requests with other nodes`,
   ].filter(Boolean).join(" · ");
@@ -100,11 +118,12 @@ function drawCluster({ cluster }) {
   const space = chosenSpace(cluster);
   byId("cluster-facts").textContent = clusterFacts(cluster);
   const inCluster = !cluster.alone && cluster.nodes.length > 0;
-  for (const id of ["members", "partitions", "migrations"]) byId(id).hidden = !inCluster;
+  for (const id of ["members", "partitions", "pointed", "migrations"]) byId(id).hidden = !inCluster;
   byId("choice").hidden = !inCluster || cluster.namespaces.length < 2;
   if (!inCluster) return;
   show("namespace", cluster.namespaces.map((each) => each.name), (names) =>
     names.map((name) => h("option", { value: name, selected: name === space.name }, name)));
+  giveLooks(cluster.nodes);
   drawMembers(cluster, space);
   show("partitions", [space.masters, space.roles, cluster.nodes.map((node) => node.id), chosen], () =>
     space.masters.length ? [mastersOf(cluster, space), roleIn(cluster, space)]
@@ -117,11 +136,12 @@ function drawMembers(cluster, space) {
     ...node, rack: space.racks[place], lag: space.lag[place], bytes: space.lag_bytes[place],
     tags: [node.me && "this node", node.id === cluster.principal && "principal"].filter(Boolean),
   }));
+  const racked = rows.some((node) => node.rack);
   const ahead = (ms) => (ms ? `${ms > 0 ? "+" : "−"}${count(Math.abs(ms))} ms` : "0 ms");
   show("members", rows, () => table("Nodes of the cluster", [
     ["node", "name", (node) => [node.id, ...node.tags.map((tag) => h("span", { class: "tag" }, tag))]],
     ["address", "name", (node) => node.addresses.join(", ") || h("span", { class: "was" }, "not known yet")],
-    ["rack", "n", (node) => String(node.rack)],
+    ...(racked ? [["rack", "n", (node) => String(node.rack)]] : []),
     ["in the cluster for", "n", (node) => age(node.since_s)],
     ["clock", "n", (node) => (node.me ? "" : ahead(node.skew_ms))],
     ["not acknowledged", "n", (node) => (node.me ? "" : node.lag ? `${count(node.lag)} writes, ${bytes(node.bytes)}` : "nothing")],
@@ -133,19 +153,19 @@ function mastersOf(cluster, space) {
   const counts = new Array(cluster.nodes.length).fill(0);
   for (const place of space.masters) counts[place] += 1;
   const kinds = cluster.nodes.map((node, place) => {
-    const [kind, shape] = look(place);
+    const [kind, shape] = look(node.id);
     const dim = chosen.node && chosen.node !== node.id;
     return [dim ? "dim" : kind, shape, (partition) => space.masters[partition] === place];
   });
   const label = `Masters of ${space.name}: ${cluster.nodes.map((node, place) => `${node.id} ${count(counts[place])}`).join(", ")}`;
   return h("figure", {}, h("figcaption", {}, h("b", {}, "Masters"), h("span", { class: "muted" }, `${space.name}, ${space.copies} ${space.copies === 1 ? "copy" : "copies"}`)),
-    h("div", { class: "beside" }, picture(label, kinds),
-      census(cluster.nodes.map((node, place) => [sample(...look(place)), pick(node.id), counts[place]]))));
+    picture(label, kinds),
+    census(cluster.nodes.map((node, place) => [sample(...look(node.id)), pick(node.id), counts[place]])));
 }
 
 /** What this node is to each partition. */
 function roleIn(cluster, space) {
-  const [mine] = look(cluster.nodes.findIndex((node) => node.me));
+  const [mine] = look(cluster.nodes.find((node) => node.me).id);
   const letters = [...space.roles];
   const number = (letter) => letters.filter((each) => each === letter).length;
   const moving = ROLES.reduce((sum, [letter]) => sum + number(letter.toUpperCase()), 0);
@@ -157,8 +177,21 @@ function roleIn(cluster, space) {
     [sample(letter === "n" ? "none" : mine, shape), name, number(letter) + number(letter.toUpperCase())]);
   const label = `This node in ${space.name}: ${rows.map(([, name, all]) => `${name} ${count(all)}`).join(", ")}; ${count(moving)} migrate`;
   return h("figure", {}, h("figcaption", {}, h("b", {}, "This node's part"), h("span", { class: "muted" }, space.name)),
-    h("div", { class: "beside" }, picture(label, kinds),
-      h("div", {}, census(rows), h("ul", { class: "census" }, h("li", {}, sample("moving", "full"), h("span", {}, "of these migrate"), h("b", {}, count(moving)))))));
+    picture(label, kinds), census(rows),
+    h("ul", { class: "census" }, h("li", {}, sample("moving", "full"), h("span", {}, "of these migrate"), h("b", {}, count(moving)))));
+}
+
+/** Say of the partition under the pointer whose it is. */
+function pointAt(event) {
+  const box = event.target.closest(".picture")?.getBoundingClientRect();
+  const space = status && chosenSpace(status.cluster);
+  if (!box || !space?.masters.length) return;
+  const place = (at, from, size) => Math.min(Math.floor(((at - from) / size) * IN_A_ROW), IN_A_ROW - 1);
+  const partition = place(event.clientY, box.top, box.height) * IN_A_ROW + place(event.clientX, box.left, box.width);
+  const letter = space.roles[partition];
+  const [, , role] = ROLES.find(([each]) => each === letter.toLowerCase());
+  byId("pointed").textContent = `Partition ${partition}: ${status.cluster.nodes[space.masters[partition]].id} serves it; `
+    + `this node: ${role}${letter === letter.toLowerCase() ? "" : ", migrates"}.`;
 }
 
 function drawMigrations({ namespaces }) {

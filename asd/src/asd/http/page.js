@@ -412,10 +412,8 @@ byId("pause").addEventListener("click", (event) => {
   event.target.textContent = paused ? "Resume" : "Pause";
   say(paused ? "paused" : "live", paused ? "" : "on");
 });
-byId("namespace").addEventListener("change", (event) => {
-  chosen.namespace = event.target.value;
-  drawCluster(status);
-});
+byId("namespace").addEventListener("change", chooseNamespace);
+byId("partitions").addEventListener("pointermove", pointAt);
 byId("filter").addEventListener("submit", (event) => event.preventDefault());
 byId("filter").addEventListener("input", drawConfiguration);
 byId("chart").addEventListener("pointermove", (event) => {

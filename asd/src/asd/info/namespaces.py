@@ -12,6 +12,7 @@ from asd.info.names import NAMESPACE_COUNTERS, NAMESPACE_STATE, PLACE, STRIPE
 from asd.info.request import Handler, Request, pairs, shown, to_bytes, to_text
 from asd.info.source import InfoNode
 from asd.space.namespace import Namespace
+from cluster import Role
 from storage.index import SetUsage
 
 #: What is neither a count nor 0 in a cluster of one.
@@ -105,11 +106,11 @@ def _copies(node: InfoNode, namespace: Namespace, figures: Mapping[str, Any]) ->
     if cluster.is_alone:
         return {"master_objects": figures["objects"], "master_tombstones": figures["tombstones"]}
     counts = {"prole_objects": 0, "non_replica_objects": 0}
-    for view in cluster.partitions(namespace.name):
-        if f"{view.working_master:X}" == node.node_id:
-            continue
-        kind = "prole_objects" if view.replica >= 0 else "non_replica_objects"
-        counts[kind] += index.count(view.partition)
+    sketch = cluster.sketch(namespace.name)
+    for partition, role in enumerate(sketch.roles if sketch is not None else b""):
+        if role != Role.MASTER:
+            kind = "prole_objects" if role == Role.REPLICA else "non_replica_objects"
+            counts[kind] += index.count(partition)
     masters = max(0, figures["objects"] - sum(counts.values()))
     return {**counts, "master_objects": masters, "master_tombstones": figures["tombstones"]}
 
