@@ -91,6 +91,7 @@ def test_the_cluster_in_words(crowd, browser) -> None:
     facts = text_of(dom, "cluster-facts")
     for fact in ("20 nodes", "whole", "principal B1", "key C0FFEE", "clocks within 19 ms"):
         assert fact in facts
+    assert re.search(r"<option[^>]*>bar</option>", dom)
     members = text_of(dom, "members")
     assert "B1 principal" in members
     assert f"{crowd.node.node_id} this node" in members
