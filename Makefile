@@ -4,7 +4,7 @@
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PYTHON ?= python3
 
-.PHONY: run cluster test check members pythons bench simulate crash-test attack chaos clean
+.PHONY: run cluster test check members pythons dist bench simulate crash-test attack chaos clean
 
 run: $(UV)
 	$(UV) run asd
@@ -37,6 +37,12 @@ members:
 pythons: $(UV)
 	$(UV) run python tests/on_all_pythons.py
 
+# Wheels and source distributions of all packages, installed and run from empty environments.
+dist: $(UV)
+	rm -rf dist
+	$(UV) build --quiet --all-packages --out-dir dist
+	$(PYTHON) tests/install_dist.py dist
+
 bench: $(UV)
 	$(UV) run python bench/run.py
 
@@ -64,5 +70,5 @@ chaos: $(UV)
 	.uv/bin/pip install --quiet uv
 
 clean:
-	rm -rf .uv .venv* .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/build
+	rm -rf .uv .venv* dist .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

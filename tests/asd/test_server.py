@@ -369,6 +369,17 @@ def test_an_interrupt_at_the_terminal_is_for_the_tests() -> None:
         server.reset()
 
 
+def test_one_that_is_told_to_end_tidies_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    server = Server().start()
+    os.kill(server._host.pid, signal.SIGTERM)
+    server._host._process.wait(30)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(RuntimeError, match="ended with status 0"):
+        server.reset()
+    server.stop()
+
+
 def test_nothing_is_left_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with Server() as server:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -167,3 +168,10 @@ def test_the_eye_for_unwritten_functions(source, complains):
     function = ast.parse(source).body[0]
     assert isinstance(function, ast.FunctionDef)
     assert bool(list(unwritten(function))) == complains
+
+
+def test_each_package_brings_the_license(root: Path):
+    """Source distributions hold no file from outside their folder, so each has a copy."""
+    license_ = (root / "LICENSE").read_bytes()
+    for project in root.glob("*/pyproject.toml"):
+        assert (project.parent / "LICENSE").read_bytes() == license_, project.parent.name

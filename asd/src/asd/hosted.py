@@ -45,6 +45,7 @@ async def _serve(order: Order) -> int:
 
     stopping = asyncio.Event()
     _end_with_input(stopping)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     clock = VirtualClock.running()
     node = Node(order.config, clock, machine_id=uuid.getnode())
     port = ControlPort(Control(node, clock, stopping.set), order.control)

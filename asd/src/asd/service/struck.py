@@ -42,16 +42,12 @@ class Overheard:
         self.last_used_ns = connection.last_used_ns
         self.rights = connection.rights
         self.paths = connection.paths
-        self.gathered: list[bytes] = []
-        self.aborted = False
+        self.abort = connection.abort
+        self._gathered: list[bytes] = []
 
     async def send(self, data: bytes) -> None:
         """Keep part of a stream."""
-        self.gathered.append(data)
-
-    def abort(self) -> None:
-        """The request wants the connection closed: what has been gathered is all there is."""
-        self.aborted = True
+        self._gathered.append(data)
 
     async def take(self, reply: bytes | Held | Job) -> bytes:
         """All of a reply that has been begun."""
@@ -61,7 +57,7 @@ class Overheard:
             await reply.commitment.wait()
             return reply.final
         await reply
-        return b"".join(self.gathered)
+        return b"".join(self._gathered)
 
 
 async def message_struck(node: ServiceNode, connection: Connection, body: bytes) -> None:
