@@ -5,6 +5,7 @@ from __future__ import annotations
 from asd.config import Edition, read_config
 from asd.membership.settings import (
     AT_A_TIME,
+    MOST_AT_A_TIME,
     is_clustered,
     migration,
     published,
@@ -63,6 +64,8 @@ def test_a_mesh() -> None:
     assert space.uniform
     assert not spread(config.namespaces["test"], community=True).uniform
     assert migration(config).threads == 2 * AT_A_TIME
+    config.service.set("migrate-threads", "100")
+    assert migration(config).threads == MOST_AT_A_TIME
 
 
 def test_multicast() -> None:

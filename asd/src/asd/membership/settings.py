@@ -24,6 +24,8 @@ from cluster import NamespaceConfig as Spread
 AT_A_TIME = 64
 """Partitions that one of `migrate-threads` has under way: most of what one takes is waiting for the
 other node's answers."""
+MOST_AT_A_TIME = 256
+"""More than these would not be quicker, and the last of them would wait long for an answer."""
 
 
 @frozen
@@ -118,9 +120,9 @@ def migration(config: Config) -> MigrateConfig:
     namespace asks for."""
     sleeps = [own.migrate_sleep for own in config.namespaces.values()]
     return MigrateConfig(
-        threads=AT_A_TIME * config.service.migrate_threads,
+        threads=min(AT_A_TIME * config.service.migrate_threads, MOST_AT_A_TIME),
         sleep_us=max(sleeps, default=0),
-        max_incoming=AT_A_TIME * config.service.migrate_max_num_incoming,
+        max_incoming=min(AT_A_TIME * config.service.migrate_max_num_incoming, 2 * MOST_AT_A_TIME),
     )
 
 

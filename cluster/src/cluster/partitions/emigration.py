@@ -16,8 +16,9 @@ How much at a time
 ------------------
 One batch at a time, of at most `batch_records` and `batch_bytes` (or one record, where one has
 more), each acknowledged before the next is loaded; `threads` emigrations of a node at a time. After
-a batch it rests for `sleep_us` a record. Whatever is not answered is sent again; a target takes
-anything twice.
+a batch it rests for `sleep_us` a record. Whatever is not answered is sent again, after ever
+longer: what is late is mostly under way, and to send it again would make all others later. A target
+takes anything twice.
 
 The end
 -------
@@ -83,6 +84,8 @@ class MigrateConfig:
     compare_records: int = 1024
     """Summaries in a message."""
     retransmit_ms: int = 400
+    most_ms: int = 3200
+    """What is not answered is sent again after ever longer, at most this."""
 
 
 @frozen
@@ -174,6 +177,7 @@ class Emigration(StateMachine):
         self.rests_until = 0
         self.due = 0
         """When it is asked next whether it waits in vain."""
+        self.patience_ms = config.retransmit_ms
         self.token = token
         self._to_compare: list[SummaryRow] = []
         self._to_send: list[bytes] = []
@@ -190,6 +194,14 @@ class Emigration(StateMachine):
     def partition(self) -> int:
         """The partition."""
         return self.place[2]
+
+    def answered(self) -> None:
+        """The target, or the daemon, is heard."""
+        self.patience_ms = self.config.retransmit_ms
+
+    def be_patient(self) -> None:
+        """There was no answer in time: the next may take longer."""
+        self.patience_ms = min(2 * self.patience_ms, self.config.most_ms)
 
     def begin(self, now: int) -> None:
         """Ask the target to get ready."""

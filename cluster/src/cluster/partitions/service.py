@@ -200,8 +200,11 @@ class Partitions(Service):
         for space in self.spaces.values():
             for emigration in list(space.emigrations.values()):
                 if emigration.due <= now or emigration.state is E.DRAINING:
+                    emigration.be_patient()
                     emigration.fire(Due(), now)
                     outputs += self._drain_emigration(space, emigration, now)
+                else:
+                    self.deadline = min(self.deadline, emigration.due)
         if now >= self._save_at:
             outputs += self._save()
         return self._finish(outputs, now)
@@ -215,8 +218,6 @@ class Partitions(Service):
                 outputs.append(OwnershipChanged(name, space.refresh()))
             if space.unsaved:
                 self._save_at = min(self._save_at, now + SAVE_MS)
-            for emigration in space.emigrations.values():
-                self.deadline = min(self.deadline, emigration.due)
         if not self.is_settled:
             self._sends_at = min(self._sends_at, now + self.migrate.retransmit_ms)
         self.deadline = min(self.deadline, self._save_at, self._sends_at)
@@ -332,6 +333,7 @@ class Partitions(Service):
     def _tell(
         self, space: NamespacePartitions, emigration: Emigration, answer: StoreAnswer, now: int
     ) -> list[Output]:
+        emigration.answered()
         emigration.fire(answer, now)
         return self._drain_emigration(space, emigration, now)
 
@@ -345,6 +347,7 @@ class Partitions(Service):
         emigration = space.emigrations.get((message.partition, node))
         if emigration is None:
             return []
+        emigration.answered()
         emigration.fire(message, now)
         return self._drain_emigration(space, emigration, now)
 
@@ -353,7 +356,7 @@ class Partitions(Service):
     ) -> list[Output]:
         outputs, emigration.outputs = emigration.outputs, []
         partition, state = emigration.partition, emigration.state
-        emigration.due = now + self.migrate.retransmit_ms
+        emigration.due = now + emigration.patience_ms
         if state is E.RESTING:
             emigration.due = emigration.rests_until
         elif state is E.CLOSING and partition not in space.closed:
@@ -372,6 +375,9 @@ class Partitions(Service):
                 settlement.fire(Emigrated(emigration.target), now)
                 outputs += space.after_settlement(partition)
             outputs += self._start_waiting(now)
+        else:
+            # Not looked for among all of them, which may be hundreds, after each message.
+            self.deadline = min(self.deadline, emigration.due)
         return outputs
 
     # --- receiving -----------------------------------------------------------------------------
