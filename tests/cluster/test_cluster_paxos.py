@@ -23,6 +23,9 @@ class Neighbours:
     def standing(self, node: int) -> Standing:
         return self.shown
 
+    def hears_one_way(self) -> bool:
+        return False
+
     def awaits_answer(self, now: int) -> bool:
         return False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,11 +25,19 @@ def row(generation: int) -> RecordRow:
     return DIGEST, generation, 100, 0, "s", 0, b"\0\0"
 
 
-def replication_of(node: Any) -> Replication:
+Heard = dict[type, Callable[[Any], None]]
+"""Whom the library tells of each kind of event."""
+
+
+def replication_of(node: Any, heard: Heard) -> Replication:
     """The service of a node whose network is not there."""
+
+    def listen(listener: Callable[[Any], None], *kinds: type) -> None:
+        heard.update(dict.fromkeys(kinds, listener))
+
     partitions = Partitions(1, [(NamespaceConfig("test"), {})])
     transactions = Transactions(1, partitions, partition_of=partition_id)
-    cluster: Any = SimpleNamespace(listen=lambda hear: None, tell=lambda answer: None)
+    cluster: Any = SimpleNamespace(listen=listen, tell=lambda answer: None)
     metadata = SystemMetadata(Smd(MemoryStore(), ["truncate"]))
     return Replication(node, cluster, partitions, transactions, metadata, lambda: None)
 
@@ -60,12 +69,13 @@ def test_what_the_medium_refused_is_put_later_unless_a_new_cluster_has_made_it_v
     monkeypatch.setattr(namespace.door, "_engine", medium)
 
     async def scenario() -> int:
-        replication = replication_of(node)
-        replication.hear(Apply("test", ("transactions", 1), (row(5),), False))
+        heard: Heard = {}
+        replication = replication_of(node, heard)
+        heard[Apply](Apply("test", ("transactions", 1), (row(5),), False))
         if new_cluster:
-            replication.hear(ClusterChanged(7, 1, 1, ((1, 1, 0, False),)))
+            heard[ClusterChanged](ClusterChanged(7, 1, 1, ((1, 1, 0, False),)))
         medium.is_full = False
-        replication.stores["test"].put(row(3))
+        assert replication.stores["test"].apply((row(3),), False, False) == 1
         while any(replication._tasks):
             await asyncio.sleep(0)
         kept = replication.stores["test"].row(DIGEST)

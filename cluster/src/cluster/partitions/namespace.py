@@ -40,11 +40,8 @@ What must hold:
    be taken back in memory.
 
 5. *A copy is dropped only when all replicas have everything*, by the master's announcement. Nobody
-   waits for the disk to drop it too, so after a crash it may be there again. That loses nothing: it
-   has the version of an older cluster, as any copy that was away, is merged by the conflict rule,
-   and all that it has was collected before or is older by that rule. (Older, and not just made
-   before: by last-update-time and with clocks that differ, a version may win over what was made
-   from it.)
+   waits for the disk to drop it too, so a crash may bring it back. That loses nothing: it is a copy
+   of an older cluster, as of a node that was away, and merged by the conflict rule.
 
 Between a new cluster's commit and `is_ready` nobody serves: the daemon holds requests (`LOCKED`).
 Other namespaces do not wait for a slow one. Nor does a node serve that learns that most others
