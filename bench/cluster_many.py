@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from harness import table
 
-from cluster.partitions.namespace import NamespaceConfig
+from cluster.partitions.config import NamespaceConfig
 from cluster.simulation import DataShape, DataWorld, Shape, SimulatedCluster
 from cluster.simulation.takeover import serves_alone
 

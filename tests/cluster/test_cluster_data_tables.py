@@ -34,8 +34,9 @@ from cluster.outputs import (
     VersionsSet,
 )
 from cluster.partitions import exchange as exchange_module
+from cluster.partitions.config import MigrateConfig
 from cluster.partitions.emigration import Due as DueToEmigrate
-from cluster.partitions.emigration import Emigration, EmigrationState, MigrateConfig
+from cluster.partitions.emigration import Emigration, EmigrationState
 from cluster.partitions.exchange import Exchange
 from cluster.partitions.settlement import Settlement
 from cluster.records import ConflictPolicy

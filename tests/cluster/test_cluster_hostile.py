@@ -27,7 +27,7 @@ from cluster.outputs import (
     Surveyed,
     VersionsSet,
 )
-from cluster.partitions.namespace import NamespaceConfig
+from cluster.partitions.config import NamespaceConfig
 from cluster.partitions.service import Partitions
 from cluster.replication.transactions import Transactions
 from cluster.simulation.store import PARTITIONS, partition_of

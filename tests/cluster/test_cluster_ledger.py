@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cluster.messages import RecordRow
-from cluster.partitions.namespace import NamespaceConfig
+from cluster.partitions.config import NamespaceConfig
 from cluster.records import TOMBSTONE, ConflictPolicy
 from cluster.simulation import Ledger, SimulatedStore, Violation
 from cluster.simulation.store import partition_of

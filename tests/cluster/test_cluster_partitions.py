@@ -28,8 +28,7 @@ from cluster.outputs import (
     Surveyed,
     VersionsSet,
 )
-from cluster.partitions.emigration import MigrateConfig
-from cluster.partitions.namespace import NamespaceConfig
+from cluster.partitions.config import MigrateConfig, NamespaceConfig
 from cluster.partitions.service import Partitions
 from cluster.partitions.view import Ownership, Role
 from cluster.records import ConflictPolicy
@@ -384,6 +383,17 @@ def test_a_node_that_comes_back_gets_only_what_it_missed():
         replicas = net.spaces()[1].plans[partition].replicas
         alike = [net.stores[node]["ns"].in_partition(partition) for node in replicas]
         assert alike[0] == alike[1]
+
+
+def test_nodes_without_a_copy_wait_for_the_fill_delay():
+    net = three_with(500)
+    for node in net.members:
+        net.nodes[node].configure(MigrateConfig(fill_delay_ms=60_000), net.now)
+    net.form(1, 2)
+    net.run()
+    assert net.records_sent == 0
+    net.now += 60_000
+    net.settle()
 
 
 def test_a_replica_is_listed_by_the_master_until_it_is_filled_after_a_death():

@@ -6,8 +6,8 @@ import pytest
 
 from cluster.messages import ExchangeVersions
 from cluster.outputs import ClusterChanged, Send
+from cluster.partitions.config import NamespaceConfig
 from cluster.partitions.exchange import Exchange
-from cluster.partitions.namespace import NamespaceConfig
 from cluster.partitions.service import Partitions
 from cluster.partitions.view import Ownership
 from cluster.simulation import DataShape, DataWorld, Shape, SimulatedCluster

@@ -27,8 +27,7 @@ from cluster.outputs import (
     VersionsSet,
 )
 from cluster.partitions.balance import Member, balance
-from cluster.partitions.emigration import MigrateConfig
-from cluster.partitions.namespace import NamespaceConfig
+from cluster.partitions.config import MigrateConfig, NamespaceConfig
 from cluster.partitions.service import Partitions
 from cluster.replication.lane import ROW_BYTES, Lag
 from cluster.replication.transactions import Transactions

@@ -46,10 +46,11 @@ from cluster.outputs import (
     VersionsSet,
 )
 from cluster.partitions.balance import BalanceTable, Member, balance, least_moves, moves
-from cluster.partitions.emigration import Emigration, MigrateConfig
+from cluster.partitions.config import MigrateConfig, NamespaceConfig
+from cluster.partitions.emigration import Emigration
 from cluster.partitions.exchange import Exchange
 from cluster.partitions.map import BITMAP_BYTES, PARTITIONS, PartitionMap
-from cluster.partitions.namespace import NamespaceConfig, NamespacePartitions
+from cluster.partitions.namespace import NamespacePartitions
 from cluster.partitions.plan import PartitionPlan, plan
 from cluster.partitions.roster import Availability, availability
 from cluster.partitions.service import Partitions

@@ -15,7 +15,7 @@ from asd.membership.settings import (
 from cluster import ConflictPolicy
 
 MESH = """
-service { cluster-name c; node-id A1; migrate-threads 2 }
+service { cluster-name c; node-id A1; migrate-threads 2; migrate-fill-delay 30 }
 network {
     service { address any; port 3000; access-address 10.0.0.1 }
     heartbeat {
@@ -27,6 +27,7 @@ network {
 }
 namespace test {
     replication-factor 3
+    rack-id 4
     conflict-resolution-policy last-update-time
     storage-engine memory
 }
@@ -64,6 +65,9 @@ def test_a_mesh() -> None:
     assert space.uniform
     assert not spread(config.namespaces["test"], community=True).uniform
     assert migration(config).threads == 2 * AT_A_TIME
+    assert migration(config).fill_delay_ms == 30_000
+    assert not space.fills_at_once
+    assert space.rack == 4
     config.service.set("migrate-threads", "100")
     assert migration(config).threads == MOST_AT_A_TIME
 

@@ -168,7 +168,10 @@ class NamespaceConfig(Section):
         dynamic=True, help="Run short queries like long ones.", why_not=_ONE_QUERY_WAY
     )
     ignore_migrate_fill_delay: bool = flag(
-        dynamic=True, enterprise=True, help="Fill at once in this namespace.", why_not=_ALONE
+        dynamic=True,
+        enterprise=True,
+        help="Do not wait in this namespace before nodes without a copy are sent one.",
+        works=True,
     )
     index_stage_size: int = size(
         _GIB, 128 * _MIB, 16 * _GIB, help="Memory the index grows by.", why_not=_GROWS

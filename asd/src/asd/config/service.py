@@ -118,8 +118,8 @@ class ServiceConfig(Section):
         0,
         dynamic=True,
         enterprise=True,
-        help="Wait before filling partitions of a missing node.",
-        why_not=_ALONE,
+        help="Wait after a balance before nodes without a copy of a partition are sent one.",
+        works=True,
     )
     migrate_max_num_incoming: int = integer(
         4, 0, 256, dynamic=True, help="Partitions received at a time, in sixty-fours.", works=True

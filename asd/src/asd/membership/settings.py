@@ -112,6 +112,7 @@ def spread(config: NamespaceConfig, community: bool) -> Spread:
         uniform=config.prefer_uniform_balance and not community,
         rack=config.rack_id,
         migrate_order=config.migrate_order,
+        fills_at_once=config.ignore_migrate_fill_delay,
     )
 
 
@@ -123,6 +124,7 @@ def migration(config: Config) -> MigrateConfig:
         threads=min(AT_A_TIME * config.service.migrate_threads, MOST_AT_A_TIME),
         sleep_us=max(sleeps, default=0),
         max_incoming=min(AT_A_TIME * config.service.migrate_max_num_incoming, 2 * MOST_AT_A_TIME),
+        fill_delay_ms=1000 * config.service.migrate_fill_delay,
     )
 
 

@@ -65,27 +65,9 @@ from cluster.outputs import (
     Token,
     VersionsSet,
 )
+from cluster.partitions.config import MigrateConfig
 from cluster.state_machine import Observer, State, StateMachine, table
 from cluster.wire import Message
-
-
-@frozen
-class MigrateConfig:
-    """Limits of migration, of one node for all its namespaces."""
-
-    threads: int = 4
-    """Emigrations a node has under way at a time (migrate-threads); 0 stops them."""
-    sleep_us: int = 0
-    """Rest after each record (migrate-sleep)."""
-    max_incoming: int = 4
-    """Immigrations a node takes at a time (migrate-max-num-incoming)."""
-    batch_records: int = 256
-    batch_bytes: int = 256 << 10
-    compare_records: int = 1024
-    """Summaries in a message."""
-    retransmit_ms: int = 400
-    most_ms: int = 3200
-    """What is not answered is sent again after ever longer, at most this."""
 
 
 @frozen

@@ -56,19 +56,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from attrs import frozen
-
 from cluster.messages import NamespaceRow, PartitionSettled
 from cluster.outputs import ClusterChanged, Drop, Output
 from cluster.partitions.balance import BalanceTable, Member, balance
+from cluster.partitions.config import NamespaceConfig
 from cluster.partitions.emigration import Emigration, EmigrationState
-from cluster.partitions.map import BITMAP_BYTES, PARTITIONS, PartitionMap
+from cluster.partitions.map import BITMAP_BYTES, PartitionMap
 from cluster.partitions.plan import PartitionPlan, plan
 from cluster.partitions.roster import Availability, availability
 from cluster.partitions.settlement import Planned, Settlement, SettlementState
 from cluster.partitions.version import PartitionVersion, pack, unpack, weights
 from cluster.partitions.view import Moved, Ownership, PartitionView, Role, Sketch
-from cluster.records import ConflictPolicy
 from cluster.state_machine import Observer
 
 UNIFORM = 1
@@ -76,24 +74,6 @@ STRONG = 2
 """Flags of a `NamespaceRow`."""
 
 Versions = Mapping[int, PartitionVersion]
-
-
-@frozen
-class NamespaceConfig:
-    """How a namespace is spread. Where nodes differ in `replication_factor`, `uniform`, `strong` or
-    `roster`, what the highest node says holds."""
-
-    name: str
-    replication_factor: int = 2
-    policy: ConflictPolicy = ConflictPolicy.GENERATION
-    uniform: bool = False
-    rack: int = 0
-    strong: bool = False
-    """Strong consistency: partitions are served by the rules of `roster` only."""
-    roster: tuple[int, ...] = ()
-    migrate_order: int = 5
-    """Namespaces with a lower one emigrate first."""
-    partitions: int = PARTITIONS
 
 
 class NamespacePartitions:
@@ -118,6 +98,7 @@ class NamespacePartitions:
         self.ownership = bytearray([Ownership.LOCKED]) * count
         self.is_ready = False
         self.is_behind = False
+        self.balanced_at, self._leaves = 0, False
         self.changed: set[int] = set()
         """Partitions whose ownership is to be looked at."""
         self.unsaved: dict[int, PartitionVersion] = {}
@@ -221,6 +202,7 @@ class NamespacePartitions:
         ]
         count = self.config.partitions
         self.is_uniform = bool(flags & UNIFORM)
+        self._leaves = any(each.quiesced for each in members if each.node == self._me)
         self.table = balance(members, max(1, factor), uniform=self.is_uniform, partitions=count)
         self._told = [{} for _ in range(count)]
         for node, row in rows.items():
@@ -278,6 +260,7 @@ class NamespacePartitions:
     def take_part(self, now: int) -> list[Output]:
         """Our versions are kept: begin what the plans ask of us."""
         self.is_ready = True
+        self.balanced_at = now
         self.changed.update(range(self.config.partitions))
         self.moved.planned_in = len(self.expects)
         outputs: list[Output] = []
@@ -307,6 +290,20 @@ class NamespacePartitions:
     def compares(self, partition: int, target: int) -> bool:
         """Has the target of an emigration a copy of its own?"""
         return target in self._told[partition]
+
+    def fills_at(self, delay_ms: int) -> int:
+        """When nodes without a copy may be sent one; who is about to leave does not wait."""
+        return self.balanced_at + (0 if self.config.fills_at_once or self._leaves else delay_ms)
+
+    def take_waiting(self, room: int, fills: bool) -> list[tuple[int, int]]:
+        """Take the next emigrations out; `fills`: to nodes without a copy, too. O(waiting)."""
+        room = max(0, room) if self.is_ready else 0
+        taken = self.waiting[:room]
+        if not fills:
+            taken = [each for each in self.waiting if self.compares(*each)][:room]
+        for each in taken:
+            self.waiting.remove(each)
+        return taken
 
     def after_settlement(self, partition: int) -> list[Output]:
         """What a settlement asks for after an event."""

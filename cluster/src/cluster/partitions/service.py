@@ -41,10 +41,11 @@ from cluster.outputs import (
     StoreAnswer,
     Token,
 )
-from cluster.partitions.emigration import Due, Emigration, EmigrationState, MigrateConfig
+from cluster.partitions.config import MigrateConfig, NamespaceConfig
+from cluster.partitions.emigration import Due, Emigration, EmigrationState
 from cluster.partitions.exchange import Due as ExchangeDue
 from cluster.partitions.exchange import Exchange
-from cluster.partitions.namespace import NamespaceConfig, NamespacePartitions, Versions
+from cluster.partitions.namespace import NamespacePartitions, Versions
 from cluster.partitions.settlement import Emigrated, SettlementState
 from cluster.state_machine import Observer
 from cluster.wire import Message
@@ -94,7 +95,7 @@ class Partitions(Service):
         }
         self.generation = -1
         """The partition generation: one more for each balance and each partition handed over."""
-        self.is_written: Callable[[str, int], bool] = _never
+        self.is_written: Callable[[str, int], bool] = lambda namespace, partition: False
         self.break_off: Callable[[int], None] = lambda key: None
         self.balanced: Callable[[str, int], list[Output]] = lambda name, now: []
         self._me = me
@@ -207,7 +208,7 @@ class Partitions(Service):
                     self.deadline = min(self.deadline, emigration.due)
         if now >= self._save_at:
             outputs += self._save()
-        return self._finish(outputs, now)
+        return self._finish(outputs + self._start_waiting(now), now)
 
     # --- after each input ----------------------------------------------------------------------
 
@@ -218,6 +219,8 @@ class Partitions(Service):
                 outputs.append(OwnershipChanged(name, space.refresh()))
             if space.unsaved:
                 self._save_at = min(self._save_at, now + SAVE_MS)
+            if space.waiting and now < (due := space.fills_at(self.migrate.fill_delay_ms)):
+                self.deadline = min(self.deadline, due)
         if not self.is_settled:
             self._sends_at = min(self._sends_at, now + self.migrate.retransmit_ms)
         self.deadline = min(self.deadline, self._save_at, self._sends_at)
@@ -299,9 +302,10 @@ class Partitions(Service):
         outputs: list[Output] = []
         running = sum(len(space.emigrations) for space in self.spaces.values())
         for space in sorted(self.spaces.values(), key=lambda each: each.config.migrate_order):
-            while space.waiting and running < self.migrate.threads and space.is_ready:
+            fills = now >= space.fills_at(self.migrate.fill_delay_ms)
+            for chosen in space.take_waiting(self.migrate.threads - running, fills):
                 running += 1
-                outputs += self._start(space, *space.waiting.pop(0), now)
+                outputs += self._start(space, *chosen, now)
         return outputs
 
     def _start(
@@ -496,10 +500,6 @@ class Partitions(Service):
             space._check()
             for settlement in space.settlements.values():
                 assert settlement.state is not SettlementState.SETTLED or not settlement.outputs
-
-
-def _never(namespace: str, partition: int) -> bool:
-    return False
 
 
 def _first(item: tuple[int, object]) -> int:

@@ -42,8 +42,9 @@ from cluster.outputs import (
     Surveyed,
     VersionsSet,
 )
-from cluster.partitions.emigration import Emigration, MigrateConfig
-from cluster.partitions.namespace import NamespaceConfig, NamespacePartitions
+from cluster.partitions.config import MigrateConfig, NamespaceConfig
+from cluster.partitions.emigration import Emigration
+from cluster.partitions.namespace import NamespacePartitions
 from cluster.partitions.service import Partitions
 from cluster.partitions.view import Ownership
 from cluster.records import (

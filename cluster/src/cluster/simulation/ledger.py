@@ -23,7 +23,7 @@ from collections.abc import Iterable, Mapping
 
 from cluster.messages import RecordRow
 from cluster.metadata.smd import SmdItem
-from cluster.partitions.namespace import NamespaceConfig
+from cluster.partitions.config import NamespaceConfig
 from cluster.records import REMOVAL, ConflictPolicy, wins
 from cluster.simulation.checks import Violation
 from cluster.simulation.store import partition_of

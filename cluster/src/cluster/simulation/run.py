@@ -7,8 +7,7 @@ from collections import Counter
 from attrs import define, evolve, field, frozen
 
 from cluster.node import Parts
-from cluster.partitions.emigration import MigrateConfig
-from cluster.partitions.namespace import NamespaceConfig
+from cluster.partitions.config import MigrateConfig, NamespaceConfig
 from cluster.records import ConflictPolicy
 from cluster.simulation.checks import Violation
 from cluster.simulation.cluster import Shape, SimulatedCluster

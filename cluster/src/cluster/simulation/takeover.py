@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.partitions.namespace import NamespaceConfig
+from cluster.partitions.config import NamespaceConfig
 from cluster.partitions.service import Partitions
 from cluster.simulation.cluster import Shape, SimulatedCluster
 from cluster.simulation.data import DataShape, DataWorld
