@@ -177,6 +177,7 @@ def test_attaching_again_replaces_the_sinks(said) -> None:
     [
         ("asd.nsup", "nsup"),
         ("asd.node", "as"),
+        ("asd.cluster", "clustering"),
         ("asd.service.connections", "service"),
         ("storage.ssd", "drv-ssd"),
         ("asd.batch_sub", "batch-sub"),

@@ -67,8 +67,9 @@ def _quiesce_undo(request: Request) -> str:
 
 def _roster(request: Request) -> str:
     """Without strong consistency no roster is kept; only who is there can be told."""
+    present = ",".join(request.node.cluster.nodes)
     return ";".join(
-        f"{prefix}roster=null:pending_roster=null:observed_nodes={request.node.node_id}"
+        f"{prefix}roster=null:pending_roster=null:observed_nodes={present}"
         for prefix, _ in _chosen(request)
     )
 

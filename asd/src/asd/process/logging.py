@@ -52,6 +52,7 @@ _CONTEXT_OF: Final[Mapping[str, str]] = MappingProxyType(
         "heartbeat": "hb",
         "mesh": "hb",
         "multicast": "hb",
+        "cluster": "clustering",
         "paxos": "clustering",
         "balance": "partition",
     }
