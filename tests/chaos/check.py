@@ -255,11 +255,13 @@ def deleted_durably(case: Case) -> Iterable[Complaint]:
 
 
 def deleted_plainly(case: Case) -> Iterable[Complaint]:
-    """Gone, where no copy was away between its first write and the end."""
+    """Gone, where no copy was away between its first write and the end. (A plain delete leaves
+    nothing, not on a medium either: a copy that was away, or starts, brings the record back.)"""
     for delete in case.operations:
         if delete.act == "delete" and delete.acknowledged and case.final is not None:
             first = case.operations[0].start
-            if case.windows.is_undisturbed(first, case.operations[-1].end + 1):
+            until = max(case.operations[-1].end + 1, case.windows.looked)
+            if case.windows.is_undisturbed(first, until):
                 yield case.complain("deleted, and there", f"it has {case.final.value}")
 
 
@@ -287,14 +289,20 @@ _CHECKS: Final[Mapping[str, tuple[Check, ...]]] = {
 # ---------------------------------------------------------------------- queries
 
 
-def check_queries(operations: Iterable[Operation], windows: Windows) -> list[Complaint]:
-    """A query gives every record that stood still just once."""
+def check_queries(
+    operations: Sequence[Operation], windows: Windows, forgets: Callable[[str], bool]
+) -> list[Complaint]:
+    """A query gives every record that stood still just once. `forgets`: does a namespace lose what
+    it has when nodes die?"""
     complaints = []
+    began = min([each.start for each in operations], default=0.0)
     for query in operations:
         if query.set_name != STILL or not query.acknowledged:
             continue
         if windows.is_unsettled(query.start, query.end):
             continue
+        if forgets(query.namespace) and windows.forgotten_by(query.end) > began:
+            continue  # records that stand still are not written again before the next lap
         found = Counter(query.value if isinstance(query.value, list) else [])
         missing = [number for number in range(STILL_RECORDS) if not found[number]]
         twice = [number for number, times in found.items() if times > 1]

@@ -173,7 +173,7 @@ class Run:
         found = [
             *check_copies(holdings),
             *check_indexes(holdings),
-            *check_queries(operations, windows),
+            *check_queries(operations, windows, self._forgets),
             *self._records(operations, holdings, windows),
             *self._rolling(operations, faults, windows),
             *self._failures_inside(lines),
@@ -195,13 +195,17 @@ class Run:
         }
         for place, history in histories.items():
             end = ends.pop((place[0], Key(*place).digest), None)
-            forgets = place[0] == MEMORY or (place[0] == DISK and not self._commits)
+            forgets = self._forgets(place[0])
             found += check_record(Case(place, history, end, windows, forgets=forgets))
         still = {(n, Key(n, STILL, i).digest) for n in NAMESPACES for i in range(STILL_RECORDS)}
         for namespace, digest in ends.keys() - still:
             text = f"{ends[namespace, digest]}: of an earlier lap"
             found.append(Complaint("truncated, and there", (namespace, "", digest.hex()), text))
         return found
+
+    def _forgets(self, namespace: str) -> bool:
+        """Does a namespace lose what it had acknowledged when a node dies?"""
+        return namespace == MEMORY or (namespace == DISK and not self._commits)
 
     def _rolling(
         self, operations: Iterable[Operation], faults: Iterable[FaultWindow], windows: Windows

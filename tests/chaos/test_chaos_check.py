@@ -131,6 +131,14 @@ def test_what_was_in_memory_when_two_nodes_died_may_be_lost() -> None:
     assert complaints(REGISTER, [FIRST, SECOND, write(9, 30, 1)], None, forgotten(20)) == ["lost"]
 
 
+def test_who_was_left_without_copies_is_overruled_by_who_comes_back() -> None:
+    """Two nodes with files died; the third began anew."""
+    died = forgotten(20)
+    anew = [FIRST, SECOND, write(9, 30, 1), operation("read", 9, 31, 1)]
+    assert complaints(REGISTER, anew, End(8, 2), died, forgets=False) == []
+    assert "lost" in complaints(REGISTER, anew, End(9, 1), died, forgets=False)
+
+
 def test_a_list_has_everything_once_in_its_place() -> None:
     appends = [FIRST, SECOND]
     assert complaints(LIST, appends, End([7, 8], 2)) == []
@@ -179,8 +187,8 @@ def test_a_query_gives_each_record_once() -> None:
     every = list(range(STILL_RECORDS))
     for value, wrong in ((every, False), (every[1:], True), ([*every, 3], True)):
         query = operation("query", sorted(value), 10, set_name=STILL)
-        assert bool(check_queries([query], calm())) == wrong
-        assert check_queries([query], parted(9, 11)) == []
+        assert bool(check_queries([query], calm(), lambda name: True)) == wrong
+        assert check_queries([query], parted(9, 11), lambda name: True) == []
 
 
 def holdings(copies: dict[int, Held], owners: set[int], indexed: list[bytes]) -> Holdings:

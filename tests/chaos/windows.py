@@ -4,6 +4,10 @@
                then until all that run have the same list, writes of both sides are acknowledged,
                and the conflict rule keeps one. (A node that goes on after a pause and has only the
                list from before is not meant: it may not serve by that.)
+    thin       a node died, ended or hung while the cluster was not at rest from what was before:
+               who is left may have no copy of a partition, or an old one, serves it all the same,
+               and is overruled when the others come back. Until the cluster is at rest again this
+               counts as apart.
     unsettled  the same, and until the cluster was at rest: a copy may lack what another has, and a
                read of one copy may be older than a write.
     starved    a list left out a node that ran, and to which nothing was done: it, or who missed it,
@@ -55,12 +59,21 @@ class Windows:
     def __init__(self, events: Sequence[Event], lists: Sequence[Listed]) -> None:
         self.rests = [event.time for event in events if event.what == "at rest"]
         self.faults = _faults(events)
+        looks = [event.time for event in events if event.what == "apart to be looked at"]
+        self.looked = max(looks, default=0.0)
+        """When the nodes were last looked at."""
         self.starved: list[float] = []
         self.alone_after_pause: list[float] = []
         """A node that had hung took itself for the whole cluster when it went on."""
         self.apart: list[Window] = []
         self._lists = lists
         _Apart(self).follow(events, lists)
+        self.apart += [
+            Window(event.time, self._rest_after(event.time))
+            for event in events
+            if event.what in ("killed", "asked to end", "paused")
+            and not self._was_at_rest(event.time, events)
+        ]
         self.unsettled = [Window(each.start, self._rest_after(each.end)) for each in self.apart]
         self.forgotten = [
             died for asked, died in _deaths(events) if not self._was_at_rest(asked, events)
