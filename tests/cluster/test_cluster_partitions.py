@@ -310,8 +310,10 @@ def test_all_partitions_at_a_glance():
     for space in net.spaces().values():
         check_sketch(space)
         assert not space.sketch().moving
-    net.nodes[1].spaces["ns"].is_ready = False
-    assert net.nodes[1].spaces["ns"].sketch() is None
+    for nothing in ("is_ready", "is_behind"):
+        setattr(net.nodes[1].spaces["ns"], nothing, nothing == "is_behind")
+        assert net.nodes[1].spaces["ns"].sketch() is None
+        setattr(net.nodes[1].spaces["ns"], nothing, nothing != "is_behind")
 
 
 def test_migrations_are_counted_against_what_was_planned():

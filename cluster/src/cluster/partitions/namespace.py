@@ -265,8 +265,7 @@ class NamespacePartitions:
         self.moved.planned_in = len(self.expects)
         outputs: list[Output] = []
         for partition, made in enumerate(self.plans):
-            self.moved.planned_out += self._me in made.senders
-            self.moved.planned_out += len(made.receivers) * (self._me == made.master)
+            self.moved.planned_out += made.emigrations_from(self._me)
             if self._me not in made.members or not (made.senders or made.receivers):
                 self.settled.add(partition)
                 outputs += self.drop_unless_replica(partition)
@@ -339,8 +338,7 @@ class NamespacePartitions:
         self.changed.add(partition)
 
     def hear_of(self, partition: int, server: int) -> None:
-        """Who serves a partition, as others say. It matters where we have no part in it: what we
-        pass on would go to the node before for ever."""
+        """Who serves, as others say: so we know where to pass on what we have no part in."""
         made = self.plans[partition]
         if self._me in made.bystanders and server in (made.acting, made.master):
             self.acting[partition] = server
@@ -431,9 +429,8 @@ class NamespacePartitions:
         return PartitionMap(len(columns), tuple(map(bytes, columns)))
 
     def sketch(self) -> Sketch | None:
-        """All partitions at a glance; None unless `is_ready`. O(partitions), and much cheaper than
-        `show_all`."""
-        if not self.is_ready:
+        """All partitions at a glance; None unless `serves`. O(partitions), but cheap."""
+        if not self.serves:
             return None
         me = self._me
         roles = [

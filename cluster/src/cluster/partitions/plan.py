@@ -33,6 +33,10 @@ class PartitionPlan:
     differing: Row = ()
     bystanders: Row = ()
 
+    def emigrations_from(self, node: int) -> int:
+        """How many it asks of a node. O(nodes)."""
+        return (node in self.senders) + len(self.receivers) * (node == self.master)
+
     def duplicates(self, server: int, arrived: frozenset[int]) -> Row:
         """Nodes that may have newer versions than `server`, which is the acting or the master.
 
