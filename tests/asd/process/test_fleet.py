@@ -60,6 +60,14 @@ def test_the_ports_given_are_the_first_nodes() -> None:
         fleet("--nodes", "3", "--heartbeat-port", "3002")
 
 
+def test_every_node_has_a_page_of_its_own() -> None:
+    nodes = fleet("--nodes", "3", "--service-port", "0", "--http-port", "8081").nodes
+    assert [option(node.arguments, "--http-port") for node in nodes] == ["8081", "8082", "8083"]
+    assert [node.arguments.count("--http-port") for node in nodes] == [1, 1, 1]
+    with pytest.raises(CommandLineError, match="port 3002 is given twice"):
+        fleet("--nodes", "3", "--http-port", "3002")
+
+
 def vars_of(ports: object) -> list[int]:
     return [getattr(ports, name) for name in ("service", "heartbeat", "fabric")]
 

@@ -55,7 +55,7 @@ def supervisor(options: Options, argv: Sequence[str]) -> Supervisor:
     _refuse_ones_own(options)
     refuse_racks(options)
     number, address = _number(options), options.service_address or HOST
-    firsts = ("--service-port", "--heartbeat-port", "--fabric-port")
+    firsts = ("--service-port", "--heartbeat-port", "--fabric-port", "--http-port")
     words = [*_without(argv, "--nodes", *firsts)]
     if options.cluster_name is None:
         words += ["--cluster-name", DEFAULT_CLUSTER]
@@ -69,8 +69,10 @@ def supervisor(options: Options, argv: Sequence[str]) -> Supervisor:
         first_id=(number << ID_BITS) + FIRST_ID,
     )
     for number, ports in enumerate(_ports(options)):
-        pin = ("--pin", str(options.cores[number])) if options.cores else ()
-        processes.add(ports, pin)
+        own = ["--pin", str(options.cores[number])] if options.cores else []
+        if options.http_port:
+            own += ["--http-port", str(options.http_port + number)]
+        processes.add(ports, own)
     return Supervisor(processes)
 
 
@@ -89,7 +91,6 @@ def _number(options: Options) -> int:
 def _refuse_ones_own(options: Options) -> None:
     ones_own = {
         "--config-file": options.config_file,
-        "--http-port": options.http_port,
         "--control": options.control,
         "--load": options.load or None,
         "--node-id": options.node_id,
@@ -112,11 +113,13 @@ def _ports(options: Options) -> list[Ports]:
         Ports(*(first and first + number for first in firsts)) for number in range(options.nodes)
     ]
     given = [port for each in found for port in (each.service, each.heartbeat, each.fabric) if port]
+    if options.http_port:
+        given += range(options.http_port, options.http_port + options.nodes)
     twice = {port for port in given if given.count(port) > 1}
     if twice:
         raise CommandLineError(
             f"port {min(twice)} is given twice: each of the {options.nodes} nodes takes the next"
-            " service, heartbeat and fabric port"
+            " service, heartbeat, fabric and HTTP port"
         )
     return found
 
