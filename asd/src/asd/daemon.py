@@ -138,7 +138,7 @@ async def _serve(config: Config, logs: LogSinks, control: Place | None, options:
         print(f"asd: cannot serve: {error}", file=sys.stderr)
         return 1
     port = None if control is None else ControlPort(Control(node, clock, stopping.set), control)
-    if not _load(node, options.load) or not await _control(port):
+    if not await _load(node, options.load) or not await _control(port):
         await node.stop()
         return 1
     if await _served(node, stopping):
@@ -152,7 +152,7 @@ async def _serve(config: Config, logs: LogSinks, control: Place | None, options:
     return 0
 
 
-def _load(node: Node, files: tuple[Path, ...]) -> bool:
+async def _load(node: Node, files: tuple[Path, ...]) -> bool:
     """Put the records of files into the node; False when that cannot be."""
     for path in files:
         try:
@@ -161,6 +161,8 @@ def _load(node: Node, files: tuple[Path, ...]) -> bool:
             said = error.strerror if isinstance(error, OSError) else error
             print(f"asd: cannot load {path}: {said}", file=sys.stderr)
             return False
+    if files:
+        await contents.indexes_built(node)
     return True
 
 

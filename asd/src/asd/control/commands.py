@@ -10,7 +10,6 @@ Only what it has begun in the background, the building of indexes, is waited for
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS", "BadRequest", "Control", "ControlNode"]
 
 NS_PER_S: Final = 1_000_000_000
-BUILDS_S: Final = 0.001
-"""Between two looks whether indexes are built, which takes some milliseconds."""
 
 
 class ControlNode(KeptNode, Protocol):
@@ -122,14 +119,8 @@ class Control:
             raise BadRequest(no_command(command))
         answer = found.run(self, Arguments(command, given))
         if found.indexes:
-            await self._indexes_built()
+            await contents.indexes_built(self.node)
         return answer
-
-    async def _indexes_built(self) -> None:
-        """Return when all secondary indexes can be read."""
-        spaces = self.node.namespaces.values()
-        while not all(index.readable for space in spaces for index in space.indexes):
-            await asyncio.sleep(BUILDS_S)
 
 
 def no_command(name: str) -> str:
