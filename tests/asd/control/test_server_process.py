@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from io import BytesIO
+
 import pytest
 
 from asd.config import read_config
@@ -23,15 +26,19 @@ namespace cache {
 
 
 def test_an_order_arrives_as_it_was() -> None:
-    from io import BytesIO
-
     order = Order(read_config(TEXT, "aerospike.conf"), Place(path="somewhere"))
     assert Order.load(BytesIO(order.dumps())) == order
 
 
-def test_no_order_is_no_server() -> None:
-    from io import BytesIO
+def test_a_process_that_ends_at_once_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether its order was written before that or not."""
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    for _ in range(5):
+        with pytest.raises(RuntimeError, match="ended with status 1: see its standard error"):
+            ServerProcess(read_config(TEXT, "aerospike.conf")).start()
 
+
+def test_no_order_is_no_server() -> None:
     with pytest.raises(EOFError):
         Order.load(BytesIO())
 

@@ -17,6 +17,7 @@ An adapter: it starts and ends the process.
 
 from __future__ import annotations
 
+import contextlib
 import copyreg
 import json
 import os
@@ -172,8 +173,9 @@ def _end(process: subprocess.Popen[bytes], place: Place, owner: int) -> None:
     assert process.stdout is not None
     if os.getpid() != owner:
         return
-    with process.stdin, process.stdout:
-        pass
+    with contextlib.suppress(BrokenPipeError):  # of an order that nobody has read
+        process.stdin.close()
+    process.stdout.close()
     try:
         process.wait(STOP_S)
     except subprocess.TimeoutExpired:
