@@ -177,13 +177,12 @@ class Emigration(StateMachine):
         """The partition."""
         return self.place[2]
 
-    def answered(self) -> None:
-        """The target, or the daemon, is heard."""
-        self.patience_ms = self.config.retransmit_ms
-
-    def be_patient(self) -> None:
-        """There was no answer in time: the next may take longer."""
-        self.patience_ms = min(2 * self.patience_ms, self.config.most_ms)
+    def fire(self, event: object, now: int) -> bool:
+        """As `StateMachine.fire`. What was not answered in time may take longer."""
+        late = type(event) is Due
+        config, longer_ms = self.config, 2 * self.patience_ms
+        self.patience_ms = min(longer_ms, config.most_ms) if late else config.retransmit_ms
+        return super().fire(event, now)
 
     def begin(self, now: int) -> None:
         """Ask the target to get ready."""

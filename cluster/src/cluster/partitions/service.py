@@ -201,11 +201,9 @@ class Partitions(Service):
         for space in self.spaces.values():
             for emigration in list(space.emigrations.values()):
                 if emigration.due <= now or emigration.state is E.DRAINING:
-                    emigration.be_patient()
                     emigration.fire(Due(), now)
                     outputs += self._drain_emigration(space, emigration, now)
-                else:
-                    self.deadline = min(self.deadline, emigration.due)
+                self.deadline = min(self.deadline, emigration.due)
         if now >= self._save_at:
             outputs += self._save()
         return self._finish(outputs + self._start_waiting(now), now)
@@ -237,7 +235,8 @@ class Partitions(Service):
         """Set versions, and all that wait to be set."""
         together = {**space.unsaved, **versions}
         space.unsaved = {}
-        return SetVersions(space.config.name, token, tuple(sorted(together.items(), key=_first)))
+        rows = tuple([(partition, together[partition]) for partition in sorted(together)])
+        return SetVersions(space.config.name, token, rows)
 
     def _new_token(self, heard: Heard | None) -> Token:
         self._next_token += 1
@@ -337,7 +336,6 @@ class Partitions(Service):
     def _tell(
         self, space: NamespacePartitions, emigration: Emigration, answer: StoreAnswer, now: int
     ) -> list[Output]:
-        emigration.answered()
         emigration.fire(answer, now)
         return self._drain_emigration(space, emigration, now)
 
@@ -351,7 +349,6 @@ class Partitions(Service):
         emigration = space.emigrations.get((message.partition, node))
         if emigration is None:
             return []
-        emigration.answered()
         emigration.fire(message, now)
         return self._drain_emigration(space, emigration, now)
 
@@ -379,8 +376,7 @@ class Partitions(Service):
                 settlement.fire(Emigrated(emigration.target), now)
                 outputs += space.after_settlement(partition)
             outputs += self._start_waiting(now)
-        else:
-            # Not looked for among all of them, which may be hundreds, after each message.
+        else:  # not looked for among all of them, hundreds perhaps, after each message
             self.deadline = min(self.deadline, emigration.due)
         return outputs
 
@@ -500,7 +496,3 @@ class Partitions(Service):
             space._check()
             for settlement in space.settlements.values():
                 assert settlement.state is not SettlementState.SETTLED or not settlement.outputs
-
-
-def _first(item: tuple[int, object]) -> int:
-    return item[0]
