@@ -271,22 +271,6 @@ def test_handover_is_partition_by_partition_with_one_server_at_a_time():
         assert not any(net.stores[node]["ns"].in_partition(partition) for node in others)
 
 
-def test_what_is_not_answered_is_sent_again_after_ever_longer():
-    """Thousands of emigrations at a time sent everything anew before the first answer came, and
-    none of them ever ended."""
-    net, _ = joined_frozen()
-    net.wires.clear()
-    for node in sorted(net.members):
-        net.take(node, net.nodes[node].configure(MigrateConfig(threads=1), net.now))
-    asked = net.sent[EmigrateStart]
-    assert asked
-    while net.now < 20_000:
-        net.wires.clear()  # nobody hears them
-        net.step()
-    times = net.sent[EmigrateStart] / asked
-    assert times == 1 + 3 + 5  # after 0.4, 1.2, 2.8 s, and then every 3.2
-
-
 def check_sketch(space) -> None:
     """The picture shows what `show_all` shows."""
     sketch, views = space.sketch(), space.show_all()
