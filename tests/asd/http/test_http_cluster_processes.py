@@ -12,6 +12,7 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -19,20 +20,32 @@ from typing import Any
 import pytest
 
 from asd import Cluster
-from asd.process.node_processes import free_ports
+from asd.process.node_processes import DidNotStart, free_ports
 
 PICTURES = os.environ.get("KEEP_PICTURES", "")
 
 
+def started() -> tuple[Cluster, int]:
+    """A running cluster and the port of the page of its first node: others when somebody was
+    quicker to take a port."""
+    for _ in range(3):
+        (port,) = free_ports(1)
+        cluster = Cluster(nodes=3)
+        first = cluster._processes.nodes[0]
+        first.arguments = (*first.arguments, "--http-port", str(port))
+        with suppress(DidNotStart):
+            return cluster.__enter__(), port
+    raise AssertionError("no node starts")
+
+
 @pytest.fixture(scope="module")
 def page() -> Iterator[tuple[Cluster, int]]:
-    """A cluster, and the port of the page of its first node."""
-    (port,) = free_ports(1)
-    cluster = Cluster(nodes=3)
-    first = cluster._processes.nodes[0]
-    first.arguments = (*first.arguments, "--http-port", str(port))
-    with cluster:
+    """`started`, and stopped in the end."""
+    cluster, port = started()
+    try:
         yield cluster, port
+    finally:
+        cluster.stop()
 
 
 def get(port: int, path: str) -> str:
