@@ -59,6 +59,7 @@ def outcome(walks: bool, run: Any) -> Any:
     """What comes of an operation by one of the ways; of an error its code."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(containers, "WALKS", walks)
+        patch.setattr(containers, "MOST_WALKS", 3)  # so that both ways are gone in one command
         try:
             return run()
         except OperationError as error:
@@ -135,3 +136,16 @@ class Ways(RuleBasedStateMachine):
 
 TestWays = Ways.TestCase
 TestWays.settings = settings(max_examples=150, stateful_step_count=20, deadline=None)
+
+
+def test_many_operations_of_one_command_walk_a_few_times_only() -> None:
+    """Whatever a command asks again and again of a large list or map is decoded in the end."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(containers, "WALKS", True)
+        numbers, pairs = list(range(50)), {number: number for number in range(50)}
+        values = containers.ListValue.stored(mp.pack(numbers))
+        entries = containers.MapValue.stored(mp.pack(pairs))
+        for number in numbers:
+            assert values.value_at(number) == entries.value_at(entries.find(number)) == number
+        assert values._values is not None
+        assert type(entries._packed) is containers.PackedMap

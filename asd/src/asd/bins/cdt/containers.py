@@ -32,6 +32,9 @@ _GEOJSON: Final = int(ParticleType.GEOJSON)
 
 WALKS: Final = walk.COMPILED
 """Elements are found in the bytes, and not by decoding all of them."""
+MOST_WALKS: Final = 8
+"""Times that a container is walked through in one command. From then on it is decoded: a command of
+thousands of operations on a large list would take as many walks."""
 
 
 def refuse(code: ResultCode, why: str) -> NoReturn:
@@ -57,7 +60,7 @@ class ListValue:
     ends that. To change the bytes takes O(n), so many changes of one list cost less in its values.
     """
 
-    __slots__ = ("_body", "_size", "_spliced", "_values", "flags")
+    __slots__ = ("_body", "_size", "_spliced", "_values", "_walks", "flags")
 
     keys: ClassVar[Sequence[Value]] = ()
 
@@ -67,6 +70,7 @@ class ListValue:
         self._size = 0
         self._body: bytes | bytearray | None = None
         self._spliced = False
+        self._walks = 0
 
     @classmethod
     def stored(cls, data: bytes) -> ListValue:
@@ -95,8 +99,11 @@ class ListValue:
         return self._values
 
     def _walkable(self) -> bytes | None:
-        """The bytes of the elements, if these are to be found there."""
-        return bytes(self._body) if WALKS and self._values is None and self._body else None
+        """The bytes of the elements, if these are to be found there once more."""
+        if not WALKS or self._values is not None or not self._body or self._walks == MOST_WALKS:
+            return None
+        self._walks += 1
+        return bytes(self._body)
 
     def value_at(self, at: int) -> Value:
         """One element."""
@@ -209,7 +216,7 @@ class MapValue:
     `keys` or `values`, or the second change, makes the columns of it.
     """
 
-    __slots__ = ("_exchanged", "_keys", "_packed", "_values", "flags")
+    __slots__ = ("_exchanged", "_keys", "_packed", "_values", "_walks", "flags")
 
     ordered: ClassVar[bool] = False
     """Storage order is key order; never taken for value order."""
@@ -220,6 +227,7 @@ class MapValue:
         self._values = values
         self._packed: PackedMap | None = None
         self._exchanged = False
+        self._walks = 0
 
     @classmethod
     def stored(cls, data: bytes) -> MapValue:
@@ -267,10 +275,20 @@ class MapValue:
         """How many entries."""
         return len(self._keys) if self._packed is None else self._packed.size
 
+    def _searched(self) -> PackedMap | None:
+        """What is still packed, to be searched once more."""
+        packed = self._packed
+        if type(packed) is WalkedMap:
+            self._walks += 1
+            if self._walks > MOST_WALKS:
+                packed = self._packed = PackedMap(packed.size, packed.body)
+        return packed
+
     def bound(self, key: Value) -> int:
         """The position of the first key that is not less."""
-        if self._packed is not None and type(key) in KEY_TYPES:
-            return self._packed.bound(key)
+        packed = self._searched()
+        if packed is not None and type(key) in KEY_TYPES:
+            return packed.bound(key)
         return lower_bound(self.keys, key)
 
     def find(self, key: Value) -> int:
@@ -292,7 +310,7 @@ class MapValue:
     def child(self, at: int) -> Container | None:
         """The list or map that an entry's value is, to work on; None for another value. See
         `put_child`."""
-        packed = self._packed
+        packed = self._searched()
         if type(packed) is WalkedMap:
             return from_stored(packed.bytes_at(at))
         return from_value(self._values[at] if packed is None else packed.columns()[1][at])
@@ -310,13 +328,15 @@ class MapValue:
         self, low: Value, high: Value, *, bounded: bool
     ) -> tuple[list[int], int] | None:
         """`as_msgpack_walk.integers_between` of the values, where those can be walked."""
-        body = self._packed.body if type(self._packed) is WalkedMap else None
+        packed = self._searched()
+        body = packed.body if type(packed) is WalkedMap else None
         return _integers_between(body, self.size, 2, low, high, bounded)
 
     def value_at(self, at: int) -> Value:
         """The value of one entry."""
-        if self._packed is not None and not self._packed.is_nested(at):
-            return self._packed.value_at(at)
+        packed = self._searched()
+        if packed is not None and not packed.is_nested(at):
+            return packed.value_at(at)
         return self.values[at]
 
     def put(self, key: Value, value: Value) -> None:
