@@ -113,9 +113,10 @@ def page(results: Mapping[str, Mapping[str, Measured]], rounds: int) -> str:
         if all(server in one for one in results.values())
     ]
     intro = (
-        f"{rounds} rounds. Microseconds are processor time of the server a call. `!` marks what is "
-        f"above the goals: plain {PLAIN_GOAL:.1f}, compiled {COMPILED_GOAL:.1f} times the real "
-        "server's multiple."
+        f"{rounds} rounds; the machine's load meanwhile was {os.getloadavg()[1]:.1f}, of which the "
+        "measurement itself is 1. Microseconds are processor time of the server a call. `!` marks "
+        f"what is above the goals: plain {PLAIN_GOAL:.1f}, compiled {COMPILED_GOAL:.1f} times the "
+        "real server's multiple."
     )
     lines = [line(name, one) for name, one in results.items()]
     return "\n\n".join([intro, " ".join(within), table(HEADER, lines)])

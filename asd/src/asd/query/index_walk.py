@@ -150,14 +150,14 @@ class IndexWalk:
             self._partition = partition
             self._verdicts.clear()
         bvals, slots = self._index.entries.find(partition, *span, after, BURST)
-        records = dict(zip(reversed(slots), reversed(bvals), strict=True))  # the smallest stays
         entries = entries_at(self._namespace.engine.index, slots)
         if len(entries) < BURST:
             self._step = None
         else:
             self._step = _Step(partition, span, (bvals[-1], entries[-1][:DIGEST_SIZE]))
-        if len(records) == len(slots):
+        if len(set(slots)) == len(slots):
             return Stretch(entries, bvals)
+        records = dict(zip(reversed(slots), reversed(bvals), strict=True))  # the smallest stays
         firsts = [records.pop(slot, None) is not None for slot in slots]
         return Stretch(entries, bvals).select(firsts)
 
