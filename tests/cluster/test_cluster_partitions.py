@@ -39,8 +39,7 @@ NS = NamespaceConfig("ns", partitions=PARTITIONS)
 
 
 def record(number: int, generation: int = 1):
-    digest = bytes((number % 256, number // 256))
-    return (digest, generation, 1000 + generation, 0, "s", 0, b"%d" % number)
+    return (number.to_bytes(2, "little"), generation, 1000 + generation, 0, "s", 0, b"%d" % number)
 
 
 class Net:
