@@ -40,7 +40,7 @@ def below(context: list[Any], *op: Any) -> bytes:
 def read(value: Any, context: list[Any], *op: Any) -> Any:
     result = cdt.evaluate(value, [0xFF, context, list(op)], modify=False, paths=NoExpressions)[1]
     through_bytes = cdt.read(particle_of(value), below(context, *op), NoExpressions)
-    assert through_bytes == cdt.containers.result_particle(result)
+    assert through_bytes == cdt.answers.result_particle(result)
     return result
 
 

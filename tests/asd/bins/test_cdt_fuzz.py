@@ -139,7 +139,7 @@ def test_evaluate_agrees_with_the_bytes(particle: Particle | None, request: list
         if after is not None:
             kind = ParticleType.LIST if type(after) is list else ParticleType.MAP
             stored = Particle(kind, mp.pack(after))
-        return stored, cdt.containers.result_particle(result)
+        return stored, cdt.answers.result_particle(result)
 
     assert repr(outcome(by_bytes)) == repr(outcome(by_value))
 

@@ -25,6 +25,7 @@ from aerospike_common.as_msgpack import Value
 from aerospike_common.wire.codes import ParticleType, ResultCode
 from aerospike_common.wire.errors import MessageError
 from asd.bins.cdt import context, operation, path
+from asd.bins.cdt.answers import result_particle
 from asd.bins.cdt.containers import (
     Container,
     as_stored,
@@ -32,7 +33,6 @@ from asd.bins.cdt.containers import (
     from_particle,
     from_value,
     refuse,
-    result_particle,
     to_particle,
 )
 from asd.bins.cdt.list_ops import LIST_OPS

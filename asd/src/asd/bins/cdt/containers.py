@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from typing import ClassVar, Final, NoReturn, TypeAlias
 
@@ -20,15 +19,11 @@ from asd.bins.particle import IndexedMap, Particle
 KEY_TYPES: Final = frozenset({int, str})
 """Of map keys; a string may also be a blob."""
 ORDERED: Final = msgpack.ORDERED
+
 # Members of enumerations cost a look-up of a tenth of a microsecond; of these, each operation has
 # some.
 _LIST: Final = int(ParticleType.LIST)
 _MAP: Final = int(ParticleType.MAP)
-_INTEGER: Final = int(ParticleType.INTEGER)
-_DOUBLE: Final = int(ParticleType.DOUBLE)
-_BOOL: Final = int(ParticleType.BOOL)
-_BLOB: Final = int(ParticleType.BLOB)
-_GEOJSON: Final = int(ParticleType.GEOJSON)
 
 WALKS: Final = walk.COMPILED
 """Elements are found in the bytes, and not by decoding all of them."""
@@ -461,33 +456,6 @@ def as_stored(container: Container) -> None:
     persist = container.flags & msgpack.PERSIST_INDEX
     if persist and (type(container) is ListValue or container.flags & ORDERED):
         container.flags &= ~msgpack.PERSIST_INDEX
-
-
-_AS_INTEGER: Final = struct.Struct(">q")
-_AS_DOUBLE: Final = struct.Struct(">d")
-_GEOJSON_HEAD: Final = b"\0\0\0"
-"""GeoJSON that leaves a container carries no cells: flags 0, count 0."""
-
-
-def result_particle(value: Value) -> Particle | None:
-    """The particle that carries a result; None for nil."""
-    kind = type(value)
-    if kind is int:
-        return Particle(_INTEGER, _AS_INTEGER.pack(value))
-    if kind is str or kind is bytes:
-        raw = value.encode("utf-8", "surrogateescape") if kind is str else value
-        if raw[:1] == b"\x17":
-            return Particle(_GEOJSON, _GEOJSON_HEAD + raw[1:])
-        return Particle(raw[0] if raw else _BLOB, raw[1:])
-    if kind is list:
-        return Particle(_LIST, msgpack.pack(value))
-    if kind is dict:
-        return Particle(_MAP, msgpack.pack(value))
-    if kind is bool:
-        return Particle(_BOOL, b"\1" if value else b"\0")
-    if kind is float:
-        return Particle(_DOUBLE, _AS_DOUBLE.pack(value))
-    return None
 
 
 def storable(value: Value, depth: int) -> Value:
