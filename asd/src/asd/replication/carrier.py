@@ -158,9 +158,7 @@ class Carrier:
     async def _when_read(self, asked: CarryOut, load: Callable[[], None], tell: Tell) -> None:
         try:
             await self._node.transaction_threads.run(load)
-        except (
-            Exception
-        ) as error:  # not read, so not done: whoever asked is told, or waits for ever
+        except Exception as error:  # whoever asked is told that it was not done, or waits for ever
             log.warning("{%s} cannot read a record: %s", asked.namespace, error)
             tell(CarriedOut(asked.token, (), Outcome(self._me, ResultCode.SERVER_ERROR).pack()))
         else:
