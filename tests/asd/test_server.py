@@ -369,25 +369,34 @@ def test_an_interrupt_at_the_terminal_is_for_the_tests() -> None:
         server.reset()
 
 
-def test_one_that_is_told_to_end_tidies_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder for temporary files with a name short enough for sockets, unlike `tmp_path`."""
+    with tempfile.TemporaryDirectory(prefix="asd-test-", dir="/tmp") as name:
+        yield Path(name)
+
+
+def test_one_that_is_told_to_end_tidies_up(
+    short_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(short_path))
     server = Server().start()
     os.kill(server._host.pid, signal.SIGTERM)
     server._host._process.wait(30)
-    assert not list(tmp_path.iterdir())
+    assert not list(short_path.iterdir())
     with pytest.raises(RuntimeError, match="ended with status 0"):
         server.reset()
     server.stop()
 
 
-def test_nothing_is_left_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+def test_nothing_is_left_of_it(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(short_path))
     with Server() as server:
-        (place,) = tmp_path.iterdir()
+        (place,) = short_path.iterdir()
         assert place.is_socket()
         assert stat.S_IMODE(place.stat().st_mode) & 0o077 == 0
         pid = server._host.pid
-    assert not list(tmp_path.iterdir())
+    assert not list(short_path.iterdir())
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 
