@@ -30,7 +30,7 @@ from asd.query.index_range import IndexRange, Span
 from asd.query.request import Resume
 from asd.query.walk import ASKED_AT_ONCE, Stretch
 from asd.records.record_view import RecordView
-from asd.sindex import KeyType, SecondaryIndex
+from asd.sindex import KeyType, SecondaryIndex, Source
 from asd.space.namespace import Namespace
 from citrusleaf.cf_digest import DIGEST_SIZE, partition_id
 from storage.bulk import entries_at
@@ -38,6 +38,10 @@ from storage.engine import NotResident
 
 BURST: Final = 100
 """Entries among which a record is found once."""
+
+LOOK_EVERY: Final = 64
+"""Entries found, a microsecond or two each, between two looks at the time; those that need a look
+at their record have their own."""
 
 
 class _Step(NamedTuple):
@@ -71,6 +75,8 @@ class IndexWalk:
         self._rest: list[tuple[int, bytes]] = []
         """What is left of a burst: values and digests, the next one last."""
         self._proven = wanted.key_type is KeyType.NUMERIC
+        self._one_value = index.definition.source is Source.DEFAULT and self._proven
+        """Has every record one value in the index, and so one entry?"""
         self._partition = -1
         self._verdicts: dict[bytes, bool] = {}
         """Whether records of the partition match, by their entries in the primary index."""
@@ -89,6 +95,7 @@ class IndexWalk:
         if self._index.dropped:
             raise OperationError(ResultCode.SINDEX_NOT_FOUND, "the index was dropped")
         found = Stretch([], [])
+        looks_at = LOOK_EVERY
         while len(found.entries) < count:
             burst = self._left() if self._rest else self._burst()
             if burst is None:
@@ -99,8 +106,12 @@ class IndexWalk:
                 if not found.entries:
                     raise
                 break  # it is asked for again
-            if over():
-                break
+            if self._rest:
+                break  # it was over in the middle of the burst, or there is no more room
+            if len(found.entries) >= looks_at or not burst.entries:
+                if over():
+                    break
+                looks_at = len(found.entries) + LOOK_EVERY
         return found
 
     # -------------------------------------------------------------------- bursts
@@ -129,6 +140,8 @@ class IndexWalk:
         """The partitions that have entries in spans, in the order given, and these spans."""
         entries = self._index.entries
         some = entries.having(partitions, spans[0].low, spans[-1].high) if spans else []
+        if len(spans) == 1:
+            return {partition: [*spans] for partition in some}
         found: dict[int, list[Span]] = {partition: [] for partition in some}
         for span in spans:
             for partition in entries.having(some, *span):
@@ -155,7 +168,7 @@ class IndexWalk:
             self._step = None
         else:
             self._step = _Step(partition, span, (bvals[-1], entries[-1][:DIGEST_SIZE]))
-        if len(set(slots)) == len(slots):
+        if self._one_value or len(set(slots)) == len(slots):
             return Stretch(entries, bvals)
         records = dict(zip(reversed(slots), reversed(bvals), strict=True))  # the smallest stays
         firsts = [records.pop(slot, None) is not None for slot in slots]

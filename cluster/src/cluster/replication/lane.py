@@ -33,7 +33,9 @@ waits that the daemon should refuse.
 
 Rejected: one lane for all namespaces of a peer (a slow disk would hold up the others); an
 acknowledgement each row (the message would cost as much as the write); a vector of versions a
-partition (what the order of the link already says).
+partition (what the order of the link already says); one group under way at a time, with which all
+that came meanwhile leaves when it is acknowledged (larger groups, but nodes that wait for each
+other: two of them on two cores did two thirds of the writes).
 """
 
 from __future__ import annotations
