@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 from harness import Load, load, publish, table
 
@@ -21,12 +20,8 @@ from asd import Cluster
 
 POLL_S = 0.05
 GETS_S = 1.0
+FILL_LIMIT_S = 600
 UNTHROTTLED = ("migrate-threads=100", "migrate-max-num-incoming=256")
-
-
-def fill(port: int, records: int) -> None:
-    """So many records with the keys of the load generator."""
-    load(port, 1, 64, 600, "fill", records)
 
 
 def settled(cluster: Cluster, nodes: int) -> bool:
@@ -38,15 +33,13 @@ def settled(cluster: Cluster, nodes: int) -> bool:
 def migrated_s(cluster: Cluster, gets: list[Load] | None, keys: int) -> float:
     """Let a node join; seconds until all is migrated. Gets go on meanwhile, if they are wanted."""
     port = cluster.addresses[0][1]
-    with ThreadPoolExecutor(1) as threads:
-        joined = threads.submit(cluster.add)
-        joined.result()
-        began_s = time.monotonic()
-        while not settled(cluster, 2):
-            if gets is None:
-                time.sleep(POLL_S)
-            else:
-                gets.append(load(port, 4, 1, GETS_S, "get", keys))
+    cluster.add()
+    began_s = time.monotonic()
+    while not settled(cluster, 2):
+        if gets is None:
+            time.sleep(POLL_S)
+        else:
+            gets.append(load(port, 4, 1, GETS_S, "get", keys))
     return time.monotonic() - began_s
 
 
@@ -54,7 +47,7 @@ def measure(records: int, settings: tuple[str, ...], *, gets: bool) -> list[str]
     """A row of the table."""
     with Cluster(1, replication_factor=2) as cluster:
         port = cluster.addresses[0][1]
-        fill(port, records)
+        load(port, 1, 64, FILL_LIMIT_S, "fill", records)
         for setting in settings:
             assert cluster.info(0, f"set-config:context=service;{setting}") == "ok"
         before = load(port, 4, 1, GETS_S, "get", records).p99_us

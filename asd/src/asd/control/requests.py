@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from asd.http.messages import HttpError, Response
+from asd.http.messages import HttpError, Response, parse_headers, split_head, stays_open
 
 MAX_BODY: Final = 256 << 20
 """Bytes of one request's object: records to load can be many."""
@@ -45,31 +45,17 @@ class Request:
 
 def parse_head(head: bytes) -> Request:
     """The request whose line and headers these are, without the empty line. Raises HttpError."""
-    line, *header_lines = head.decode("latin-1").split("\r\n")
-    words = line.split(" ")
-    if len(words) != 3 or not words[1].startswith("/"):
-        raise HttpError(HTTPStatus.BAD_REQUEST)
-    method, target, version = words
-    if version not in ("HTTP/1.1", "HTTP/1.0"):
-        raise HttpError(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
-    headers = dict(_header(line) for line in header_lines)
+    method, path, version, header_lines = split_head(head)
+    headers = parse_headers(header_lines)
     if "origin" in headers or not _is_local(headers.get("host", "localhost")):
         raise HttpError(HTTPStatus.FORBIDDEN)
-    wish = headers.get("connection", "").lower()
     return Request(
         method,
-        target.partition("?")[0],
+        path,
         _body_size(headers),
-        wish != "close" if version == "HTTP/1.1" else wish == "keep-alive",
+        stays_open(version, headers),
         headers.get("expect", "").lower() == "100-continue",
     )
-
-
-def _header(line: str) -> tuple[str, str]:
-    name, colon, value = line.partition(":")
-    if not colon or not name or name != name.strip():
-        raise HttpError(HTTPStatus.BAD_REQUEST)
-    return name.lower(), value.strip()
 
 
 def _is_local(host: str) -> bool:

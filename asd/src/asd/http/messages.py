@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from attrs import frozen
 
@@ -56,8 +56,18 @@ class Response:
     status: HTTPStatus = HTTPStatus.OK
 
 
-def parse_head(head: bytes) -> Request:
-    """The request whose line and headers these are, without the empty line. Raises HttpError."""
+class Head(NamedTuple):
+    """A request's line, taken apart, and its headers, not yet."""
+
+    method: str
+    path: str
+    """Without the query."""
+    version: str
+    header_lines: list[str]
+
+
+def split_head(head: bytes) -> Head:
+    """The parts of a request's line and headers, without the empty line. Raises HttpError."""
     line, *header_lines = head.decode("latin-1").split("\r\n")
     words = line.split(" ")
     if len(words) != 3 or not words[1].startswith("/"):
@@ -65,15 +75,25 @@ def parse_head(head: bytes) -> Request:
     method, target, version = words
     if version not in ("HTTP/1.1", "HTTP/1.0"):
         raise HttpError(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
+    return Head(method, target.partition("?")[0], version, header_lines)
+
+
+def stays_open(version: str, headers: Mapping[str, str]) -> bool:
+    """Does the connection stay open for another request?"""
+    wish = headers.get("connection", "").lower()
+    return wish != "close" if version == "HTTP/1.1" else wish == "keep-alive"
+
+
+def parse_head(head: bytes) -> Request:
+    """The request whose line and headers these are, without the empty line. Raises HttpError."""
+    method, path, version, header_lines = split_head(head)
     if method not in ("GET", "HEAD"):
         raise HttpError(HTTPStatus.METHOD_NOT_ALLOWED)
-    headers = _headers(header_lines)
+    headers = parse_headers(header_lines)
     if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
         raise HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    wish = headers.get("connection", "").lower()
-    keep_alive = wish != "close" if version == "HTTP/1.1" else wish == "keep-alive"
     authorization = headers.get("authorization", "")
-    return Request(method, target.partition("?")[0], keep_alive, authorization)
+    return Request(method, path, stays_open(version, headers), authorization)
 
 
 def basic_credentials(authorization: str) -> tuple[str, str] | None:
@@ -88,7 +108,9 @@ def basic_credentials(authorization: str) -> tuple[str, str] | None:
     return (name, password) if colon else None
 
 
-def _headers(lines: list[str]) -> Mapping[str, str]:
+def parse_headers(lines: list[str]) -> Mapping[str, str]:
+    """Headers by their names in lower case; of a name that comes twice the last. Raises
+    HttpError."""
     headers = {}
     for line in lines:
         name, colon, value = line.partition(":")
