@@ -26,8 +26,6 @@ from asd.http.messages import HttpError, Response, parse_headers, split_head, st
 MAX_BODY: Final = 256 << 20
 """Bytes of one request's object: records to load can be many."""
 
-READING: Final = ("GET", "POST")
-
 
 @frozen
 class Request:
