@@ -154,7 +154,7 @@ class Stub:
         what = self.script.pop(0) if self.script else "ok"
         reply = reply_frame(0, 1)
         if request[9] & 0x08:  # a batch
-            body = b"".join(encode_reply(0, 1, row=row) for row in _row_numbers(request))
+            body = b"".join(encode_reply(0, 1, row=row) for row in row_numbers(request))
             reply = frame(MessageType.AS_MSG, body + encode_reply(0, info3=1))
         elif request[11] & 0x04:  # a query
             reply = frame(MessageType.AS_MSG, encode_reply(0, info3=1))
@@ -179,7 +179,7 @@ def _peer(stub: Stub) -> str:
     return f"[{stub.name},,[{host}:{port}]]"
 
 
-def _row_numbers(request: bytes) -> list[int]:
+def row_numbers(request: bytes) -> list[int]:
     """The numbers of a batch's rows; all but the first are as the one before, or are alone."""
     count = int.from_bytes(request[35:39], "big")
     first = int.from_bytes(request[40:44], "big")
@@ -201,11 +201,12 @@ def balance(stubs: list[Stub]) -> None:
     """Divide the partitions anew among these nodes, and let them name each other alone."""
     for place, stub in enumerate(stubs):
         stub.peers = [other for other in stubs if other is not stub]
-        stub.columns = [_every(len(stubs), (place - k) % len(stubs)) for k in range(2)]
+        stub.columns = [every(len(stubs), (place - k) % len(stubs)) for k in range(2)]
         stub.generation += 1
 
 
-def _every(step: int, rest: int) -> str:
+def every(step: int, rest: int) -> str:
+    """The bitmap, in base64, of the partitions whose id divided by `step` leaves `rest`."""
     bits = bytearray(512)
     for pid in range(rest, 4096, step):
         bits[pid >> 3] |= 0x80 >> (pid & 7)

@@ -45,7 +45,7 @@ from aerospike_client.errors import (
     UdfFailed,
 )
 from aerospike_client.key import Key
-from aerospike_client.loops import run
+from aerospike_client.loops import LoopClock, run
 from aerospike_client.policies import (
     TTL_DEFAULT,
     TTL_DONT_UPDATE,
@@ -89,6 +89,7 @@ __all__ = [
     "Client",
     "AsyncClient",
     "run",
+    "LoopClock",
     "Key",
     "Record",
     # batches

@@ -39,11 +39,11 @@ class Settings:
     view: ClusterView
     tend: Tend
     sessions: Sessions | None
+    random: CfRandom
     listeners: list[Listener] = attrs.field(factory=list)
-    random: CfRandom = attrs.field(factory=CfRandom)
 
     @classmethod
-    def of(cls, seeds: Seeds, policy: ClientPolicy) -> Settings:
+    def of(cls, seeds: Seeds, policy: ClientPolicy, random: CfRandom | None) -> Settings:
         """From what an application gives. InvalidParameter for seeds that are none."""
         view = ClusterView(policy.rack_ids, policy.max_error_rate)
         options = TendOptions(
@@ -55,7 +55,8 @@ class Settings:
             app_id=policy.app_id,
         )
         tend = Tend(view, parse_seeds(seeds), options)
-        return cls(policy, view, tend, Sessions.of(policy.user, policy.password))
+        sessions = Sessions.of(policy.user, policy.password)
+        return cls(policy, view, tend, sessions, random or CfRandom())
 
     def tell(self, output: Output) -> None:
         """Let the listeners know, if it is news."""

@@ -16,6 +16,7 @@ from aerospike_client.core.nodes import Node
 from aerospike_client.policies import ClientPolicy
 from aerospike_client.settings import Listener, Settings
 from citrusleaf.cf_clock import Clock, SystemClock
+from citrusleaf.cf_random import CfRandom
 
 
 class AsyncClient(Records, Batches, Queries, Schema, Security):
@@ -26,14 +27,22 @@ class AsyncClient(Records, Batches, Queries, Schema, Security):
     """
 
     def __init__(
-        self, seeds: Seeds, policy: ClientPolicy | None = None, *, clock: Clock | None = None
+        self,
+        seeds: Seeds,
+        policy: ClientPolicy | None = None,
+        *,
+        clock: Clock | None = None,
+        random: CfRandom | None = None,
     ) -> None:
         """Nothing is connected yet: `connect` does that, or `async with`.
 
         `seeds`: "host:port", several joined by commas, or a list of (host, port). One node that
         answers is enough to find all.
+
+        `clock` and `random`: the system's, unless given. A program that runs on a simulated loop
+        gives `LoopClock()` and a seeded `CfRandom`.
         """
-        settings = Settings.of(seeds, policy or ClientPolicy())
+        settings = Settings.of(seeds, policy or ClientPolicy(), random)
         self._engine = Engine(settings, clock or SystemClock())
 
     async def connect(self) -> Self:

@@ -20,6 +20,7 @@ from aerospike_client.core.command import Attempts, Command, Step
 from aerospike_client.core.nodes import Node
 from aerospike_client.core.tend_events import Answered, Ask, Failed, NodeRemoved, RoundOver
 from aerospike_client.errors import BadReply, ClientError, ConnectionFailed, TimedOut
+from aerospike_client.loops import together
 from aerospike_client.policies import BatchPolicy
 from aerospike_client.replies import checked_values, info_answers, info_frame
 from aerospike_client.scripts.effects import (
@@ -130,9 +131,7 @@ class Engine:
             if len(shares) == 1:
                 await self._run_share(attempts, shares[0])
             else:
-                async with asyncio.TaskGroup() as group:
-                    for share in shares:
-                        group.create_task(self._run_share(attempts, share))
+                await together(self._run_share(attempts, share) for share in shares)
             if attempts.pause_us:
                 await asyncio.sleep(attempts.pause_us / 1e6)
         return attempts.results
@@ -228,12 +227,12 @@ class Engine:
         failures: tuple[str, ...] = ()
         tend = self.settings.tend
         outputs = tend.begin()
-        asking: set[asyncio.Task[Answered | Failed]] = set()
+        asking: list[asyncio.Task[Answered | Failed]] = []
         try:
             while outputs or asking:
                 for output in outputs:
                     if isinstance(output, Ask):
-                        asking.add(asyncio.create_task(self._answer(output)))
+                        asking.append(asyncio.create_task(self._answer(output)))
                     elif isinstance(output, RoundOver):
                         failures = output.failures
                     else:
@@ -242,7 +241,9 @@ class Engine:
                         self.settings.tell(output)
                 outputs = []
                 if asking:
-                    done, asking = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+                    done = [task for task in asking if task.done()]
+                    asking = [task for task in asking if not task.done()]
                     for task in done:
                         outputs += tend.receive(task.result())
         except asyncio.CancelledError:
