@@ -122,7 +122,9 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         servers = {ALONE: str(stack.enter_context(running(asd_command())).port)}
         for nodes, factor in ((2, 2), (2, 1), (3, 2)):
-            cluster = stack.enter_context(Cluster(nodes, replication_factor=factor))
+            cluster = stack.enter_context(
+                Cluster(nodes, replication_factor=factor, controlled=False)
+            )
             name = f"{nodes} nodes, {factor} {'copy' if factor == 1 else 'copies'}"
             servers[name] = targets(cluster, folder, f"{nodes}-{factor}")
         results = measure(servers, rounds, seconds)

@@ -45,7 +45,7 @@ def migrated_s(cluster: Cluster, gets: list[Load] | None, keys: int) -> float:
 
 def measure(records: int, settings: tuple[str, ...], *, gets: bool) -> list[str]:
     """A row of the table."""
-    with Cluster(1, replication_factor=2) as cluster:
+    with Cluster(1, replication_factor=2, controlled=False) as cluster:
         port = cluster.addresses[0][1]
         load(port, 1, 64, FILL_LIMIT_S, "fill", records)
         for setting in settings:

@@ -43,7 +43,7 @@ def real(kills: int, nodes: int = 3) -> list[float]:
     """Seconds from each kill -9 to a whole map."""
     took_s = []
     random = Random(1)
-    with Cluster(nodes, arguments=DEFAULT_HEARTBEAT) as cluster:
+    with Cluster(nodes, arguments=DEFAULT_HEARTBEAT, controlled=False) as cluster:
         for turn in range(kills):
             victim = turn % nodes
             cluster.wait_stable()

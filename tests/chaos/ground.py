@@ -102,6 +102,7 @@ class Ground:
                 *("--heartbeat-interval", str(INTERVAL_MS), "--heartbeat-timeout", str(timeout)),
             ),
             errors=self._errors,
+            controlled=False,
         )
 
     def __enter__(self) -> Ground:

@@ -45,7 +45,7 @@ ADAPTERS = {
     "asd/src/asd/process/compilation.py": "runs the compilers and writes the cache",
     "asd/src/asd/process/compiled.py": "reads the sources and the cache",
     "asd/src/asd/process/log_queue.py": "the thread that writes log lines",
-    "asd/src/asd/process/cluster.py": "signals node processes",
+    "asd/src/asd/cluster.py": "signals node processes",
     "asd/src/asd/process/node_processes.py": "starts, signals and asks node processes",
     "asd/src/asd/process/supervisor.py": "handles signals and waits",
     "asd/src/asd/process/machine.py": "asks the operating system about the machine",

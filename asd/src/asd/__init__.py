@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from asd.process.cluster import Cluster
+    from asd.cluster import Cluster
     from asd.server import Server
 
 __all__ = ["Cluster", "Server"]
@@ -22,7 +22,7 @@ def __getattr__(name: str) -> Any:
 
         return Server
     if name == "Cluster":
-        from asd.process.cluster import Cluster
+        from asd.cluster import Cluster
 
         return Cluster
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

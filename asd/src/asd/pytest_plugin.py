@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from asd.process.cluster import Cluster
+    from asd.cluster import Cluster
     from asd.server import Server
 
 
@@ -98,7 +98,7 @@ def aerospike_server(aerospike_session_server: Server) -> Server:
 @pytest.fixture(scope="session")
 def aerospike_session_cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
     """The one cluster of the session, as three processes."""
-    from asd.process.cluster import Cluster
+    from asd.cluster import Cluster
 
     with Cluster(nodes=3, namespaces=pytestconfig.getini("asd_namespaces")) as cluster:
         yield cluster

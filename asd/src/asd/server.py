@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -17,7 +16,7 @@ from asd.config import (
     SecurityConfig,
 )
 from asd.control.clock import RemoteClock
-from asd.control.injected import InjectedFault
+from asd.control.injectable import Injectable
 from asd.control.kept_state import KeptState
 from asd.control.server_process import ServerProcess
 from asd.fixtures.files import read, write
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 NSUP_PERIOD_S = 120
 
 
-class Server:
+class Server(Injectable):
     """An `asd` in a process of its own, as a context manager.
 
     `namespaces`  their names; they are in memory and keep one copy of each record
@@ -176,59 +175,6 @@ class Server:
         """
         return KeptState(self.control, self.control("snapshot")["id"])
 
-    def inject(
-        self,
-        fault: str | None = None,
-        *,
-        kind: str | Sequence[str] | None = None,
-        namespace: str | None = None,
-        set: str | None = None,
-        key: str | int | bytes | None = None,
-        digest: bytes | None = None,
-        bin: str | None = None,
-        times: int | None = None,
-        code: int | str | None = None,
-        delay_ms: float | None = None,
-        reply: str | None = None,
-        seconds: float | None = None,
-    ) -> InjectedFault:
-        """Have something happen to the next requests that fit (see `docs/testing-faults.md`).
-
-        `fault`       one that is ready made: `hot-key`, `device-overload`, `stop-writes`,
-                      `partition-unavailable`, `record-too-big`, `clock-skew`
-        `kind`        `read`, `write`, `delete`, `udf`, `query`: any of these by default; `info`,
-                      `connect`; or several
-        `namespace`, `set`, `bin`, and `key` (with its set) or `digest`: only requests about these
-        `times`       how many requests; 0: all, until it is removed. 1 by default
-        `code`        they are answered with this result code, by name or number, not carried out
-        `delay_ms`    they are carried out, and the reply waits so long
-        `reply`       they are carried out, and the reply is `lost` or `cut` in half; with it goes
-                      the connection
-        `seconds`     of `clock-skew`: how far the server's clock is ahead of the system's
-
-        ValueError for what does not go together.
-        """
-        given = {
-            "fault": fault,
-            "kind": kind if kind is None or isinstance(kind, str) else list(kind),
-            "namespace": namespace,
-            "set": set,
-            "key": {"$bytes": b64encode(key).decode()} if isinstance(key, bytes) else key,
-            "digest": None if digest is None else digest.hex(),
-            "bin": bin,
-            "times": times,
-            "code": code,
-            "delay_ms": delay_ms,
-            "reply": reply,
-            "seconds": seconds,
-        }
-        wanted = {name: value for name, value in given.items() if value is not None}
-        return InjectedFault(self.control, self.control("inject", wanted)["id"])
-
-    def remove_faults(self) -> None:
-        """Take all injected faults back."""
-        self.control("remove-fault")
-
     def create_user(self, name: str, password: str, *roles: str) -> None:
         """Make a user who has these roles, instead of one of the same name. About 50 ms.
 
@@ -240,11 +186,7 @@ class Server:
         self.control("create-user", {"name": name, "password": password, "roles": list(roles)})
 
     def control(self, command: str, arguments: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Have a command of `docs/testing-control.md` carried out; its answer.
-
-        Raises ValueError for what is no command or not its arguments, OperationError for what the
-        server refuses, RuntimeError when it is not running or its process has ended.
-        """
+        """See `Injectable`."""
         return self._running().call(command, arguments or {})
 
     def __enter__(self) -> Self:

@@ -93,7 +93,7 @@ class Control:
 
     def skew(self, seconds: float) -> int:
         """Have the wall clock show another time; the number by which that is taken back."""
-        self._move_wall(seconds)
+        self.move_wall(seconds)
         number = min(self._skews, default=0) - 1
         self._skews[number] = seconds
         return number
@@ -102,10 +102,11 @@ class Control:
         """Take a skew back, or all of them; False when there is none of this number."""
         numbers = list(self._skews) if number is None else [number]
         gone = [self._skews.pop(each) for each in numbers if each in self._skews]
-        self._move_wall(-sum(gone))
+        self.move_wall(-sum(gone))
         return bool(gone)
 
-    def _move_wall(self, seconds: float) -> None:
+    def move_wall(self, seconds: float) -> None:
+        """Have the wall clock, and not the monotonic one, move on, or back."""
         if seconds:
             self.clock.set_wall_s(self.clock.wall_ns() / NS_PER_S + seconds)
 
@@ -169,11 +170,12 @@ def _clock_now(clock: VirtualClock) -> dict[str, Any]:
 
 
 def _clock(control: Control, arguments: Arguments) -> dict[str, Any]:
-    """All that is asked for, in this order: freeze or resume, set, advance."""
+    """All that is asked for, in this order: freeze or resume, set, advance, advance the wall."""
     clock = control.clock
     freeze = arguments.take("freeze", bool)
     unix_s = arguments.take("set", float)
     step_s = arguments.take("advance", float)
+    wall_step_s = arguments.take("advance_wall", float)
     arguments.end()
     if step_s is not None and step_s < 0:
         raise BadRequest("clock: 'advance' goes forth; 'set' sets another date, which may be back")
@@ -183,6 +185,8 @@ def _clock(control: Control, arguments: Arguments) -> dict[str, Any]:
         clock.set_wall_s(unix_s)
     if step_s is not None:
         clock.advance(step_s)
+    if wall_step_s is not None:
+        control.move_wall(wall_step_s)
     return _clock_now(clock)
 
 

@@ -10,6 +10,8 @@ import contextlib
 import errno
 import os
 import socket
+import tempfile
+import uuid
 from collections.abc import Callable
 from typing import Final
 
@@ -100,3 +102,11 @@ def _is_left_behind(place: Place) -> bool:
     except OSError as error:
         return error.errno == errno.ECONNREFUSED and not os.path.isfile(place.path)
     return False
+
+
+def new_place() -> Place:
+    """A new name for a socket of this user's."""
+    folder, name = tempfile.gettempdir(), f"asd-{uuid.uuid4().hex}.sock"
+    if len(os.fsencode(os.path.join(folder, name))) > LONGEST_PATH:
+        folder = "/tmp"  # the folder that was chosen for this user may be deep
+    return Place(path=os.path.join(folder, name))

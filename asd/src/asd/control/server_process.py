@@ -25,8 +25,6 @@ import pickle
 import selectors
 import subprocess
 import sys
-import tempfile
-import uuid
 import weakref
 from collections.abc import Callable, Mapping
 from io import BytesIO
@@ -38,7 +36,7 @@ from attrs import frozen
 from asd.config import Config
 from asd.control.caller import call
 from asd.control.clock import RemoteClock
-from asd.control.place import LONGEST_PATH, Place
+from asd.control.place import Place, new_place
 
 START_S: Final = 60.0
 """A start takes half a second; on a machine that does much else, several."""
@@ -83,7 +81,7 @@ class ServerProcess:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._place = _place()
+        self._place = new_place()
         self.clock = RemoteClock(lambda arguments: self.call("clock", arguments))
         self.address: tuple[str, int]
         self._process: subprocess.Popen[bytes]
@@ -157,14 +155,6 @@ class ServerProcess:
     def stop(self) -> None:
         """End the process, and wait until it has ended."""
         self._end()
-
-
-def _place() -> Place:
-    """A new name for a socket of this user's."""
-    folder, name = tempfile.gettempdir(), f"asd-{uuid.uuid4().hex}.sock"
-    if len(os.fsencode(os.path.join(folder, name))) > LONGEST_PATH:
-        folder = "/tmp"  # the folder that was chosen for this user may be deep
-    return Place(path=os.path.join(folder, name))
 
 
 def _end(process: subprocess.Popen[bytes], place: Place, owner: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from asd.faults.fault import DELETE, READ, UDF, WRITE
+from asd.faults.fault import COMMANDS, DELETE, READ, UDF, WRITE
 
 CLOCK_SKEW: Final = "clock-skew"
 """The one that is no matter of requests: the server's clock shows another time than the
@@ -21,6 +21,7 @@ READY_MADE: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
             "code": "PARTITION_UNAVAILABLE",
             "kind": [READ, WRITE, DELETE, UDF],
         },
+        "slow-node": {"delay_ms": 100, "kind": list(COMMANDS), "times": 0},
         "record-too-big": {"code": "RECORD_TOO_BIG", "kind": [WRITE, UDF]},
     }
 )

@@ -30,7 +30,8 @@ that waits for a processor."""
 FIRST_ID: Final = 0xA1
 ASK_S: Final = 10.0
 POLL_S: Final = 0.02
-READY: Final = "asd ready "
+READY: Final = b"asd ready "
+CONTROLLED: Final = b"asd control "
 
 
 class DidNotStart(Exception):
@@ -75,7 +76,7 @@ class NodeProcess:
     node_id: str
     ports: Ports
     arguments: tuple[str, ...]
-    process: subprocess.Popen[str] | None = None
+    process: subprocess.Popen[bytes] | None = None
 
     @property
     def is_running(self) -> bool:
@@ -100,7 +101,7 @@ class NodeProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
-            text=True,
+            bufsize=0,  # what has not been read is still to be seen by a selector
         )
 
     def send(self, number: int) -> None:
@@ -111,14 +112,21 @@ class NodeProcess:
     def wait_ready(self, until_s: float) -> None:
         """Return when it has said that it serves. Raises DidNotStart."""
         assert self.process is not None
+        line = self._line(until_s)
+        if line.startswith(CONTROLLED):
+            line = self._line(until_s)
+        if not line.startswith(READY):
+            raise DidNotStart(f"node {self.node_id} ended with status {self.process.wait()}")
+
+    def _line(self, until_s: float) -> bytes:
+        """The next line that it says. Raises DidNotStart."""
+        assert self.process is not None
         assert self.process.stdout is not None
         with selectors.DefaultSelector() as selector:
             selector.register(self.process.stdout, selectors.EVENT_READ)
             if not selector.select(max(0.0, until_s - time.monotonic())):
                 raise DidNotStart(f"node {self.node_id} does not serve in time")
-        line = self.process.stdout.readline()
-        if not line.startswith(READY):
-            raise DidNotStart(f"node {self.node_id} ended with status {self.process.wait()}")
+        return self.process.stdout.readline()
 
     def close(self) -> None:
         """Let go of a process that has ended."""

@@ -8,14 +8,42 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import IO, Final, Self
+from typing import IO, Any, Final, Self
 
+from asd.control.caller import call
+from asd.control.injectable import Injectable
+from asd.control.place import Place, new_place
+from asd.faults.ready_made import CLOCK_SKEW
 from asd.process.node_processes import HOST, DidNotStart, NodeProcesses, ask
 
 NAME: Final = "citrusleaf"
 START_S: Final = 120.0
+
+
+class ClusterNode(Injectable):
+    """One node of a cluster, to have faults injected: `Cluster.node`.
+
+    A node that has ended has forgotten them. What is about records (`load`, `reset`, `restore`) is
+    a matter of the whole cluster: not to be had from one of its nodes by `control`.
+    """
+
+    def __init__(self, number: int, place: Place, skewed: Callable[[float], None]) -> None:
+        self.number = number
+        self._place = place
+        self._skewed = skewed
+
+    def control(self, command: str, arguments: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """See `Injectable`."""
+        given = arguments or {}
+        try:
+            answer = call(self._place, command, given)
+        except (ConnectionError, FileNotFoundError) as error:
+            raise RuntimeError(f"node {self.number} is not running") from error
+        if given.get("fault") == CLOCK_SKEW:
+            self._skewed(given["seconds"])
+        return answer
 
 
 class Cluster:
@@ -26,6 +54,8 @@ class Cluster:
     `replication_factor`  copies of each record
     `arguments`           more options of `asd`, for every node
     `errors`              where the nodes' standard error goes, as for `subprocess.Popen`
+    `controlled`          False: nodes go by the system's clock, and nothing can be injected or
+                          advanced, as in production; for measurements
 
     Nodes are numbered from 0; in namespaces and arguments `{node}` stands for a node's number.
     Between them heartbeats are short: a node that dies is missed after a second.
@@ -47,6 +77,7 @@ class Cluster:
         replication_factor: int = 2,
         arguments: Sequence[str] = (),
         errors: IO[str] | int = subprocess.DEVNULL,
+        controlled: bool = True,
     ) -> None:
         if isinstance(namespaces, str):
             raise TypeError(f"namespaces is a list of names: [{namespaces!r}]")
@@ -59,8 +90,12 @@ class Cluster:
             ),
             errors=errors,
         )
+        self._controlled = controlled
+        self._places: list[Place] = []
+        self._ahead_s = 0.0
+        self._skewed_s = 0.0
         for _ in range(nodes):
-            self._processes.add()
+            self._add()
 
     def __enter__(self) -> Self:
         """Start all nodes, and wait until they are one cluster."""
@@ -85,6 +120,8 @@ class Cluster:
     def stop(self) -> None:
         """End all nodes."""
         self._processes.stop()
+        for place in self._places:
+            place.remove()
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
@@ -112,6 +149,8 @@ class Cluster:
         """Start a node that has ended, and wait until it serves. Raises DidNotStart."""
         self._processes.start(self._processes.nodes[node])
         self._wait_ready([node])
+        if self._ahead_s:
+            self.node(node).control("clock", {"advance_wall": self._ahead_s})
 
     def pause(self, node: int) -> None:
         """Let a node hang."""
@@ -123,10 +162,37 @@ class Cluster:
 
     def add(self) -> int:
         """Start one more node; its number. Raises DidNotStart."""
-        node = self._processes.add()
-        self._processes.start(node)
-        self._wait_ready([node.number])
-        return node.number
+        number = self._add()
+        self.start(number)
+        return number
+
+    def _add(self) -> int:
+        if not self._controlled:
+            return self._processes.add().number
+        self._places.append(new_place())
+        return self._processes.add(arguments=("--control", str(self._places[-1]))).number
+
+    def node(self, node: int) -> ClusterNode:
+        """A node, to have faults injected. TypeError where `controlled` is False."""
+        if not self._controlled:
+            raise TypeError("nothing can be injected into a Cluster(controlled=False)")
+        return ClusterNode(node, self._places[node], self._note_skew)
+
+    def _note_skew(self, seconds: float) -> None:
+        self._skewed_s = max(self._skewed_s, seconds)
+
+    def advance(self, seconds: float) -> None:
+        """Have the time of day go on, on all nodes: records expire. Nodes that are started later
+        follow. The time between heartbeats is another clock's, and stays.
+
+        ValueError for a negative step: a cluster's time goes forth alone, for the latest version of
+        a record is found by it.
+        """
+        if seconds < 0:
+            raise ValueError(f"time does not run backwards: {seconds} s")
+        self._ahead_s += seconds
+        for node in self._processes.running:
+            self.node(node.number).control("clock", {"advance_wall": seconds})
 
     def split(self, *groups: Iterable[int]) -> None:
         """Cut the cluster: nodes of different groups do not hear each other until `heal`."""
@@ -143,15 +209,26 @@ class Cluster:
                 self.info(node, f"set-config:context=service;cluster-name={name}")
 
     def restore(self) -> None:
-        """Let all nodes run as one cluster, without records. Indexes and functions stay."""
+        """Let all nodes run as one cluster, without records and faults. Indexes and functions stay,
+        and so does the time (`advance`); after a node's clock was ahead, all are."""
         for node in self._processes.nodes:
             node.send(signal.SIGCONT)
             if not node.is_running:
                 self.start(node.number)
+        self._remove_faults()
         self.heal()
         self.wait_stable()
         for namespace in self.info(0, "namespaces").split(";"):
             self.info(0, f"truncate-namespace:namespace={namespace}")
+
+    def _remove_faults(self) -> None:
+        if not self._controlled:
+            return
+        for node in self._processes.running:
+            self.node(node.number).remove_faults()
+        # What a node has written by a clock that was ahead is not before a truncation of now.
+        skewed_s, self._skewed_s = self._skewed_s, 0.0
+        self.advance(skewed_s)
 
     def info(self, node: int, command: str) -> str:
         """The value that a node answers an info command with. Raises OSError."""
@@ -171,4 +248,4 @@ class Cluster:
             known[node].wait_ready(until_s)
 
 
-__all__ = ["Cluster", "DidNotStart"]
+__all__ = ["Cluster", "ClusterNode", "DidNotStart"]
