@@ -82,6 +82,7 @@ class Node:
     `disk` has the files of the namespaces, by default the system.
     `admin_hash` is the hash of the password that the user `admin` begins with, by default `admin`.
     `random` is where secrets come from, by default the system.
+    `threads` runs work that blocks, by default on as many threads as are configured.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Node:
         disk: Disk | None = None,
         admin_hash: str = DEFAULT_ADMIN_HASH,
         random: CfRandom | None = None,
+        threads: TransactionThreads | None = None,
     ) -> None:
         self.config = config
         self.clock = clock
@@ -104,7 +106,7 @@ class Node:
         self.community = config.community
         self.statistics = ServiceStatistics()
         self.expressions = ExpressionCache(EXPRESSIONS_KEPT)
-        self.transaction_threads = TransactionThreads(
+        self.transaction_threads = threads or TransactionThreads(
             config.service.transaction_queues, config.service.transaction_threads_per_queue
         )
         self.turns = Turns(clock.monotonic_ns, _call_soon)

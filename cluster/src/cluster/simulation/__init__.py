@@ -9,7 +9,7 @@ from cluster.simulation.canaries import CANARIES, Canary
 from cluster.simulation.checks import ClusterChecks, DeliveryChecks, Violation
 from cluster.simulation.cluster import Shape, SimulatedCluster, SimulatedMachine
 from cluster.simulation.data import DataParts, DataShape, DataWorld
-from cluster.simulation.faults import KINDS, Fault, swarm
+from cluster.simulation.faults import GENERAL, KINDS, Fault, Ground, swarm
 from cluster.simulation.history import History
 from cluster.simulation.ledger import Ledger
 from cluster.simulation.loop import Chance, ProcessLoop, SimulatedClock, World
@@ -44,7 +44,9 @@ __all__ = [
     "History",
     # what goes wrong, and what must not
     "KINDS",
+    "GENERAL",
     "Fault",
+    "Ground",
     "swarm",
     "ClusterChecks",
     "DeliveryChecks",

@@ -6,9 +6,9 @@ others see all of them at once: bugs hide from the average.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from attrs import evolve
 
@@ -18,24 +18,63 @@ from cluster.simulation.loop import Chance
 if TYPE_CHECKING:
     from cluster.simulation.cluster import SimulatedCluster
 
-Fault = Callable[["SimulatedCluster", Chance], str]
+
+class Ground(Protocol):
+    """Named machines with a process each, and ways between them: what can be broken."""
+
+    names: list[str]
+
+    def is_running(self, name: str) -> bool:
+        """Is the machine's process there, and not paused?"""
+
+    def crash(self, name: str, power: bool = True) -> None:
+        """The process is gone at once; without `power` so is its machine."""
+
+    def restart(self, name: str) -> None:
+        """Start the process again, unless it runs."""
+
+    def pause(self, name: str) -> None:
+        """Stop the process from running."""
+
+    def resume(self, name: str) -> None:
+        """Let it go on."""
+
+    def later(self, delay_s: float, act: Callable[[], None]) -> None:
+        """Do something after a delay, unless everything was healed before."""
+
+    def cut_for(self, lasts_s: float, ways: Sequence[tuple[str, str]]) -> None:
+        """Cut ways between named machines for some time."""
+
+    def clog_for(self, lasts_s: float, ways: Sequence[tuple[str, str]], delay_s: float) -> None:
+        """Slow ways down for some time."""
+
+    def reset(self, one: str, other: str) -> None:
+        """Break every connection between two machines."""
+
+    def jump_clock(self, name: str, jump_s: float) -> None:
+        """Set a machine's wall clock forth or back."""
+
+
+G = TypeVar("G", bound=Ground)
+
+Fault = Callable[[G, Chance], str]
 """Makes one thing go wrong, for as long as it draws; returns what, '' when nothing could."""
 
 LONGEST_CLOG_S = 3.0
 """How late what a clogged link carries may arrive: so long after it the fault may be felt."""
 
 
-def _kill(cluster: SimulatedCluster, chance: Chance) -> str:
+def _kill(cluster: Ground, chance: Chance) -> str:
     """A process dies (its peers' connections break) and comes back some time later."""
     return _stop(cluster, chance, power=True)
 
 
-def _power_cut(cluster: SimulatedCluster, chance: Chance) -> str:
+def _power_cut(cluster: Ground, chance: Chance) -> str:
     """A machine goes dark: peers hear nothing, not even that connections are gone."""
     return _stop(cluster, chance, power=False)
 
 
-def _stop(cluster: SimulatedCluster, chance: Chance, power: bool) -> str:
+def _stop(cluster: Ground, chance: Chance, power: bool) -> str:
     victims = [name for name in cluster.names if cluster.is_running(name)]
     if len(victims) < 2:
         return ""
@@ -46,7 +85,7 @@ def _stop(cluster: SimulatedCluster, chance: Chance, power: bool) -> str:
     return f"{'kill' if power else 'power off'} {name} for {down_s:.2f} s"
 
 
-def _kill_all(cluster: SimulatedCluster, chance: Chance) -> str:
+def _kill_all(cluster: Ground, chance: Chance) -> str:
     """Every process dies at once; they come back one by one or together."""
     victims = [name for name in cluster.names if cluster.is_running(name)]
     together = chance.happens(0.5)
@@ -57,7 +96,7 @@ def _kill_all(cluster: SimulatedCluster, chance: Chance) -> str:
     return f"kill all {len(victims)}"
 
 
-def _pause(cluster: SimulatedCluster, chance: Chance) -> str:
+def _pause(cluster: Ground, chance: Chance) -> str:
     """A process stops running and later goes on as if nothing had happened."""
     victims = [name for name in cluster.names if cluster.is_running(name)]
     if not victims:
@@ -69,21 +108,21 @@ def _pause(cluster: SimulatedCluster, chance: Chance) -> str:
     return f"pause {name} for {pause_s:.2f} s"
 
 
-def _one_way_cut(cluster: SimulatedCluster, chance: Chance) -> str:
+def _one_way_cut(cluster: Ground, chance: Chance) -> str:
     """Nothing gets from one node to another; the other direction works."""
     source, target = chance.shuffled(cluster.names)[:2]
     cluster.cut_for(chance.between(0.2, 15), [(source, target)])
     return f"cut {source} -> {target}"
 
 
-def _cut_pair(cluster: SimulatedCluster, chance: Chance) -> str:
+def _cut_pair(cluster: Ground, chance: Chance) -> str:
     """Two nodes do not reach each other; others reach both."""
     one, other = chance.shuffled(cluster.names)[:2]
     cluster.cut_for(chance.between(0.2, 15), [(one, other), (other, one)])
     return f"cut {one} <-> {other}"
 
 
-def _halves(cluster: SimulatedCluster, chance: Chance) -> str:
+def _halves(cluster: Ground, chance: Chance) -> str:
     """The nodes fall into two groups."""
     group = chance.some(cluster.names)
     rest = [name for name in cluster.names if name not in group]
@@ -92,7 +131,7 @@ def _halves(cluster: SimulatedCluster, chance: Chance) -> str:
     return f"split {' '.join(sorted(group))} | {' '.join(sorted(rest))}"
 
 
-def _clog(cluster: SimulatedCluster, chance: Chance) -> str:
+def _clog(cluster: Ground, chance: Chance) -> str:
     """What goes from one node to another takes very long."""
     source, target = chance.shuffled(cluster.names)[:2]
     delay_s = chance.choose((0.05, 0.3, 1.0, LONGEST_CLOG_S))
@@ -100,7 +139,7 @@ def _clog(cluster: SimulatedCluster, chance: Chance) -> str:
     return f"clog {source} -> {target} by {delay_s} s"
 
 
-def _swizzle(cluster: SimulatedCluster, chance: Chance) -> str:
+def _swizzle(cluster: Ground, chance: Chance) -> str:
     """Some nodes are clogged one after the other, and freed in another order."""
     group = chance.some(cluster.names)
     delay_s = chance.choose((0.3, 1.0, 2.0))
@@ -114,7 +153,7 @@ def _swizzle(cluster: SimulatedCluster, chance: Chance) -> str:
     return f"swizzle {' '.join(group)}"
 
 
-def _flap(cluster: SimulatedCluster, chance: Chance) -> str:
+def _flap(cluster: Ground, chance: Chance) -> str:
     """A node's links come and go."""
     name = chance.choose(cluster.names)
     ways = [(name, o) for o in cluster.names if o != name]
@@ -125,7 +164,7 @@ def _flap(cluster: SimulatedCluster, chance: Chance) -> str:
     return f"flap {name} every {period_s * 2:.2f} s"
 
 
-def _reset(cluster: SimulatedCluster, chance: Chance) -> str:
+def _reset(cluster: Ground, chance: Chance) -> str:
     """The connections between two nodes break, again and again; what was on its way is lost."""
     one, other = chance.shuffled(cluster.names)[:2]
     times = 1 + chance.below(10)
@@ -134,7 +173,7 @@ def _reset(cluster: SimulatedCluster, chance: Chance) -> str:
     return f"reset {one} <-> {other} {times} times"
 
 
-def _clock_jump(cluster: SimulatedCluster, chance: Chance) -> str:
+def _clock_jump(cluster: Ground, chance: Chance) -> str:
     """A machine's wall clock jumps, forth or back."""
     name = chance.choose(cluster.names)
     jump_s = chance.between(-3600, 3600)
@@ -168,7 +207,7 @@ def _reconfigure(cluster: SimulatedCluster, chance: Chance) -> str:
     return f"replication factor {factor} on {' '.join(sorted(group))}" if group else ""
 
 
-KINDS: Mapping[str, Fault] = MappingProxyType(
+GENERAL: Mapping[str, Fault[Ground]] = MappingProxyType(
     {
         "kill": _kill,
         "power": _power_cut,
@@ -182,15 +221,18 @@ KINDS: Mapping[str, Fault] = MappingProxyType(
         "flap": _flap,
         "reset": _reset,
         "clock": _clock_jump,
-        "quiesce": _quiesce,
-        "reconfigure": _reconfigure,
     }
 )
-"""Every kind of fault."""
+"""What can happen to any machines with processes."""
+
+KINDS: Mapping[str, Fault[SimulatedCluster]] = MappingProxyType(
+    {**GENERAL, "quiesce": _quiesce, "reconfigure": _reconfigure}
+)
+"""Every kind of fault of the protocol simulation."""
 
 
-def swarm(chance: Chance) -> tuple[str, ...]:
+def swarm(chance: Chance, kinds: Sequence[str] = tuple(KINDS)) -> tuple[str, ...]:
     """The kinds that one run enables: at least one."""
     share = chance.between(0.1, 0.9)
-    kinds = tuple(kind for kind in KINDS if chance.happens(share))
-    return kinds or (chance.choose(tuple(KINDS)),)
+    enabled = tuple(kind for kind in kinds if chance.happens(share))
+    return enabled or (chance.choose(tuple(kinds)),)

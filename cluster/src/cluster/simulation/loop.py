@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 START_S = 1000.0
 """Virtual seconds at which every world begins."""
+MOST_WAITS = 100
+"""How often a coroutine that is ended may begin to wait for something again."""
 DRAWN_BYTES = 4096
 """Random bytes are taken from the source so many at a time."""
 
@@ -109,6 +111,17 @@ class Handle:
     def when(self) -> float:
         """World seconds at which it is called."""
         return self._when_s
+
+
+class SimulatedTask(asyncio.Task[T]):
+    """A task that sets keep in an order of the run's, not by where it lies in memory."""
+
+    def __init__(self, serial: int, coro: Coroutine[Any, Any, T], **given: Any) -> None:
+        self._serial = serial  # asyncio puts it into a set while it makes it
+        super().__init__(coro, **given)
+
+    def __hash__(self) -> int:
+        return self._serial
 
 
 Entry = tuple[float, int, "ProcessLoop | None", Callable[..., Any], tuple[Any, ...], Handle | None]
@@ -205,7 +218,10 @@ class ProcessLoop(AbstractEventLoop):
         self.held: list[Entry] = []
         self.failure: BaseException | None = None
         self._rate = rate
+        self._made = 0
         self._tasks: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
+        self._ended: set[asyncio.Task[Any]] = set()
+        """Those that were closed when the process ended."""
 
     # --- the process ---------------------------------------------------------------------------
 
@@ -223,10 +239,19 @@ class ProcessLoop(AbstractEventLoop):
     def kill(self) -> None:
         """End it: nothing of it runs any more."""
         self.alive = False
-        for task in list(self._tasks):
-            coroutine = task.get_coro()
-            if not task.done() and asyncio.iscoroutine(coroutine):
-                coroutine.close()
+        running = asyncio._get_running_loop()
+        asyncio._set_running_loop(self)  # for what coroutines do on their way out
+        try:
+            while left := [task for task in self._tasks if task not in self._ended]:
+                for task in left:
+                    self._ended.add(task)
+                    _close(task.get_coro())
+        finally:
+            asyncio._set_running_loop(running)
+
+    def tasks(self) -> int:
+        """How many tasks of it are not done."""
+        return sum(not task.done() for task in self._tasks)
 
     # --- asyncio -------------------------------------------------------------------------------
 
@@ -281,7 +306,8 @@ class ProcessLoop(AbstractEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.Task[T]:
         """A task of this loop."""
-        task = asyncio.Task(coro, loop=self, name=name, context=context)
+        self._made += 1
+        task = SimulatedTask(self._made, coro, loop=self, name=name, context=context)
         self._tasks.add(task)
         return task
 
@@ -310,17 +336,19 @@ class ProcessLoop(AbstractEventLoop):
         if self.alive and isinstance(error, BaseException):
             self.failure = error
 
-    async def create_connection(  # type: ignore[override] # host and port, nothing else
-        self, protocol_factory: Callable[[], Any], host: str, port: int
+    async def create_connection(  # type: ignore[override] # by host and port only
+        self, protocol_factory: Callable[[], Any], host: str, port: int, **_: Any
     ) -> tuple[asyncio.Transport, Any]:
-        """A simulated TCP connection. Raises OSError."""
+        """A simulated TCP connection; what else is asked of it has no meaning here. Raises
+        OSError."""
         return await self.network.connect(self, protocol_factory, host, port)
 
-    async def create_server(  # type: ignore[override] # host and port, nothing else
-        self, protocol_factory: Callable[[], Any], host: str, port: int
+    async def create_server(  # type: ignore[override] # by host and port only
+        self, protocol_factory: Callable[[], Any], host: Any, port: int, **_: Any
     ) -> asyncio.AbstractServer:
-        """A simulated TCP listener. Raises OSError when the port is taken."""
-        return self.network.listen(self, protocol_factory, host, port)
+        """A simulated TCP listener. A process has one address: whichever hosts are given, it is
+        that. Port 0 is any that is free. Raises OSError when the port is taken."""
+        return self.network.listen(self, protocol_factory, self.address, port)
 
     async def create_datagram_endpoint(  # type: ignore[override] # a group, nothing else
         self, protocol_factory: Callable[[], Any], local_addr: tuple[str, int]
@@ -329,16 +357,28 @@ class ProcessLoop(AbstractEventLoop):
         return self.network.join(self, protocol_factory, local_addr)
 
 
+def _close(coroutine: Any) -> None:
+    """Close a coroutine, whatever it still wants to wait for, or fails with, on its way out: it
+    has no world any more."""
+    for _ in range(MOST_WAITS):
+        try:
+            coroutine.close()
+        except Exception:
+            continue
+        return
+
+
 class SimulatedClock(Clock):
     """The clocks of one simulated machine: wall time may be off, and may jump."""
 
-    def __init__(self, world: World, wall_offset_s: float = 0) -> None:
+    def __init__(self, world: World, wall_offset_s: float = 0, rate: float = 1.0) -> None:
         self._world = world
+        self._rate = rate
         self.wall_offset_s = wall_offset_s
 
     def monotonic_ns(self) -> int:
-        """Nanoseconds of the world."""
-        return int(self._world.now_s * 1e9)
+        """Nanoseconds of the world, at the rate of this machine."""
+        return int(self._world.now_s * self._rate * 1e9)
 
     def wall_ms(self) -> int:
         """Unix milliseconds this machine believes in."""

@@ -8,16 +8,19 @@ overtaken. Ways are cut for each direction by itself.
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections import Counter, deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from attrs import define, field
 
 from cluster.simulation.loop import ProcessLoop, World
 
 HIGH_WATER_BYTES = 64 << 10
+FIRST_FREE_PORT = 40_000
+"""Where ports begin that nobody asked for by number."""
 SYN_RETRIES = 8
 Way = tuple[str, str]
 """From host, to host."""
@@ -44,10 +47,16 @@ class Conditions:
 
 
 class SimulatedTransport(asyncio.Transport):
-    """One end of a TCP connection."""
+    """One end of a TCP connection.
 
-    def __init__(self, network: Network, loop: ProcessLoop, way: Way) -> None:
-        super().__init__({"peername": (way[1], 0)})
+    What comes while reading is paused stays with this end; when that is more than a window's worth
+    the other end has to keep what it sends.
+    """
+
+    def __init__(
+        self, network: Network, loop: ProcessLoop, way: Way, port: int, peer_port: int
+    ) -> None:
+        super().__init__({"peername": (way[1], peer_port), "sockname": (way[0], port)})
         self.loop = loop
         self.way = way
         self.protocol: Any = None
@@ -56,23 +65,58 @@ class SimulatedTransport(asyncio.Transport):
         self.stuck_bytes = 0
         self.free_at_s = 0.0
         self.closed = False
+        self.unread: deque[bytes | None] = deque()
+        self.unread_bytes = 0
+        self._reading = True
         self._network = network
         self._full = False
 
     def write(self, data: Any) -> None:
         """Send bytes; they arrive whole and in order, or the connection is lost."""
-        if not self.closed:
+        if not self.closed and data:
             self._network.carry(self, self.peer.deliver, bytes(data))
 
     def deliver(self, data: bytes | None) -> None:
         """Bytes from the other end; None is its end."""
-        if data is not None and not self.closed:
-            if self.protocol is not None:
-                self.protocol.data_received(data)
-        elif data is not None:
-            self._network.carry(self, self.peer.deliver, None)
-        elif not self.closed:
+        if self.closed:
+            if data is not None:
+                self._network.carry(self, self.peer.deliver, None)
+        elif not self._reading or self.unread:
+            self.unread.append(data)
+            self.unread_bytes += len(data or b"")
+        elif data is None:
             self._end(ConnectionResetError())
+        elif self.protocol is not None:
+            self.protocol.data_received(data)
+
+    def pause_reading(self) -> None:
+        """Keep what comes from now on."""
+        self._reading = False
+
+    def resume_reading(self) -> None:
+        """Hand on what has come meanwhile, and what comes."""
+        if not self._reading and not self.closed:
+            self._reading = True
+            self.loop.call_soon(self._read_on)
+
+    def is_reading(self) -> bool:
+        """Is what comes handed on?"""
+        return self._reading and not self.closed
+
+    def _read_on(self) -> None:
+        """One piece a turn, as a socket is read."""
+        if not self._reading or self.closed or not self.unread:
+            return
+        data = self.unread.popleft()
+        self.unread_bytes -= len(data or b"")
+        if data is None:
+            self._end(ConnectionResetError())
+            return
+        self.loop.call_soon(self._read_on)
+        if self.peer.stuck and self.unread_bytes <= HIGH_WATER_BYTES:
+            self.peer.release()
+        if self.protocol is not None:
+            self.protocol.data_received(data)
 
     def hold(self, act: Callable[..., None], data: bytes | None) -> None:
         """The way is not free: keep what is sent until it is."""
@@ -121,11 +165,30 @@ class SimulatedTransport(asyncio.Transport):
     def vanish(self) -> None:
         """The process, or the machine, is gone: nobody is told."""
         self.closed = True
+        self._read_no_more()
+
+    def _read_no_more(self) -> None:
+        self.unread.clear()
+        self.unread_bytes = 0
+        if self.peer.stuck:
+            world = self._network.world
+            world.call_at(world.now_s, None, self.peer.release)
 
     def _end(self, error: Exception | None) -> None:
         self.closed = True
+        self._read_no_more()
         if self.protocol is not None:
             self.loop.call_soon(self.protocol.connection_lost, error)
+
+
+class SimulatedSocket(NamedTuple):
+    """What a listener says of its socket."""
+
+    name: tuple[str, int]
+
+    def getsockname(self) -> tuple[str, int]:
+        """Host and port."""
+        return self.name
 
 
 class SimulatedServer(asyncio.AbstractServer):
@@ -135,6 +198,7 @@ class SimulatedServer(asyncio.AbstractServer):
         self._loop = loop
         self._host = host
         self._port = port
+        self.sockets = (SimulatedSocket((loop.address, port)),)
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
         """The loop of the process that listens."""
@@ -189,6 +253,7 @@ class Network:
         self.clogs: dict[Way, float] = {}
         self.segments = 0
         self.datagrams = 0
+        self._next_port = FIRST_FREE_PORT
         self._groups: dict[Any, list[SimulatedGroupTransport]] = {}
 
     def add_host(self, address: str) -> None:
@@ -268,7 +333,13 @@ class Network:
     ) -> None:
         """Bring a segment to the other end, behind all before it."""
         way = sender.way
-        if sender.stuck or way in self.cuts or not self.hosts[way[1]].up:
+        receiver = sender.peer
+        if (
+            sender.stuck
+            or way in self.cuts
+            or not self.hosts[way[1]].up
+            or receiver.unread_bytes > HIGH_WATER_BYTES
+        ):
             sender.hold(act, data)
             return
         self.segments += 1
@@ -276,7 +347,6 @@ class Network:
         at_s = world.now_s + self.latency_s(way)
         if at_s > sender.free_at_s:
             sender.free_at_s = at_s
-        receiver = sender.peer
         # A closed end answers by itself, whether its process runs or not.
         process = None if receiver.closed else receiver.loop
         world.post(sender.free_at_s, process, act, data)
@@ -286,10 +356,15 @@ class Network:
     ) -> SimulatedServer:
         """Listen. Raises OSError when the port is taken."""
         host = self.hosts[address]
+        port = port or self._free_port()
         if port in host.listeners:
-            raise OSError(f"{address}:{port} is in use")
+            raise OSError(errno.EADDRINUSE, f"{address}:{port} is in use")
         host.listeners[port] = (loop, factory)
         return SimulatedServer(loop, host, port)
+
+    def _free_port(self) -> int:
+        self._next_port += 1
+        return self._next_port
 
     async def connect(
         self, loop: ProcessLoop, factory: Callable[[], Any], address: str, port: int
@@ -337,8 +412,9 @@ class Network:
         if listener is None or not listener[0].alive or not loop.alive:
             self.world.call_at(answer_at_s, loop, _refuse, done)
             return
-        near = SimulatedTransport(self, loop, (back[1], back[0]))
-        far = SimulatedTransport(self, listener[0], back)
+        port = self._free_port()
+        near = SimulatedTransport(self, loop, (back[1], back[0]), port, to[1])
+        far = SimulatedTransport(self, listener[0], back, to[1], port)
         near.peer, far.peer = far, near
         self.hosts[back[1]].transports.append(near)
         self.hosts[to[0]].transports.append(far)

@@ -233,6 +233,79 @@ class FaultyDevice:
         self._disk.trace.append(Written(self._path, offset, data))
 
 
+class Unsynced(list[Event]):
+    """A trace that ends where a crash can do nothing any more: what is synced goes into `durable`
+    and is forgotten."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.durable: dict[str, bytearray] = {}
+
+    def append(self, event: Event) -> None:
+        """Something was done to the files. O(events of the path that are not synced)."""
+        if isinstance(event, Removed):
+            self.durable.pop(event.path, None)
+        elif not isinstance(event, Synced):
+            super().append(event)
+            return
+        kept = []
+        for done in self:
+            if done.path != event.path:
+                kept.append(done)
+            elif not isinstance(event, Removed) and isinstance(done, Written | Resized):
+                _apply(self.durable.setdefault(event.path, bytearray()), done)
+        self[:] = kept
+
+
+class LastingDisk(FaultyDisk):
+    """A faulty disk for machines that run for long and lose power now and then.
+
+    >>> disk = LastingDisk()
+    >>> device = disk.open("data", create=True)
+    >>> device.pwrite(0, b"before")
+    >>> device.fdatasync()
+    >>> device.pwrite(0, b"after!")
+    >>> disk.lose_power(lambda: 0.0)
+    >>> bytes(disk.files["data"])
+    b'before'
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._unsynced = Unsynced()
+        self.trace = self._unsynced
+        self._devices: list[FaultyDevice] = []
+
+    def open(self, path: str, create: bool) -> FaultyDevice:
+        """The file at a path. Raises FileNotFoundError unless `create`."""
+        device = super().open(path, create)
+        self._devices.append(device)
+        return device
+
+    def end_process(self) -> None:
+        """The process that had opened files is gone: what it wrote to mapped ones stays, unsynced.
+        Its devices are of no use any more."""
+        for device in self._devices:
+            device.close()
+        self._devices.clear()
+
+    def heal(self) -> None:
+        """Take back whatever is set to go wrong."""
+        self.capacity_bytes = None
+        for paths in (self.dead, self.unreadable, self.slow):
+            paths.clear()
+        self.short_writes = self.misdirected_by = 0
+
+    def lose_power(self, chance: Callable[[], float]) -> None:
+        """Take on a state in which a loss of power may leave the disk. Devices that are open are of
+        no use any more. `chance` as for `surviving_files`."""
+        durable = self._unsynced.durable
+        self.files = surviving_files(list(self._unsynced), chance, durable)
+        self._unsynced = self.trace = Unsynced()
+        self._devices.clear()
+        self._unsynced.durable = {path: bytearray(data) for path, data in self.files.items()}
+
+
 def surviving_files(
     trace: list[Event], chance: Callable[[], float], before: dict[str, bytearray] | None = None
 ) -> dict[str, bytearray]:

@@ -1,0 +1,1 @@
+"""What must hold of histories of clients, and of nodes at rest."""

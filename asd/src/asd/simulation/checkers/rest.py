@@ -1,0 +1,171 @@
+"""What must be true of the nodes when everything is at rest: this looks into them.
+
+- Replicas have the same records, version by version; other nodes have none.
+- Secondary indexes have just the records that a scan would give them.
+- Nothing is left over: no transaction in a line, no write that waits for a replica, no query, no
+  work on a thread, and as many tasks as the node had when it began to serve.
+- The structures' own invariants hold (`_check`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from asd.membership.cluster import Clustered
+from asd.node import Node
+from asd.replication.store import Store
+from asd.simulation.machine import Machine
+from asd.space.namespace import Namespace
+from cluster import PARTITIONS, Transactions
+from cluster.messages import RecordRow
+from cluster.simulation.checks import Violation
+from storage.bulk import entries_at, partition_slots
+from storage.engine import get_waited
+from storage.index import ENTRY, Entry
+
+CLOCKS_DIFFER_S: Final = 2
+
+
+def check_at_rest(machines: Iterable[Machine]) -> None:
+    """Look at all that run. Raises Violation."""
+    nodes = {each.name: each.node for each in machines if each.running and each.node is not None}
+    for space in next(iter(nodes.values())).config.namespaces:
+        check_replicas(nodes, space)
+    for name, node in nodes.items():
+        check_indexes(name, node)
+        check_structures(node)
+    for machine in machines:
+        check_nothing_left(machine)
+
+
+def check_replicas(nodes: Mapping[str, Node], space: str) -> None:
+    """Each partition has one master and its replicas; they have the same records, nobody else has
+    any. Raises Violation."""
+    holders = _holders(nodes, space)
+    kept = {name: _records(node, space) for name, node in nodes.items()}
+    for partition in sorted({partition for rows in kept.values() for partition in rows}):
+        mine = {name: rows.get(partition, {}) for name, rows in kept.items()}
+        expected = mine[holders[partition][0]]
+        for name, rows in mine.items():
+            if rows != (expected if name in holders[partition] else {}):
+                raise Violation(_difference(space, partition, holders[partition], name, mine))
+
+
+def _holders(nodes: Mapping[str, Node], space: str) -> list[list[str]]:
+    """The replicas of every partition, the master first, as the nodes tell clients."""
+    holders: list[list[str]] = [[] for _ in range(PARTITIONS)]
+    columns = {name: node.cluster.partition_map(space).columns for name, node in nodes.items()}
+    for replica in range(max(map(len, columns.values()))):
+        for name, own in columns.items():
+            bitmap = own[replica] if replica < len(own) else b""
+            for at, byte in enumerate(bitmap):
+                for bit in range(8) if byte else ():
+                    if byte & 0x80 >> bit:
+                        holders[at * 8 + bit].append(name)
+    wanted = min(len(nodes), max(map(len, columns.values())))
+    for partition, found in enumerate(holders):
+        if len(found) != wanted or len(set(found)) != wanted:
+            raise Violation(f"{{{space}}} partition {partition} is held by {found}")
+    return holders
+
+
+def _records(node: Node, space: str) -> dict[int, dict[bytes, RecordRow]]:
+    """The versions a node has, by partition; those that have expired are left out."""
+    namespace = node.namespaces[space.encode()]
+    store = Store(namespace, node.metadata)
+    index, now_s = namespace.engine.index, node.clock.epoch_s()
+    found: dict[int, dict[bytes, RecordRow]] = {}
+    for partition in range(PARTITIONS):
+        if index.count(partition):
+            rows = [store.row(digest) for digest in _digests(namespace, partition)]
+            live = {row[0]: row for row in rows if row is not None and _lives(row, now_s)}
+            if live:
+                found[partition] = live
+    return found
+
+
+def _lives(row: RecordRow, now_s: int) -> bool:
+    """Has it not expired, nor is about to?"""
+    return not row[3] or row[3] > now_s + CLOCKS_DIFFER_S
+
+
+def _digests(namespace: Namespace, partition: int) -> Iterator[bytes]:
+    index = namespace.engine.index
+    for entry in entries_at(index, partition_slots(index, partition)):
+        yield Entry._make(ENTRY.unpack(entry)).digest
+
+
+def _difference(
+    space: str,
+    partition: int,
+    holders: list[str],
+    name: str,
+    kept: dict[str, dict[bytes, RecordRow]],
+) -> str:
+    """What one node has otherwise than the master."""
+    lines = [f"{{{space}}} partition {partition} of {holders}: {name} differs from {holders[0]}"]
+    expected = kept[holders[0]] if name in holders else {}
+    for digest in sorted(expected.keys() | kept[name].keys()):
+        if expected.get(digest) != kept[name].get(digest):
+            lines.append(f"{name}: {kept[name].get(digest)!r:.200}")
+            lines.append(f"expected: {expected.get(digest)!r:.200}")
+    return "\n".join(lines[:9])
+
+
+def check_indexes(name: str, node: Node) -> None:
+    """Each index has an entry for each value of each record, and no other. Raises Violation."""
+    for namespace in node.namespaces.values():
+        for index in namespace.indexes:
+            expected = 0
+            for partition in range(PARTITIONS):
+                for digest in _digests(namespace, partition):
+                    record = get_waited(namespace.engine, digest)
+                    set_name = namespace.set_names[record[3]] if record is not None else b""
+                    if not index.watches(set_name):
+                        continue
+                    for value in index.keys_of(digest, record, set_name):
+                        expected += 1
+                        if not index.entries.holds(partition, value, digest):
+                            raise Violation(f"{name}: {digest.hex()} is not in {index.definition}")
+            if len(index.entries) != expected:
+                raise Violation(
+                    f"{name}: {index.definition} has {len(index.entries)} entries, not {expected}"
+                )
+
+
+def check_nothing_left(machine: Machine) -> None:
+    """Nothing is under way any more. Raises Violation."""
+    node, threads = machine.node, machine.threads
+    assert node is not None
+    assert threads is not None
+    assert machine.loop is not None
+    left = {
+        "work on threads": threads.busy,
+        "queries": node.queries.long_active,
+        "tasks": machine.loop.tasks() - machine.tasks,
+    }
+    if isinstance(node.cluster, Clustered):
+        for service in node.cluster.node.services:
+            if isinstance(service, Transactions):
+                left["transactions in lines"] = service.lines
+                lags = [service.lane.lag(each.name) for each in node.namespaces.values()]
+                left["unacknowledged rows"] = sum(
+                    each.rows for lag in lags for each in lag.values()
+                )
+    over = {what: count for what, count in left.items() if count > 0}
+    if over:
+        raise Violation(f"{machine.name} is at rest, and there are {over}")
+
+
+def check_structures(node: Node) -> None:
+    """Every structure's own invariants. Raises AssertionError."""
+    if isinstance(node.cluster, Clustered):
+        node.cluster.node._check()
+    node.connections._check()
+    node.queries._check()
+    node.turns._check()
+    for namespace in node.namespaces.values():
+        namespace._check()
+        namespace.indexes._check()
+        namespace.engine.index._check()

@@ -1,0 +1,140 @@
+"""A simulated machine with an `asd` on it: its address, clock and disk, and the lives of its node.
+
+What stands in `disk` and `metadata` outlives the process; everything else begins anew.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+from attrs import define, evolve, field, frozen
+
+from asd.config import (
+    Config,
+    Edition,
+    Endpoint,
+    FabricConfig,
+    HeartbeatConfig,
+    NamespaceConfig,
+    NetworkConfig,
+    NetworkServiceConfig,
+    ServiceConfig,
+)
+from asd.node import SMD_MODULES, SMD_RULES, Node
+from asd.process.machine import Machine as Described
+from asd.simulation.threads import SimulatedThreads
+from citrusleaf.cf_random import CfRandom
+from cluster.simulation import Chance, ProcessLoop, SimulatedClock
+from cluster.smd import MemoryStore, Smd
+from storage.testing import LastingDisk
+
+SERVICE_PORT = 3000
+FABRIC_PORT = 3001
+HEARTBEAT_PORT = 3002
+
+
+def in_memory(name: str = "test", replication_factor: int = 2) -> NamespaceConfig:
+    """A namespace in memory that removes what has expired every second."""
+    return NamespaceConfig(name, replication_factor=replication_factor, nsup_period=1)
+
+
+@frozen
+class Shape:
+    """What the nodes of a world are configured to, all alike."""
+
+    nodes: int = 3
+    namespaces: tuple[NamespaceConfig, ...] = field(factory=lambda: (in_memory(),))
+    interval_ms: int = 150
+    timeout_intervals: int = 10
+    edition: Edition = Edition.ENTERPRISE
+    service: ServiceConfig = field(factory=lambda: ServiceConfig(ticker_interval=0))
+    slowest_io_s: float = 0.002
+    """What work on the transaction threads takes, at most, without a fault."""
+    max_rate_drift: float = 0.0
+    """Monotonic clocks run at rates between 1 - this and 1 + this."""
+    max_wall_offset_s: float = 0.0
+
+    @property
+    def timeout_s(self) -> float:
+        """So long a silent node is taken for alive."""
+        return self.interval_ms * self.timeout_intervals / 1000
+
+
+class _Described(Described):
+    """What a node may know of its machine."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def address(self) -> str:
+        """Where others reach it."""
+        return self._address
+
+
+@define(eq=False)
+class Machine:
+    """One machine, and the `asd` that runs, or last ran, on it."""
+
+    name: str
+    number: int
+    address: str
+    clock: SimulatedClock
+    rate: float = 1.0
+    disk: LastingDisk = field(factory=LastingDisk)
+    metadata: MemoryStore = field(factory=MemoryStore)
+    lives: int = 0
+    loop: ProcessLoop | None = None
+    node: Node | None = None
+    threads: SimulatedThreads | None = None
+    serves: bool = False
+    """Has the process that runs said that it is ready, and was it not asked to end since?"""
+    ending: bool = False
+    """Was it asked to end?"""
+    restarts: bool = False
+    """Is it to be started again once it has ended?"""
+    tasks: int = 0
+    """Tasks it had then."""
+
+    @property
+    def alive(self) -> bool:
+        """Is there a process, stopped or not?"""
+        return self.loop is not None and self.loop.alive
+
+    @property
+    def running(self) -> bool:
+        """Is there a process that is not stopped?"""
+        return self.loop is not None and self.loop.alive and not self.loop.paused
+
+    def new_node(self, shape: Shape, seeds: list[str], chance: Chance) -> Node:
+        """The node of a new life."""
+        self.threads = SimulatedThreads(chance, shape.slowest_io_s)
+        return Node(
+            self._config(shape, seeds),
+            self.clock,
+            machine_id=self.number,
+            machine=_Described(self.address),
+            smd=Smd(self.metadata, SMD_MODULES, SMD_RULES),
+            disk=self.disk,
+            random=CfRandom(chance.below(1 << 62)),
+            threads=self.threads,
+        )
+
+    def _config(self, shape: Shape, seeds: list[str]) -> Config:
+        here = (self.address,)
+        meshed = tuple(Endpoint(seed, HEARTBEAT_PORT) for seed in seeds)
+        return Config(
+            service=evolve(deepcopy(shape.service), cluster_name="simulated"),
+            network=NetworkConfig(
+                service=NetworkServiceConfig(port=SERVICE_PORT, address=here),
+                heartbeat=HeartbeatConfig(
+                    address=here,
+                    port=HEARTBEAT_PORT,
+                    mesh_seed_address_port=meshed,
+                    interval=shape.interval_ms,
+                    timeout=shape.timeout_intervals,
+                ),
+                fabric=FabricConfig(address=here, port=FABRIC_PORT),
+            ),
+            namespaces={own.name: deepcopy(own) for own in shape.namespaces},
+            edition=shape.edition,
+        )

@@ -1,0 +1,173 @@
+"""One run: a world, workloads on it, phases with faults and without, checks at every rest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from attrs import define, field, frozen
+
+from aerospike_client import AsyncClient, ClientPolicy
+from asd.simulation.checkers.rest import check_at_rest
+from asd.simulation.faults import strike
+from asd.simulation.machine import Shape
+from asd.simulation.workloads import WORKLOADS
+from asd.simulation.workloads.workload import Mode, Phase, Stage, Workload
+from asd.simulation.world import World
+from cluster.simulation import Chance, Conditions, Violation
+
+REST_S = 60.0
+"""So long after the last fault everything is at rest."""
+
+
+@frozen
+class Plan:
+    """What one run does."""
+
+    seed: int
+    minutes: float
+    shape: Shape
+    conditions: Conditions
+    kinds: tuple[str, ...]
+    workloads: tuple[str, ...]
+    clients: int = 3
+    pause_s: float = 0.2
+    """From one operation of a client to the next, on average."""
+    fault_pause_s: float = 3.0
+    """From one fault to the next, on average."""
+    phase_s: tuple[float, float] = (4.0, 20.0)
+    mode: Mode = Mode.AVAILABLE
+
+    @property
+    def keeps_all(self) -> bool:
+        """Is what was acknowledged on a medium, whatever processes do?"""
+        engines = [each.storage_engine for each in self.shape.namespaces]
+        return all(engine.engine != "memory" and engine.commit_to_device for engine in engines)
+
+
+@define
+class Outcome:
+    """What came of a run."""
+
+    plan: Plan
+    violation: str = ""
+    simulated_s: float = 0.0
+    digest: str = ""
+    steps: int = 0
+    operations: Counter[str] = field(factory=Counter)
+    faults: Counter[str] = field(factory=Counter)
+    undecided: int = 0
+    lines: list[str] = field(factory=list)
+
+
+class Run:
+    """Carries out a plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.world = World(plan.seed, plan.shape, plan.conditions)
+        self.outcome = Outcome(plan)
+        self._resting = True
+        self._acting = 0
+        chance = Chance(plan.seed ^ 0xC11E)
+        stage = Stage(chance, lambda: self.world.now_s - 1000, self.world.note, mode=plan.mode)
+        self._chance = chance
+        self.workloads: Sequence[Workload] = [WORKLOADS[name](stage) for name in plan.workloads]
+        self._first: AsyncClient
+        self._loop: asyncio.AbstractEventLoop
+
+    def go(self) -> Outcome:
+        """Run it to its end, or to the first violation."""
+        world, outcome = self.world, self.outcome
+        try:
+            with world:
+                self._prepare()
+                until_s = world.now_s + 60 * self.plan.minutes
+                stormy = False
+                while world.now_s < until_s:
+                    self._phase(stormy)
+                    stormy = not stormy
+        except Violation as error:
+            outcome.violation = str(error)
+        except Exception as error:  # whatever a node raises is what the run is to find
+            outcome.violation = f"{type(error).__name__}: {error}"
+        if outcome.violation:
+            world.note("", f"VIOLATION {outcome.violation}")
+        outcome.simulated_s = world.now_s - 1000
+        outcome.digest, outcome.steps = world.digest, world.record.steps
+        outcome.lines = list(world.record.history.lines)
+        return outcome
+
+    def _prepare(self) -> None:
+        ready: list[Any] = []
+        for number in range(self.plan.clients):
+            self.world.start_application(self._client(f"c{number + 1}", ready), f"c{number + 1}")
+        self.world.wait_until(lambda: len(ready) == self.plan.clients, REST_S, "connected")
+        self._first, self._loop = ready[0]
+        for workload in self.workloads:
+            self._do(workload.prepare(self._first))
+
+    def _do(self, work: Any) -> None:
+        task = self._loop.create_task(work)
+        self.world.wait_until(task.done, REST_S, "done at rest")
+        task.result()
+
+    async def _client(self, who: str, ready: list[Any]) -> None:
+        policy = ClientPolicy()
+        async with self.world.client(policy) as client:
+            ready.append((client, asyncio.get_running_loop()))
+            while True:
+                await asyncio.sleep(self._chance.between(0, 2 * self.plan.pause_s))
+                if not self._resting:
+                    workload = self._chance.choose(list(self.workloads))
+                    self._acting += 1
+                    try:
+                        await workload.act(client, who)
+                    finally:
+                        self._acting -= 1
+                    self.outcome.operations[workload.name] += 1
+
+    def _phase(self, stormy: bool) -> None:
+        world = self.world
+        before = self._fingerprint()
+        self._resting = False
+        lasts_s = self._chance.between(*self.plan.phase_s)
+        world.note("", f"a phase of {lasts_s:.1f} s")
+        if stormy:
+            self._storm(world.now_s + lasts_s)
+        else:
+            world.wait(lasts_s)
+        world.heal()
+        self._resting = True
+        world.wait_until(self._is_quiet, REST_S, "at rest")
+        world.wait(2.0)
+        world.wait_until(self._is_quiet, REST_S, "at rest again")
+        phase = Phase(firm=before == self._fingerprint())
+        for workload in self.workloads:
+            self._do(workload.read(self._first))
+        for workload in self.workloads:
+            workload.check(phase)
+        check_at_rest(world.machines.values())
+
+    def _storm(self, until_s: float) -> None:
+        world, chance, plan = self.world, self._chance, self.plan
+        while world.now_s < until_s:
+            world.wait(chance.between(0, 2 * plan.fault_pause_s))
+            kind = chance.choose(plan.kinds)
+            what = strike(world, chance, kind, keeps_all=plan.keeps_all)
+            if what:
+                self.outcome.faults[kind] += 1
+                world.note("", f"fault: {what}")
+
+    def _is_quiet(self) -> bool:
+        return not self._acting and self.world.is_serving()
+
+    def _fingerprint(self) -> dict[str, Any]:
+        """What has changed if nodes were not one and the same cluster all the time."""
+        return {
+            name: (machine.lives, machine.node.cluster.generation, machine.node.cluster.key)
+            for name, machine in self.world.machines.items()
+            if machine.node is not None
+        }

@@ -1,0 +1,144 @@
+"""Whole nodes in virtual time: one seed is one run, and what can be done to nodes."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+
+import pytest
+
+from aerospike_client import Key, NotConnected, RecordNotFound
+from asd.simulation import Shape, Violation, World
+
+KEY = Key("test", "people", "ada")
+
+
+def ran(seed: int) -> tuple[str, list[str]]:
+    """A world with a client, a split and a merge: its digest and its lines."""
+    with World(seed) as world:
+
+        async def application() -> None:
+            async with world.client() as client:
+                for number in range(40):
+                    await client.put(Key("test", "numbers", number), {"n": number})
+                    await asyncio.sleep(0.05)
+                    found = [record.bins["n"] async for record in client.query("test", "numbers")]
+                    world.note("app", f"{found}")
+
+        world.reset_clients("n1")
+        world.run(application())
+        world.pause("n2")
+        world.wait(1)
+        world.resume("n2")
+        world.wait(1)
+        return world.digest, list(world.record.history.lines)
+
+
+def test_one_seed_is_one_run():
+    assert ran(1) == ran(1)
+    assert ran(1)[0] != ran(2)[0]
+
+
+def test_one_seed_is_one_run_whatever_the_order_of_sets_of_text():
+    code = f"import runpy; print(runpy.run_path({__file__!r})['ran'](1)[0])"
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={"PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert digests == {ran(1)[0] + "\n"}
+
+
+def test_an_application_is_told_what_a_server_says():
+    with World(1, nodes=1) as world:
+
+        async def application() -> str:
+            async with world.client() as client:
+                with pytest.raises(RecordNotFound):
+                    await client.get(KEY)
+                return await client.info("status")
+
+        assert world.run(application()) == "ok"
+
+
+def test_an_application_waits_in_virtual_time():
+    with World(1, nodes=1) as world:
+        began_s = world.now_s
+        world.run(asyncio.sleep(600), 700)
+        assert 600 <= world.now_s - began_s < 601
+
+
+def test_what_an_application_raises_is_raised():
+    async def application() -> None:
+        raise KeyError("mine")
+
+    with World(1, nodes=1) as world, pytest.raises(KeyError, match="mine"):
+        world.run(application())
+
+
+def test_an_application_that_does_not_end_is_a_violation():
+    with World(1, nodes=1) as world, pytest.raises(Violation, match="not at the end of app"):
+        world.run(asyncio.Event().wait(), 5)
+
+
+def test_records_outlive_a_node():
+    with World(1) as world:
+
+        async def write() -> None:
+            async with world.client() as client:
+                await client.put(KEY, {"born": 1815})
+
+        async def read() -> object:
+            async with world.client() as client:
+                return (await client.get(KEY)).bins
+
+        world.run(write())
+        world.crash("n3")  # it was the master of a third of all
+        world.wait_until(world.is_settled, 30, "settled")
+        assert world.run(read()) == {"born": 1815}
+
+
+def test_nobody_is_reached_through_a_cut():
+    with World(1, nodes=1) as world:
+        world.crash("n1", power=False)
+
+        async def application() -> None:
+            with pytest.raises(NotConnected):
+                await world.client().connect()
+
+        world.run(application())
+        assert not world.is_running("n1")
+
+
+def test_a_node_that_is_asked_to_end_hands_over():
+    with World(1, nodes=2) as world:
+        world.stop("n2")
+        world.wait_until(lambda: not world.machines["n2"].alive, 30, "ended")
+        world.wait_until(world.is_settled, 30, "settled")
+        world.restart("n2")
+        world.wait_until(world.is_serving, 30, "serving")
+
+
+def test_what_a_node_raises_ends_the_run():
+    with World(1, nodes=1) as world:
+        loop = world.machines["n1"].loop
+        assert loop is not None
+        loop.call_later(1, {}.pop, "no such key")
+        with pytest.raises(KeyError):
+            world.wait(2)
+
+
+def test_clocks_are_as_wrong_as_the_shape_says():
+    with World(1, Shape(max_rate_drift=0.01, max_wall_offset_s=100.0)) as world:
+        clocks = [machine.clock for machine in world.machines.values()]
+        assert len({clock.wall_ms() for clock in clocks}) == 3
+        assert len({clock.monotonic_ns() for clock in clocks}) == 3
+        before_ms = clocks[0].wall_ms()
+        world.jump_clock("n1", 10)
+        assert clocks[0].wall_ms() == before_ms + 10_000
