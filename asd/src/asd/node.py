@@ -30,6 +30,8 @@ from asd.service.admin_port import AdminPort
 from asd.service.connection import Connection
 from asd.service.connections import Connections
 from asd.service.listening import listen, listening_addresses
+from asd.shipping.shipping import MODULE as SHIPPING_FILTERS
+from asd.shipping.shipping import Shipping
 from asd.space.engines import apply_storage, make_engine
 from asd.space.index_builder import IndexBuilder
 from asd.space.index_metadata import IndexMetadata
@@ -51,7 +53,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("asd.node")
 
 EXPRESSIONS_KEPT = 1024
-SMD_MODULES = ("sindex", "truncate", "UDF", MODULE)
+SMD_MODULES = ("sindex", "truncate", "UDF", MODULE, SHIPPING_FILTERS)
 SMD_RULES = MappingProxyType({"truncate": latest})
 """Of two truncations the later one holds, whatever their generations."""
 STOP_GRACE_S = 0.5
@@ -122,6 +124,7 @@ class Node:
         self.metadata = SystemMetadata(smd or Smd(MemoryStore(), SMD_MODULES, SMD_RULES))
         self.security = self._security(admin_hash, random or CfRandom())
         self.udf = UdfModules(self.metadata, clock)
+        self.shipping = Shipping(self, self.paths.clear)
         self.queries = QueryManager(config, clock)
         self.connections = Connections(self)
         self.indexes = IndexMetadata(self.metadata, self.namespaces, clock, self.paths.clear)
@@ -211,6 +214,7 @@ class Node:
         try:
             await self._start_tls()
             await self.place.start()
+            self._keep_running(self.shipping.run())
             await self.http.start()
             await self.admin.start()
         except BaseException:
@@ -251,6 +255,7 @@ class Node:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.shipping.stop()
         await self.queries.stop()
         await self.http.stop()
         await self.admin.stop()
@@ -289,6 +294,7 @@ class Node:
             apply_storage(namespace.engine, namespace.config)
             namespace.transaction_max_ms = self.config.service.transaction_max_ms
         self.place.apply_configuration()
+        self.shipping.apply_configuration()
         self.paths.clear()
 
     # ---------------------------------------------------------- histograms

@@ -34,7 +34,8 @@ def test_rows_begin_and_end_as_tools_expect(config):
     assert network[0] == ("service.port", "3000")
     assert network[-1] == ("fabric.send-threads", "8")
     assert get_config(config) == service + network
-    assert get_config(config, "security") == get_config(config, "xdr") == []
+    assert get_config(config, "security") == []
+    assert get_config(config, "xdr") == [("dcs", ""), ("src-id", "0")]
 
 
 def test_namespace_rows_are_in_the_order_of_the_protocol(config):

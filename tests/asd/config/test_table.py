@@ -180,6 +180,7 @@ WITH_ANOTHER = {
     ("network service", "tls-port"): "tls-name x\n}\ntls x {\ncert-file c\nkey-file k\nca-file a",
     ("namespace", "default-ttl"): "nsup-period 60",
     ("namespace storage-engine", "encryption"): "encryption-key-file /key",
+    ("xdr dc", "auth-mode"): "auth-user shipper",
 }
 """What a parameter needs beside it."""
 
@@ -189,6 +190,9 @@ OWN_VALUE = {
     ("network tls", "protocols"): "TLSv1.3",
     ("namespace storage-engine", "flush-size"): "128K",
     ("namespace storage-engine", "compression"): "zstd",
+    ("xdr dc", "auth-mode"): "internal",
+    ("xdr dc", "node-address-port"): "10.0.0.2 3002",
+    ("xdr dc namespace", "bin-policy"): "only-changed",
 }
 
 

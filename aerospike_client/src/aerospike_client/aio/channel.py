@@ -75,6 +75,10 @@ class Channel(asyncio.Protocol):
             self._set_timer(deadline_us)
         return future
 
+    def exchange(self, frame: bytes, deadline_us: int) -> asyncio.Future[bytes]:
+        """The same, for those to whom all kinds of connections are one."""
+        return self.request(frame, deadline_us)
+
     def close(self) -> None:
         """Close it; requests in the line end with Broken."""
         self._fail("was closed on this side")

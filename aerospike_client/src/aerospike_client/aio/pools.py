@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar, cast
 
 from aerospike_client.aio.channel import Channel
 from aerospike_client.aio.channels import Channels
@@ -26,6 +27,21 @@ from citrusleaf.cf_clock import Clock
 
 Exchange = Callable[[bytes, int], Awaitable[bytes]]
 """Frame and deadline in, the reply's body out."""
+
+
+class Dialled(Protocol):
+    """A kind of connection that `Pools.dial` makes: an asyncio protocol."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock) -> None: ...
+
+    def exchange(self, frame: bytes, deadline_us: int) -> Awaitable[bytes]:
+        """Send a request: the body of its reply. Raises Broken, Expired."""
+
+    def close(self) -> None:
+        """Close it."""
+
+
+C = TypeVar("C", bound=Dialled)
 
 
 class _NodePool:
@@ -105,16 +121,7 @@ class Pools:
         return channel
 
     async def _connect_channel(self, node: Node) -> Channel:
-        loop = asyncio.get_running_loop()
-        timeout_us = self._policy.connect_timeout * 1000
-        channel = await connect(node.address, timeout_us, lambda: Channel(loop, self._clock))
-        if self._sessions is not None:
-            try:
-                await self._introduce(channel.request, node.name, self._sessions)
-            except BaseException:
-                channel.close()
-                raise
-        return channel
+        return await self.dial(node.address, node.name, Channel)
 
     # ------------------------------------------------------------------ connections of one's own
 
@@ -194,9 +201,18 @@ class Pools:
 
     async def connect(self, address: Address, name: str) -> Connection:
         """A new connection, outside the pools, on which the user has been let in."""
+        return await self.dial(address, name, Connection)
+
+    async def dial(self, address: Address, name: str, kind: type[C]) -> C:
+        """As `connect`, for a kind of connection of the caller's."""
         loop = asyncio.get_running_loop()
         timeout_us = self._policy.connect_timeout * 1000
-        connection = await connect(address, timeout_us, lambda: Connection(loop, self._clock))
+        connection = cast(
+            C,
+            await connect(
+                address, timeout_us, lambda: cast(asyncio.Protocol, kind(loop, self._clock))
+            ),
+        )
         if self._sessions is not None:
             try:
                 await self._introduce(connection.exchange, name, self._sessions)

@@ -22,6 +22,7 @@ from asd.config.network import NetworkConfig
 from asd.config.parameters import Section, flag, text
 from asd.config.security import SecurityConfig
 from asd.config.service import ServiceConfig
+from asd.config.xdr import XdrConfig
 
 LOG_LEVELS: Final = ("critical", "warning", "info", "debug", "detail")
 
@@ -89,6 +90,8 @@ class Config:
     mod_lua: ModLuaConfig = field(factory=ModLuaConfig)
     security: SecurityConfig | None = None
     """None: everybody may do everything."""
+    xdr: XdrConfig = field(factory=XdrConfig)
+    """What is shipped to other data centers; its commands are in `asd.info.shipping`."""
     edition: Edition = Edition.ENTERPRISE
     notices: tuple[Problem, ...] = ()
     """What the file sets that has no effect in this server; to be told to the operator."""
@@ -104,8 +107,8 @@ def get_config(
 ) -> list[tuple[str, str]]:
     """The (name, text) rows of a context, in `get-config` order; no context: service, network.
 
-    Raises UnknownContextError, MissingNamespaceError, UnknownNamespaceError. The context xdr has
-    no rows, and neither has security where it is off.
+    Raises UnknownContextError, MissingNamespaceError, UnknownNamespaceError. Security has no rows
+    where it is off, and xdr none in the community edition.
     """
     match context:
         case "":
@@ -119,7 +122,7 @@ def get_config(
         case "security":
             return [] if config.security is None else config.security.rows()
         case "xdr":
-            return []
+            return [] if config.community else config.xdr.shown_rows()
     raise UnknownContextError(context)
 
 
@@ -145,7 +148,9 @@ def set_config(
             raise EnterpriseOnlyError(context)
         case "security" if config.security is not None:
             config.security.set(name, value)
-        case "security" | "xdr":
+        case "xdr":
+            config.xdr.set(name, value)
+        case "security":
             raise InvalidParameterError(f"no parameter '{name}' in the context '{context}'")
         case _:
             raise UnknownContextError(context)

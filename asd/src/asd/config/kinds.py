@@ -324,6 +324,37 @@ class Endpoints(Kind):
         return [str(endpoint) for endpoint in value] or ["null"]
 
 
+@frozen
+class NodeAddresses(Texts):
+    """Nodes elsewhere: `HOST PORT` in a file, `HOST:PORT` in a command."""
+
+    words = 3
+    wanted = "a host and a port"
+
+    def parse(self, text: str) -> tuple[str, ...]:
+        words = text.split(" ")
+        if len(words) == 3:
+            raise ValueError(f"'{text}' names a tls block, and this server's client speaks no TLS")
+        value = (":".join(words),)
+        self.check(value)
+        return value
+
+    def check(self, value: object) -> None:
+        super().check(value)
+        assert isinstance(value, tuple)
+        for text in value:
+            host, _, port = text.rpartition(":")
+            bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+            of_ipv6 = bare != host
+            if not bare or (":" in bare and not of_ipv6) or any(c in " ,;\t\0" for c in bare):
+                raise self.refusal(text)
+            if not port.isascii() or not port.isdecimal() or not 0 < int(port) <= PORT_MAX:
+                raise self.refusal(text)
+
+    def allowed(self) -> str:
+        return f"HOST PORT with a port from 1 to {PORT_MAX}; the parameter may be repeated"
+
+
 def _short(size: int) -> str:
     for shift, unit in ((40, "T"), (30, "G"), (20, "M"), (10, "K")):
         if size and size % (1 << shift) == 0:

@@ -22,13 +22,13 @@ from asd.config.storage import StorageConfig
 MAX_NAMESPACE_NAME: Final = 31
 _MIB: Final = 1 << 20
 _GIB: Final = 1 << 30
-_NO_XDR: Final = "this server ships no records to other data centres"
+_NO_CONVERGENCE: Final = "this server has no convergence of bins"
 _NO_ACTIVE_RACK: Final = "this server spreads masters over all racks; leave it out"
 _ALONE: Final = "migration goes its own way here"
 _NO_STAGES: Final = "only whole requests are timed, not their stages"
 _NO_CONSISTENCY: Final = "this server has no strong consistency"
 _NO_TRANSACTIONS: Final = "this server has no transactions over several records"
-_NO_TOMBSTONES_SHIPPED: Final = f"{_NO_XDR}, so no tombstone waits for its shipping"
+_NO_BIN_TOMBSTONES: Final = f"{_NO_CONVERGENCE}, so a deleted bin leaves no trace"
 _ONE_TASK: Final = "one task of each namespace does it, beside the requests"
 _ONE_QUERY_WAY: Final = "queries run in slices between the requests, short and long ones alike"
 _GROWS: Final = "indexes grow by as much as they need"
@@ -79,7 +79,10 @@ class NamespaceConfig(Section):
         works=True,
     )
     conflict_resolve_writes: bool = flag(
-        dynamic=True, enterprise=True, refused=_NO_XDR, help="Resolve conflicts bin by bin."
+        dynamic=True,
+        enterprise=True,
+        refused=_NO_CONVERGENCE,
+        help="Resolve conflicts bin by bin.",
     )
     default_read_touch_ttl_pct: int = integer(
         0,
@@ -246,13 +249,11 @@ class NamespaceConfig(Section):
     read_consistency_level_override: str = choice(
         "off", "all", "one", dynamic=True, help="Replace the consistency reads ask for.", works=True
     )
-    reject_non_xdr_writes: bool = flag(
-        dynamic=True, refused=_NO_XDR, help="Refuse writes of clients."
-    )
+    reject_non_xdr_writes: bool = flag(dynamic=True, works=True, help="Refuse writes of clients.")
     reject_xdr_writes: bool = flag(
         dynamic=True,
-        help="Refuse writes shipped from other data centres.",
-        why_not="writes shipped from other data centres are accepted",
+        works=True,
+        help="Refuse writes shipped from other data centers.",
     )
     replication_factor: int = integer(
         2, 1, 256, dynamic=True, help="Copies of each record, this node's included.", works=True
@@ -330,14 +331,14 @@ class NamespaceConfig(Section):
         dynamic=True,
         enterprise=True,
         help="Life of a deleted bin's trace.",
-        why_not=_NO_TOMBSTONES_SHIPPED,
+        why_not=_NO_BIN_TOMBSTONES,
     )
     xdr_tomb_raider_period: int = seconds(
         120,
         dynamic=True,
         enterprise=True,
+        works=True,
         help="Time between removals of shipped tombstones.",
-        why_not=_NO_TOMBSTONES_SHIPPED,
     )
     xdr_tomb_raider_threads: int = integer(
         1,
@@ -346,7 +347,7 @@ class NamespaceConfig(Section):
         dynamic=True,
         enterprise=True,
         help="Threads that remove shipped tombstones.",
-        why_not=_NO_TOMBSTONES_SHIPPED,
+        why_not=_ONE_TASK,
     )
     geo2dsphere_within: GeoConfig = field(factory=GeoConfig, kw_only=True)
     index_type: str = choice(

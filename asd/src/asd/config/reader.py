@@ -37,6 +37,7 @@ from asd.config.service import ServiceConfig
 from asd.config.sets import MAX_SET_NAME, GeoConfig, SetConfig, check_name
 from asd.config.storage import ENGINES, PERSISTENT_MEMORY, StorageConfig, no_such_engine
 from asd.config.tls import TlsConfig
+from asd.config.xdr import DcConfig, ShipConfig, XdrConfig, dc_name_problem
 
 S = TypeVar("S", bound=Section)
 Block = Callable[[Directive], None]
@@ -60,6 +61,8 @@ class _Reader:
         self.edition = edition
         self.problems: list[Problem] = []
         self.notices: list[Problem] = []
+        self._shipped: list[tuple[Directive, str]] = []
+        """Namespaces that are to be shipped, to be looked for when all are known."""
 
     def read(self, text: str) -> Config:
         parser = Parser(self.file, self.problems)
@@ -82,7 +85,7 @@ class _Reader:
             "logging": lambda d: parts.update(logging=self._logging(d)),
             "mod-lua": lambda d: self._into(parts, "mod_lua", d, ModLuaConfig, "mod-lua"),
             "security": lambda d: self._security(parts, d),
-            "xdr": partial(self._refuse, XDR, enterprise=True),
+            "xdr": lambda d: self._xdr(parts, d),
         }
         self._blocks("", directives, blocks, repeatable={"namespace"})
         if not self.problems:
@@ -110,6 +113,9 @@ class _Reader:
             line = next((d.line for d in directives if d.name == "service"), 1)
             text = "'cluster-name' is missing in the context 'service': cluster-name NAME"
             self.problems.append(Problem(self.file, line, text))
+        for directive, name in self._shipped:
+            if name not in namespaces:
+                self._say(directive, f"there is no namespace '{name}' to be shipped in this file")
 
     # -------------------------------------------------------------- contexts
 
@@ -165,6 +171,44 @@ class _Reader:
         security = self._section(directive, SecurityConfig, "security", inner, blocks)
         if security is not None:
             parts["security"] = security
+        return None
+
+    def _xdr(self, parts: dict[str, Any], directive: Directive) -> None:
+        if self.edition is Edition.COMMUNITY:
+            return self._refuse(XDR, directive, enterprise=True)
+        dcs: dict[str, DcConfig] = {}
+        blocks: dict[str, Block] = {"dc": lambda d: self._dc(dcs, d)}
+        inner = {"dcs": dcs}
+        xdr = self._section(directive, XdrConfig, "xdr", inner, blocks, repeatable={"dc"})
+        if xdr is not None:
+            parts["xdr"] = xdr
+        return None
+
+    def _dc(self, dcs: dict[str, DcConfig], directive: Directive) -> None:
+        name = " ".join(directive.values)
+        if problem := dc_name_problem(name):
+            return self._say(directive, f"{problem}: dc NAME {{")
+        if name in dcs:
+            self._say(directive, f"dc '{name}' is configured twice")
+        spaces: dict[str, ShipConfig] = {}
+        given = {"name": name, "namespaces": spaces}
+        blocks: dict[str, Block] = {"namespace": lambda d: self._shipped_namespace(spaces, d)}
+        dc = self._section(directive, DcConfig, "dc", given, blocks, repeatable={"namespace"})
+        if dc is not None:
+            dcs[name] = dc
+        return None
+
+    def _shipped_namespace(self, spaces: dict[str, ShipConfig], directive: Directive) -> None:
+        name = " ".join(directive.values)
+        if len(directive.values) != 1:
+            return self._say(directive, "a namespace has one name: namespace NAME {")
+        if name in spaces:
+            self._say(directive, f"namespace '{name}' is configured twice")
+        self._shipped.append((directive, name))
+        given = {"namespace": name, "enabled": True}
+        space = self._section(directive, ShipConfig, "namespace", given)
+        if space is not None:
+            spaces[name] = space
         return None
 
     def _namespace(self, directive: Directive) -> NamespaceConfig | None:

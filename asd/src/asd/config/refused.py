@@ -33,7 +33,7 @@ def _names(text: str) -> frozenset[str]:
 
 NO_SECURITY: Final = "there is no access control in the community edition"
 NO_LDAP: Final = "this server asks no directory, and lets nobody in whom it cannot ask about"
-NO_XDR: Final = "this server ships no records to other data centres"
+NO_XDR: Final = "there is no shipping in the community edition"
 NO_SYSLOG: Final = "log to the console and let the init system pass it on"
 
 LDAP: Final = RefusedContext(
@@ -123,7 +123,6 @@ INDEX_MOUNTS: Final = RefusedContext(
 REFUSED: Final[Mapping[str, RefusedContext]] = MappingProxyType(
     {
         "security ldap": LDAP,
-        "xdr": XDR,
         "logging syslog": SYSLOG,
         "namespace index-type": INDEX_MOUNTS,
         "namespace sindex-type": INDEX_MOUNTS,

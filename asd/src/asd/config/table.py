@@ -28,6 +28,7 @@ from asd.config.service import ServiceConfig
 from asd.config.sets import GeoConfig, SetConfig
 from asd.config.storage import StorageConfig
 from asd.config.tls import TlsConfig
+from asd.config.xdr import DcConfig, ShipConfig, XdrConfig
 
 SECTIONS: Final[Mapping[str, type[Section]]] = MappingProxyType(
     {
@@ -45,6 +46,9 @@ SECTIONS: Final[Mapping[str, type[Section]]] = MappingProxyType(
         "mod-lua": ModLuaConfig,
         "security": SecurityConfig,
         "security log": SecurityLogConfig,
+        "xdr": XdrConfig,
+        "xdr dc": DcConfig,
+        "xdr dc namespace": ShipConfig,
     }
 )
 """Sections by the blocks that lead to them, in the order of the page."""

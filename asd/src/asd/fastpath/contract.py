@@ -49,7 +49,7 @@ from typing import Final, TypeAlias
 from aerospike_common.wire.codes import FieldType, Info2
 from aerospike_common.wire.errors import MessageError, OperationError
 from aerospike_common.wire.message import Message
-from asd.records.record import is_expired
+from asd.records.record import XDR_WRITE, is_expired
 from asd.space.namespace import TTL_NEVER, Namespace
 from storage.engine import DeviceOverload, NotResident, OutOfSpace, Record, StorageError
 
@@ -288,6 +288,6 @@ def unplain(record: Record, set_id: int, now_s: Callable[[], int]) -> bool:
     void-time, which most are not: the call alone would be a tenth of what such a path costs.
     """
     _, void_time, _, record_set, flags, _ = record
-    if flags or (set_id and record_set != set_id):
+    if flags & ~XDR_WRITE or (set_id and record_set != set_id):
         return True
     return void_time > 0 and is_expired(void_time, now_s())

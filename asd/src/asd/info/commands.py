@@ -30,6 +30,7 @@ from asd.info import (
     partitions,
     peers,
     query,
+    shipping,
     sindex,
     statistics,
     truncation,
@@ -93,6 +94,7 @@ COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
         **query.COMMANDS,
         **diagnostics.COMMANDS,
         **enterprise.COMMANDS,
+        **shipping.COMMANDS,
     }
 )
 """Command name to handler."""

@@ -17,6 +17,7 @@ from asd.config import (
     set_config,
 )
 from asd.info.request import MAX_SET, Handler, Request, decimal, pairs, to_bytes
+from asd.info.shipping import get_xdr_config, set_xdr_config
 
 log = logging.getLogger("asd.info")
 
@@ -26,6 +27,8 @@ _PLACE: Final = frozenset({"context", "namespace", "id", "set"})
 
 def _get_config(request: Request) -> str:
     context = request.optional("context") or ""
+    if context == "xdr":
+        return get_xdr_config(request)
     try:
         return pairs(get_config(request.node.config, context, _namespace(request, context)))
     except UnknownContextError:
@@ -39,6 +42,8 @@ def _namespace(request: Request, context: str) -> str | None:
 def _set_config(request: Request) -> str:
     """The first parameter that can be changed is changed; what comes behind it is not looked at."""
     context = request.required("context")
+    if context == "xdr":
+        return set_xdr_config(request)
     namespace = _namespace(request, context)
     set_name = request.optional("set", max_bytes=MAX_SET) if namespace is not None else None
     changes = [item for item in request.parameters.items() if item[0] not in _PLACE]

@@ -1,7 +1,6 @@
-"""What only the enterprise edition answers: racks, rosters, quiescing, masking, shipping.
+"""What only the enterprise edition answers: racks, rosters, quiescing, masking.
 
-The values are those of a node on its own, without strong consistency and without data centres to
-ship to.
+The values are those of a node without strong consistency.
 """
 
 from __future__ import annotations
@@ -87,11 +86,6 @@ def _revive(request: Request) -> str:
     return "ok"
 
 
-def _no_data_centre(request: Request) -> str:
-    request.required("dc")
-    raise OperationError(ResultCode.PARAMETER, "DC not found")
-
-
 def _unsupported(request: Request) -> str:
     raise OperationError(ResultCode.UNSUPPORTED_FEATURE, "not in this server")
 
@@ -110,9 +104,6 @@ COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
             "feature-key": constant(""),
             "masking": _unsupported,
             "masking-show": constant(""),
-            "xdr-dc-state": _no_data_centre,
-            "xdr-get-filter": _no_data_centre,
-            "xdr-set-filter": _no_data_centre,
         }.items()
     }
 )

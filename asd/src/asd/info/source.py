@@ -15,6 +15,7 @@ from asd.process.logging import LogSinks
 from asd.process.machine import Machine
 from asd.query import QueryManager
 from asd.security.rights import Rights
+from asd.shipping.shipping import Shipping
 from asd.space.index_metadata import IndexMetadata
 from asd.space.namespace import Namespace
 from asd.space.survey import RecordSurvey
@@ -136,6 +137,10 @@ class InfoNode(Protocol):
     @property
     def indexes(self) -> IndexMetadata:
         """By which secondary indexes are created and dropped."""
+
+    @property
+    def shipping(self) -> Shipping:
+        """What goes to other data centers."""
 
     @property
     def truncations(self) -> TruncationMetadata:

@@ -8,8 +8,6 @@ from typing import Any, Final
 
 from attrs import asdict
 
-from aerospike_common.wire.codes import ResultCode
-from aerospike_common.wire.errors import OperationError
 from asd.info.diagnostics import failed_practices
 from asd.info.identity import COMPATIBILITY_ID
 from asd.info.names import SERVICE
@@ -118,15 +116,8 @@ def _of_machine(readings: Readings) -> dict[str, int]:
     }
 
 
-def _get_stats(request: Request) -> str:
-    if request.required("context") != "xdr":
-        raise OperationError(ResultCode.PARAMETER, "unknown context")
-    return ""
-
-
 COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
     {
         "statistics": _statistics,
-        "get-stats": _get_stats,
     }
 )

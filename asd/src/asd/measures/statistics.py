@@ -62,6 +62,9 @@ class NamespaceStatistics:
     batch_sub_proxy: ProxyStatistics = field(factory=ProxyStatistics)
     from_proxy: OriginStatistics = field(factory=OriginStatistics)
     from_proxy_batch_sub: OriginStatistics = field(factory=OriginStatistics)
+    xdr_client: OriginStatistics = field(factory=OriginStatistics)
+    """Those of `client` that were shipped here."""
+    xdr_from_proxy: OriginStatistics = field(factory=OriginStatistics)
     udf_sub: OriginStatistics = field(factory=OriginStatistics)
     ops_sub: OriginStatistics = field(factory=OriginStatistics)
     pi_query: QueryStatistics = field(factory=QueryStatistics)
@@ -74,6 +77,7 @@ class NamespaceStatistics:
     read_touch_error: int = 0
     read_touch_skip: int = 0
     fail_generation: int = 0
+    fail_xdr_forbidden: int = 0
     fail_record_too_big: int = 0
     deleted_last_bin: int = 0
     ttl_reductions_ignored: int = 0

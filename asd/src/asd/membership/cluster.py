@@ -15,6 +15,7 @@ from asd.membership import dumps
 from asd.membership.metadata import Begun, SystemMetadata
 from asd.membership.peers import AskRecluster, Peers, codec
 from asd.membership.settings import Settings
+from asd.membership.ship_times import Heard, ShipTimes
 from asd.membership.state import PeerRow, Progress, Standing, Unreachable
 from asd.membership.traffic import Traffic, TrafficMeter
 from citrusleaf.cf_clock import Clock
@@ -74,6 +75,7 @@ class Clustered:
     ) -> None:
         me = settings.identity.node
         self.peer_service = Peers(me, self._recluster_soon)
+        self._ship_times = ShipTimes(me)
         self.formed_ms = clock.monotonic_ms()
         self.generation = 0
         self.rebalance_generation = 0
@@ -94,7 +96,7 @@ class Clustered:
             settings.identity,
             settings.parts,
             clock,
-            [self.peer_service, self._smd_sync, partitions, transactions],
+            [self.peer_service, self._ship_times, self._smd_sync, partitions, transactions],
             codes=codec(),
         )
         self.node.listen(self._hear, *(ClusterChanged, OwnershipChanged, Balanced, SmdReady))
@@ -188,6 +190,14 @@ class Clustered:
         """Carry out what a service wants done, from outside its inputs."""
         if self._runtime is not None:
             self._runtime.carry_out(self.node.carry_out(service, outputs, self._runtime.now()))
+
+    def hear_ship_times(self, heard: Heard) -> None:
+        """See `Membership`."""
+        self._ship_times.heard = heard
+
+    def tell_ship_times(self, dc: str, namespace: str, times: bytes) -> None:
+        """See `Membership`."""
+        self.act(self._ship_times, self._ship_times.spread(dc, namespace, times))
 
     def confirm(self, confirmed: Callable[[], None]) -> None:
         """Ask all members whether this is still the cluster; see `Peers.confirm`."""

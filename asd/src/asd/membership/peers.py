@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 
 from attrs import frozen
 
+from asd.membership.ship_times import ShipTimesAre
 from asd.membership.state import PeerRow
 from cluster import Channel, ClusterChanged, Delivered, Message, Output, Service
 from cluster.messages import CLASSES
@@ -68,7 +69,8 @@ class StandingIs(Message):
 
 def codec() -> Codec:
     """A codec of the cluster's messages and those of this room."""
-    return Codec((*CLASSES, AskAddresses, AddressesAre, AskRecluster, AskStanding, StandingIs))
+    own = AskAddresses, AddressesAre, AskRecluster, AskStanding, StandingIs
+    return Codec((*CLASSES, *own, ShipTimesAre))
 
 
 @frozen

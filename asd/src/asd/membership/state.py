@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from asd.membership.ship_times import Heard
 from asd.membership.traffic import Traffic
 from cluster import (
     BITMAP_BYTES,
@@ -140,6 +141,12 @@ class Membership(Protocol):
     def progress(self, namespace: str) -> Progress:
         """The migrations."""
 
+    def hear_ship_times(self, heard: Heard) -> None:
+        """Call this with what other nodes tell of change shipping (`asd.membership.ship_times`)."""
+
+    def tell_ship_times(self, dc: str, namespace: str, times: bytes) -> None:
+        """Tell them."""
+
     def recluster(self) -> bool:
         """Balance anew; False on a node that is not the principal."""
 
@@ -199,6 +206,12 @@ class _Still:
     def lag(self, namespace: str) -> Mapping[str, Lag]:
         """Nobody has copies."""
         return {}
+
+    def hear_ship_times(self, heard: Heard) -> None:
+        """Nobody tells."""
+
+    def tell_ship_times(self, dc: str, namespace: str, times: bytes) -> None:
+        """Nobody hears."""
 
     def racks(self, namespace: str) -> Mapping[str, int]:
         """None."""

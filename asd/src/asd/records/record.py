@@ -22,6 +22,15 @@ KEY_STORED = 0x01
 INDEXED = 0x02
 """Record flag: among the bins are indexed maps."""
 
+XDR_WRITE = 0x04
+"""Record flag: this version came from another data center."""
+
+XDR_TOMBSTONE = 0x10
+"""Record flag, of tombstones: of a delete that was not durable, kept until it has been shipped."""
+
+NSUP_TOMBSTONE = 0x20
+"""Record flag, of those tombstones: the record has expired, or was evicted."""
+
 Bins: TypeAlias = dict[bytes, Particle]
 """Bin name to value, in storage order."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from aerospike_common.wire.codes import ResultCode
@@ -12,7 +13,7 @@ from asd.measures.statistics import NamespaceStatistics
 from asd.measures.turns import Turns
 from asd.process.transaction_threads import TransactionThreads
 from asd.records.change import Change
-from asd.records.record import is_expired, next_generation
+from asd.records.record import XDR_TOMBSTONE, XDR_WRITE, is_expired, next_generation
 from asd.sindex import SecondaryIndexes
 from asd.space.commit import Commit
 from asd.space.commitment import Commitments
@@ -87,6 +88,8 @@ class Namespace:
         self.evict_void_time = 0
         """Records with an earlier void-time were evicted last."""
         self.set_names = [b""]
+        self.ships: Callable[[int, int], bool] | None = None
+        """Is a record of this set (its number) with these flags shipped anywhere? None: none is."""
         self.door = Commit(engine, self.indexes, lambda: self.set_names)
         """The one way by which records change."""
         self.commit = self.door.commit
@@ -189,12 +192,22 @@ class Namespace:
     def renewed(self, record: Record, void_time: int) -> Record:
         """A version with another void-time; nothing else changes, not even the generation."""
         generation, _, _, set_id, flags, payload = record
+        flags &= ~XDR_WRITE
         return generation, void_time, self.update_time_ms(set_id), set_id, flags, payload
 
-    def tombstone(self, record: Record) -> Record:
-        """What a durable delete leaves of a record, so that no older copy comes back."""
+    def tombstone(self, record: Record, marks: int = 0) -> Record:
+        """What a durable delete leaves of a record, so that no older copy comes back. `marks`: more
+        flags."""
         generation, set_id = next_generation(record[0]), record[3]
-        return generation, 0, self.update_time_ms(set_id), set_id, TOMBSTONE, b""
+        return generation, 0, self.update_time_ms(set_id), set_id, TOMBSTONE | marks, b""
+
+    def left_to_ship(self, record: Record, marks: int) -> Record | None:
+        """What a delete that is not durable leaves until it has been shipped; None: nothing, since
+        it is not. `marks`: the flags of where it comes from."""
+        marks |= XDR_TOMBSTONE
+        if self.ships is None or not self.ships(record[3], TOMBSTONE | marks):
+            return None
+        return self.tombstone(record, marks)
 
     def update_time_ms(self, set_id: int) -> int:
         """The last-update-time of what is written now, which must not be taken for what a
@@ -222,7 +235,8 @@ class Namespace:
         """Must every write of the set be looked at first? No fast path does one then."""
         own = self.config.set_config_of(set_name)
         limited = own.stop_writes_count or own.stop_writes_size
-        return bool(self.truncation.running or self.stop_writes or limited)
+        refused = self.config.reject_non_xdr_writes
+        return bool(self.truncation.running or self.stop_writes or limited or refused)
 
     def _check_limits(self, set_name: bytes, set_id: int) -> None:
         if self.stop_writes:

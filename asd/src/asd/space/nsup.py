@@ -9,8 +9,12 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from asd.process.machine import Machine
+from asd.records.change import Change
+from asd.records.record import NSUP_TOMBSTONE
 from asd.space.limits import evict_reason, stop_reason
 from asd.space.namespace import Namespace
+from citrusleaf.cf_digest import partition_id
+from storage.index import Entry
 
 log = logging.getLogger("asd.nsup")
 
@@ -94,11 +98,22 @@ class Nsup:
         for done, digest in enumerate(digests, 1):
             # It may have been written anew since it was found.
             slot = index.find(digest)
-            if slot and 0 < index.entry(slot).void_time < before_s:
+            if slot and 0 < (entry := index.entry(slot)).void_time < before_s:
                 removed += self._namespace.door.remove_unread(digest)
+                self._leave(entry)
             if done % REMOVALS_PER_STEP == 0:
                 await asyncio.sleep(0)
         return removed
+
+    def _leave(self, entry: Entry) -> None:
+        """Leave what is to be shipped of the record's end, where this node ships it."""
+        namespace, digest = self._namespace, entry.digest
+        if namespace.ships is None or not namespace.ownership.is_master(partition_id(digest)):
+            return
+        gone = entry.generation, 0, entry.last_update_time, entry.set_id, entry.flags, b""
+        left = namespace.left_to_ship(gone, NSUP_TOMBSTONE)
+        if left is not None:
+            namespace.commit(Change(digest, None, left))
 
     # ------------------------------------------------------------------- eviction
 

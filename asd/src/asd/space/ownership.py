@@ -45,6 +45,10 @@ class Ownership:
         """The state of a partition."""
         return self._states[partition]
 
+    def snapshot(self) -> bytes:
+        """All of them as they are now."""
+        return bytes(self._states)
+
     def is_master(self, partition: int) -> bool:
         """Does this node answer for the partition, by whatever way?"""
         return self._states[partition] < CLOSED

@@ -14,6 +14,7 @@ def delete(transaction: Transaction) -> Decision:
     message, namespace = transaction.message, transaction.namespace
     if namespace.community and message.info2 & Info2.DURABLE_DELETE:
         raise OperationError(ResultCode.ENTERPRISE_ONLY, "durable delete")
+    transaction.check_origin()
     record = transaction.load()
     if record is None:
         raise OperationError(ResultCode.NOT_FOUND)

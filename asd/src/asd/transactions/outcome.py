@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from aerospike_common.wire.codes import ResultCode
+from aerospike_common.wire.codes import Info1, ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.measures.statistics import OriginStatistics
 from asd.records.change import Change
@@ -18,6 +18,7 @@ from storage.engine import Record
 # transaction.
 _OK: Final = int(ResultCode.OK)
 _GENERATION: Final = int(ResultCode.GENERATION)
+_XDR: Final = int(Info1.XDR)
 _NOTHING: Final = Effect.NONE
 _WRITTEN: Final = Effect.WRITTEN
 
@@ -42,6 +43,8 @@ def perform(transaction: Transaction, decide: Decide, count: Count) -> Reply:
     except OperationError as error:
         reply, effect = Reply(error.code), _NOTHING
     count(transaction.origin, reply.code, effect)
+    if transaction.message.info1 & _XDR:
+        _count_shipped(transaction, reply.code, effect, count)
     if reply.code == _GENERATION:
         namespace.statistics.fail_generation += 1
     if effect is not _NOTHING and effect is not _WRITTEN:
@@ -56,6 +59,15 @@ def _commit(namespace: Namespace, change: Change, echo: Record | None) -> None:
         if echo is None:
             raise
         raise Refused(ResultCode(error.code), echo, str(error)) from error
+
+
+def _count_shipped(transaction: Transaction, code: int, effect: Effect, count: Count) -> None:
+    """Count what another data center has shipped here once more, under its own heading."""
+    statistics = transaction.namespace.statistics
+    if transaction.origin is statistics.client:
+        count(statistics.xdr_client, code, effect)
+    elif transaction.origin is statistics.from_proxy:
+        count(statistics.xdr_from_proxy, code, effect)
 
 
 def _count_effect(namespace: Namespace, effect: Effect) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from aerospike_common.wire.codes import FieldType, ParticleType, ResultCode
+from aerospike_common.wire.codes import FieldType, Info1, ParticleType, ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message
 from asd.bins.effort import TimeLimit
 from asd.bins.expressions import ExpressionCache
 from asd.measures.statistics import OriginStatistics
 from asd.records.change import Change
-from asd.records.record import Bins, stored_key
+from asd.records.record import XDR_WRITE, Bins, stored_key
 from asd.records.record_view import RecordView
 from asd.space.namespace import Namespace
 from storage.engine import Record
@@ -27,6 +27,7 @@ _new: Final = tuple.__new__
 _SET: Final = int(FieldType.SET)
 _KEY: Final = int(FieldType.KEY)
 _FILTER: Final = int(FieldType.FILTER)
+_XDR: Final = int(Info1.XDR)
 
 
 class Reply(NamedTuple):
@@ -116,6 +117,22 @@ class Transaction:
             return
         if self.namespace.set_names[record[3]] != self.set_name:
             raise Refused(ResultCode.PARAMETER, record, "the record is in another set")
+
+    @property
+    def mark(self) -> int:
+        """The flag of what this writes that says that it was shipped here; 0 when it was not."""
+        return XDR_WRITE if self.message.info1 & _XDR else 0
+
+    def check_origin(self) -> None:
+        """Raises FORBIDDEN for a write of an origin that the namespace refuses."""
+        config = self.namespace.config
+        if not config.reject_xdr_writes and not config.reject_non_xdr_writes:
+            return
+        shipped = self.message.info1 & _XDR
+        if config.reject_xdr_writes if shipped else config.reject_non_xdr_writes:
+            self.namespace.statistics.fail_xdr_forbidden += 1
+            why = "reject-xdr-writes" if shipped else "reject-non-xdr-writes"
+            raise OperationError(ResultCode.FORBIDDEN, why)
 
     def check_key(self, record: Record) -> None:
         """Raises KEY_MISMATCH when the command's key is not the one stored with the record."""

@@ -152,21 +152,23 @@ def _failure(record: Record | None, text: bytes) -> Decision:
 def _left_behind(
     transaction: Transaction, record: Record | None, effects: tuple[Any, ...]
 ) -> tuple[Record | None, Effect]:
-    """The version that the function leaves, None when it leaves none; whatever it did, it is one
-    write. Raises OperationError."""
+    """The version that the function leaves, a tombstone, or None when it leaves nothing; whatever
+    it did, it is one write. Raises OperationError."""
     namespace, set_name = transaction.namespace, transaction.set_name
     removed, exists, new_ttl, drop_key, excessive, *changes = effects
     if excessive:
         raise OperationError(ResultCode.BIN_NAME, "too many writes")
+    transaction.check_origin()
+    left = namespace.left_to_ship(record, transaction.mark) if record is not None else None
     if not exists:
-        return None, Effect.DELETED
+        return left, Effect.DELETED
     kept = record if record and not removed else None
     bins = unpack_bins(kept[5]) if kept else {}
     _change(bins, changes)
     if not bins:
         if record is None:
             raise OperationError(ResultCode.NOT_FOUND, "the function leaves no bin")
-        return None, Effect.EMPTIED
+        return left, Effect.EMPTIED
     ttl = transaction.message.record_ttl if new_ttl < 0 else new_ttl
     void_time = namespace.void_time(ttl, set_name, kept[1] if kept else None, transaction.now_s)
     key = transaction.message.fields.get(FieldType.KEY, b"")

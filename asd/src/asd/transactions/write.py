@@ -86,6 +86,7 @@ def write(transaction: Transaction) -> Decision:
 def write_checked(transaction: Transaction) -> Decision:
     """Decide a write whose ops have passed `check_ops`."""
     message = transaction.message
+    transaction.check_origin()
     record = transaction.load()
     _check_existence(message, record)
     if record is None:
@@ -191,7 +192,8 @@ def _apply(transaction: Transaction, record: Record | None, bins: Bins) -> Decis
     payload = pack_payload(bins, key)
     check_size_if_near(namespace, void_time, set_name, key, bins, len(payload))
     generation = next_generation(record[0]) if record else 1
-    new = namespace.version(generation, void_time, set_name, payload_flags(bins, key), payload)
+    flags = payload_flags(bins, key) | transaction.mark
+    new = namespace.version(generation, void_time, set_name, flags, payload)
     reply = _new(Reply, (_OK, generation, void_time, len(answers), b"".join(answers)))
     return _new(Decision, (reply, transaction.change(new), _WRITTEN, record))
 
@@ -251,15 +253,15 @@ def _delete_empty(
 
 
 def left_by_delete(transaction: Transaction, record: Record) -> Record | None:
-    """What the end of a record leaves: a tombstone if it is durable, else nothing.
+    """What the end of a record leaves: a tombstone if it is durable, or must be shipped.
 
     Raises ENTERPRISE_ONLY.
     """
     if not transaction.message.info2 & Info2.DURABLE_DELETE:
-        return None
+        return transaction.namespace.left_to_ship(record, transaction.mark)
     if transaction.namespace.community:
         raise OperationError(ResultCode.ENTERPRISE_ONLY, "durable delete")
-    return transaction.namespace.tombstone(record)
+    return transaction.namespace.tombstone(record, transaction.mark)
 
 
 def check_size_if_near(

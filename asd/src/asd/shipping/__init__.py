@@ -1,0 +1,1 @@
+"""Change shipping: what changes here goes to other data centers, and to whoever follows changes."""

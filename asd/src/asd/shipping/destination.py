@@ -1,0 +1,233 @@
+"""Destinations: the connections to a data center, and which of them takes a partition's records.
+
+A *cluster* is spoken to as any client does, by this project's own: it is tended, its partition
+table says which node is the master, and each node has a few pipelines (`aerospike_client.aio.
+pipeline`), so any cluster of the protocol can be one. A *connector* takes records and knows no
+partitions: they are spread over its addresses, a partition to each as long as it answers.
+
+A pipeline that is missing is opened in the background and tried again after a pause that doubles;
+until it is there the partition has none, and its records stay where they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Hashable
+from functools import partial
+from typing import Final, Protocol
+
+from aerospike_client.aio.engine import Engine
+from aerospike_client.aio.pipeline import Answers, Pipeline
+from aerospike_client.aio.pools import Pools
+from aerospike_client.core.addresses import Address, parse_address
+from aerospike_client.core.nodes import Node
+from aerospike_client.errors import ClientError
+from aerospike_client.policies import ClientPolicy
+from aerospike_client.settings import Settings
+from aerospike_client.transport import Broken, Expired
+from citrusleaf.cf_clock import Clock
+
+log = logging.getLogger("asd.xdr_client")
+
+PIPELINES: Final = 2
+"""Connections to each node of a cluster."""
+MOST_UNDER_WAY: Final = 1024
+"""Requests of one pipeline that are not answered."""
+ANSWER_US: Final = 10_000_000
+"""After so long without an answer a connection is given up."""
+FIRST_PAUSE_S: Final = 0.1
+LONGEST_PAUSE_S: Final = 2.0
+
+Replied = Callable[[Answers, int], None]
+"""Result codes with their tokens, and microseconds that the last took."""
+Lost = Callable[[list[object], str], None]
+"""Tokens that will not be answered, and why."""
+
+
+class Destination(Protocol):
+    """Where records go."""
+
+    async def start(self) -> None:
+        """Look for it. It need not be there."""
+
+    async def stop(self) -> None:
+        """Close everything; what is under way is lost."""
+
+    def route(self, namespace: str, partition: int) -> Pipeline | None:
+        """The pipeline that takes the records of a partition, if one is open that has room."""
+
+    def flush(self) -> None:
+        """Let go what was sent, and give up connections that do not answer."""
+
+    @property
+    def nodes(self) -> int:
+        """Nodes that are connected."""
+
+
+class Pipelines:
+    """The pipelines to all nodes, by the node and a number."""
+
+    def __init__(self, pools: Pools, clock: Clock, replied: Replied, lost: Lost) -> None:
+        self._pools = pools
+        self._clock = clock
+        self._replied = replied
+        self._lost = lost
+        self._open: dict[tuple[Hashable, int], Pipeline] = {}
+        self._opening: dict[tuple[Hashable, int], asyncio.Task[None]] = {}
+        self._pauses_s: dict[Hashable, float] = {}
+
+    def get(self, node: Hashable, number: int, address: Address, name: str) -> Pipeline | None:
+        """The pipeline, if it is open and has room; one that is not there is opened."""
+        place = node, number
+        pipeline = self._open.get(place)
+        if pipeline is None or not pipeline.open:
+            if place not in self._opening:
+                self._opening[place] = asyncio.get_running_loop().create_task(
+                    self._dial(place, address, name)
+                )
+            return None
+        return pipeline if pipeline.writable and pipeline.load < MOST_UNDER_WAY else None
+
+    async def _dial(self, place: tuple[Hashable, int], address: Address, name: str) -> None:
+        node = place[0]
+        pause_s = self._pauses_s.get(node, 0.0)
+        try:
+            await asyncio.sleep(pause_s)
+            pipeline = await self._pools.dial(address, name, Pipeline)
+        except (Broken, Expired, ClientError) as error:
+            if node not in self._pauses_s:
+                log.warning("%s %s", address, error)
+            self._pauses_s[node] = min(max(FIRST_PAUSE_S, 2 * pause_s), LONGEST_PAUSE_S)
+        else:
+            pipeline.begin(self._replied, partial(self._ended, address))
+            self._open[place] = pipeline
+            if self._pauses_s.pop(node, None):
+                log.info("%s can be reached again", address)
+        finally:
+            del self._opening[place]
+
+    def _ended(self, address: Address, tokens: list[object], reason: str) -> None:
+        if tokens:
+            log.info("%s %s: %d records are shipped again", address, reason, len(tokens))
+        self._lost(tokens, reason)
+
+    def flush(self) -> None:
+        """Send what waits; close connections that owe an answer for too long."""
+        for place, pipeline in list(self._open.items()):
+            pipeline.flush()
+            if pipeline.oldest_us > ANSWER_US:
+                pipeline.close()
+            if not pipeline.open:
+                del self._open[place]
+
+    def keep(self, wanted: Callable[[Hashable], bool]) -> None:
+        """Close the pipelines to all other nodes."""
+        for place, pipeline in list(self._open.items()):
+            if not wanted(place[0]):
+                pipeline.close()
+
+    @property
+    def nodes(self) -> int:
+        """Nodes that have one that is open."""
+        return len({place[0] for place, pipeline in self._open.items() if pipeline.open})
+
+    async def stop(self) -> None:
+        """Close all."""
+        tasks = list(self._opening.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.keep(lambda node: False)
+
+
+class ClusterDestination:
+    """A cluster."""
+
+    def __init__(
+        self,
+        seeds: list[tuple[str, int]],
+        policy: ClientPolicy,
+        clock: Clock,
+        replied: Replied,
+        lost: Lost,
+    ) -> None:
+        self._engine = Engine(Settings.of(seeds, policy), clock)
+        self._pipelines = Pipelines(self._engine.pools, clock, replied, lost)
+        self._starting: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to look for it; see `Destination`."""
+        self._starting = asyncio.get_running_loop().create_task(self._engine.start())
+
+    async def stop(self) -> None:
+        """See `Destination`."""
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.gather(self._starting, return_exceptions=True)
+        await self._pipelines.stop()
+        await self._engine.stop()
+
+    def route(self, namespace: str, partition: int) -> Pipeline | None:
+        """See `Destination`."""
+        table = self._engine.view.tables.get(namespace)
+        node = table.master(partition) if table is not None else None
+        if node is None:
+            return None
+        return self._pipelines.get(node, partition % PIPELINES, node.address, node.name)
+
+    def flush(self) -> None:
+        """See `Destination`."""
+        self._pipelines.flush()
+        self._pipelines.keep(lambda node: isinstance(node, Node) and node.active)
+
+    @property
+    def nodes(self) -> int:
+        """See `Destination`."""
+        return len(self._engine.view.active_nodes())
+
+
+class ConnectorDestination:
+    """A connector, at one or more addresses."""
+
+    def __init__(
+        self,
+        addresses: list[tuple[str, int]],
+        policy: ClientPolicy,
+        clock: Clock,
+        replied: Replied,
+        lost: Lost,
+    ) -> None:
+        self._addresses = [Address(host, port) for host, port in addresses]
+        self._pipelines = Pipelines(Pools(policy, None, clock), clock, replied, lost)
+
+    async def start(self) -> None:
+        """See `Destination`."""
+
+    async def stop(self) -> None:
+        """See `Destination`."""
+        await self._pipelines.stop()
+
+    def route(self, namespace: str, partition: int) -> Pipeline | None:
+        """See `Destination`. One address after the other is tried, the partition's own first."""
+        for offset in range(len(self._addresses)):
+            address = self._addresses[(partition + offset) % len(self._addresses)]
+            pipeline = self._pipelines.get(address, 0, address, str(address))
+            if pipeline is not None:
+                return pipeline
+        return None
+
+    def flush(self) -> None:
+        """See `Destination`."""
+        self._pipelines.flush()
+
+    @property
+    def nodes(self) -> int:
+        """See `Destination`."""
+        return self._pipelines.nodes
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """Of an address in the configuration."""
+    address = parse_address(text, 3000)
+    return address.host, address.port

@@ -1,0 +1,263 @@
+"""A link: one namespace on its way to one destination. What the shipper needs of the node's side.
+
+It observes the namespace's door, follows which partitions are this node's, and makes of a record
+whose turn has come the request that ships it. What goes where and when is `asd.shipping.schedule`'s
+and `asd.shipping.shipper`'s.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from aerospike_common.wire.codes import ResultCode
+from aerospike_common.wire.errors import OperationError
+from asd.config.xdr import ShipConfig
+from asd.records.record import XDR_WRITE
+from asd.records.record_view import RecordView
+from asd.shipping.failure_handler import Ending, ending_of
+from asd.shipping.logger import observer
+from asd.shipping.message import Encoder, compressed
+from asd.shipping.recovery import changed_since
+from asd.shipping.schedule import Schedule
+from asd.shipping.selection import Selection
+from asd.shipping.statistics import ShippingStatistics
+from asd.space.commit import Observer
+from asd.space.ownership import CLOSED
+from cluster import PARTITIONS
+from storage.engine import TOMBSTONE, Record
+
+if TYPE_CHECKING:
+    from asd.bins.expressions import Expression
+    from asd.space.namespace import Namespace
+
+log = logging.getLogger("asd.xdr")
+
+SAY_NS: Final = 60_000_000_000
+"""Between two lines about abandoned records."""
+_NOTHING: Final = b"\0\0"
+
+
+class Link:
+    """One namespace and one destination. Belongs to the loop's thread."""
+
+    def __init__(
+        self,
+        dc: str,
+        namespace: Namespace,
+        config: ShipConfig,
+        *,
+        from_now: bool,
+        changed: Callable[[], None],
+    ) -> None:
+        """`from_now`: what was there before is not shipped. `changed`: fast paths must be made
+        anew."""
+        self.dc = dc
+        self.namespace = namespace
+        self.config = config
+        self.statistics = ShippingStatistics()
+        now_ms = namespace.clock.epoch_ms()
+        self.schedule = Schedule(config.transaction_queue_limit, now_ms if from_now else 0)
+        self.filter: Expression | None = None
+        self.selection = Selection.of(config)
+        self._changed = changed
+        self._states = b""
+        self._encoder = self._make_encoder()
+        self._observer: Observer | None = None
+        self._abandoned: Counter[int] = Counter()
+        self._example = b""
+        self._said_ns = 0
+        self._began_from_now = from_now
+        self.take_up()
+
+    # ------------------------------------------------------------------- settings
+
+    def take_up(self) -> None:
+        """Go by settings that have changed."""
+        self.selection = Selection.of(self.config)
+        self.schedule.logger.limit = self.config.transaction_queue_limit
+        self._encoder = self._make_encoder()
+        self._observe(observer(self.schedule.logger, self.ships))
+
+    def _make_encoder(self) -> Encoder:
+        name = self.remote.encode("utf-8", "surrogateescape")
+        chosen = self.selection
+        return Encoder(
+            name, replaces=chosen.replaces, bins=chosen.bins, without_bins=chosen.without_bins
+        )
+
+    def _observe(self, watcher: Observer | None) -> None:
+        door = self.namespace.door
+        if self._observer is not None:
+            door.forget(self._observer)
+        self._observer = watcher
+        if watcher is not None:
+            door.observe(watcher)
+        self._changed()
+
+    def close(self) -> None:
+        """Note nothing any more."""
+        self._observe(None)
+
+    @property
+    def remote(self) -> str:
+        """The namespace's name at the destination."""
+        return self.config.remote_namespace or self.namespace.name
+
+    def ships(self, set_id: int, flags: int) -> bool:
+        """Do records of this set with these flags go?"""
+        return self.selection.ships(self.namespace.set_names[set_id], flags)
+
+    # ----------------------------------------------------------------- partitions
+
+    def follow(self) -> None:
+        """Ship the partitions that are this node's now. O(1) while none has changed hands."""
+        states = self.namespace.ownership.snapshot()
+        if states != self._states:
+            self._states = states
+            owned = (partition for partition in range(PARTITIONS) if states[partition] < CLOSED)
+            self.schedule.own(owned, from_now=self._began_from_now)
+            self._began_from_now = False
+
+    def scan(self, partition: int, since_ms: int) -> list[tuple[int, bytes]]:
+        """What changed in a partition since then; see `asd.shipping.recovery.Scan`."""
+        self.statistics.recoveries += 1
+        index = self.namespace.engine.index
+        return changed_since(index, partition, since_ms, self.ships)
+
+    # -------------------------------------------------------------------- records
+
+    def request(self, digest: bytes) -> bytes | None:
+        """The request that ships a record as it is now; None when there is nothing to ship, which
+        is counted. Raises NotResident, OperationError for a damaged record."""
+        namespace = self.namespace
+        now_s = namespace.clock.epoch_s()
+        record = namespace.load(digest, now_s)
+        if record is None:
+            return self._gone(digest)
+        set_name = namespace.set_names[record[3]]
+        if not self._wanted(digest, record, set_name):
+            return None
+        frame = self._encoder.write(digest, record, set_name, now_s)
+        if frame is None:
+            self.statistics.filtered_out += 1
+            return None
+        return self._packed(frame)
+
+    def _gone(self, digest: bytes) -> bytes | None:
+        index = self.namespace.engine.index
+        slot = index.find(digest)
+        entry = index.entry(slot) if slot else None
+        if entry is None or not entry.flags & TOMBSTONE:
+            self.statistics.not_found += 1
+            return None
+        time_ms, flags = entry.last_update_time, entry.flags
+        set_name = self.namespace.set_names[entry.set_id]
+        record = entry.generation, entry.void_time, time_ms, entry.set_id, flags, _NOTHING
+        if not self._wanted(digest, record, set_name):
+            return None
+        return self._encoder.delete(digest, entry.generation, time_ms, flags, set_name)
+
+    def _wanted(self, digest: bytes, record: Record, set_name: bytes) -> bool:
+        """Do the rules let a record through, as it is now?"""
+        if not self.selection.ships(set_name, record[4]):
+            if not record[4] & XDR_WRITE:
+                self.statistics.filtered_out += 1
+            return False
+        if self.filter is not None:
+            view = RecordView(digest, record, set_name, self.namespace.clock.epoch_ms())
+            if self.filter.run(view, [None] * self.filter.slots) is not True:
+                self.statistics.filtered_out += 1
+                return False
+        return True
+
+    def _packed(self, frame: bytes) -> bytes:
+        config, statistics = self.config, self.statistics
+        if not config.enable_compression:
+            return frame
+        if len(frame) < config.compression_threshold:
+            statistics.uncompressed += 1
+            return frame
+        packed = compressed(frame, config.compression_level)
+        statistics.compressed += 1
+        statistics.original_bytes += len(frame)
+        statistics.compressed_bytes += len(packed)
+        return packed
+
+    # --------------------------------------------------------------------- endings
+
+    def ended(self, digest: bytes, code: int, now_ms: int) -> None:
+        """The destination has answered."""
+        ending = ending_of(code)
+        if ending is Ending.COMPLETE:
+            self.statistics.success += 1
+            self.schedule.complete(digest, now_ms)
+        elif ending is Ending.RETRY:
+            self.statistics.retry_dest += 1
+            self.schedule.retry(digest, now_ms, in_doubt=code == ResultCode.TIMEOUT)
+        else:
+            self.abandon(digest, code)
+
+    def lost(self, digest: bytes, now_ms: int) -> None:
+        """Nothing was heard, and it is not known what became of it."""
+        self.statistics.retry_conn_reset += 1
+        self.schedule.retry(digest, now_ms, in_doubt=True)
+
+    def unsent(self, digest: bytes, now_ms: int) -> None:
+        """There was no node to send it to after all."""
+        self.statistics.retry_no_node += 1
+        self.schedule.retry(digest, now_ms, in_doubt=False)
+
+    def abandon(self, digest: bytes, code: int) -> None:
+        """It can never succeed."""
+        self.statistics.abandoned += 1
+        self.schedule.abandon(digest)
+        self._abandoned[code] += 1
+        self._example = digest
+        self.say_abandoned()
+
+    def say_abandoned(self) -> None:
+        """Tell the log what was abandoned, at most once a minute."""
+        now_ns = self.namespace.clock.monotonic_ns()
+        if not self._abandoned or (self._said_ns and now_ns < self._said_ns + SAY_NS):
+            return
+        self._said_ns = now_ns
+        reasons = ", ".join(
+            f"{count} with result {code}" for code, count in self._abandoned.items()
+        )
+        self._abandoned.clear()
+        text = "{%s} dc %s: abandoned records: %s; one of them has the digest %s"
+        log.warning(text, self.namespace.name, self.dc, reasons, self._example.hex())
+
+    def take(
+        self, room: int, ready: Callable[[int], bool], most_recoveries: int
+    ) -> list[tuple[bytes, int]]:
+        """Up to `room` records whose turn it is."""
+        config = self.config
+        now_ms = self.namespace.clock.epoch_ms()
+        taken = self.schedule.take(
+            *(now_ms, room, ready, self.scan),
+            delay_ms=config.delay_ms,
+            hot_key_ms=config.hot_key_ms,
+            most_recoveries=most_recoveries,
+        )
+        statistics, schedule = self.statistics, self.schedule
+        statistics.hot_keys, statistics.retry_no_node = (
+            schedule.hot_keys,
+            statistics.retry_no_node + schedule.no_node,
+        )
+        schedule.no_node = 0
+        return taken
+
+    def damaged(self, digest: bytes, error: OperationError) -> None:
+        """The record cannot be read."""
+        self.abandon(digest, error.code)
+
+
+def ready_by(route: Callable[[str, int], object], remote: str) -> Callable[[int], bool]:
+    """Is there a way for a partition's records?"""
+    routed = partial(route, remote)
+    return lambda partition: routed(partition) is not None

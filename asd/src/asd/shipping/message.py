@@ -1,0 +1,136 @@
+"""Records as requests of the protocol that ships them: what a destination, or a connector, gets.
+
+    header   info1 XDR, info2 WRITE (with DELETE and DURABLE_DELETE for deletes), info3
+             CREATE_OR_REPLACE where the record there is replaced; generation and remaining seconds
+             of life of the record here
+    fields   namespace, digest, set, key where it is stored, last-update-time
+    ops      a WRITE for each bin
+
+It is an ordinary write but for its first flag, which any server of the protocol understands.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Final
+
+from aerospike_common.wire.codes import FieldType, Info1, Info2, Info3, MessageType, OpType
+from aerospike_common.wire.frame import deflate
+from asd.records.record import KEY_STORED, XDR_TOMBSTONE, stored_key
+from asd.space.namespace import TTL_NEVER
+from storage.engine import TOMBSTONE, Record
+
+_HEAD: Final = struct.Struct(">QBBBBBBIIIHH")
+_FIELD: Final = struct.Struct(">IB")
+_LUT: Final = struct.Struct(">IBQ")
+_OP: Final = struct.Struct(">I")
+_U16: Final = struct.Struct(">H")
+_PROTO: Final = 2 << 56 | int(MessageType.AS_MSG) << 48
+_HEADER_SIZE: Final = 22
+_XDR: Final = int(Info1.XDR)
+_WRITE: Final = int(Info2.WRITE)
+_DELETE: Final = int(Info2.WRITE | Info2.DELETE)
+_DURABLE: Final = int(Info2.WRITE | Info2.DELETE | Info2.DURABLE_DELETE)
+_REPLACE: Final = int(Info3.CREATE_OR_REPLACE)
+_WRITE_OP: Final = int(OpType.WRITE)
+_TYPE_AT: Final = 4
+_MARK_AT: Final = 6
+_NAME_SIZE_AT: Final = 7
+_DIGEST_HEAD: Final = _FIELD.pack(21, int(FieldType.DIGEST))
+
+
+class Encoder:
+    """Makes the requests for one namespace at its destination."""
+
+    __slots__ = ("_bins", "_namespace", "_replaces", "_sets", "_without_bins")
+
+    def __init__(
+        self,
+        namespace: bytes,
+        *,
+        replaces: bool,
+        bins: Callable[[bytes], bool] | None,
+        without_bins: bool = False,
+    ) -> None:
+        """`namespace`: its name there. The others as in `asd.shipping.selection.Selection`."""
+        self._namespace = field(FieldType.NAMESPACE, namespace) + _DIGEST_HEAD
+        self._replaces = _REPLACE if replaces else 0
+        self._bins = bins
+        self._without_bins = without_bins
+        self._sets: dict[bytes, bytes] = {}
+
+    def write(self, digest: bytes, record: Record, set_name: bytes, now_s: int) -> bytes | None:
+        """The request that writes a record; None when none of its bins goes."""
+        generation, void_time, updated_ms, _, flags, payload = record
+        if flags or self._bins is not None or self._without_bins:
+            count, ops = self._chosen(payload, flags)
+            if not count and not self._without_bins:
+                return None
+        else:
+            count, ops = _write_ops(payload)
+        body = self._namespace + digest + self._set(set_name)
+        fields = 3 + bool(set_name)
+        if flags & KEY_STORED:
+            body += field(FieldType.KEY, stored_key(payload, flags))
+            fields += 1
+        body += _LUT.pack(9, 14, updated_ms)
+        ttl = max(1, void_time - now_s) if void_time else TTL_NEVER
+        size = _HEADER_SIZE + len(body) + len(ops)
+        head = (_PROTO | size, _HEADER_SIZE, _XDR, _WRITE, self._replaces, 0, 0)
+        return _HEAD.pack(*head, generation, ttl, 0, fields, count) + body + ops
+
+    def delete(
+        self, digest: bytes, generation: int, updated_ms: int, flags: int, set_name: bytes
+    ) -> bytes:
+        """The request that deletes a record."""
+        assert flags & TOMBSTONE
+        body = self._namespace + digest + self._set(set_name) + _LUT.pack(9, 14, updated_ms)
+        info2 = _DELETE if flags & XDR_TOMBSTONE else _DURABLE
+        head = (_PROTO | _HEADER_SIZE + len(body), _HEADER_SIZE, _XDR, info2, 0, 0, 0)
+        return _HEAD.pack(*head, generation, 0, 0, 3 + bool(set_name), 0) + body
+
+    def _set(self, name: bytes) -> bytes:
+        if not name:
+            return b""
+        known = self._sets.get(name)
+        if known is None:
+            known = self._sets[name] = field(FieldType.SET, name)
+        return known
+
+    def _chosen(self, payload: bytes, flags: int) -> tuple[int, bytes]:
+        """The ops of the bins that go, and how many there are."""
+        if self._without_bins:
+            return 0, b""
+        wanted, count, parts, offset = self._bins, 0, [], 2
+        for _ in range(_U16.unpack_from(payload)[0]):
+            end = offset + 4 + _OP.unpack_from(payload, offset)[0]
+            name = offset + 8
+            if wanted is None or wanted(payload[name : name + payload[offset + _NAME_SIZE_AT]]):
+                op = bytearray(payload[offset:end])
+                op[_TYPE_AT], op[_MARK_AT] = _WRITE_OP, 0
+                parts.append(op)
+                count += 1
+            offset = end
+        return count, b"".join(parts)
+
+
+def _write_ops(payload: bytes) -> tuple[int, bytes]:
+    """All bins of a record without flags, as ops that write them."""
+    count = payload[0] << 8 | payload[1]
+    ops = bytearray(payload)
+    offset = 2
+    for _ in range(count):
+        ops[offset + _TYPE_AT] = _WRITE_OP
+        offset += 4 + _OP.unpack_from(ops, offset)[0]
+    return count, bytes(ops[2:])
+
+
+def field(kind: FieldType, value: bytes) -> bytes:
+    """A field of a request."""
+    return _FIELD.pack(len(value) + 1, int(kind)) + value
+
+
+def compressed(frame: bytes, level: int) -> bytes:
+    """A whole request, compressed."""
+    return deflate(frame[8:], level)

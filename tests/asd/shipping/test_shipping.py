@@ -1,0 +1,197 @@
+"""Servers that ship to each other: what is here is there in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from aerospike_client import Client, Key, RecordNotFound, WritePolicy
+from shipping_sites import Site, until
+
+Sites = Callable[[], Site]
+
+
+def key(name: str | int, set_name: str = "people") -> Key:
+    return Key("test", set_name, name)
+
+
+def bins(client: Client, name: str | int, set_name: str = "people") -> dict[str, Any] | None:
+    try:
+        return dict(client.get(key(name, set_name)).bins)
+    except RecordNotFound:
+        return None
+
+
+def test_writes_deletes_and_times_to_live_arrive(sites: Sites) -> None:
+    here, there = sites(), sites()
+    here.ship_to("there", there.address)
+    with Client(here.address) as one, Client(there.address) as other:
+        one.put(key("a"), {"x": 1, "name": "ada", "list": [1, {"b": 2.5}], "blob": b"\0\1"})
+        one.put(key("b"), {"x": 1}, WritePolicy(ttl=1000))
+        one.put(key("c"), {"x": 1})
+        one.put(key("d"), {"x": 1})
+        until(lambda: all(bins(other, name) for name in "abcd"))
+        assert bins(other, "a") == bins(one, "a")
+        assert 990 <= other.get(key("b")).ttl() <= 1000
+        one.remove(key("c"))
+        one.remove(key("d"), WritePolicy(durable_delete=True))
+        until(lambda: bins(other, "c") is None and bins(other, "d") is None)
+        for value in range(100):
+            one.put(key("a"), {"x": value})
+        until(lambda: (bins(other, "a") or {}).get("x") == 99)
+        figures = here.figures("there")
+        assert 6 <= int(figures["success"]) < 100
+        counters = dict(row.split("=") for row in there.ask("namespace/test").split(";"))
+        assert int(counters["xdr_client_write_success"]) >= 5
+        assert counters["xdr_client_delete_success"] == "2"
+
+
+def test_a_rewind_ships_what_was_there_before(sites: Sites) -> None:
+    here, there = sites(), sites()
+    with Client(here.address) as one, Client(there.address) as other:
+        for number in range(500):
+            one.put(key(number), {"x": number})
+        one.remove(key(499))
+        here.ship_to("there", there.address)
+        one.put(key("new"), {"x": 1})
+        until(lambda: bins(other, "new"))
+        assert bins(other, 0) is None, "it was written before the namespace was attached"
+        here.set("dc=there;namespace=test;action=add;rewind=all")
+        until(lambda: int(here.figures("there")["recoveries_pending"]) == 0)
+        until(lambda: all(bins(other, number) == {"x": number} for number in range(499)))
+        assert bins(other, 499) is None
+        assert here.figures("there")["recoveries"] == "4096"
+
+
+def test_both_ways_nothing_goes_round_in_a_circle(sites: Sites) -> None:
+    here, there = sites(), sites()
+    here.ship_to("there", there.address)
+    there.ship_to("here", here.address)
+    with Client(here.address) as one, Client(there.address) as other:
+        one.put(key("a"), {"x": 1})
+        other.put(key("b"), {"x": 2})
+        until(lambda: bins(one, "b") and bins(other, "a"))
+        one.put(key("b"), {"x": 3})
+        until(lambda: bins(other, "b") == {"x": 3})
+        there.set("dc=here;namespace=test;action=add;rewind=all")
+        until(lambda: there.figures("here")["recoveries_pending"] == "0")
+        assert there.figures("here")["success"] == "1", "only what was written there goes back"
+
+
+def test_a_chain_forwards(sites: Sites) -> None:
+    first, second, third = sites(), sites(), sites()
+    first.ship_to("next", second.address)
+    second.ship_to("next", third.address, "forward=true")
+    with Client(first.address) as one, Client(third.address) as last:
+        one.put(key("a"), {"x": 1})
+        until(lambda: bins(last, "a") == {"x": 1})
+        one.remove(key("a"))
+        until(lambda: bins(last, "a") is None)
+
+
+def test_sets_and_bins_are_chosen(sites: Sites) -> None:
+    here, there = sites(), sites()
+    here.ship_to("there", there.address, "ignore-set=secret", "ignore-bin=pin")
+    with Client(here.address) as one, Client(there.address) as other:
+        other.put(key("a"), {"kept": 1})
+        one.put(key("s", "secret"), {"x": 1})
+        one.put(key("p"), {"pin": 1})
+        one.put(key("a"), {"x": 1, "pin": 2})
+        until(lambda: (bins(other, "a") or {}).get("x"))
+        assert bins(other, "a") == {"kept": 1, "x": 1}, "with bins left out it is an update"
+        assert bins(other, "s", "secret") is None
+        assert bins(other, "p") is None
+        assert here.figures("there")["filtered_out"] == "1"
+
+
+def test_a_filter_decides_record_by_record(sites: Sites) -> None:
+    here, there = sites(), sites()
+    here.ship_to("there", there.address)
+    assert here.ask("xdr-set-filter:dc=there;namespace=test;exp=kwGTUQKkYmluMQY=") == "ok"
+    with Client(here.address) as one, Client(there.address) as other:
+        one.put(key("no"), {"bin1": 5})
+        one.put(key("yes"), {"bin1": 6})
+        until(lambda: bins(other, "yes"))
+        until(lambda: here.figures("there")["filtered_out"] == "1")
+        assert bins(other, "no") is None
+
+
+def test_compression(sites: Sites) -> None:
+    here, there = sites(), sites()
+    here.ship_to("there", there.address, "enable-compression=true", "compression-level=6")
+    with Client(here.address) as one, Client(there.address) as other:
+        one.put(key("long"), {"x": "abc" * 1000})
+        one.put(key("short"), {"x": 1})
+        until(lambda: bins(other, "long") and bins(other, "short"))
+        assert bins(other, "long") == {"x": "abc" * 1000}
+        figures = here.figures("there")
+        assert figures["uncompressed_pct"] == "50.000"
+        assert float(figures["compression_ratio"]) < 0.2
+
+
+def test_what_can_not_succeed_is_abandoned(sites: Sites, caplog: pytest.LogCaptureFixture) -> None:
+    here, there = sites(), sites()
+    there.ask("set-config:context=namespace;namespace=test;reject-xdr-writes=true")
+    here.ship_to("there", there.address)
+    with Client(here.address) as one, Client(there.address) as other:
+        one.put(key("a"), {"x": 1})
+        until(lambda: here.figures("there")["abandoned"] == "1")
+        assert "dc there: abandoned records: 1 with result 22" in caplog.text
+        there.ask("set-config:context=namespace;namespace=test;reject-xdr-writes=false")
+        one.put(key("a"), {"x": 2})
+        until(lambda: bins(other, "a") == {"x": 2})
+
+
+def test_a_destination_takes_only_what_is_shipped(sites: Sites) -> None:
+    here, there = sites(), sites()
+    there.ask("set-config:context=namespace;namespace=test;reject-non-xdr-writes=true")
+    here.ship_to("there", there.address)
+    with Client(here.address) as one, Client(there.address) as other:
+        one.put(key("a"), {"x": 1})
+        until(lambda: bins(other, "a"))
+        with pytest.raises(Exception, match=r"22|forbidden|not allowed"):
+            other.put(key("b"), {"x": 1})
+        with pytest.raises(Exception, match=r"22|forbidden|not allowed"):
+            other.remove(key("a"))
+
+
+def test_max_throughput_0_pauses(sites: Sites) -> None:
+    here, there = sites(), sites()
+    here.ship_to("there", there.address, "max-throughput=0")
+    with Client(here.address) as one, Client(there.address) as other:
+        one.put(key("a"), {"x": 1})
+        until(lambda: here.figures("there")["in_queue"] == "1")
+        assert bins(other, "a") is None
+        here.set("dc=there;namespace=test;max-throughput=1000")
+        until(lambda: bins(other, "a"))
+
+
+def test_expirations_are_shipped_where_that_is_asked_for(sites: Sites) -> None:
+    here, there = sites(), sites()
+    here.ask("set-config:context=namespace;namespace=test;nsup-period=1")
+    here.ship_to("there", there.address, "ship-nsup-deletes=true")
+    with Client(here.address) as one, Client(there.address) as other:
+        one.put(key("a"), {"x": 1}, WritePolicy(ttl=100))
+        until(lambda: bins(other, "a"))
+        other.touch(key("a"), WritePolicy(ttl=10_000))
+        here.server.clock.advance(200)
+        until(lambda: bins(other, "a") is None)
+
+
+def test_a_destination_that_comes_late_and_one_that_moves(sites: Sites) -> None:
+    here, there, other_place = sites(), sites(), sites()
+    here.ship_to("there", "127.0.0.1:1")
+    with Client(here.address) as one:
+        one.put(key("a"), {"x": 1})
+        until(lambda: here.figures("there")["in_queue"] == "1")
+        here.set(f"dc=there;node-address-port={there.address};action=add")
+        here.set("dc=there;node-address-port=127.0.0.1:1;action=remove")
+        with Client(there.address) as other:
+            until(lambda: bins(other, "a"))
+        here.set(f"dc=there;node-address-port={other_place.address};action=add")
+        here.set(f"dc=there;node-address-port={there.address};action=remove")
+        one.put(key("b"), {"x": 2})
+        with Client(other_place.address) as other:
+            until(lambda: bins(other, "b"))
