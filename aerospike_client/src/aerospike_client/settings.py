@@ -43,7 +43,7 @@ class Settings:
     listeners: list[Listener] = attrs.field(factory=list)
 
     @classmethod
-    def of(cls, seeds: Seeds, policy: ClientPolicy, random: CfRandom | None) -> Settings:
+    def of(cls, seeds: Seeds, policy: ClientPolicy, random: CfRandom | None = None) -> Settings:
         """From what an application gives. InvalidParameter for seeds that are none."""
         view = ClusterView(policy.rack_ids, policy.max_error_rate)
         options = TendOptions(
