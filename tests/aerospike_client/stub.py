@@ -33,7 +33,8 @@ class Stub:
 
     "ok", "not found": an answer; "code N": a result code; "close": the connection is closed;
     "half": the first half of an answer, then closed; "silent": nothing; "late": an answer after
-    0.3 s; "garbage": bytes that are no frame. When the script is empty: "ok".
+    0.3 s; "garbage": bytes that are no frame; "gate": an answer when all that `gate` waits for are
+    there. When the script is empty: "ok".
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Stub:
         self.admin_answers: list[bytes] = []
         self.admin_requests: list[AdminMessage] = []
         self.requests: list[bytes] = []
+        self.gate = threading.Barrier(1)
         self.connections = 0
         stub = self
 
@@ -156,7 +158,7 @@ class Stub:
         if request[9] & 0x08:  # a batch
             body = b"".join(encode_reply(0, 1, row=row) for row in row_numbers(request))
             reply = frame(MessageType.AS_MSG, body + encode_reply(0, info3=1))
-        elif request[11] & 0x04:  # a query
+        elif request[11] & 0x04 and not what.startswith("code "):  # a query
             reply = frame(MessageType.AS_MSG, encode_reply(0, info3=1))
         elif what == "not found":
             reply = reply_frame(2)
@@ -166,6 +168,8 @@ class Stub:
             return False
         if what == "silent":
             return True
+        if what == "gate":
+            self.gate.wait(60)
         if what == "late":
             time.sleep(0.3)
         if what == "garbage":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -10,7 +11,7 @@ import pytest
 from faces import Face
 from stub import Stub, balance, cluster
 
-from aerospike_client import BatchPut, ClientPolicy, Key, Replica, WritePolicy
+from aerospike_client import BatchPut, ClientPolicy, InvalidRequest, Key, Replica, WritePolicy
 from aerospike_client.policies import ReadPolicy
 from aerospike_common.wire import FieldType, parse_message
 from aerospike_common.wire.frame import HEADER_SIZE
@@ -77,6 +78,33 @@ def test_a_query_is_divided(face: Face, stubs: list[Stub]) -> None:
     sizes = [len(fields[FieldType.PARTITION_IDS]) // 2 for fields in asked]
     assert sum(sizes) == 4096
     assert [len(stub.requests) for stub in stubs] == [1, 1, 1]
+
+
+def test_all_nodes_work_on_a_query_at_once(face: Face, stubs: list[Stub]) -> None:
+    gate = threading.Barrier(3)
+    for stub in stubs:
+        stub.script, stub.gate = ["gate"], gate
+    assert list(face([stubs[0].address]).query("test", "s")) == []
+    assert not gate.broken
+
+
+def test_what_one_node_has_not_answered_is_asked_again(face: Face, stubs: list[Stub]) -> None:
+    stubs[1].script = ["half"]
+    stream = face([stubs[0].address]).query("test", "s")
+    assert list(stream) == []
+    assert stream.cursor.done
+    again = [parse_message(stub.requests[-1][HEADER_SIZE:]).fields for stub in stubs]
+    first = [parse_message(stub.requests[0][HEADER_SIZE:]).fields for stub in stubs]
+    assert sorted(len(stub.requests) for stub in stubs) == [1, 1, 2]
+    assert again[2][FieldType.PARTITION_IDS] == first[1][FieldType.PARTITION_IDS]
+
+
+def test_a_node_that_refuses_a_query_ends_it_for_all(face: Face, stubs: list[Stub]) -> None:
+    stubs[1].script = ["code 4"]
+    client = face([stubs[0].address])
+    with pytest.raises(InvalidRequest):
+        list(client.query("test", "s"))
+    assert list(client.query("test", "s")) == []
 
 
 def test_when_a_node_dies_its_copies_answer(face: Face, stubs: list[Stub]) -> None:

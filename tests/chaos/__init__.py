@@ -3,13 +3,13 @@
 How a run goes
 --------------
 A run is a sequence of *laps* on one cluster of three `asd` processes (`ground`). In each lap
-writers in processes of their own (`writers`), through the official client, our own and bare sockets
-(`hands`), write and read records of this lap (`workloads`), and note every operation with its time
-and its answer (`history`). Meanwhile faults happen (`faults`) as a seeded plan says (`plan`): one
-at a time in the first half of the run, then several together. At the lap's end all is healed and at
-rest. Then every node is cut off from all others, and a node that is alone serves just what it
-holds: a scan of each is what its copies are, record by record, and a query by index what its index
-has (`holdings`).
+writers in processes of their own (`writers`), through the official client, both faces of our own
+and bare sockets (`hands`), write and read records of this lap (`workloads`), and note every
+operation with its time and its answer (`history`). Meanwhile faults happen (`faults`) as a seeded
+plan says (`plan`): one at a time in the first half of the run, then several together. At the lap's
+end all is healed and at rest. Then every node is cut off from all others, and a node that is alone
+serves just what it holds: a scan of each is what its copies are, record by record, and a query by
+index what its index has (`holdings`).
 
 What is checked (`check`, `holdings`)
 ----------------------------------------
@@ -20,6 +20,8 @@ What is checked (`check`, `holdings`)
 - Reads are not older than what had been acknowledged before they began.
 - Each node's index has an entry for every record it should, and no other.
 - Queries give every record that was there throughout once.
+- What our own client says of a failure is true: what it reports refused is not there, and its
+  errors name node, tries and, where nobody answered, the partition.
 - Planned departures cost no operation; a pause shorter than the timeout is nothing.
 
 What is excused, because availability mode does not promise it (`windows`)

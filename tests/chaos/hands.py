@@ -1,23 +1,30 @@
-"""Three ways to the cluster under one interface: the official client, our own, bare sockets.
+"""Four ways to the cluster under one interface: the official client, our own two faces, bare
+sockets.
 
-No way tries anything again, so that an operation happens once at most, and each failure is seen.
+No way tries a write again that could then happen twice, so that each failure is seen. Ours try
+those again that are bound to a generation: whether the doubt of the first attempt is still told
+when the second is refused is to be seen, too.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
+import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from aerospike_client import (
+    AsyncClient,
     Client,
     ClientError,
     ClientPolicy,
     Exists,
     Generation,
     Key,
+    NodeUnavailable,
     OperatePolicy,
     QueryPolicy,
     ReadPolicy,
@@ -34,6 +41,7 @@ from aerospike_common.wire.frame import frame
 from aerospike_common.wire.message import encode_message, parse_message
 
 Address = tuple[str, int]
+T = TypeVar("T")
 
 PATIENT_MS: Final = 10_000
 """The clients wait longer than a node that dies is missed: what is held goes on meanwhile."""
@@ -182,24 +190,73 @@ class Official:
         self._client.close()
 
 
+OWN_POLICY: Final = ClientPolicy(
+    read=ReadPolicy(total_timeout=PATIENT_MS),
+    write=WritePolicy(total_timeout=PATIENT_MS),
+    remove=WritePolicy(total_timeout=PATIENT_MS),
+    operate=OperatePolicy(total_timeout=PATIENT_MS),
+    query=QueryPolicy(total_timeout=4 * PATIENT_MS),
+)
+
+
+class Waiting:
+    """An `AsyncClient` on a loop in a thread of its own, whose calls wait."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def connect(self) -> None:
+        """See `AsyncClient`, here and below."""
+        self._wait(self._client.connect())
+
+    def operate(self, key: Key, ops: Sequence[Op], policy: OperatePolicy | None = None) -> Record:
+        """See `AsyncClient`."""
+        return self._wait(self._client.operate(key, ops, policy))
+
+    def get(self, key: Key) -> Record:
+        """See `AsyncClient`."""
+        return self._wait(self._client.get(key))
+
+    def remove(self, key: Key, policy: WritePolicy) -> bool:
+        """See `AsyncClient`."""
+        return self._wait(self._client.remove(key, policy))
+
+    def query(self, namespace: str, set_name: str, where: Any) -> list[Record]:
+        """See `AsyncClient`: all records."""
+
+        async def take() -> list[Record]:
+            return [record async for record in self._client.query(namespace, set_name, where=where)]
+
+        return self._wait(take())
+
+    def close(self) -> None:
+        """Close the client, and end the loop."""
+        self._wait(self._client.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
 class Own:
-    """Our own client, shared by the threads of a process."""
+    """Our own client, either face, shared by the threads of a process."""
 
-    def __init__(self, addresses: Sequence[Address]) -> None:
-        self._write = WritePolicy(total_timeout=PATIENT_MS)
-        policy = ClientPolicy(
-            read=ReadPolicy(total_timeout=PATIENT_MS, max_retries=0),
-            write=self._write,
-            remove=self._write,
-            operate=OperatePolicy(total_timeout=PATIENT_MS),
-            query=QueryPolicy(total_timeout=4 * PATIENT_MS),
-        )
-        self._client = Client(list(addresses), policy).connect()
+    def __init__(self, client: Client | Waiting) -> None:
+        self._client = client
+        self._client.connect()
 
-    def _ask(self, ask: Callable[[], Record | bool | None]) -> tuple[Answer, Record | None]:
+    def _ask(
+        self, spot: Spot, ask: Callable[[], Record | bool | None]
+    ) -> tuple[Answer, Record | None]:
         try:
             came = ask()
         except ClientError as error:
+            check_error(spot, error)
             return Answer(int(error.code), error.in_doubt), None
         if came is False:
             return Answer(ResultCode.NOT_FOUND), None
@@ -217,24 +274,26 @@ class Own:
             exists=Exists.CREATE if generation == 0 else Exists.IGNORE,
             gen=Generation.EQ if generation else Generation.IGNORE,
             generation=generation or 0,
+            max_retries=0 if generation is None else 3,
+            sleep_between_retries=0 if generation is None else 300,
         )
         ops = [operations.write(name, value) for name, value in bins.items()]
-        return self._ask(lambda: self._client.operate(Key(*spot), ops, policy))[0]
+        return self._ask(spot, lambda: self._client.operate(Key(*spot), ops, policy))[0]
 
     def append(self, spot: Spot, value: int) -> Answer:
         """See `Hand`."""
         ops = [lists.append(BIN, value)]
-        return self._ask(lambda: self._client.operate(Key(*spot), ops))[0]
+        return self._ask(spot, lambda: self._client.operate(Key(*spot), ops))[0]
 
     def get(self, spot: Spot) -> Answer:
         """See `Hand`."""
-        answer, record = self._ask(lambda: self._client.get(Key(*spot)))
+        answer, record = self._ask(spot, lambda: self._client.get(Key(*spot)))
         return answer if record is None else answer._replace(value=record.bins.get(BIN))
 
     def remove(self, spot: Spot, *, durable: bool) -> Answer:
         """See `Hand`."""
         policy = WritePolicy(total_timeout=PATIENT_MS, durable_delete=durable)
-        return self._ask(lambda: self._client.remove(Key(*spot), policy))[0]
+        return self._ask(spot, lambda: self._client.remove(Key(*spot), policy))[0]
 
     def numbers(self, namespace: str, set_name: str, *, by_index: bool) -> Answer:
         """See `Hand`."""
@@ -248,6 +307,16 @@ class Own:
     def close(self) -> None:
         """See `Hand`."""
         self._client.close()
+
+
+def check_error(spot: Spot, error: ClientError) -> None:
+    """An error of a command says where: which node, how often; and, when nobody has answered,
+    which partition."""
+    assert error.attempts > 0, error
+    assert error.node is not None or isinstance(error, NodeUnavailable), error
+    if error.code < 0 or error.code == ResultCode.TIMEOUT:
+        where = f"partition {Key(*spot).partition_id} of {spot.namespace!r}"
+        assert where in str(error), error
 
 
 class Raw:

@@ -28,7 +28,7 @@ class Operation(NamedTuple):
     """One operation. Times are seconds of the machine's wall clock."""
 
     lane: str
-    """Who: `official-0`, `own-1`, `raw-0` ..."""
+    """Who: `official-0`, `own-1`, `asyncio-0`, `raw-0` ..."""
     namespace: str
     set_name: str
     key: str

@@ -25,7 +25,7 @@ CALM_S: Final = 2.0
 EXPIRY_S: Final = max(LIVES_S) + 3.0
 ALIVE: Final = 50
 """How much of a history is shown."""
-PROCESSES: Final = {"official": ("official",), "own": ("own", "raw")}
+PROCESSES: Final = {"official": ("official",), "own": ("own", "asyncio", "raw")}
 
 Say = Callable[[str], None]
 

@@ -16,7 +16,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
-from chaos.hands import Address, Hand, Official, Own, Raw
+from aerospike_client import AsyncClient, Client
+from chaos.hands import OWN_POLICY, Address, Hand, Official, Own, Raw, Waiting
 from chaos.workloads import Lane
 
 THINK_S: Final = 0.03
@@ -24,7 +25,7 @@ THINK_S: Final = 0.03
 nodes are not starved."""
 QUERY_EVERY_S: Final = 1.5
 READY_S: Final = 120.0
-KINDS: Final = {"official": 2, "own": 2, "raw": 2}
+KINDS: Final = {"official": 2, "own": 2, "asyncio": 2, "raw": 2}
 """The lanes of each kind."""
 TESTS: Final = Path(__file__).parents[1]
 
@@ -77,7 +78,13 @@ def hand_of(kind: str, addresses: Sequence[Address]) -> Callable[[int], Hand]:
     """Gives each lane its hand: the clients are shared, sockets are not."""
     if kind == "raw":
         return lambda number: Raw([*addresses[number:], *addresses[:number]])
-    shared: Hand = Official(addresses) if kind == "official" else Own(addresses)
+    shared: Hand
+    if kind == "official":
+        shared = Official(addresses)
+    elif kind == "own":
+        shared = Own(Client(addresses, OWN_POLICY))
+    else:
+        shared = Own(Waiting(AsyncClient(addresses, OWN_POLICY)))
     return lambda number: shared
 
 
@@ -85,7 +92,7 @@ def main(specification: Specification, until: IO[str]) -> int:
     """Run all lanes until `until` ends; how many failed themselves."""
     stop = threading.Event()
     failures: list[Exception] = []
-    numbers = {"official": 0, "own": 100, "raw": 200}
+    numbers = {"official": 0, "own": 100, "raw": 200, "asyncio": 300}
     with open(specification.path, "a", encoding="utf-8", buffering=1) as file:
         threads = []
         hands = []
@@ -109,7 +116,7 @@ def main(specification: Specification, until: IO[str]) -> int:
         stop.set()
         for thread in threads:
             thread.join()
-        for hand in hands:
+        for hand in dict.fromkeys(hands):  # some are shared
             hand.close()
     return len(failures)
 

@@ -1,7 +1,7 @@
 """`RecordStream`: the records of a query, as they come, for asyncio.
 
-Nodes are asked one after the other, as in the blocking face and for the same reasons. Some pages
-are read ahead; then the node has to wait until records are taken.
+All nodes are asked at once, as in the blocking face. Of each some frames are read ahead; then it
+has to wait until records are taken.
 """
 
 from __future__ import annotations
@@ -11,12 +11,24 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from types import TracebackType
 from typing import Self
 
+import attrs
+
+from aerospike_client.aio.connection import Connection, FrameBody
 from aerospike_client.aio.engine import Engine
 from aerospike_client.core.query import QueryAttempts, QueryShare
 from aerospike_client.queries import QueryCursor
 from aerospike_client.record import Record
 from aerospike_client.transport import Broken, Exhausted, Expired
 from aerospike_common.wire import MessageError
+
+
+@attrs.define(eq=False)
+class _Reading:
+    """A share that is being read: where from, and its next frame."""
+
+    share: QueryShare
+    connection: Connection
+    frame: asyncio.Future[FrameBody]
 
 
 class RecordStream:
@@ -60,44 +72,81 @@ class RecordStream:
     async def _all(self) -> AsyncGenerator[Record, None]:
         attempts, clock = self._attempts, self._engine.clock
         while shares := attempts.next_round(clock.monotonic_us()):
-            for share in shares:
-                pages = self._pages(share)
-                try:
-                    async for records in pages:
-                        for record in records:
-                            yield record
-                except MessageError as error:
-                    attempts.failed(share, f"answered what cannot be read: {error}")
-                finally:
-                    await pages.aclose()
+            reading: list[_Reading] = []
+            try:
+                # In one order for all queries, or two could wait for a connection of the other's.
+                for share in sorted(shares, key=lambda share: share.node.name):
+                    await self._begin(share, reading)
+                while reading:
+                    for each in await self._ready(reading):
+                        share, body = each.share, self._frame(each)
+                        if body is not None:
+                            for record in self._records_in(share, body):
+                                yield record
+                        if share.over or body is None:
+                            reading.remove(each)
+                            self._end(each)
+                        else:
+                            self._ask_on(each)
+            finally:
+                for each in reading:
+                    self._end(each)
             if attempts.pause_us:
                 await asyncio.sleep(attempts.pause_us / 1e6)
 
-    async def _pages(self, share: QueryShare) -> AsyncGenerator[Iterator[Record], None]:
-        """The records of each frame; they are to be taken before the next frame is asked for."""
-        attempts, pools, node = self._attempts, self._engine.pools, share.node
-        clock = self._engine.clock
+    async def _begin(self, share: QueryShare, reading: list[_Reading]) -> None:
+        """Ask a node for its share."""
+        attempts, pools = self._attempts, self._engine.pools
         try:
-            connection = await pools.take(node, attempts.deadline_us)
+            connection = await pools.take(share.node, attempts.deadline_us)
         except (Broken, Exhausted) as error:
             attempts.failed(share, getattr(error, "reason", "has no connection to spare"))
             return
         try:
             connection.send(share.frame, self._frame_deadline())
-            while not share.over:
-                connection.extend(self._frame_deadline())
-                body = (await connection.receive())[1]
-                yield attempts.records(share, body, clock.monotonic_us())
         except Broken as broken:
+            pools.discard(share.node, connection)
             attempts.failed(share, broken.reason)
+            return
+        reading.append(_Reading(share, connection, connection.receive()))
+
+    def _ask_on(self, each: _Reading) -> None:
+        """Wait for the next frame of a share."""
+        each.connection.extend(self._frame_deadline())
+        each.frame = each.connection.receive()
+
+    async def _ready(self, reading: list[_Reading]) -> list[_Reading]:
+        """Those whose next frame has come, or will not come any more."""
+        await asyncio.wait([each.frame for each in reading], return_when=asyncio.FIRST_COMPLETED)
+        return [each for each in reading if each.frame.done()]
+
+    def _frame(self, each: _Reading) -> bytes | None:
+        """The frame that was waited for; None when it does not come, which is noted."""
+        attempts = self._attempts
+        try:
+            return each.frame.result()[1]
+        except Broken as broken:
+            attempts.failed(each.share, broken.reason)
         except Expired:
-            attempts.failed(share, "did not go on in time", expired=True)
-        finally:
-            # An unfinished stream cannot be used for anything else; closing it ends the query.
-            if share.over:
-                pools.put_back(node, connection, clock.monotonic_us())
-            else:
-                pools.discard(node, connection)
+            attempts.failed(each.share, "did not go on in time", expired=True)
+        return None
+
+    def _records_in(self, share: QueryShare, body: bytes) -> Iterator[Record]:
+        """The records of a frame; they are to be taken before the next one is asked for."""
+        attempts = self._attempts
+        try:
+            yield from attempts.records(share, body, self._engine.clock.monotonic_us())
+        except MessageError as error:
+            attempts.failed(share, f"answered what cannot be read: {error}")
+
+    def _end(self, each: _Reading) -> None:
+        """An unfinished stream cannot be used for anything else; closing it ends the query."""
+        pools, node = self._engine.pools, each.share.node
+        if each.share.over:
+            pools.put_back(node, each.connection, self._engine.clock.monotonic_us())
+        else:
+            each.frame.cancel()
+            pools.discard(node, each.connection)
 
     def _frame_deadline(self) -> int:
         """When the next frame must be there: within `socket_timeout`, and the query's time."""

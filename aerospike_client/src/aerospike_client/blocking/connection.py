@@ -7,9 +7,11 @@ another system call each time they change. A reply of usual size is one `send` a
 from __future__ import annotations
 
 import contextlib
+import selectors
 import socket
 import struct
 import sys
+from collections.abc import Sequence
 from typing import Final
 
 from aerospike_client.core.addresses import Address
@@ -44,6 +46,15 @@ class Connection:
     def close(self) -> None:
         """Close it; more than once does no harm."""
         self._socket.close()
+
+    def fileno(self) -> int:
+        """The socket's, to wait for several connections at once."""
+        return self._socket.fileno()
+
+    @property
+    def begun(self) -> bool:
+        """Whether bytes of the next frame are here already."""
+        return bool(self._buffer)
 
     def is_dead(self) -> bool:
         """Whether the peer has closed it, or sent what nobody asked for. One system call."""
@@ -139,6 +150,14 @@ class Connection:
         with contextlib.suppress(OSError):  # a socket that is closed says so when it is used
             for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
                 self._socket.setsockopt(socket.SOL_SOCKET, option, _timeval(timeout_us))
+
+
+def readable(connections: Sequence[Connection], timeout_s: float | None) -> list[Connection]:
+    """Those that have something to read; none when nobody has in time (None = for ever)."""
+    with selectors.DefaultSelector() as selector:
+        for connection in connections:
+            selector.register(connection, selectors.EVENT_READ, connection)
+        return [key.data for key, _ in selector.select(timeout_s)]
 
 
 def _timeval(timeout_us: int) -> bytes:

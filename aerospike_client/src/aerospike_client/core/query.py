@@ -182,6 +182,7 @@ class QueryAttempts:
 
     def _lacking(self, share: QueryShare, missing: set[int]) -> None:
         share.partitions = [pid for pid in share.partitions if pid not in missing]
+        self._failures.append((str(share.node.address), "has partitions no more"))
         self._cause = server_error(
             ResultCode.PARTITION_UNAVAILABLE,
             f"{share.node.address} has {len(missing)} partitions no more",
