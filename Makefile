@@ -16,7 +16,8 @@ cluster: $(UV)
 # Tests of several node processes run by themselves: nodes that are starved of processor lose each
 # other, as they should.
 CLUSTERS := tests/integration/test_cluster_client.py tests/integration/test_cluster_info.py \
-	tests/integration/test_cluster_racks.py tests/asd/process/test_supervisor.py tests/asd/test_cluster.py \
+	tests/integration/test_cluster_racks.py tests/asd/process/test_supervisor.py \
+	tests/asd/process/test_links.py tests/asd/test_cluster.py \
 	tests/cluster/test_cluster_processes.py tests/chaos/test_chaos_short.py \
 	tests/asd/http/test_http_cluster_processes.py
 

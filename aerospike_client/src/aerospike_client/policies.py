@@ -294,7 +294,7 @@ class ClientPolicy:
     fail_if_not_connected: bool = True
     #: Connect to the nodes' alternate addresses (a network behind translation).
     use_services_alternate: bool = False
-    #: Addresses that nodes announce -> the ones to use.
+    #: Hosts that nodes announce, or "host:port", -> the ones to use.
     ip_map: dict[str, str] = attrs.field(factory=dict)
     #: The racks of this client, best first; asks the nodes for theirs when not empty.
     rack_ids: tuple[int, ...] = ()

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from asd.cluster import Cluster
+    from asd.process.links import link
     from asd.server import Server
 
-__all__ = ["Cluster", "Server"]
+__all__ = ["Cluster", "Server", "link"]
 
 
 def __getattr__(name: str) -> Any:
@@ -25,4 +26,8 @@ def __getattr__(name: str) -> Any:
         from asd.cluster import Cluster
 
         return Cluster
+    if name == "link":
+        from asd.process.links import link
+
+        return link
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

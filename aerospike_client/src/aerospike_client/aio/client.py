@@ -11,6 +11,7 @@ from aerospike_client.aio.queries import Queries
 from aerospike_client.aio.records import Records
 from aerospike_client.aio.schema import Schema
 from aerospike_client.aio.security import Security
+from aerospike_client.changes.stream import ChangeStream
 from aerospike_client.core.addresses import Seeds
 from aerospike_client.core.nodes import Node
 from aerospike_client.policies import ClientPolicy
@@ -64,6 +65,24 @@ class AsyncClient(Records, Batches, Queries, Schema, Security):
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+    def changes(
+        self,
+        namespace: str,
+        *,
+        set_name: str | None = None,
+        since: float | str | None = None,
+        name: str = "changes",
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> ChangeStream:
+        """Follow what changes in a namespace, or in a set of it: `async with`, then `async for`.
+
+        `since`: a time in seconds of Unix (`ChangeStream.position`), "all" for every record there
+        is, None for what changes from now on. `name`: streams at the same time have names of their
+        own. `host` and `port`: where the nodes reach this process; 0 is any free port.
+        """
+        return ChangeStream(self._engine, namespace, set_name, since, name, host, port)
 
     @property
     def nodes(self) -> list[Node]:

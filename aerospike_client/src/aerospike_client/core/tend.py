@@ -38,7 +38,13 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Final
 
-from aerospike_client.core.addresses import Address, Peer, parse_peers, parse_services
+from aerospike_client.core.addresses import (
+    Address,
+    Peer,
+    parse_address,
+    parse_peers,
+    parse_services,
+)
 from aerospike_client.core.nodes import UNKNOWN_GENERATION, Node
 from aerospike_client.core.partitions import PartitionTable, parse_replicas
 from aerospike_client.core.tend_events import (
@@ -341,7 +347,10 @@ class Tend:
         self._ask(node.address, (f"user-agent-set:value={value}",), ignore, ignore, node=node)
 
     def _mapped(self, address: Address) -> Address:
-        return Address(self._options.ip_map.get(address.host, address.host), address.port)
+        known = self._options.ip_map
+        if (place := known.get(str(address))) is not None:
+            return parse_address(place, address.port)
+        return Address(known.get(address.host, address.host), address.port)
 
     # ------------------------------------------------------------------ partitions and racks
 

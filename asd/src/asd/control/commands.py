@@ -26,6 +26,7 @@ from citrusleaf.cf_clock import VirtualClock
 if TYPE_CHECKING:
     from asd.fastpath.cache import FastPaths
     from asd.security.security import Security
+    from asd.shipping.shipping import Shipping
 
 __all__ = ["COMMANDS", "BadRequest", "Control", "ControlNode"]
 
@@ -49,6 +50,10 @@ class ControlNode(KeptNode, Protocol):
     @property
     def security(self) -> Security | None:
         """Access control; None: everybody may do everything."""
+
+    @property
+    def shipping(self) -> Shipping:
+        """What goes to other data centers."""
 
     @property
     def faults(self) -> Faults:
@@ -158,6 +163,16 @@ def _reset(control: Control, arguments: Arguments) -> dict[str, Any]:
     arguments.end()
     control.node.reset()
     control.unskew()
+    return {}
+
+
+def _routes(control: Control, arguments: Arguments) -> dict[str, Any]:
+    """By which other addresses those of shipping's destinations are reached: `asd.link`."""
+    routes = arguments.need("routes", dict)
+    arguments.end()
+    if not all(isinstance(text, str) for pair in routes.items() for text in pair):
+        raise BadRequest("routes are texts: HOST:PORT to HOST:PORT")
+    control.node.shipping.go_by(routes)
     return {}
 
 
@@ -288,6 +303,7 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
         "restore": Command(_restore, indexes=True),
         "forget": Command(_forget),
         "create-user": Command(_create_user),
+        "routes": Command(_routes),
         "stop": Command(_stop),
     }
 )

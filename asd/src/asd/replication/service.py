@@ -22,6 +22,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
+from aerospike_common.wire.codes import Info1, ResultCode
 from asd.membership.cluster import Clustered
 from asd.membership.metadata import SystemMetadata
 from asd.replication import versions
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("asd.replication")
 
+_XDR = int(Info1.XDR)
 RETRY_S = 0.1
 """After so long a medium that refused a replica's write is tried again."""
 
@@ -125,7 +127,11 @@ class Replication:
         self, namespace: Namespace, digest: bytes, message: Message, *, in_batch: bool = False
     ) -> Outcome:
         """See `asd.state.Carries`."""
-        await self._flows.wait()
+        if not self._flows.is_set():
+            await self._flows.wait()
+            if message.info1 & _XDR:
+                # It may have lain here while this node hung, and a newer one have gone to another.
+                return Outcome(0, ResultCode.TIMEOUT)
         return await self.carrier.carry(
             *(namespace, digest, message),
             in_batch=in_batch,

@@ -144,15 +144,8 @@ class Pipelines:
 class ClusterDestination:
     """A cluster."""
 
-    def __init__(
-        self,
-        seeds: list[tuple[str, int]],
-        policy: ClientPolicy,
-        clock: Clock,
-        replied: Replied,
-        lost: Lost,
-    ) -> None:
-        self._engine = Engine(Settings.of(seeds, policy), clock)
+    def __init__(self, settings: Settings, clock: Clock, replied: Replied, lost: Lost) -> None:
+        self._engine = Engine(settings, clock)
         self._pipelines = Pipelines(self._engine.pools, clock, replied, lost)
         self._starting: asyncio.Task[None] | None = None
 

@@ -25,6 +25,7 @@ from typing import Final, Protocol
 
 from aerospike_client.aio.pipeline import Answers
 from aerospike_client.policies import ClientPolicy
+from aerospike_client.settings import Settings
 from aerospike_common.wire.errors import OperationError
 from asd.config.xdr import DcConfig
 from asd.process.transaction_threads import TransactionThreads
@@ -36,6 +37,7 @@ from asd.shipping.destination import (
 )
 from asd.shipping.link import Link, ready_by
 from citrusleaf.cf_clock import Clock
+from citrusleaf.cf_random import CfRandom
 from storage.engine import NotResident
 
 log = logging.getLogger("asd.xdr")
@@ -51,6 +53,7 @@ class ShippingNode(Protocol):
     """A node as shippers see it."""
 
     clock: Clock
+    random: CfRandom
     transaction_threads: TransactionThreads
 
 
@@ -61,10 +64,14 @@ Token = tuple[Link, bytes]
 class Shipper:
     """The shipping to one data center."""
 
-    def __init__(self, node: ShippingNode, config: DcConfig, password: str) -> None:
+    def __init__(
+        self, node: ShippingNode, config: DcConfig, password: str, routes: dict[str, str]
+    ) -> None:
+        """`routes`: by which other addresses some are reached."""
         self.config = config
         self.links: dict[str, Link] = {}
         self._clock = node.clock
+        self._random = node.random
         self._threads = node.transaction_threads
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
@@ -76,9 +83,9 @@ class Shipper:
         self._stopped = False
         self.lap_us = 0
         """How long the last lap took."""
-        self.destination = self._make_destination(password)
+        self.destination = self._make_destination(password, routes)
 
-    def _make_destination(self, password: str) -> Destination | None:
+    def _make_destination(self, password: str, routes: dict[str, str]) -> Destination | None:
         """None while it has no address."""
         config = self.config
         addresses = [host_and_port(text) for text in config.node_address_port]
@@ -90,10 +97,14 @@ class Shipper:
             password=password if login else None,
             fail_if_not_connected=False,
             use_services_alternate=config.use_alternate_access_address,
+            ip_map=routes,
             app_id=f"xdr-{config.name}",
         )
-        made = ConnectorDestination if config.connector else ClusterDestination
-        return made(addresses, policy, self._clock, self._replied, self._lost)
+        heard = self._replied, self._lost
+        if config.connector:
+            return ConnectorDestination(addresses, policy, self._clock, *heard)
+        settings = Settings.of(addresses, policy, self._random)
+        return ClusterDestination(settings, self._clock, *heard)
 
     async def start(self) -> None:
         """Begin."""
@@ -242,7 +253,7 @@ class Shipper:
         more = False
         for (link, digest), code in answers:
             link.ended(digest, code, now_ms)
-        for link in {token[0] for token, _ in answers}:
+        for link in dict.fromkeys(token[0] for token, _ in answers):
             link.statistics.add_latency(took_us / _US_PER_MS)
             more |= bool(link.schedule.logger.waiting or link.schedule.recovery.running)
         if more:

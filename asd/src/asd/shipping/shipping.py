@@ -25,6 +25,7 @@ from asd.shipping.link import Link
 from asd.shipping.passwords import read_password
 from asd.shipping.statistics import ShippingStatistics, total
 from citrusleaf.cf_clock import Clock
+from citrusleaf.cf_random import CfRandom
 from cluster.smd import SmdItem
 from storage.engine import OutOfSpace
 
@@ -49,6 +50,7 @@ class ShippedNode(Protocol):
 
     config: Config
     clock: Clock
+    random: CfRandom
     transaction_threads: TransactionThreads
     metadata: SystemMetadata
     expressions: ExpressionCache
@@ -73,6 +75,7 @@ class Shipping:
         self._made_of: dict[str, object] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._running = False
+        self._routes: dict[str, str] = {}
         self._ticks = 0
         node.metadata.listen(MODULE, self._filter_changed)
 
@@ -117,6 +120,11 @@ class Shipping:
             links = self._links(namespace.name)
             namespace.ships = _any_of([link.ships for link in links]) if links else None
 
+    def go_by(self, routes: Mapping[str, str]) -> None:
+        """Reach these addresses of destinations by others from now on."""
+        self._routes = dict(routes)
+        self.apply_configuration()
+
     def _links(self, namespace: str) -> list[Link]:
         return [s.links[namespace] for s in self._shippers.values() if namespace in s.links]
 
@@ -127,6 +135,7 @@ class Shipping:
         made_of = (
             *(config.node_address_port, config.connector, config.use_alternate_access_address),
             *(config.auth_mode, config.auth_user, config.auth_password_file),
+            tuple(self._routes.items()),
         )
         shipper = self._shippers.get(name)
         if shipper is None or self._made_of[name] != made_of:
@@ -134,7 +143,7 @@ class Shipping:
             if shipper is not None:
                 self._end(shipper)
             password = read_password(config.auth_password_file)
-            shipper = Shipper(self._node, config, password)
+            shipper = Shipper(self._node, config, password, self._routes)
             shipper.links = links
             self._shippers[name], self._made_of[name] = shipper, made_of
             self._spawn(shipper.start())
