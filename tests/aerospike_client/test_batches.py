@@ -15,6 +15,7 @@ from aerospike_client import (
     BatchRemove,
     BatchWritePolicy,
     Exists,
+    FilteredOut,
     InvalidParameter,
     Key,
     RecordExists,
@@ -22,6 +23,7 @@ from aerospike_client import (
     SendKey,
     UdfFailed,
 )
+from aerospike_client.expressions import Bin
 from aerospike_common.wire import Op, OpType, ParticleType
 
 KEYS = [Key("test", "batch", number) for number in range(20)]
@@ -115,3 +117,12 @@ def test_what_makes_no_batch_is_refused(client: Any) -> None:
         client.batch([])
     with pytest.raises(InvalidParameter, match="BatchOperate for what writes"):
         client.batch([BatchRead(KEYS[0], ops=[INCREMENT])])
+
+
+def test_a_batch_has_a_filter(client: Any) -> None:
+    keys = [Key("test", "s", number) for number in range(4)]
+    client.batch([BatchPut(key, {"n": number}) for number, key in enumerate(keys)])
+    policy = BatchPolicy(filter_expression=Bin("n") >= 2)
+    results = client.batch([BatchRead(key) for key in keys], policy)
+    assert [result.ok for result in results] == [False, False, True, True]
+    assert all(isinstance(result.error, FilteredOut) for result in results[:2])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import aerospike
@@ -13,6 +11,7 @@ from aerospike_helpers.batch import records as br
 from aerospike_helpers.operations import list_operations as list_ops
 from aerospike_helpers.operations import map_operations as map_ops
 from aerospike_helpers.operations import operations as ops
+from tap import Tap
 
 from aerospike_client import (
     BatchApply,
@@ -21,7 +20,6 @@ from aerospike_client import (
     BatchRead,
     BatchRemove,
     Client,
-    ClientPolicy,
     CommitLevel,
     Exists,
     Generation,
@@ -36,82 +34,12 @@ from aerospike_client import (
 from aerospike_client.queries import between, equals
 from aerospike_common import AsGeojson
 from aerospike_common.as_msgpack import pack
-from aerospike_common.wire import FrameReader, MessageType, Op, OpType
-from asd import Server
+from aerospike_common.wire import Op, OpType
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 KEY = Key("test", "people", "ada")
 OFFICIAL_KEY = ("test", "people", "ada")
-
-
-class Tap:
-    """Passes bytes on between clients and a server, and keeps the messages that clients send."""
-
-    def __init__(self, server: tuple[str, int]) -> None:
-        self.sent: list[bytes] = []
-        self._server = server
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address: tuple[str, int] = self._listener.getsockname()
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            server = socket.create_connection(self._server)
-            for source, target, keep in ((client, server, True), (server, client, False)):
-                threading.Thread(
-                    target=self._pass, args=(source, target, keep), daemon=True
-                ).start()
-
-    def _pass(self, source: socket.socket, target: socket.socket, keep: bool) -> None:
-        reader = FrameReader()
-        try:
-            while data := source.recv(1 << 16):
-                if keep:
-                    reader.feed(data)
-                    self.sent += [f.body for f in reader if f.type == MessageType.AS_MSG]
-                target.sendall(data)
-        except OSError:
-            pass
-        for sock in (source, target):
-            sock.close()
-
-    def taken(self) -> list[bytes]:
-        """The messages since the last time."""
-        sent, self.sent = self.sent, []
-        return sent
-
-    def close(self) -> None:
-        """Accept no more connections."""
-        self._listener.close()
-
-
-@pytest.fixture(scope="module")
-def tap() -> Iterator[Tap]:
-    """A server with records, behind a tap."""
-    with Server() as server:
-        tapped = Tap(server.address)
-        yield tapped
-        tapped.close()
-
-
-@pytest.fixture(scope="module")
-def official(tap: Tap) -> Iterator[Any]:
-    """The official client."""
-    client = aerospike.client({"hosts": [tap.address]}).connect()
-    yield client
-    client.close()
-
-
-@pytest.fixture(scope="module")
-def ours(tap: Tap) -> Iterator[Client]:
-    """Our client."""
-    with Client([tap.address], ClientPolicy(connect_timeout=20_000)) as client:
-        yield client
 
 
 PUT = {"n": 1, "s": "text", "f": 2.5, "l": [1, "two", [3.5]], "raw": bytearray(b"raw"), "t": True}

@@ -13,7 +13,9 @@ from views import view_of
 
 from aerospike_client import Key, ReadPolicy, Replica, WritePolicy
 from aerospike_client.commands import single
+from aerospike_client.core.addresses import Address
 from aerospike_client.core.command import Attempts, Step, told
+from aerospike_client.core.nodes import Node
 from aerospike_client.errors import (
     BackedOff,
     BadReply,
@@ -160,6 +162,24 @@ def test_a_node_that_failed_too_often_is_left_alone() -> None:
     ended = alone.run()
     assert isinstance(ended, BackedOff)
     assert "failed 2 times lately" in str(ended)
+
+
+def test_who_has_no_part_in_a_record_is_asked_when_its_nodes_have_gone() -> None:
+    story = Story(RETRYING, "A", "B")
+    other = Node("C", Address("C", 3000))
+    story.view.nodes["C"] = other
+    for name in ("A", "B"):
+        story.view.nodes[name].active = False
+    assert isinstance(story.run(), NodeUnavailable)  # C has nothing of the namespace at all
+
+    story = Story(RETRYING, "A", "B")
+    story.view.nodes["C"] = other
+    for name in ("A", "B"):
+        story.view.nodes[name].active = False
+    elsewhere = (KEY.partition_id + 1) % 4096
+    story.view.tables["test"].columns[0][elsewhere] = other
+    assert story.run("refused", 0) is None
+    assert story.asked == ["C", "C"]
 
 
 def test_many_attempts_without_a_node_need_no_stack() -> None:

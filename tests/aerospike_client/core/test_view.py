@@ -103,6 +103,20 @@ def test_columns_come_and_go_with_the_replication_factor() -> None:
     assert (len(table.columns), table.master(0)) == (1, node)
 
 
+def test_who_loses_a_copy_s_place_by_another_s_word_is_asked_again() -> None:
+    master, copy, alone = (Node(name, Address(name, 1)) for name in "ABC")
+    for node in (master, copy, alone):
+        node.partition_generation = 5
+    table = PartitionTable("test")
+    table.update(master, Announcement("test", 0, (ALL, NONE)))
+    table.update(copy, Announcement("test", 0, (NONE, ALL)))
+    table.update(alone, Announcement("test", 0, (NONE,)))
+    generations = [node.partition_generation for node in (master, copy, alone)]
+    assert generations == [5, UNKNOWN_GENERATION, 5]
+    table.update(copy, Announcement("test", 0, (NONE, ALL)))
+    assert table.columns[1][0] is copy
+
+
 @settings(deadline=None)
 @given(st.binary(min_size=512, max_size=512))
 def test_bitmaps_are_read_bit_by_bit(bitmap: bytes) -> None:

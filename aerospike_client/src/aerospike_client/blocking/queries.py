@@ -71,7 +71,7 @@ class Queries:
         """Have the nodes run writing operations on all records of a query, in the background.
 
         The task tells when they are through; of single records nothing is heard. `policy` has the
-        filter and the rate; `write_policy` existence, ttl and durability.
+        filter and the rate; `write_policy` existence, ttl, durability and times.
         """
         defaults = self._engine.settings.policy
         task_id = self._engine.settings.task_id()

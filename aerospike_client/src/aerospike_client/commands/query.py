@@ -46,7 +46,7 @@ class Query:
     ops: Sequence[Op] = ()
 
 
-def _head(query: Query, policy: QueryPolicy, task_id: int, foreground: bool) -> list[bytes]:
+def _head(query: Query, policy: QueryPolicy, task_id: int, socket_timeout: int) -> list[bytes]:
     """The fields that all kinds of queries begin with, in the official clients' order."""
     fields = [encode_field(FieldType.NAMESPACE, query.namespace.encode())]
     if query.set_name:
@@ -54,8 +54,7 @@ def _head(query: Query, policy: QueryPolicy, task_id: int, foreground: bool) -> 
     if policy.records_per_second:
         rate = _U32(policy.records_per_second)
         fields.append(encode_field(FieldType.RECORDS_PER_SECOND, rate))
-    if foreground:
-        fields.append(encode_field(FieldType.SOCKET_TIMEOUT, _U32(policy.socket_timeout)))
+    fields.append(encode_field(FieldType.SOCKET_TIMEOUT, _U32(socket_timeout)))
     fields.append(encode_field(FieldType.TRID, _U64(task_id)))
     if query.where is not None:
         fields += _where(query.where)
@@ -95,7 +94,7 @@ def foreground_frame(
 ) -> bytes:
     """One node's part of a query whose records come back: these partitions, from where the cursor
     is. `max_records` 0 = all."""
-    fields = _head(query, policy, task_id, True) + _filter(policy)
+    fields = _head(query, policy, task_id, policy.socket_timeout) + _filter(policy)
     fresh = [pid for pid in partitions if pid not in cursor.digests]
     begun = [pid for pid in partitions if pid in cursor.digests]
     if fresh:
@@ -119,7 +118,7 @@ def foreground_frame(
     if policy.compress:
         info1 |= Info1.COMPRESS_RESPONSE
     info2 = Info2.RESPOND_ALL_OPS if query.ops else 0
-    return _frame(info1, info2, Info3.PARTITION_DONE, policy, fields, ops)
+    return _frame(info1, info2, Info3.PARTITION_DONE, policy.total_timeout, fields, ops)
 
 
 def aggregate_frame(
@@ -131,10 +130,10 @@ def aggregate_frame(
     arguments: Sequence[BinValue],
 ) -> bytes:
     """A node's part of an aggregation."""
-    fields = _head(query, policy, task_id, True)
+    fields = _head(query, policy, task_id, policy.socket_timeout)
     fields += _udf(_AGGREGATE, module, function, arguments)
     ops = [Op(OpType.READ, 0, single.bin_name(name), b"") for name in query.bins or ()]
-    return _frame(int(Info1.READ), 0, Info3.PARTITION_DONE, policy, fields, ops)
+    return _frame(int(Info1.READ), 0, Info3.PARTITION_DONE, policy.total_timeout, fields, ops)
 
 
 def background_ops_frame(
@@ -145,8 +144,8 @@ def background_ops_frame(
         raise InvalidParameter("operations in the background write, and there is at least one")
     exists2, exists3 = flags.exists_info(write.exists)
     info2 = Info2.WRITE | exists2 | (Info2.DURABLE_DELETE if write.durable_delete else 0)
-    fields = _head(query, policy, task_id, False) + _filter(policy)
-    return _frame(0, info2, exists3, policy, fields, ops, write.ttl)
+    fields = _head(query, policy, task_id, write.socket_timeout) + _filter(policy)
+    return _frame(0, info2, exists3, flags.server_timeout(write), fields, ops, write.ttl)
 
 
 def background_udf_frame(
@@ -158,9 +157,9 @@ def background_udf_frame(
     arguments: Sequence[BinValue],
 ) -> bytes:
     """A function called on all records of a query, run by the nodes themselves."""
-    fields = _head(query, policy, task_id, False)
+    fields = _head(query, policy, task_id, policy.socket_timeout)
     fields += _udf(_BACKGROUND, module, function, arguments) + _filter(policy)
-    return _frame(0, int(Info2.WRITE), 0, policy, fields, ())
+    return _frame(0, int(Info2.WRITE), 0, policy.total_timeout, fields, (), 0)
 
 
 def _udf(kind: bytes, module: str, function: str, arguments: Sequence[BinValue]) -> list[bytes]:
@@ -172,7 +171,7 @@ def _frame(
     info1: int,
     info2: int,
     info3: int,
-    policy: QueryPolicy,
+    timeout_ms: int,
     fields: list[bytes],
     ops: Sequence[Op],
     ttl: int = _NO_TTL,
@@ -185,7 +184,7 @@ def _frame(
         0,
         0,
         ttl,
-        policy.total_timeout,
+        timeout_ms,
         _count(content),
         len(ops),
         content + b"".join([encode_op(*op) for op in ops]),

@@ -177,7 +177,9 @@ class BatchAttempts:
         frame = encode_batch(
             _flags(policy),
             [(number, rows[number].key[3], rows[number].content) for number in numbers],
-            expression_bytes(policy.filter_expression) if policy.filter_expression else None,
+            expression_bytes(policy.filter_expression)
+            if policy.filter_expression is not None
+            else None,
             server_timeout(policy),
             Info1.BATCH | (Info1.COMPRESS_RESPONSE if policy.compress else 0),
         )

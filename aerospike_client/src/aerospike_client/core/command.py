@@ -192,6 +192,8 @@ class Attempts(Generic[T]):
             self._attempt = attempt + 1
             self._begun_us = now_us
             node = view.choose(namespace, pid, command.replica, self._offset + attempt, self.node)
+            if node is None:
+                node = view.stand_in(namespace, attempt)
             self.node = node
             if node is None:
                 pause_us = self._fail(NodeUnavailable, "", now_us)

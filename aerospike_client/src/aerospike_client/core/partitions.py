@@ -9,7 +9,9 @@ time. Two rules make that come out right:
   announces with an older regime than the table has seen is late and is not believed.
 - *The one that was replaced is asked again.* If a node announces a place that another one had, one
   of both is late. The former owner's map is fetched anew in the next round, so that the truth
-  wins, whoever spoke last.
+  wins, whoever spoke last. The same when a node announces fewer places in the order than there
+  were (a node that starts, or is cut off, is a cluster of its own, with one copy of everything):
+  whoever had one of those that go is asked.
 
 A node that has left stays in the table until somebody else announces its places; who looks for a
 node passes over those that are not active. The table changes place by place, so that a reader in
@@ -95,12 +97,21 @@ class PartitionTable:
         if missing > 0:
             self.columns = self.columns + [[None] * PARTITIONS for _ in range(missing)]
         elif missing < 0:  # fewer copies than before: the last places are nobody's
-            self.columns = self.columns[: len(announcement.bitmaps)]
+            kept = len(announcement.bitmaps)
+            self._ask_again(self.columns[kept:], but=node)
+            self.columns = self.columns[:kept]
         changed = False
         for column, bitmap in zip(self.columns, announcement.bitmaps, strict=False):
             for pid in partitions_of(bitmap):
                 changed |= self._settle(column, pid, node, announcement.regime)
         return changed
+
+    def _ask_again(self, columns: list[list[Node | None]], but: Node) -> None:
+        """Whoever has a place that is dropped is asked whether it still has."""
+        for column in columns:
+            for owner in column:
+                if owner is not None and owner is not but:
+                    owner.partition_generation = UNKNOWN_GENERATION
 
     def _settle(self, column: list[Node | None], pid: int, node: Node, regime: int) -> bool:
         if regime < self.regimes[pid]:

@@ -104,6 +104,16 @@ class ClusterView:
             return self._on_rack(table, pid, attempt, avoid)
         return _in_sequence(table, pid, attempt)
 
+    def stand_in(self, namespace: str, attempt: int) -> Node | None:
+        """An active node that has a part of the namespace, for a record whose own nodes are not
+        known or have gone: nodes pass on what they do not own. None when there is none. (The
+        official clients fail at once; a second later they know the new owner.)"""
+        table = self.tables.get(namespace)
+        if table is None:
+            return None
+        nodes = [node for node in self.active_nodes() if table.holds(node)]
+        return nodes[attempt % len(nodes)] if nodes else None
+
     def start_of(self, replica: Replica) -> int:
         """The attempt number that a new command starts with."""
         if replica is Replica.ANY or replica is Replica.RANDOM:
