@@ -31,6 +31,8 @@ from aerospike_common import AsBytes, AsGeojson
 from aerospike_common.wire import ParticleType
 from asd import Server
 
+DOCS = Path(__file__).parents[3] / "docs"
+
 
 class Shell:
     """A session whose lines are kept."""
@@ -80,6 +82,27 @@ def test_a_record_is_written_read_and_removed(shell: Shell) -> None:
     assert shell("remove test people ada") == "there was none"
     with pytest.raises(ClientError):
         shell("get test people ada")
+
+
+def transcript(page: str) -> list[tuple[str, str]]:
+    """The commands of the manual's session, and what was answered to each."""
+    block = page.split("    127.0.0.1:3000> ", 1)[1].split("\n\n", 1)[0]
+    entries = [entry.splitlines() for entry in block.split("    127.0.0.1:3000> ")]
+    return [(entry[0], "\n".join(line[4:] for line in entry[1:])) for entry in entries]
+
+
+def test_the_manual_s_session_is_true(shell: Shell) -> None:
+    entries = transcript((DOCS / "client-shell.md").read_text("utf-8"))
+    assert len(entries) > 5
+    assert [(command, answered(shell, command)) for command, _ in entries] == entries
+
+
+def answered(shell: Shell, command: str) -> str:
+    """What is printed, or complained of."""
+    try:
+        return shell(command)
+    except (UsageError, InvalidParameter) as complaint:
+        return str(complaint)
 
 
 def test_scripts_get_json(shell: Shell) -> None:
