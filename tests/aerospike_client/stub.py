@@ -33,8 +33,8 @@ class Stub:
 
     "ok", "not found": an answer; "code N": a result code; "close": the connection is closed;
     "half": the first half of an answer, then closed; "silent": nothing; "late": an answer after
-    0.3 s; "garbage": bytes that are no frame; "gate": an answer when all that `gate` waits for are
-    there. When the script is empty: "ok".
+    0.3 s; "garbage": bytes that are no frame; "mangled": a frame that is no message; "gate": an
+    answer when all that `gate` waits for are there. When the script is empty: "ok".
     """
 
     def __init__(
@@ -172,6 +172,8 @@ class Stub:
             self.gate.wait(60)
         if what == "late":
             time.sleep(0.3)
+        if what == "mangled":
+            reply = frame(MessageType.AS_MSG, b"\x16" * 10)
         if what == "garbage":
             reply = b"HTTP/1.1 200 OK\r\n\r\n" * 4
         send(reply[: len(reply) // 2] if what == "half" else reply)  # type: ignore[operator]  # a bound sendall

@@ -88,10 +88,16 @@ def test_all_nodes_work_on_a_query_at_once(face: Face, stubs: list[Stub]) -> Non
     assert not gate.broken
 
 
-def test_what_one_node_has_not_answered_is_asked_again(face: Face, stubs: list[Stub]) -> None:
-    stubs[1].script = ["half"]
-    stream = face([stubs[0].address]).query("test", "s")
+@pytest.mark.parametrize("what", ["half", "mangled", "garbage"])
+def test_what_one_node_has_not_answered_is_asked_again(
+    face: Face, stubs: list[Stub], what: str
+) -> None:
+    stubs[1].script = [what]
+    client = face([stubs[0].address])
+    stream = client.query("test", "s")
     assert list(stream) == []
+    assert sorted(node.metrics.connection_errors for node in client.nodes) == [0, 0, 1]
+    assert not any(node.metrics.timeouts for node in client.nodes)
     assert stream.cursor.done
     again = [parse_message(stub.requests[-1][HEADER_SIZE:]).fields for stub in stubs]
     first = [parse_message(stub.requests[0][HEADER_SIZE:]).fields for stub in stubs]

@@ -7,7 +7,7 @@ has to wait until records are taken.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from types import TracebackType
 from typing import Self
 
@@ -81,8 +81,12 @@ class RecordStream:
                     for each in await self._ready(reading):
                         share, body = each.share, self._frame(each)
                         if body is not None:
-                            for record in self._records_in(share, body):
-                                yield record
+                            try:
+                                for record in attempts.records(share, body, clock.monotonic_us()):
+                                    yield record
+                            except MessageError as error:
+                                body = None
+                                attempts.failed(share, f"answered what cannot be read: {error}")
                         if share.over or body is None:
                             reading.remove(each)
                             self._end(each)
@@ -130,14 +134,6 @@ class RecordStream:
         except Expired:
             attempts.failed(each.share, "did not go on in time", expired=True)
         return None
-
-    def _records_in(self, share: QueryShare, body: bytes) -> Iterator[Record]:
-        """The records of a frame; they are to be taken before the next one is asked for."""
-        attempts = self._attempts
-        try:
-            yield from attempts.records(share, body, self._engine.clock.monotonic_us())
-        except MessageError as error:
-            attempts.failed(share, f"answered what cannot be read: {error}")
 
     def _end(self, each: _Reading) -> None:
         """An unfinished stream cannot be used for anything else; closing it ends the query."""

@@ -70,10 +70,7 @@ class RecordStream:
                     self._begin(share, reading)
                 while reading:
                     for share, connection in self._ready(reading):
-                        body = self._frame(share, connection)
-                        if body is not None:
-                            yield from self._records_in(share, body)
-                        if share.over or body is None:
+                        if not (yield from self._read(share, connection)):
                             reading.remove((share, connection))
                             self._end(share, connection)
             finally:
@@ -117,24 +114,22 @@ class RecordStream:
             limits_us.append(max(0, attempts.deadline_us - self._engine.clock.monotonic_us()))
         return min(limits_us) / 1e6 if limits_us else None
 
-    def _frame(self, share: QueryShare, connection: Connection) -> bytes | None:
-        """The next frame of a share; None when it does not come, which is noted."""
+    def _read(self, share: QueryShare, connection: Connection) -> Generator[Record, None, bool]:
+        """The records of a share's next frame, which are to be taken before another is asked for;
+        whether there is another."""
         attempts = self._attempts
         try:
-            return connection.receive(attempts.deadline_us)[1]
+            body = connection.receive(attempts.deadline_us)[1]
+            yield from attempts.records(share, body, self._engine.clock.monotonic_us())
         except Broken as broken:
             attempts.failed(share, broken.reason)
         except Expired:
             attempts.failed(share, "did not go on in time", expired=True)
-        return None
-
-    def _records_in(self, share: QueryShare, body: bytes) -> Iterator[Record]:
-        """The records of a frame; they are to be taken before the next one is asked for."""
-        attempts = self._attempts
-        try:
-            yield from attempts.records(share, body, self._engine.clock.monotonic_us())
         except MessageError as error:
             attempts.failed(share, f"answered what cannot be read: {error}")
+        else:
+            return not share.over
+        return False
 
     def _end(self, share: QueryShare, connection: Connection) -> None:
         """An unfinished stream cannot be used for anything else; closing it ends the query."""
