@@ -1,7 +1,9 @@
 cimport cython
+from storage cimport direct
 from storage.index cimport PrimaryIndex
 
-cdef object _fields_at, _pack_meta, _pack_meta_into
+cdef bint COMPILED
+cdef object _pack_meta
 
 
 cdef class MemoryEngine:
@@ -11,12 +13,21 @@ cdef class MemoryEngine:
     cdef public PrimaryIndex index
     cdef public dict set_names
 
-    @cython.locals(index=PrimaryIndex)
+    @cython.locals(index=PrimaryIndex, offset=Py_ssize_t, generation=Py_ssize_t, set_id=Py_ssize_t,
+                   void_time=Py_ssize_t, flags=Py_ssize_t, last_update_time="unsigned long long",
+                   start=Py_ssize_t, size=Py_ssize_t)
     cpdef get(self, bytes digest)
-    @cython.locals(index=PrimaryIndex)
+    @cython.locals(index=PrimaryIndex, offset=Py_ssize_t, start=Py_ssize_t, size=Py_ssize_t,
+                   old_set=Py_ssize_t, old_flags=Py_ssize_t)
     cpdef put(self, bytes digest, generation, void_time, last_update_time, set_id, flags,
               payload)
-    @cython.locals(index=PrimaryIndex)
-    cpdef overwrite(self, bytes digest, last_update_time, set_id, bytes start, payload)
-    @cython.locals(index=PrimaryIndex)
-    cpdef exchange(self, bytes digest, last_update_time, set_id, bytes start, payload)
+    @cython.locals(index=PrimaryIndex, offset=Py_ssize_t, generation=Py_ssize_t, old_set=Py_ssize_t,
+                   void_time=Py_ssize_t, flags=Py_ssize_t, place=Py_ssize_t, size=Py_ssize_t,
+                   new_generation=Py_ssize_t)
+    cpdef Py_ssize_t overwrite(self, bytes digest, unsigned long long last_update_time,
+                               Py_ssize_t set_id, bytes start, payload) except -1
+    @cython.locals(index=PrimaryIndex, offset=Py_ssize_t, generation=Py_ssize_t, old_set=Py_ssize_t,
+                   void_time=Py_ssize_t, flags=Py_ssize_t, place=Py_ssize_t, size=Py_ssize_t,
+                   new_generation=Py_ssize_t)
+    cpdef exchange(self, bytes digest, unsigned long long last_update_time, Py_ssize_t set_id,
+                   bytes start, payload)

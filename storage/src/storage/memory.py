@@ -13,14 +13,13 @@ from itertools import pairwise
 from struct import Struct
 from typing import Final, TypeAlias
 
-from storage import area
+from storage import area, direct
 from storage.blocks import WriteBlocks
 from storage.bulk import entries_at, forget_slots, places
 from storage.engine import OutOfSpace, Record
 from storage.index import (
     ENTRY,
     ENTRY_SIZE,
-    FIELDS,
     META,
     META_AT,
     META_END,
@@ -31,6 +30,9 @@ from storage.index import (
 )
 from storage.metadata import Metadata
 from storage.tomb_raid import IndexRaid
+
+COMPILED: Final = not __file__.endswith(".py")
+"""This module is the compiled twin of its source: calls of `storage.direct` cost nothing."""
 
 HEADER: Final = Struct("<II")
 """In front of each payload: index slot, bytes of the whole place."""
@@ -45,9 +47,7 @@ _Fields: TypeAlias = tuple[int, int, int, int, int]
 """(generation, set_id, void_time, flags, last_update_time), the order of the index."""
 
 _entry_at = ENTRY.unpack_from
-_fields_at = FIELDS.unpack_from
 _pack_meta = META.pack
-_pack_meta_into = META.pack_into
 
 
 def _place_size(size: int) -> int:
@@ -120,12 +120,15 @@ class MemoryEngine:
         offset = index.recent.get(digest) or index.look_up(digest)
         if not offset:
             return None
-        generation, set_id, void_time, flags, last_update_time, start, size = _fields_at(
+        generation, set_id, void_time, flags, last_update_time, start, size = direct.fields_at(
             index.arena, offset
         )
         if flags & TOMBSTONE:
             return None
-        payload = self._data[start : start + size]
+        if COMPILED:
+            payload = direct.bytes_at(self._data, start, size)
+        else:
+            payload = self._data[start : start + size]
         return generation, void_time, last_update_time, set_id, flags, payload
 
     def put(
@@ -152,11 +155,14 @@ class MemoryEngine:
             self._insert(digest, fields, payload)
             return
         arena = index.arena
-        _, old_set, _, old_flags, _, start, size = _fields_at(arena, offset)
+        _, old_set, _, old_flags, _, start, size = direct.fields_at(arena, offset)
         if size == len(payload) and old_set == set_id and old_flags == flags:
             # Nothing to account for: most updates, at half the cost.
             arena[offset + META_AT : offset + META_END] = meta
-            self._data[start : start + size] = payload
+            if COMPILED:
+                direct.put_bytes(self._data, start, payload)
+            else:
+                self._data[start : start + size] = payload
             return
         fields = (generation, set_id, void_time, flags, last_update_time)
         self._replace(offset // ENTRY_SIZE, start, size, fields, payload)
@@ -173,15 +179,23 @@ class MemoryEngine:
         if not offset:
             return 0
         arena = index.arena
-        generation, old_set, void_time, flags, _, place, size = _fields_at(arena, offset)
+        generation, old_set, void_time, flags, _, place, size = direct.fields_at(arena, offset)
         if old_set != set_id or void_time or flags or size != len(payload):
             return 0
         data = self._data
-        if data[place : place + len(start)] != start:
+        begins = (
+            direct.same_at(data, place, start)
+            if COMPILED
+            else data[place : place + len(start)] == start
+        )
+        if not begins:
             return 0
         new_generation: int = generation % 65535 + 1
-        _pack_meta_into(arena, offset + META_AT, new_generation, set_id, 0, 0, last_update_time)
-        data[place : place + size] = payload
+        direct.put_meta(arena, offset + META_AT, new_generation, set_id, 0, 0, last_update_time)
+        if COMPILED:
+            direct.put_bytes(data, place, payload)
+        else:
+            data[place : place + size] = payload
         return new_generation
 
     def exchange(
@@ -196,7 +210,7 @@ class MemoryEngine:
         if not offset:
             return None
         arena = index.arena
-        generation, old_set, void_time, flags, _, place, size = _fields_at(arena, offset)
+        generation, old_set, void_time, flags, _, place, size = direct.fields_at(arena, offset)
         if old_set != set_id or void_time or flags or size != len(payload):
             return None
         data = self._data
@@ -204,7 +218,7 @@ class MemoryEngine:
         if not old.startswith(start):
             return None
         new_generation: int = generation % 65535 + 1
-        _pack_meta_into(arena, offset + META_AT, new_generation, set_id, 0, 0, last_update_time)
+        direct.put_meta(arena, offset + META_AT, new_generation, set_id, 0, 0, last_update_time)
         data[place : place + size] = payload
         return new_generation, offset // ENTRY_SIZE, old
 

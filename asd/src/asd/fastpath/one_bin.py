@@ -12,8 +12,9 @@ from attrs import frozen
 
 from aerospike_common.wire.codes import OpType, ParticleType
 from aerospike_common.wire.message import OP_HEAD_SIZE, op_head
+from asd.fastpath import replies
 from asd.fastpath.contract import FastPath
-from asd.fastpath.replies import EMPTY_OK, without_ops
+from asd.fastpath.replies import EMPTY_OK
 from asd.records.change import Change
 from asd.records.record import next_generation
 from asd.space.commit import Overwrite
@@ -107,39 +108,66 @@ def put_one_path(namespace: Namespace, set_name: bytes, rest: int, otherwise: Fa
 
     `rest` is the size of digest and op together; what else there is goes `otherwise`.
     """
-    writes = OneBinWrite(namespace, set_name)
-    overwrite, put, set_id = writes.overwrite, writes.put, writes.set_id
-    now_ms, barred = namespace.clock.epoch_ms, namespace.ownership.barred
-    counters, latency = namespace.statistics.client, namespace.write_latency
-    heads: dict[bytes, BinHead] = {}
+    return PutOne(namespace, OneBinWrite(namespace, set_name), rest, otherwise).answer
 
-    def path(data: bytes, digest: int) -> bytes | None:
+
+class PutOne:
+    """The path of `put_one_path`: a class, as `asd.fastpath.reads.GetAll` is."""
+
+    __slots__ = (
+        *("_barred", "_counters", "_heads", "_latency", "_now_ms"),
+        *("_otherwise", "_overwrite", "_put", "_rest", "_set_id"),
+    )
+
+    def __init__(
+        self, namespace: Namespace, writes: OneBinWrite, rest: int, otherwise: FastPath
+    ) -> None:
+        self._overwrite, self._put, self._set_id = writes.overwrite, writes.put, writes.set_id
+        self._now_ms = namespace.clock.epoch_ms
+        self._barred = namespace.ownership.barred
+        self._counters = namespace.statistics.client
+        self._latency = namespace.write_latency
+        self._rest = rest
+        self._otherwise = otherwise
+        self._heads: dict[bytes, BinHead] = {}
+
+    def answer(self, data: bytes, digest: int) -> bytes | None:
+        """The `FastPath`."""
+        barred = self._barred
         if barred and data[digest] | (data[digest + 1] & 15) << 8 in barred:
             return None
         op = digest + DIGEST_SIZE
         value = op + OP_HEAD_SIZE + data[op + OP_HEAD_SIZE - 1]
-        head = heads.get(data[op:value])
+        wire = data[op:value]
+        head = self._heads.get(wire)
         if head is None:
-            head = BinHead.parse(data[op:value])
-            if head is None or value - digest + head.value_size != rest:
-                return otherwise(data, digest)
-            if len(heads) >= HEADS_CAPACITY:
-                heads.clear()
-            heads[data[op:value]] = head
+            head = self._learn(wire, value - digest)
+            if head is None:
+                return self._otherwise(data, digest)
         key = data[digest:op]
         start = head.start
-        payload = start + data[value : digest + rest]
+        payload = start + data[value : digest + self._rest]
         # All writes of one turn happen at one time: the clock is read for the first.
+        latency = self._latency
         since = latency.since_ms
-        now = since or now_ms()
-        generation = overwrite(key, now, set_id, start, payload)
+        now = since or self._now_ms()
+        generation = self._overwrite(key, now, self._set_id, start, payload)
         if not generation:
-            generation = put(key, now, head, payload)
+            generation = self._put(key, now, head, payload)
             if not generation:
-                return otherwise(data, digest)
-        counters.write_success += 1
+                return self._otherwise(data, digest)
+        self._counters.write_success += 1
         if not since:
             latency.since_ms = now
-        return without_ops(EMPTY_OK, generation, 0)
+        return replies.without_ops(EMPTY_OK, generation, 0)
 
-    return path
+    def _learn(self, wire: bytes, before: int) -> BinHead | None:
+        """Know an op's header and name from now on, if it writes a plain value which ends where
+        the requests do; `before` are the bytes from the digest to the value."""
+        head = BinHead.parse(wire)
+        if head is None or before + head.value_size != self._rest:
+            return None
+        if len(self._heads) >= HEADS_CAPACITY:
+            self._heads.clear()
+        self._heads[wire] = head
+        return head

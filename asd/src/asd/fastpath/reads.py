@@ -10,8 +10,9 @@ from aerospike_common.wire.codes import FieldType, Info1, OpType, ResultCode
 from aerospike_common.wire.message import OP_HEAD_SIZE, Message, Op, op_head, reply_frame
 from asd.bins.effort import OutOfTime, TimeLimit
 from asd.bins.expressions import Expression
+from asd.fastpath import replies
 from asd.fastpath.contract import Bar, FastPath, Kind, fits, unplain
-from asd.fastpath.replies import HEADER_OK, NO_OPS, NOT_FOUND, START, framed, with_ops
+from asd.fastpath.replies import HEADER_OK, NO_OPS, NOT_FOUND, START, framed
 from asd.records.record_view import RecordView
 from asd.space.namespace import Namespace
 from asd.transactions.ops import is_bin_name
@@ -45,7 +46,7 @@ def read_path(
     if message.info2:
         return None
     if message.info1 == _GET_ALL and not message.ops and fits(Kind.GET, present):
-        return _get_all(namespace, set_name)
+        return GetAll(namespace, set_name).answer
     if message.info1 == _EXISTS and not message.ops and fits(Kind.EXISTS, present):
         return _answering(namespace, set_name, lambda data, ops, payload: NO_OPS)
     if message.info1 == Info1.READ and _only_reads(message.ops) and fits(Kind.SELECT, present):
@@ -96,7 +97,7 @@ def filtered_path(
         if matches:
             counters.read_success += 1
             size = 20 + len(payload)
-            reply = with_ops(START, size, HEADER_OK, generation, void_time) + payload
+            reply = replies.with_ops(START, size, HEADER_OK, generation, void_time) + payload
         else:
             counters.read_filtered_out += 1
             reply = reply_frame(ResultCode.FILTERED_OUT, generation, void_time)
@@ -109,30 +110,38 @@ def _only_reads(ops: list[Op]) -> bool:
     return bool(ops) and all(op.type == OpType.READ for op in ops)
 
 
-def _get_all(namespace: Namespace, set_name: bytes) -> FastPath:
-    """A read of the whole record: a header and the stored bytes."""
-    get, now_s = namespace.engine.get, namespace.clock.epoch_s
-    counters, barred = namespace.statistics.client, namespace.ownership.barred
-    set_id = namespace.intern_set(set_name)
+class GetAll:
+    """A read of the whole record: a header and the stored bytes.
 
-    def path(data: bytes, digest: int) -> bytes | None:
+    The hottest paths are classes where others are closures: a `.pxd` can give these their types.
+    """
+
+    __slots__ = ("_barred", "_counters", "_get", "_now_s", "_set_id")
+
+    def __init__(self, namespace: Namespace, set_name: bytes) -> None:
+        self._get = namespace.engine.get
+        self._now_s = namespace.clock.epoch_s
+        self._counters = namespace.statistics.client
+        self._barred = namespace.ownership.barred
+        self._set_id = namespace.intern_set(set_name)
+
+    def answer(self, data: bytes, digest: int) -> bytes | None:
+        """The `FastPath`."""
+        barred = self._barred
         if barred and data[digest] | (data[digest + 1] & 15) << 8 in barred:
             return None
-        record = get(data[digest : digest + 20])
+        record = self._get(data[digest : digest + 20])
         if record is None:
-            counters.read_not_found += 1
-            reply = NOT_FOUND
-        else:
-            generation, void_time, _, record_set, flags, payload = record
-            odd = flags or void_time or record_set != set_id
-            if odd and unplain(record, set_id, now_s):
-                return None
-            counters.read_success += 1
-            size = 20 + len(payload)
-            reply = with_ops(START, size, HEADER_OK, generation, void_time) + payload
-        return reply
-
-    return path
+            self._counters.read_not_found += 1
+            return NOT_FOUND
+        generation, void_time, _, record_set, flags, payload = record
+        set_id = self._set_id
+        odd = flags or void_time or record_set != set_id
+        if odd and unplain(record, set_id, self._now_s):
+            return None
+        self._counters.read_success += 1
+        size = 20 + len(payload)
+        return replies.with_ops(START, size, HEADER_OK, generation, void_time) + payload
 
 
 def _answering(namespace: Namespace, set_name: bytes, answer: Answer) -> FastPath:

@@ -28,7 +28,6 @@ MODULES: Final = (
     "asd.fastpath.reads",
     "asd.fastpath.one_bin",
     "asd.fastpath.contract",
-    "asd.fastpath.replies",
     "storage.memory",
     "storage.index",
     "aerospike_common.as_msgpack_walk",
@@ -57,6 +56,9 @@ MODULES: Final = (
 )
 """What has a twin; those that take longest to compile come first."""
 
+INLINE: Final = ("asd.fastpath.replies", "storage.direct")
+"""What has no twin, but C functions in its `.pxd`, which twins take instead of its own."""
+
 DIRECTIVES: Final = (
     "language_level=3",
     "annotation_typing=False",  # annotations stay what they are for Python: said, not enforced
@@ -84,7 +86,7 @@ def sources() -> dict[str, bytes]:
     Raises OSError when they cannot be read, as from a package in an archive.
     """
     found = {}
-    for module in MODULES:
+    for module in (*MODULES, *INLINE):
         package, _, name = module.partition(".")
         place = name.replace(".", "/")
         for suffix in ("py", "pxd"):
