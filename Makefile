@@ -39,10 +39,18 @@ members:
 pythons: $(UV)
 	$(UV) run python tests/on_all_pythons.py
 
-# Wheels and source distributions of all packages, installed and run from empty environments.
+# Wheels and source distributions of all packages, and wheels with compiled twins for this platform
+# (docs/compiled-twins.md); installed and run from empty environments.
+TWINS := 3.11 3.12 3.13
 dist: $(UV)
 	rm -rf dist
 	$(UV) build --quiet --all-packages --out-dir dist
+	for version in $(TWINS); do \
+		$(UV) python find --no-python-downloads $$version >/dev/null 2>&1 || continue; \
+		PYTHONPATH=asd/src:storage/src:aerospike_common/src $(UV) run --isolated --no-project \
+			--python $$version --with 'cython>=3.1' --with packaging --with 'wheel>=0.45' \
+			python asd/compiled_wheel.py dist || exit 1; \
+	done
 	$(PYTHON) tests/install_dist.py dist
 
 bench: $(UV)

@@ -1,5 +1,6 @@
 """Install what `make dist` has built as from PyPI into empty environments: once the wheels, once
-the source distributions. Then look whether it is whole, and run it.
+the pure ones alone, once the source distributions. Then look whether it is whole, and run it: a
+server is compiled where there is a wheel with twins for this Python.
 
     python tests/install_dist.py dist
 
@@ -9,6 +10,7 @@ The third-party packages come from the index; ours must all come from the folder
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -44,6 +46,8 @@ assert entry_points(group="console_scripts", name="asd")
 assert entry_points(group="pytest11", name="asd")
 """
 
+PURE = "-py3-none-any.whl"
+
 TEST = """
 from aerospike_client import Client, Key
 
@@ -56,14 +60,39 @@ def test_it(aerospike_server):
 """
 
 
+USES = """
+import sys
+import psutil
+from asd import Server
+from asd.process import compiled
+
+wanted = sys.argv[1] == "compiled"
+assert compiled.use() == wanted, f"the request path is not {sys.argv[1]}"
+with Server():
+    (server,) = psutil.Process().children()
+    if psutil.LINUX:  # elsewhere nobody says what a process has loaded
+        loaded = any("/asd/twins/" in each.path for each in server.memory_maps())
+        assert loaded == wanted, f"a test's server is not {sys.argv[1]}"
+print("the request path is", sys.argv[1])
+"""
+
+COMPILED = f"citrusleaf_asd-*-cp{sys.version_info[0]}{sys.version_info[1]}-*.whl"
+"""The wheel that pip takes for this Python, where there is one."""
+
+
 def one_of_each(folder: Path) -> None:
-    """The folder has a wheel and a source distribution of every package, and nothing else."""
+    """The folder has a pure wheel and a source distribution of every package, and nothing else but
+    wheels of `citrusleaf-asd` with twins, of the same version."""
     built = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     wanted = {name.replace("-", "_") for name in DISTRIBUTIONS.values()}
     for suffix in (".whl", ".tar.gz"):
         names = {name.split("-")[0] for name in built if name.endswith(suffix)}
         assert names == wanted, f"{suffix} of {sorted(names)} in {folder}"
-    assert len(built) == 2 * len(wanted), f"more than one version in {folder}: {built}"
+    twins = [name for name in built if name.endswith(".whl") and not name.endswith(PURE)]
+    assert len(built) == 2 * len(wanted) + len(twins), f"more than one version: {built}"
+    (pure,) = folder.glob(f"citrusleaf_asd-*{PURE}")
+    stem = pure.name.removesuffix(PURE)
+    assert all(name.startswith(f"{stem}-cp") for name in twins), twins
 
 
 def install(folder: Path, directory: str, kind: str) -> Path:
@@ -75,7 +104,7 @@ def install(folder: Path, directory: str, kind: str) -> Path:
         [
             *(str(commands / "python"), "-m", "pip", "install", "--quiet"),
             *("--disable-pip-version-check", "--find-links", str(folder)),
-            *(f"--only-binary={ours}",) * (kind == "wheels"),
+            *(f"--only-binary={ours}",) * kind.endswith("wheels"),
             *(f"--no-binary={ours}",) * (kind == "source distributions"),
             *("citrusleaf-asd", "pytest"),
         ],
@@ -84,10 +113,11 @@ def install(folder: Path, directory: str, kind: str) -> Path:
     return commands
 
 
-def prove(commands: Path, directory: str) -> None:
-    """Every module imports, the command runs, a test has its server."""
+def prove(commands: Path, directory: str, kind: str) -> None:
+    """Every module imports, the command runs, a test has its server, of this `kind`."""
     python = str(commands / "python")
-    environment = {**os.environ, "PYTHONPATH": ""}
+    no_cache = {"XDG_CACHE_HOME": directory}  # nothing that `asd --compile` has made
+    environment = {**os.environ, **no_cache, "PYTHONPATH": ""}
 
     def run(*words: str) -> None:
         subprocess.run(words, check=True, cwd=directory, env=environment)
@@ -96,6 +126,7 @@ def prove(commands: Path, directory: str) -> None:
     for member in MEMBERS:
         run(python, "-I", "-c", IMPORT_ALL, member)
     run(str(commands / "asd"), "--version")
+    run(python, "-c", USES, kind)
     (Path(directory) / "test_it.py").write_text(TEST)
     run(str(commands / "pytest"), "-q", "-W", "error", "test_it.py")
 
@@ -103,10 +134,16 @@ def prove(commands: Path, directory: str) -> None:
 def main() -> int:
     folder = Path(sys.argv[1]).resolve()
     one_of_each(folder)
-    for kind in ("wheels", "source distributions"):
-        with tempfile.TemporaryDirectory() as directory:
+    has_twins = any(folder.glob(COMPILED))
+    for kind in ("wheels", "pure wheels", "source distributions"):
+        with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryDirectory() as chosen:
             print(f"== {kind}", flush=True)
-            prove(install(folder, directory, kind), directory)
+            if kind == "pure wheels":
+                for path in folder.glob(f"*{PURE}"):
+                    shutil.copy(path, chosen)
+            source = Path(chosen) if kind == "pure wheels" else folder
+            commands = install(source, directory, kind)
+            prove(commands, directory, "compiled" if kind == "wheels" and has_twins else "plain")
     return 0
 
 

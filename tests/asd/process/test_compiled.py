@@ -121,6 +121,21 @@ def test_a_changed_source_has_no_twin(name: str, built: Path, tmp_path: Path) ->
     assert not used(built, PYTHONPATH=path)
 
 
+def test_twins_that_came_with_the_package_are_used(built: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(Path(compiled.__file__).parents[1], tmp_path / "asd")
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    empty = tmp_path / "cache"
+    assert not used(empty, PYTHONPATH=path)
+    shipped = copy / compiled.SHIPPED / compiled.shipped_for(compiled.sources())
+    shutil.copytree(folder_in(built), shipped)
+    assert used(empty, PYTHONPATH=path)
+    assert not used(empty, PYTHONPATH=path, ASD_COMPILED="0")
+    with (shipped / f"asd.measures.turns{compiled.SUFFIX}").open("ab") as twin:
+        twin.write(b"more")
+    assert not used(empty, PYTHONPATH=path)
+    assert used(built, PYTHONPATH=path)  # what the user has compiled is as good
+
+
 @pytest.mark.parametrize("module", compiled.MODULES)
 def test_the_types_name_every_attribute(module: str) -> None:
     """A compiled class has no attributes but those that its `.pxd` declares."""

@@ -49,8 +49,14 @@ def build(say: Callable[[str], None]) -> Path:
     """
     sources = compiled.sources()
     folder = compiled.folder_for(sources)
-    if compiled.usable(folder):
-        return folder
+    if not compiled.usable(folder):
+        make(sources, folder, say)
+    return folder
+
+
+def make(sources: Mapping[str, bytes], folder: Path, say: Callable[[str], None]) -> None:
+    """Compile these sources into a folder, which is there only once all is done. `say` and errors
+    as with `build`."""
     c_compiler, headers = _find_c_compiler(), _find_headers()
     if find_spec("Cython") is None:
         raise CompilationError("there is no Cython: pip install cython")
@@ -65,7 +71,6 @@ def build(say: Callable[[str], None]) -> Path:
             work.deliver(folder)
     finally:
         os.umask(before)
-    return folder
 
 
 def _find_c_compiler() -> list[str]:

@@ -1,10 +1,10 @@
 """The compiled twins of the hot modules: where they are, and how a start takes them.
 
 `asd --compile` (`asd.process.compilation`) makes them from the same `.py` files; the `.pxd` files
-beside these give types, never behaviour. They lie in the user's cache, in a folder whose name says
-from which sources, for which interpreter and how they were made: whatever differs has another
-folder, so a twin never outlives its source. Code is loaded from there, so nobody but the user may
-have been able to write it.
+beside these give types, never behaviour. They lie in a folder whose name says from which sources,
+for which interpreter and how they were made: whatever differs has another folder, so a twin never
+outlives its source. A wheel may carry such a folder in the package; else it is in the user's cache.
+Code is loaded from there, so nobody but the user may have been able to write the cache.
 
 An adapter: it reads the sources and the cache.
 """
@@ -74,6 +74,9 @@ C_FLAGS: Final = ("-O2", "-fno-strict-aliasing", "-fwrapv", "-fPIC", "-DNDEBUG",
 SUFFIX: Final = EXTENSION_SUFFIXES[0]
 """How the file name of an extension module ends, for just this kind of interpreter."""
 
+SHIPPED: Final = "twins"
+"""The folder in the package `asd` for the twins that came with it (docs/compiled-twins.md)."""
+
 CHECKSUMS: Final = "SHA256SUMS"
 """The file that names all others of a folder of twins; as `sha256sum` writes it."""
 
@@ -100,8 +103,19 @@ def folder_for(made_from: Mapping[str, bytes]) -> Path:
 
     Raises OSError when the user has no place for caches.
     """
-    recipe = (sys.version, SUFFIX, MODULES, DIRECTIVES, C_FLAGS, sorted(made_from.items()))
-    return cache_folder() / sha256(repr(recipe).encode()).hexdigest()[:32]
+    return cache_folder() / _recipe(made_from, sys.version)
+
+
+def shipped_for(made_from: Mapping[str, bytes]) -> str:
+    """The name of the folder in `SHIPPED` for twins made from these sources. They were made on
+    another machine, by an interpreter of the same kind."""
+    return _recipe(made_from, SUFFIX)
+
+
+def _recipe(made_from: Mapping[str, bytes], interpreter: str) -> str:
+    """A name for all that twins are made from, and how."""
+    recipe = (interpreter, SUFFIX, MODULES, DIRECTIVES, C_FLAGS, sorted(made_from.items()))
+    return sha256(repr(recipe).encode()).hexdigest()[:32]
 
 
 def cache_folder() -> Path:
@@ -179,12 +193,17 @@ def in_use() -> bool:
 
 def find_twins() -> Twins | None:
     """The twins of these sources, loaded; None unless all is there, whole, and to be trusted."""
+    shipped = _home("asd") / SHIPPED
     try:
+        if shipped.is_dir():
+            folder = shipped / shipped_for(sources())
+            if folder.is_dir() and complete(folder):  # as much to be trusted as the package
+                return Twins(folder)
         if not cache_folder().is_dir():
             return None
         folder = folder_for(sources())
         return Twins(folder) if usable(folder) else None
-    except (OSError, ImportError):
+    except (OSError, ValueError, ImportError):
         return None
 
 
