@@ -20,7 +20,7 @@ SERVER = ("startup", "server", "memory", "security", "costs")
 OWN_PAGE = (*SERVER, "storage", "cluster_load", "cluster_takeover")
 """Those that write their own page and know `--quick`."""
 
-HELPERS = ("harness", "run", "cost_rows")
+HELPERS = ("harness", "run", "cost_rows", "hold_cases")
 
 
 def component_names() -> list[str]:

@@ -58,6 +58,8 @@ ADAPTERS = {
     "asd/src/asd/fixtures/files.py": "files of records",
     "asd/src/asd/hosted.py": "hands the real world to a node that another process ordered",
     "asd/src/asd/thread_host.py": "hosts a node in a thread",
+    "asd/src/asd/process/worker.py": "a process of its own, with a socket",
+    "asd/src/asd/process/workers.py": "starts and ends worker processes",
     "asd/src/asd/process/transaction_threads.py": "the threads for work that blocks",
 }
 """The files that touch the world, and what of it they wrap."""

@@ -31,7 +31,9 @@ from asd.process.fleet import supervisor
 from asd.process.logging import LogSinks, formatter
 from asd.process.loops import new_event_loop
 from asd.process.machine import RealMachine, pin
+from asd.process.workers import WorkerProcesses
 from asd.security.accounts import DEFAULT_ADMIN_HASH
+from asd.transactions.worker import Worker
 from citrusleaf.cf_clock import SystemClock, VirtualClock
 from cluster.smd import MemoryStore, Smd, SmdCorrupt
 from cluster.smd_files import FileStore
@@ -121,6 +123,7 @@ async def _serve(config: Config, logs: LogSinks, control: Place | None, options:
             logs=logs,
             smd=_system_metadata(config.service, secure=config.security is not None),
             admin_hash=admin_hash,
+            heavy=WorkerProcesses(Worker),
         )
     except (OSError, SmdCorrupt) as error:
         print(f"asd: cannot read the system metadata: {error}", file=sys.stderr)

@@ -40,6 +40,8 @@ async def _serve(order: Order) -> int:
     from asd.control.commands import Control
     from asd.control.port import ControlPort
     from asd.node import Node
+    from asd.process.workers import WorkerProcesses
+    from asd.transactions.worker import Worker
     from citrusleaf.cf_clock import VirtualClock
     from storage.engine import StorageError
 
@@ -47,7 +49,7 @@ async def _serve(order: Order) -> int:
     _end_with_input(stopping)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     clock = VirtualClock.running()
-    node = Node(order.config, clock, machine_id=uuid.getnode())
+    node = Node(order.config, clock, machine_id=uuid.getnode(), heavy=WorkerProcesses(Worker))
     port = ControlPort(Control(node, clock, stopping.set), order.control)
     try:
         await node.start()

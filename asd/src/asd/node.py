@@ -20,6 +20,7 @@ from asd.measures.statistics import ServiceStatistics
 from asd.measures.turns import Turns
 from asd.membership.metadata import SystemMetadata
 from asd.membership.state import Membership
+from asd.process.heavy_work import HeavyWork
 from asd.process.logging import LogSinks
 from asd.process.machine import Machine
 from asd.process.transaction_threads import TransactionThreads
@@ -85,6 +86,7 @@ class Node:
     `admin_hash` is the hash of the password that the user `admin` begins with, by default `admin`.
     `random` is where secrets come from, by default the system.
     `threads` runs work that blocks, by default on as many threads as are configured.
+    `heavy` does heavy work off the loop; by default it is done where it stands.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class Node:
         admin_hash: str = DEFAULT_ADMIN_HASH,
         random: CfRandom | None = None,
         threads: TransactionThreads | None = None,
+        heavy: HeavyWork | None = None,
     ) -> None:
         self.config = config
         self.clock = clock
@@ -111,10 +114,13 @@ class Node:
         self.transaction_threads = threads or TransactionThreads(
             config.service.transaction_queues, config.service.transaction_threads_per_queue
         )
+        self.heavy = heavy
         self.turns = Turns(clock.monotonic_ns, _call_soon)
         self.namespaces: dict[bytes, Namespace] = {
             spec.name.encode(): self._namespace(spec, disk) for spec in config.namespaces.values()
         }
+        for space in self.namespaces.values():
+            space.leaves = heavy is not None
         self.surveys = {
             name: RecordSurvey(namespace) for name, namespace in self.namespaces.items()
         }
@@ -264,6 +270,8 @@ class Node:
             server.close()
         await self.connections.close(STOP_GRACE_S)
         await self.place.stop()
+        if self.heavy is not None:
+            await self.heavy.stop()
         self.transaction_threads.stop()
         for namespace in self.namespaces.values():
             close(namespace)

@@ -18,6 +18,7 @@ from asd.faults import Faults
 from asd.measures.histogram import Histogram
 from asd.measures.statistics import ServiceStatistics
 from asd.measures.turns import Turns
+from asd.process.heavy_work import HeavyWork
 from asd.process.transaction_threads import TransactionThreads
 from asd.security.rights import Rights
 from asd.space.namespace import Namespace
@@ -60,6 +61,10 @@ class NodeState(Protocol):
     """What tests have the node do to requests instead of answering them."""
     udf: UdfModules
     """The registered modules of users' functions."""
+
+    @property
+    def heavy(self) -> HeavyWork | None:
+        """Where heavy work leaves the loop; None: it is done where it stands."""
 
     @property
     def carrier(self) -> Carries | None:

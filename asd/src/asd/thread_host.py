@@ -17,6 +17,8 @@ from asd.config import Config
 from asd.control.commands import Control
 from asd.node import Node
 from asd.process.loops import new_event_loop
+from asd.process.workers import WorkerProcesses
+from asd.transactions.worker import Worker
 from citrusleaf.cf_clock import VirtualClock
 from storage.device import Disk
 
@@ -87,7 +89,13 @@ class ThreadHost:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         try:
-            self.node = Node(self._config, self.clock, machine_id=uuid.getnode(), disk=self._disk)
+            self.node = Node(
+                self._config,
+                self.clock,
+                machine_id=uuid.getnode(),
+                disk=self._disk,
+                heavy=WorkerProcesses(Worker),
+            )
             self._control = Control(self.node, self.clock, self._stopping.set)
             await self.node.start()
         except BaseException as error:

@@ -33,9 +33,12 @@ from asd.batch.replies import Replies, as_reads, last, row_reply
 from asd.fastpath.rows import RowPath
 from asd.measures.histogram import NS_PER_MS
 from asd.measures.statistics import OriginStatistics
+from asd.records.work import Given
 from asd.space.commitment import Commitment
 from asd.space.namespace import Namespace
 from asd.transactions.away import Away
+from asd.transactions.elsewhere import handed, until_ready
+from asd.transactions.heavy import Leave, Occupied
 from asd.transactions.transaction import Reply
 from storage.engine import NotResident
 
@@ -123,6 +126,8 @@ class Batch:
         "_deadline_ns",
         "_filter",
         "_flags",
+        "_given",
+        "_heavy",
         "_known",
         "_left",
         "_load",
@@ -177,6 +182,9 @@ class Batch:
         # The row that must be done elsewhere, and what came of it.
         self._away: tuple[Namespace, bytes, Message] | None = None
         self._carried: Reply | None = None
+        # The row that is heavy, or waits for one that is, and what was worked out for it.
+        self._heavy: Leave | Occupied | None = None
+        self._given: Given | None = None
         self.replies = Replies()
         self.unsynced: set[Commitment] = set()
         """What must be released before the replies may be sent."""
@@ -206,7 +214,7 @@ class Batch:
             self._end(self._code)
         except NotResident as wait:
             self._load = wait.load
-        except Away:
+        except (Away, Leave, Occupied):
             pass
         except MessageError as error:
             log.info("%s: the batch ends", error)
@@ -242,8 +250,11 @@ class Batch:
         node has done what the row asks."""
         load, self._load = self._load, None
         away, self._away = self._away, None
+        heavy, self._heavy = self._heavy, None
         if load is not None:
             await self._node.transaction_threads.run(load)
+        elif heavy is not None:
+            self._given = await until_ready(self._node, heavy)
         elif away is not None:
             assert self._node.carrier is not None
             carried = await self._node.carrier.carry(*away, in_batch=True)
@@ -361,8 +372,15 @@ class Batch:
         try:
             reply, self._carried = self._carried, None
             if reply is None:
-                reply = self._transact(self._node, namespace, message, digest, origin, self._client)
+                given, self._given = self._given, None
+                with handed(namespace, given):
+                    reply = self._transact(
+                        self._node, namespace, message, digest, origin, self._client
+                    )
         except NotResident:
+            raise
+        except (Leave, Occupied) as wait:
+            self._heavy = wait
             raise
         except Away:
             self._away = namespace, digest, message

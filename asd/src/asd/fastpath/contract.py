@@ -51,6 +51,7 @@ from aerospike_common.wire.errors import MessageError, OperationError
 from aerospike_common.wire.message import Message
 from asd.records.record import XDR_WRITE, is_expired
 from asd.space.namespace import TTL_NEVER, Namespace
+from asd.transactions.heavy import Leave, Occupied
 from storage.engine import DeviceOverload, NotResident, OutOfSpace, Record, StorageError
 
 FastPath: TypeAlias = Callable[[bytes, int], bytes | None]
@@ -60,6 +61,8 @@ All of the request is there, from its head, which is the path's, to its end.
 """
 
 GENERAL_WAY: Final = (
+    Leave,
+    Occupied,
     NotResident,
     OutOfSpace,
     DeviceOverload,

@@ -16,9 +16,10 @@ from aerospike_common.wire.message import Message, parse_message, reply_frame
 from asd.fastpath.contract import FastPath
 from asd.records.record import MAX_BINS, next_generation, pack_bins, payload_flags, unpack_bins
 from asd.space.namespace import Namespace
+from asd.transactions.applied import apply_ops
 from asd.transactions.outcome import count_write, perform
 from asd.transactions.transaction import Transaction
-from asd.transactions.write import SIZE_MARGIN, apply_ops, check_ops, write_checked
+from asd.transactions.write import SIZE_MARGIN, check_ops, write_checked
 from citrusleaf.cf_digest import DIGEST_SIZE
 
 if TYPE_CHECKING:

@@ -110,13 +110,17 @@ function drawHead(status) {
 function drawTiles(status) {
   const last = (kind) => status.history[kind].at(-1) ?? 0;
   const records = status.namespaces.reduce((sum, space) => sum + space.objects, 0);
-  const { clients, machine } = status;
+  const { clients, limits, machine } = status;
+  const owed = Object.keys(limits).filter((name) => name.startsWith("memory_"));
   const running = status.queries.filter((query) => query.status.startsWith("active")).length;
   const tiles = [
     ...KINDS.slice(0, 3).map(([kind, label]) => [label, rate(last(kind)), "per second"]),
     ["queries", rate(last("query")), `per second, ${running} running`],
     ["records", count(records), `in ${status.namespaces.length} namespaces`],
     ["clients", count(clients.connected), `of at most ${count(clients.most)}`],
+    ["longest hold", duration(limits.longest_hold_ms), "of everybody, since the start"],
+    ["heavy requests", count(limits.heavy_requests), `${limits.heavy_queue ?? 0} wait, ${limits.heavy_workers_busy ?? 0} workers`],
+    ["kept for peers", bytes(owed.reduce((sum, name) => sum + limits[name], 0)), "frames, replies, caches, metadata"],
     ["process", bytes(machine.process_memory), `${machine.process_threads} threads`],
     ["processor", `${Math.round(machine.process_cpu_pct)} %`, `of one core; machine ${Math.round(machine.cpu_pct)} %`],
   ];

@@ -18,6 +18,7 @@ from asd.http.metrics import readable
 from asd.info.diagnostics import failed_practices
 from asd.info.identity import BUILD
 from asd.info.namespaces import set_figures
+from asd.info.statistics import holds
 from asd.info.ticker import has_limit
 from asd.sindex.definition import Source
 from citrusleaf.cf_clock import epoch_ms_to_unix_ms
@@ -51,6 +52,7 @@ def status(node: InfoNode, history: History) -> dict[str, Any]:
         "node": _node(node),
         "machine": _machine(node),
         "clients": _clients(node),
+        "limits": dict(holds(node)),
         "cluster": cluster_status(node),
         "history": history.columns,
         "latencies": [

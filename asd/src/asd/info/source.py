@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
+from asd.bins.expressions import ExpressionCache
 from asd.config import Config
 from asd.measures.histogram import Histogram
 from asd.measures.statistics import ServiceStatistics
 from asd.measures.turns import Turns
 from asd.membership.metadata import SystemMetadata
 from asd.membership.state import Membership
+from asd.process.heavy_work import HeavyWork
 from asd.process.logging import LogSinks
 from asd.process.machine import Machine
 from asd.query import QueryManager
@@ -39,12 +41,24 @@ class InfoConnection(Protocol):
         """The node's own address at which the client reached it."""
 
 
+class InfoClient(InfoConnection, Protocol):
+    """A connection of the service port."""
+
+    @property
+    def partial_bytes(self) -> int:
+        """Bytes of a frame that has not come whole."""
+
+    @property
+    def unread_bytes(self) -> int:
+        """Bytes of replies that the client has not read."""
+
+
 class InfoConnections(Protocol):
     """The open client connections."""
 
     def __len__(self) -> int: ...
 
-    def __iter__(self) -> Iterator[InfoConnection]: ...
+    def __iter__(self) -> Iterator[InfoClient]: ...
 
 
 class InfoAdminPort(Protocol):
@@ -125,6 +139,14 @@ class InfoNode(Protocol):
     @property
     def turns(self) -> Turns:
         """How long the loop was held."""
+
+    @property
+    def heavy(self) -> HeavyWork | None:
+        """Who does heavy work off the loop; None: nobody."""
+
+    @property
+    def expressions(self) -> ExpressionCache:
+        """Expressions compiled lately."""
 
     @property
     def udf(self) -> UdfModules:

@@ -13,6 +13,7 @@ from asd.info.identity import COMPATIBILITY_ID
 from asd.info.names import SERVICE
 from asd.info.request import Handler, Request, pairs
 from asd.info.source import InfoNode
+from asd.process.heavy_work import HeavyWork
 from asd.process.machine import Readings
 
 #: What is neither a count nor 0 in a cluster of one.
@@ -45,8 +46,32 @@ def holds(node: InfoNode) -> list[tuple[str, int]]:
     name of `statistics` are not given these there."""
     return [
         ("heavy_requests", node.statistics.heavy_requests),
+        *_of_heavy_work(node.heavy),
+        *_of_memory(node),
         ("longest_hold_ms", node.turns.longest_ns // 1_000_000),
         ("log_lines_dropped", node.logs.dropped),
+    ]
+
+
+def _of_heavy_work(heavy: HeavyWork | None) -> list[tuple[str, int]]:
+    """What waits for workers, and how many of them work."""
+    if heavy is None:
+        return []
+    return [
+        ("heavy_queue", heavy.queued),
+        ("heavy_queue_bytes", heavy.queued_bytes),
+        ("heavy_workers_busy", heavy.busy),
+    ]
+
+
+def _of_memory(node: InfoNode) -> list[tuple[str, int]]:
+    """Bytes that peers make the node keep besides records, by owner."""
+    connections = list(node.connections)
+    return [
+        ("memory_partial_frames_bytes", sum(each.partial_bytes for each in connections)),
+        ("memory_unread_replies_bytes", sum(each.unread_bytes for each in connections)),
+        ("memory_expressions_bytes", node.expressions.kept_bytes),
+        ("memory_metadata_bytes", node.metadata.kept_bytes),
     ]
 
 

@@ -46,6 +46,14 @@ class SystemMetadata:
         """As `Smd.get`."""
         return self.smd.get(module, key)
 
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of all items, deleted ones included, about. O(items)."""
+        modules = (self.smd.items(module) for module in self.smd.modules)
+        return sum(
+            len(key) + len(item.value or "") for items in modules for key, item in items.items()
+        )
+
     def listen(self, module: str, listener: Listener) -> None:
         """As `Smd.listen`."""
         self.smd.listen(module, listener)

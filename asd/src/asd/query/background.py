@@ -20,9 +20,12 @@ from asd.query.pace import Pace
 from asd.query.records import Reader
 from asd.query.request import check_write_op, parse_whole
 from asd.query.walk import STRETCH, Stretch, Walk
+from asd.records.work import Given
 from asd.space.namespace import Namespace
 from asd.space.ownership import REPLICATED
 from asd.transactions.decision import Effect
+from asd.transactions.elsewhere import handed, until_ready
+from asd.transactions.heavy import Leave, Occupied
 from asd.transactions.outcome import Count, Decide, count_udf, count_write, perform
 from asd.transactions.transaction import Transaction
 from asd.transactions.udf import check_enabled, udf_on_found
@@ -55,7 +58,7 @@ def start_ops(node: QueryNode, connection: Client, namespace: Namespace, message
     info2 = Info2.WRITE | message.info2 & Info2.DURABLE_DELETE
     request = _request(namespace, message, info2, Info3.UPDATE_ONLY | message.info3 & _MODES)
     apply = Applier(namespace, request, node.expressions, counters, write, count_write)
-    return BackgroundQuery(node, namespace, job, walk, apply).start()
+    return BackgroundQuery(node, namespace, job, walk, apply, _filter(message)).start()
 
 
 def start_function(
@@ -71,7 +74,11 @@ def start_function(
     request = _request(namespace, message, Info2.WRITE, 0)._replace(record_ttl=0)
     decide = partial(udf_on_found, node, call)
     apply = Applier(namespace, request, node.expressions, counters, decide, count_udf)
-    return BackgroundQuery(node, namespace, job, walk, apply).start()
+    return BackgroundQuery(node, namespace, job, walk, apply, _filter(message)).start()
+
+
+def _filter(message: Message) -> bytes | None:
+    return message.fields.get(FieldType.FILTER)
 
 
 def prepare(
@@ -130,6 +137,8 @@ class Applier:
         """Run it; the result code."""
         set_name = self._namespace.set_names[row.record[3]]
         message = self._request._replace(fields={**self._request.fields, FieldType.SET: set_name})
+        if row.digest in self._namespace.held.digests:
+            raise Occupied(self._namespace, row.digest)
         transaction = Transaction(
             self._namespace, message, row.digest, self._expressions, self._counters
         )
@@ -150,6 +159,7 @@ class BackgroundQuery:
         job: QueryJob,
         walk: Walk,
         apply: Applier,
+        filter_wire: bytes | None,
     ) -> None:
         self._node = node
         self._namespace = namespace
@@ -157,7 +167,7 @@ class BackgroundQuery:
         self._walk = walk
         self._apply = apply
         encoder = Encoder(b"", namespace.set_names, no_bins=True)
-        self._reader = Reader(namespace, job, encoder, node.expressions, node.transaction_threads)
+        self._reader = Reader(namespace, job, encoder, node, filter_wire)
         self._pace = Pace(node.queries, job.request.records_per_second)
 
     def start(self) -> bytes:
@@ -206,13 +216,13 @@ class BackgroundQuery:
         async for row in self._reader.rows(self._reader.select(batch)):
             now = await self._reader.again(row) if stale else row
             if now is not None:
-                handled += self._handle(now)
+                handled += await self._handle(now)
             stale = await self._pace.breathe() or stale
             if self._job.abort_wanted:
                 break
         return handled
 
-    def _handle(self, row: Row) -> bool:
+    async def _handle(self, row: Row) -> bool:
         """Apply to one record; False when the filter leaves it out.
 
         A record that is no longer this node's alone to change counts as failed: its partition has
@@ -223,14 +233,27 @@ class BackgroundQuery:
         if state > REPLICATED and self._node.carrier is not None:
             job.failed += 1
             return True
-        if not self._reader.passes(self._reader.view(row)):
+        if not await self._reader.passes(row):
             self._apply.leave_out()
             return False
-        if self._apply(row) == ResultCode.OK:
+        if await self._apply_to(row) == ResultCode.OK:
             job.succeeded += 1
         else:
             job.failed += 1
         return True
+
+    async def _apply_to(self, row: Row) -> int:
+        """Apply to one record, off the loop if that is heavy; the result code."""
+        given: Given | None = None
+        while True:
+            try:
+                with handed(self._namespace, given):
+                    return self._apply(row)
+            except (Leave, Occupied) as wait:
+                given = await until_ready(self._node, wait)
+            except NotResident as absent:
+                given = None
+                await self._node.transaction_threads.run(absent.load)
 
     def _count(self, status: Status) -> None:
         counters = self._namespace.statistics

@@ -5,20 +5,29 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Final
 
+from aerospike_common.wire.codes import FieldType, Info1, Info2, ResultCode
 from aerospike_common.wire.errors import OperationError
-from asd.bins.expressions import ExpressionCache
+from aerospike_common.wire.message import Message
+from asd.bins.effort import MOST_BYTES
 from asd.bins.particle import NULL
-from asd.process.transaction_threads import TransactionThreads
 from asd.query.encode import Encoder, Row, interleave
 from asd.query.job import QueryJob
+from asd.query.request import QueryRequest
 from asd.query.walk import Stretch, served
 from asd.records.record import encode_op
 from asd.records.record_view import RecordView
+from asd.records.work import Work, Worked
 from asd.space.namespace import Namespace
+from asd.state import NodeState
+from asd.transactions.effort import MOST, effort_of, may_be_heavy
+from asd.transactions.elsewhere import have_done
 from asd.transactions.ops import READ_OPS, Operands
 from storage.bulk import FLAGS_AT, column
 from storage.engine import Bulk, NotResident, Record
 from storage.index import ENTRY, ENTRY_SIZE
+
+LARGEST: Final = 1 << 30
+"""More bytes than any record has."""
 
 _MANY_OPS: Final = 256 * 8
 """Bytes that a payload of 256 ops has at least."""
@@ -32,17 +41,20 @@ class Reader:
         namespace: Namespace,
         job: QueryJob,
         encoder: Encoder,
-        expressions: ExpressionCache,
-        threads: TransactionThreads,
+        node: NodeState,
+        filter_wire: bytes | None,
     ) -> None:
         self._namespace = namespace
         engine = namespace.engine
         self._bulk = engine if isinstance(engine, Bulk) else None
-        self._threads = threads
+        self._node = node
+        self._threads = node.transaction_threads
         self._job = job
         self._encoder = encoder
-        self._expressions = expressions
+        self._expressions = node.expressions
         request = job.request
+        self._work = _asked(request, filter_wire)
+        self._light_size = LARGEST if node.heavy is None else _light_size(self._work)
         self._plain = request.expression is None and (request.no_bins or not request.ops)
         self._set_name = request.set_name
         self._left = request.max_records or None
@@ -94,7 +106,10 @@ class Reader:
             self._rows = self.rows(batch)
         answers: list[bytes] = []
         async for row in self._rows:
-            answers.append(self._answer_one(row))
+            worked = None
+            if len(row.record[5]) > self._light_size:
+                worked = await self._elsewhere(row)
+            answers.append(self._answer_one(row, worked))
             if over() or self.full:
                 return b"".join(answers)
         self._rows = None
@@ -157,31 +172,50 @@ class Reader:
         set_name = self._namespace.set_names[row.record[3]]
         return RecordView(row.digest, row.record, set_name, self._namespace.clock.epoch_ms())
 
-    def passes(self, view: RecordView) -> bool:
+    async def passes(self, row: Row) -> bool:
         """Does the query's filter let the record through? Counts it when not."""
+        worked = await self._elsewhere(row) if len(row.record[5]) > self._light_size else None
+        return self._passes(self.view(row), worked)
+
+    def _passes(self, view: RecordView, worked: Worked | None) -> bool:
         expression = self._job.request.expression
         if expression is None:
             return True
         decided = expression.matches_metadata(view)
         if decided is False:
             self._job.filtered_meta += 1
-        elif decided is None and not expression.matches(view):
-            self._job.filtered_bins += 1
-        else:
-            return True
-        return False
+            return False
+        if decided is None:
+            if worked is None:
+                decided = expression.matches(view)
+            else:
+                decided = worked.filtered == ResultCode.OK
+        self._job.filtered_bins += not decided
+        return decided
 
-    def _answer_one(self, row: Row) -> bytes:
+    async def _elsewhere(self, row: Row) -> Worked | None:
+        """What a worker makes of a record whose filter and ops are heavy; None: they are not."""
+        message = self._work
+        if effort_of(message, row.record, self._expressions) <= MOST:
+            return None
+        namespace = self._namespace
+        set_name = namespace.set_names[row.record[3]]
+        now_ms, limit_ms = namespace.clock.epoch_ms(), namespace.transaction_max_ms
+        at = (now_ms, MOST_BYTES, limit_ms)
+        work = Work(message, row.digest, row.record, set_name, *at)
+        return await have_done(self._node, work)
+
+    def _answer_one(self, row: Row, worked: Worked | None) -> bytes:
         """The message of one record; empty when it has none."""
-        view = self.view(row)
-        if not self.passes(view):
-            return b""
         request = self._job.request
+        view = self.view(row)
+        if not self._passes(view, worked):
+            return b""
         if request.no_bins or not request.ops:
             message = self._encoder.whole_row(row)
         else:
             try:
-                ops = self._project(view)
+                ops = self._project(view) if worked is None else worked.taken()
             except OperationError:
                 self._job.failed += 1
                 return b""
@@ -203,6 +237,22 @@ class Reader:
             for op, value in found
             if value is not None or request.respond_all
         ]
+
+
+def _asked(request: QueryRequest, filter_wire: bytes | None) -> Message:
+    """A read of one record that asks for what the query asks of each."""
+    info2 = Info2.RESPOND_ALL_OPS if request.respond_all else 0
+    fields: dict[int, bytes] = {} if filter_wire is None else {FieldType.FILTER: filter_wire}
+    ops = [] if request.no_bins else [*request.ops]
+    return Message(Info1.READ, info2, 0, 0, 0, 0, 0, 0, fields, ops)
+
+
+def _light_size(message: Message) -> int:
+    """Bytes of a record up to which what is asked of it is light."""
+    parts = len(message.ops) + len(message.fields)
+    if not parts:
+        return LARGEST
+    return 0 if may_be_heavy(message, None) else MOST // parts
 
 
 def _rows(bulk: Bulk, batch: Stretch) -> Iterator[Row]:

@@ -139,5 +139,5 @@ def _setting(
     job = QueryJob(request, namespace.name, kind, connection.peer, started_ms, index_name)
     job.load = connection.rights.query_load(message)
     encoder = Encoder(namespace.name.encode(), namespace.set_names, request.no_bins)
-    reader = Reader(namespace, job, encoder, node.expressions, node.transaction_threads)
+    reader = Reader(namespace, job, encoder, node, message.fields.get(FieldType.FILTER))
     return Setting(node, namespace, connection, job, walk, reader, unavailable)

@@ -27,12 +27,15 @@ from typing import TYPE_CHECKING
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import MessageError, OperationError
 from aerospike_common.wire.message import Message, encode_message, parse_message
+from asd.records.work import Given
 from asd.replication.envelope import Malformed, Outcome, Request, unpack_outcome, unpack_request
 from asd.replication.replicator import Replicator
 from asd.replication.store import Store
 from asd.space.namespace import Namespace
 from asd.space.ownership import ALONE
 from asd.transactions.dispatch import run_here
+from asd.transactions.elsewhere import handed, staying, until_ready
+from asd.transactions.heavy import Leave, Occupied
 from citrusleaf.cf_digest import partition_id
 from cluster import Answered, CarriedOut, CarryOut, Output, Transactions
 from cluster.messages import RecordRow
@@ -131,8 +134,9 @@ class Carrier:
 
     # ----------------------------------------------------------------- arriving
 
-    def carry_out(self, asked: CarryOut, tell: Tell) -> None:
-        """Do what the library asks, now or when its record has been read."""
+    def carry_out(self, asked: CarryOut, tell: Tell, given: Given | None = None) -> None:
+        """Do what the library asks, now or when its record has been read, or what is heavy of it
+        been worked out (`given`)."""
         if not self._transactions.is_wanted(asked.token):
             return
         store = self._stores[asked.namespace]
@@ -143,7 +147,12 @@ class Carrier:
             return
         rows: list[RecordRow] = []
         with self._replicators[asked.namespace].collecting(rows):
-            outcome = self._run(store, asked)
+            try:
+                outcome = self._run(store, asked, given)
+            except (Leave, Occupied) as wait:
+                task = asyncio.ensure_future(self._when_worked(asked, wait, tell))
+                task.add_done_callback(lambda done: done.cancelled() or done.exception())
+                return
         answer = CarriedOut(asked.token, tuple(rows), outcome.pack())
         if rows and self._waits_for_medium(store.namespace, asked.digest):
             task = asyncio.ensure_future(self._when_synced(store.namespace, answer, tell))
@@ -173,14 +182,24 @@ class Carrier:
             answer = CarriedOut(answer.token, answer.rows, outcome.pack())
         tell(answer)
 
-    def _run(self, store: Store, asked: CarryOut) -> Outcome:
-        """Take the winner, run the transaction. Never raises: it must be answered."""
+    async def _when_worked(self, asked: CarryOut, wait: Leave | Occupied, tell: Tell) -> None:
+        self.carry_out(asked, tell, await until_ready(self._node, wait))
+
+    def _run(self, store: Store, asked: CarryOut, given: Given | None) -> Outcome:
+        """Take the winner, run the transaction. Raises Leave and Occupied, nothing else: it must be
+        answered."""
         try:
             request = unpack_request(asked.body)
             message = parse_message(request.body)
             if asked.winner is not None:
                 store.take_winner(asked.winner)
-            return self._run_here(store.namespace, request, message, asked.digest)
+                # What was begun must come to its end in this step.
+                with staying(store.namespace):
+                    return self._run_here(store.namespace, request, message, asked.digest)
+            with handed(store.namespace, given):
+                return self._run_here(store.namespace, request, message, asked.digest)
+        except (Leave, Occupied):
+            raise
         except (Malformed, MessageError) as error:
             log.warning("a node sends what is no request: %s", error)
             return Outcome(self._me, ResultCode.PARAMETER)

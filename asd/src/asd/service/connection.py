@@ -73,13 +73,7 @@ class Connection:
         "_write",
         "address",
         "certificate_user",
-        "kept_ns",
-        "last_used_ns",
-        "local_host",
-        "paths",
-        "peer",
-        "rights",
-        "user_agent",
+        *("kept_ns", "last_used_ns", "local_host", "paths", "peer", "rights", "user_agent"),
     )
 
     def __init__(self, node: ServiceNode, certificates: Certificates | None = None) -> None:
@@ -482,6 +476,11 @@ class Connection:
     def partial_bytes(self) -> int:
         """Bytes of a frame that has not come whole, since `kept_ns`."""
         return sum(map(len, self._chunks)) if self._missing > 0 else 0
+
+    @property
+    def unread_bytes(self) -> int:
+        """Bytes of replies that the client has not read, or that wait for their turn."""
+        return self._held.size + self._transport.get_write_buffer_size()
 
     @property
     def busy(self) -> bool:

@@ -49,6 +49,11 @@ class HeldReplies:
         return len(self._line)
 
     @property
+    def size(self) -> int:
+        """Bytes that wait."""
+        return self._size
+
+    @property
     def full(self) -> bool:
         """Take no more requests for now."""
         return self._size >= MOST_BYTES or len(self._line) >= MOST_REPLIES

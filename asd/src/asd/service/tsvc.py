@@ -14,6 +14,8 @@ from asd.query import answer as answer_query
 from asd.service.held_replies import Held
 from asd.transactions.away import Away
 from asd.transactions.dispatch import latency_of, run, run_row
+from asd.transactions.elsewhere import handed, until_ready
+from asd.transactions.heavy import Leave, Occupied
 from storage.engine import NotResident
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ def answer(
         return dispatch(node, connection, message, body, head)
     except NotResident as wait:
         return _when_resident(node, connection, body, wait)
+    except (Leave, Occupied) as wait:
+        return _when_worked(node, connection, body, wait)
     except Away:
         return _carried(node, connection, message)
     except OperationError as error:
@@ -126,6 +130,24 @@ async def _when_resident(
     await node.transaction_threads.run(wait.load)
     with node.turns.since(started_ns):
         reply = answer(node, connection, body)
+    await _send(connection, reply)
+
+
+async def _when_worked(
+    node: ServiceNode, connection: BatchClient, body: bytes, wait: Leave | Occupied
+) -> None:
+    """Run a transaction again once its heavy part has been worked out, or the record may be
+    written."""
+    started_ns = connection.last_used_ns
+    namespace = wait.transaction.namespace if isinstance(wait, Leave) else wait.namespace
+    given = await until_ready(node, wait)
+    with node.turns.since(started_ns), handed(namespace, given):
+        reply = answer(node, connection, body)
+    await _send(connection, reply)
+
+
+async def _send(connection: BatchClient, reply: bytes | Held | Job) -> None:
+    """Send a reply that comes later than its request was taken up."""
     if isinstance(reply, bytes):
         await connection.send(reply)
     elif isinstance(reply, Held):

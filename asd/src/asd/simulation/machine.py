@@ -22,7 +22,7 @@ from asd.config import (
 )
 from asd.node import SMD_MODULES, SMD_RULES, Node
 from asd.process.machine import Machine as Described
-from asd.simulation.threads import SimulatedThreads
+from asd.simulation.threads import SimulatedThreads, SimulatedWorkers
 from citrusleaf.cf_random import CfRandom
 from cluster.simulation import Chance, ProcessLoop, SimulatedClock
 from cluster.smd import MemoryStore, Smd
@@ -117,6 +117,7 @@ class Machine:
             disk=self.disk,
             random=CfRandom(chance.below(1 << 62)),
             threads=self.threads,
+            heavy=SimulatedWorkers(self.clock, chance, shape.slowest_io_s),
         )
 
     def _config(self, shape: Shape, seeds: list[str]) -> Config:

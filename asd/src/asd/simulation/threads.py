@@ -1,12 +1,16 @@
-"""Work that blocks, done by the simulated loop: the threads of a simulated node."""
+"""Work that blocks, and heavy work, done by the simulated loop: a simulated node's threads and
+workers."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+from asd.process.heavy_work import Inline
 from asd.process.transaction_threads import TransactionThreads
+from asd.transactions.worker import Worker
+from citrusleaf.cf_clock import Clock
 from cluster.simulation import Chance
 
 _Waiting: TypeAlias = tuple[Callable[[], None], "asyncio.Future[None]"]
@@ -58,6 +62,23 @@ class SimulatedThreads(TransactionThreads):
         """Do what waits."""
         for waiting in list(self._waiting):
             self._do(waiting)
+
+
+class SimulatedWorkers(Inline):
+    """Does heavy work at one moment of a time that is drawn."""
+
+    def __init__(self, clock: Clock, chance: Chance, slowest_s: float) -> None:
+        """`slowest_s`: a piece of work takes from 0 to twice that."""
+        super().__init__(Worker(clock))
+        self._chance = chance
+        self._slowest_s = slowest_s
+
+    async def run(self, job: Any, size: int, limit_s: float) -> Any:
+        """Have it done and wait for it."""
+        await asyncio.sleep(self._chance.between(0, self._slowest_s))
+        worked = await super().run(job, size, limit_s)
+        await asyncio.sleep(self._chance.between(0, self._slowest_s))
+        return worked
 
 
 def _tell(done: asyncio.Future[None], failure: BaseException | None) -> None:

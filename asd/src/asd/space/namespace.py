@@ -14,10 +14,12 @@ from asd.measures.turns import Turns
 from asd.process.transaction_threads import TransactionThreads
 from asd.records.change import Change
 from asd.records.record import XDR_TOMBSTONE, XDR_WRITE, is_expired, next_generation
+from asd.records.work import Given
 from asd.sindex import SecondaryIndexes
 from asd.space.commit import Commit
 from asd.space.commitment import Commitments
 from asd.space.group_commit import GroupCommit
+from asd.space.held_digests import HeldDigests
 from asd.space.ownership import Ownership
 from asd.space.truncation import Truncation
 from citrusleaf.cf_clock import Clock
@@ -68,6 +70,12 @@ class Namespace:
         self.group_commit = GroupCommit(config.name, engine.sync, threads)
         self.community = community
         self.ownership = Ownership()
+        self.leaves = False
+        """Heavy work is done off the loop (`asd.transactions.heavy`)."""
+        self.held = HeldDigests(self.ownership)
+        """Records that are being worked on there."""
+        self.given: Given | None = None
+        """What was worked out there, for the transaction that is run next."""
         self.statistics = NamespaceStatistics()
         self.truncation = Truncation()
         self.indexes = SecondaryIndexes(engine.index)
@@ -272,6 +280,7 @@ class Namespace:
         assert all(set_id < len(self.set_names) for set_id in self.engine.index.sets)
         assert self.failure is None or self.stop_writes
         self.ownership._check()
+        self.held._check()
         self.commitments._check()
         self.truncation._check()
         self.indexes._check()

@@ -30,7 +30,7 @@ ELSEWHERE: Final = 5
 class Ownership:
     """The bytes of one namespace. A new node owns everything, alone."""
 
-    __slots__ = ("_lost_at", "_states", "barred", "losses")
+    __slots__ = ("_bars", "_lost_at", "_states", "barred", "losses")
 
     def __init__(self) -> None:
         self._states = bytearray(PARTITIONS)
@@ -39,7 +39,8 @@ class Ownership:
         self._lost_at = [0] * PARTITIONS
         self.barred: set[int] = set()
         """Partitions that fast paths leave to the general way. Changed in place, never replaced;
-        only `set` and `set_all` change it."""
+        only `set`, `set_all`, `bar` and `unbar` change it."""
+        self._bars: dict[int, int] = {}
 
     def __getitem__(self, partition: int) -> int:
         """The state of a partition."""
@@ -60,7 +61,22 @@ class Ownership:
             self.losses += 1
             self._lost_at[partition] = self.losses
         self._states[partition] = state
-        if state > REPLICATED:
+        self._settle(partition)
+
+    def bar(self, partition: int) -> None:
+        """Fast paths leave the partition alone until `unbar`, whatever its state; may be nested."""
+        self._bars[partition] = self._bars.get(partition, 0) + 1
+        self._settle(partition)
+
+    def unbar(self, partition: int) -> None:
+        """The end of one `bar`."""
+        self._bars[partition] -= 1
+        if not self._bars[partition]:
+            del self._bars[partition]
+        self._settle(partition)
+
+    def _settle(self, partition: int) -> None:
+        if self._states[partition] > REPLICATED or partition in self._bars:
             self.barred.add(partition)
         else:
             self.barred.discard(partition)
@@ -80,4 +96,5 @@ class Ownership:
         """Assert every invariant."""
         assert len(self._states) == PARTITIONS
         assert max(self._states) <= ELSEWHERE
-        assert self.barred == {p for p in range(PARTITIONS) if self._states[p] > REPLICATED}
+        away = {p for p in range(PARTITIONS) if self._states[p] > REPLICATED}
+        assert self.barred == away | self._bars.keys()

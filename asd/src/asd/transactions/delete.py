@@ -21,6 +21,7 @@ def delete(transaction: Transaction) -> Decision:
     try:
         check_generation(message, record)
         transaction.check_set(record)
+        transaction.weigh(record)
         transaction.check_filter(record)
         transaction.check_key(record)
     except OperationError as error:

@@ -12,6 +12,7 @@ from asd.measures.statistics import OriginStatistics
 from asd.space.ownership import REPLICATED
 from asd.transactions.away import check
 from asd.transactions.delete import delete
+from asd.transactions.heavy import Occupied
 from asd.transactions.outcome import (
     count_delete,
     count_read,
@@ -81,6 +82,8 @@ def run_here(
     transaction = Transaction(namespace, message, digest, node.expressions, origin)
     if not message.info2 & _WRITE:
         return perform(transaction, read, count_read)
+    if digest in namespace.held.digests:
+        raise Occupied(namespace, digest)
     if message.info2 & _DELETE:
         return perform(transaction, delete, count_delete)
     if _FUNCTION in message.fields:

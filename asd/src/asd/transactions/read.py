@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Sequence
 
-from aerospike_common.wire.codes import Info1, Info2, ResultCode
+from aerospike_common.wire.codes import Info1, ResultCode
 from aerospike_common.wire.errors import OperationError
-from aerospike_common.wire.message import Op
-from asd.bins.particle import NULL, Particle
-from asd.records.record import encode_op, without_key
+from asd.records.record import without_key
+from asd.transactions.applied import read_ops
 from asd.transactions.decision import Decision
-from asd.transactions.ops import READ_OPS, SMALL_ANSWER, WRITE_OPS, Operands, check_bin_name
 from asd.transactions.touch import renewal
 from asd.transactions.transaction import Refused, Reply, Transaction
 from storage.engine import Record
@@ -24,6 +22,9 @@ def read(transaction: Transaction) -> Decision:
         return Decision(Reply(ResultCode.NOT_FOUND))
     transaction.check_set(record)
     transaction.check_key(record)
+    transaction.weigh(record)
+    if transaction.given is not None and transaction.given.work.record is not None:
+        record = transaction.given.work.record
     transaction.check_filter(record)
     new, effect = renewal(transaction, record)
     change = None if new is None else transaction.change(new)
@@ -41,35 +42,14 @@ def _answer(transaction: Transaction, record: Record) -> Reply:
             ResultCode.OK, generation, void_time, int.from_bytes(body[:2], "big"), body[2:]
         )
     try:
-        ops = _read_ops(transaction, record)
+        ops = _answers(transaction, record)
     except OperationError as error:
         raise Refused(error.code, record, str(error)) from error
     return Reply(ResultCode.OK, generation, void_time, len(ops), b"".join(ops))
 
 
-def _read_ops(transaction: Transaction, record: Record) -> list[bytes]:
-    message = transaction.message
-    if not message.ops:
+def _answers(transaction: Transaction, record: Record) -> Sequence[bytes]:
+    if not transaction.message.ops:
         raise OperationError(ResultCode.PARAMETER, "a read of no bins")
-    look = partial(transaction.view, record)
-    operands = Operands(look, transaction.expressions, None, transaction)
-    respond_all = message.info2 & Info2.RESPOND_ALL_OPS
-    answers: list[bytes] = []
-    for op in message.ops:
-        result = _read_op(operands, op)
-        if result is not None:
-            answers.append(encode_op(op.type, op.name, result))
-            if len(result.data) > SMALL_ANSWER:
-                operands.answered(len(result.data))
-        elif respond_all:
-            answers.append(encode_op(op.type, op.name, NULL))
-    return answers
-
-
-def _read_op(operands: Operands, op: Op) -> Particle | None:
-    handler = READ_OPS.get(op.type)
-    if handler is None:
-        reason = "a write op in a read" if op.type in WRITE_OPS else f"unknown op {op.type}"
-        raise OperationError(ResultCode.PARAMETER, reason)
-    check_bin_name(op.name)
-    return handler(operands, op)
+    given = transaction.given
+    return read_ops(transaction, record) if given is None else given.worked.taken()

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from aerospike_common.wire.codes import FieldType, Info1, ParticleType, ResultCode
+from aerospike_common.wire.codes import FieldType, Info1, Info2, ParticleType, ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message
-from asd.bins.effort import TimeLimit
+from asd.bins.effort import MOST_BYTES, TimeLimit
 from asd.bins.expressions import ExpressionCache
 from asd.measures.statistics import OriginStatistics
 from asd.records.change import Change
 from asd.records.record import XDR_WRITE, Bins, stored_key
 from asd.records.record_view import RecordView
+from asd.records.work import Function, Given, Work
 from asd.space.namespace import Namespace
+from asd.transactions.effort import MOST, effort_of, may_be_heavy
+from asd.transactions.heavy import LONGEST_NS, MOST_ROUNDS, Leave
 from storage.engine import Record
 
 _INTEGER_KEY: Final = bytes((ParticleType.INTEGER,))
@@ -26,6 +29,7 @@ _new: Final = tuple.__new__
 # transaction.
 _SET: Final = int(FieldType.SET)
 _KEY: Final = int(FieldType.KEY)
+_WRITE: Final = int(Info2.WRITE)
 _FILTER: Final = int(FieldType.FILTER)
 _XDR: Final = int(Info1.XDR)
 
@@ -69,10 +73,13 @@ class Transaction:
     """One command on one record."""
 
     __slots__ = (
+        "_began_ns",
         "_time",
         "digest",
         "expressions",
         "found",
+        "function",
+        "given",
         "message",
         "namespace",
         "now_s",
@@ -96,7 +103,12 @@ class Transaction:
         self.set_name = message.fields.get(_SET, b"")
         self.now_s = namespace.clock.epoch_s()
         self.found: Record | None = None
+        self.given: Given | None = None
+        """What was worked out elsewhere, once the transaction has been weighed."""
+        self.function: Function | None = None
+        """What is to be called off the loop, once that is known."""
         self._time: TimeLimit | None = None
+        self._began_ns = 0
 
     def load(self) -> Record | None:
         """The live record of this digest, or None. Looked up here, once a transaction: what stands
@@ -148,12 +160,60 @@ class Transaction:
         wire = self.message.fields.get(_FILTER)
         if wire is None:
             return
+        if self.given is not None:
+            self._check_worked(self.given, record)
+            return
         try:
             expression = self.expressions.filter(wire)
         except OperationError as error:
             raise Refused(error.code, record, str(error)) from error
         if not expression.matches(self.view(record)):
             raise Refused(ResultCode.FILTERED_OUT, record)
+
+    def _check_worked(self, given: Given, record: Record) -> None:
+        code = given.worked.filtered
+        if code == ResultCode.TIMEOUT:
+            raise OperationError(ResultCode.TIMEOUT, "the filter was not done in time")
+        if code:
+            raise Refused(code, record)
+
+    def weigh(self, record: Record | None) -> None:
+        """Before filter and ops: what they come to is `given` afterwards, or they are light enough
+        to be done here. Raises Leave."""
+        namespace = self.namespace
+        if not namespace.leaves:
+            return
+        given = namespace.given
+        if given is not None and given.work.digest == self.digest:
+            namespace.given = None
+            if not self.message.info2 & _WRITE or given.work.record == record:
+                self.given = given
+                return
+            if given.round >= MOST_ROUNDS:
+                raise OperationError(ResultCode.KEY_BUSY, "the record changes all the time")
+            raise Leave(self, given.round + 1)
+        if may_be_heavy(self.message, record):
+            effort = effort_of(self.message, record, self.expressions, self.most_bytes)
+            if effort > MOST:
+                raise Leave(self, 1)
+
+    def work(self) -> Work:
+        """What is to be worked out elsewhere."""
+        found = self.found
+        live = found is not None and self.namespace.is_live(found, self.now_s)
+        now_ms = self.namespace.clock.epoch_ms()
+        limit_ms = self.namespace.time_limit_ms(self.message.transaction_ttl)
+        record = found if live else None
+        set_name = self.namespace.set_names[record[3]] if record else self.set_name
+        # Plain tuples are pickled in a third of the time.
+        message = self.message._replace(ops=[tuple(op) for op in self.message.ops])  # type: ignore[misc]  # made ops again in the worker
+        wanted = (self.digest, record, set_name, now_ms, self.most_bytes, limit_ms)
+        return Work(message, *wanted, self.function)
+
+    @property
+    def most_bytes(self) -> int:
+        """What any value may have, in bytes."""
+        return self.namespace.config.max_record_size or MOST_BYTES
 
     @property
     def is_heavy(self) -> bool:
@@ -166,8 +226,13 @@ class Transaction:
             limit_ms = self.namespace.time_limit_ms(self.message.transaction_ttl)
             self._time = TimeLimit(self.namespace.clock.monotonic_ns, limit_ms)
             self.namespace.heavy_requests += 1
-            self.namespace.heavy_since_ns = self.namespace.clock.monotonic_ns()
+            self._began_ns = self.namespace.heavy_since_ns = self.namespace.clock.monotonic_ns()
+        elif self.namespace.leaves and self._worked_ns() > LONGEST_NS:
+            raise Leave(self, 1)
         self._time.look()
+
+    def _worked_ns(self) -> int:
+        return self.namespace.clock.monotonic_ns() - self._began_ns
 
     def view(self, record: Record | None, bins: Bins | None = None) -> RecordView:
         """The record as expressions see it; `bins` overrides what is stored."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from aerospike_common import as_msgpack
@@ -19,7 +20,9 @@ from asd.records.record import (
     stored_key,
     unpack_bins,
 )
+from asd.records.work import Function
 from asd.transactions.decision import Decision, Effect
+from asd.transactions.heavy import LONGEST_NS, Leave
 from asd.transactions.transaction import Refused, Reply, Transaction, check_key_field, is_key
 from asd.transactions.write import check_size_if_near
 from asd.udf.call import Call, lua_record
@@ -29,8 +32,13 @@ from storage.engine import Record
 if TYPE_CHECKING:
     from asd.state import NodeState
 
+udf_log = logging.getLogger("asd.udf")
+
 MAX_BINS: Final = 512
 """Bins of a record that a function writes."""
+
+LONGEST_MS: Final = LONGEST_NS // 1_000_000
+"""How long a function may take on the loop."""
 
 NOT_LOADED: Final = b"UDF: Execution Error 1"
 
@@ -57,6 +65,7 @@ def udf(node: NodeState, transaction: Transaction) -> Decision:
     call = Call.of(message)
     check_enabled(node)
     record = transaction.load()
+    transaction.weigh(record)
     if record is not None:
         transaction.check_filter(record)
         transaction.check_set(record, must_name=True)
@@ -75,6 +84,7 @@ def udf_on_found(node: NodeState, call: Call, transaction: Transaction) -> Decis
     record = transaction.load()
     if record is None:
         raise OperationError(ResultCode.NOT_FOUND)
+    transaction.weigh(record)
     return _call(node, transaction, record, call, transaction.namespace.transaction_max_ms)
 
 
@@ -94,18 +104,18 @@ def _sent_key(key: bytes) -> tuple[int | None, bytes | None]:
 def _call(
     node: NodeState, transaction: Transaction, record: Record | None, call: Call, timeout_ms: int
 ) -> Decision:
-    state = node.udf.idle_state(call.module)
-    if state is None:
+    given = transaction.given
+    if given is not None and given.worked.refusal is not None:
+        raise OperationError(*given.worked.refusal)
+    if given is not None and given.worked.result is not None:
+        result: Any = given.worked.result
+        for level, text in given.worked.lines:
+            udf_log.log(level, "%s", text)
+    else:
+        result = _result(node, transaction, record, call, timeout_ms)
+    if result is None:
         return _failure(record, NOT_LOADED)
-    seen = lua_record(transaction.digest, record, transaction.set_name, transaction.now_s)
-    sent = _sent_key(transaction.message.fields.get(FieldType.KEY, b""))
-    try:
-        result = state.apply_record(timeout_ms, call.function, call.arguments, *seen, *sent)
-    except LuaFailure as error:
-        result = (-1, str(error).encode("utf-8", "surrogateescape"))
     if result[0] == -1:
-        if state.spoiled:
-            node.udf.discard(call.module, state)
         return _failure(record, result[1])
     value = encode_op(OpType.READ, b"SUCCESS", result[:2])
     if len(result) == 2:
@@ -120,6 +130,31 @@ def _call(
             raise
         raise Refused(ResultCode(error.code), record, str(error)) from error
     return _done(transaction, record, new, effect, value)
+
+
+def _result(
+    node: NodeState, transaction: Transaction, record: Record | None, call: Call, timeout_ms: int
+) -> Any:
+    """What the function gives; None: there is no such module. Raises Leave for one that takes
+    long: it has had no effect, and begins again elsewhere."""
+    state = node.udf.idle_state(call.module)
+    if state is None:
+        return None
+    seen = lua_record(transaction.digest, record, transaction.set_name, transaction.now_s)
+    sent = _sent_key(transaction.message.fields.get(FieldType.KEY, b""))
+    leaves = transaction.namespace.leaves and timeout_ms > LONGEST_MS
+    here_ms = LONGEST_MS if leaves else timeout_ms
+    try:
+        result = state.apply_record(here_ms, call.function, call.arguments, *seen, *sent)
+    except LuaFailure as error:
+        result = (-1, str(error).encode("utf-8", "surrogateescape"))
+    if result[0] == -1 and state.spoiled:
+        node.udf.discard(call.module, state)
+        if leaves:
+            sources = node.udf.sources
+            transaction.function = Function(*call, (*seen, *sent), sources)
+            raise Leave(transaction, 1)
+    return result
 
 
 def _done(

@@ -5,7 +5,7 @@ A record whose last bin goes is deleted, by the same rules as by a delete.
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Sequence
 from typing import Final
 
 from aerospike_common.wire.codes import (
@@ -18,13 +18,11 @@ from aerospike_common.wire.codes import (
 )
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message, Op
-from asd.bins.effort import MOST_BYTES
 from asd.bins.expressions.record import record_size
-from asd.bins.particle import NULL, Particle
+from asd.bins.particle import Particle
 from asd.records.record import (
     MAX_BINS,
     Bins,
-    encode_op,
     next_generation,
     pack_payload,
     payload_flags,
@@ -32,8 +30,9 @@ from asd.records.record import (
     unpack_bins,
 )
 from asd.space.namespace import Namespace
+from asd.transactions.applied import apply_ops, replaces
 from asd.transactions.decision import Decision, Effect
-from asd.transactions.ops import READ_OPS, SMALL_ANSWER, WRITE_OPS, Operands, check_bin_name
+from asd.transactions.ops import READ_OPS, check_bin_name
 from asd.transactions.transaction import Refused, Reply, Transaction, check_key_field
 from storage.engine import Record
 
@@ -90,11 +89,11 @@ def write_checked(transaction: Transaction) -> Decision:
     record = transaction.load()
     _check_existence(message, record)
     if record is None:
-        return _apply(transaction, None, {})
+        transaction.weigh(None)
+        return _apply(transaction, None)
     _check_record(transaction, record)
-    replaces = message.info3 & _REPLACE
     try:
-        return _apply(transaction, record, {} if replaces else unpack_bins(record[5]))
+        return _apply(transaction, record)
     except OperationError as error:
         raise Refused(error.code, record, str(error)) from error
 
@@ -109,11 +108,11 @@ def check_ops(message: Message) -> None:
         raise OperationError(ResultCode.PARAMETER, "a write without ops")
     if len(ops) > MAX_OPS:
         raise OperationError(ResultCode.PARAMETER, f"more than {MAX_OPS} ops")
-    replaces = bool(message.info3 & _REPLACE)
+    replaced = replaces(message)
     get_all = bool(message.info1 & _GET_ALL)
     reads_all = answering = 0
     for op in ops:
-        if replaces and _needs_old_bins(op):
+        if replaced and _needs_old_bins(op):
             raise OperationError(ResultCode.PARAMETER, f"op {op.type} in a replace")
         check_bin_name(op.name)
         if op.type in READ_OPS:
@@ -172,6 +171,7 @@ def _generation_fits(message: Message, generation: int) -> bool:
 def _check_record(transaction: Transaction, record: Record) -> None:
     check_generation(transaction.message, record)
     transaction.check_set(record, must_name=True)
+    transaction.weigh(record)
     transaction.check_filter(record)
     transaction.check_key(record)
 
@@ -179,20 +179,27 @@ def _check_record(transaction: Transaction, record: Record) -> None:
 # ---------------------------------------------------------------------- apply
 
 
-def _apply(transaction: Transaction, record: Record | None, bins: Bins) -> Decision:
+def _apply(transaction: Transaction, record: Record | None) -> Decision:
     message, namespace = transaction.message, transaction.namespace
     set_name = namespace.set_names[record[3]] if record else transaction.set_name
     void_time = namespace.void_time(
         message.record_ttl, set_name, record[1] if record else None, transaction.now_s
     )
     key = _key_to_store(message, record)
-    answers = apply_ops(transaction, record, bins)
+    if transaction.given is not None:
+        worked = transaction.given.worked
+        answers: Sequence[bytes]
+        answers, payload, flags = worked.taken(), worked.payload, worked.flags
+        bins = unpack_bins(payload) if worked.bins else {}
+    else:
+        bins = {} if record is None or replaces(message) else unpack_bins(record[5])
+        answers = apply_ops(transaction, record, bins)
+        payload, flags = pack_payload(bins, key), payload_flags(bins, key)
     if not bins:
         return _delete_empty(transaction, record, answers)
-    payload = pack_payload(bins, key)
     check_size_if_near(namespace, void_time, set_name, key, bins, len(payload))
     generation = next_generation(record[0]) if record else 1
-    flags = payload_flags(bins, key) | transaction.mark
+    flags |= transaction.mark
     new = namespace.version(generation, void_time, set_name, flags, payload)
     reply = _new(Reply, (_OK, generation, void_time, len(answers), b"".join(answers)))
     return _new(Decision, (reply, transaction.change(new), _WRITTEN, record))
@@ -207,42 +214,8 @@ def _key_to_store(message: Message, record: Record | None) -> bytes:
     return key
 
 
-def apply_ops(transaction: Transaction, record: Record | None, bins: Bins) -> list[bytes]:
-    """What the command's ops answer; `bins` are then as they have made them. Raises
-    OperationError."""
-    message = transaction.message
-    look = partial(transaction.view, record, bins)
-    most_bytes = transaction.namespace.config.max_record_size or MOST_BYTES
-    operands = Operands(look, transaction.expressions, bins, transaction, most_bytes)
-    respond_all = message.info2 & _RESPOND_ALL != 0
-    get_all = message.info1 & _GET_ALL
-    answers: list[bytes] = []
-    for op in message.ops:
-        handler = WRITE_OPS.get(op.type)
-        if handler is not None:
-            result = handler(operands, op)
-            answers_null = respond_all and op.type != _TOUCH
-        elif op.type == _READ and not op.name and get_all:
-            operands.settle()
-            answers.extend(encode_op(_READ, name, value) for name, value in bins.items())
-            continue
-        else:
-            handler = READ_OPS.get(op.type)
-            if handler is None:
-                raise OperationError(ResultCode.PARAMETER, f"unknown op {op.type}")
-            result = handler(operands, op)
-            answers_null = respond_all or op.type == _EXP_READ or op.name in bins
-        if result is not None or answers_null:
-            answer = encode_op(op.type, op.name, result or NULL)
-            answers.append(answer)
-            if len(answer) > SMALL_ANSWER:
-                operands.answered(len(answer))
-    operands.settle()
-    return answers
-
-
 def _delete_empty(
-    transaction: Transaction, record: Record | None, answers: list[bytes]
+    transaction: Transaction, record: Record | None, answers: Sequence[bytes]
 ) -> Decision:
     """No bin is left: a record goes away, a missing one is not made."""
     if record is None:

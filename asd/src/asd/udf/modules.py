@@ -75,6 +75,11 @@ class UdfModules:
         """The source, or None."""
         return self._sources.get(file_name)
 
+    @property
+    def sources(self) -> dict[str, bytes]:
+        """All sources by file name, as they are now."""
+        return dict(self._sources)
+
     def __iter__(self) -> Iterator[ModuleRow]:
         """The modules by file name."""
         for file_name in sorted(self._sources):

@@ -40,6 +40,11 @@ class Lru(Generic[T]):
     def __len__(self) -> int:
         return len(self._kept)
 
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of keys, and of what is built besides."""
+        return self._kept_size + self._kept_weight
+
     def get(self, key: bytes) -> T:
         """What was built of `key`, now or before. O(1) when it was before."""
         kept = self._kept
@@ -86,6 +91,11 @@ class ExpressionCache:
 
     def __len__(self) -> int:
         return len(self._filters) + len(self._paths) + len(self._operands)
+
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes that are counted against its limits."""
+        return self._filters.kept_bytes + self._paths.kept_bytes + self._operands.kept_bytes
 
     def filter(self, wire: bytes) -> Expression:
         """The filter of a filter field; its result must be a bool."""

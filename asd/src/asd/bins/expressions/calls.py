@@ -47,6 +47,9 @@ QUOTE: Final = 126
 PATH: Final = 0xFE
 """[PATH, context, flags, expression]: the operation works on every element the context selects."""
 
+PATH_PASSES: Final = 16
+"""An expression evaluated for each element costs as much as so many passes by one operation."""
+
 Evaluate = Callable[[Any, list[Any], bool, cdt.Paths], Any]
 """(value, op list, whether it modifies, paths) -> result, or the value as modified.
 
@@ -114,6 +117,9 @@ def compile_call(compiler: Compiler, arguments: list[Any]) -> Code:
     if value.type not in system.takes:
         raise compiler.error(f"{system.name} operations do not work on this type")
     modify = bool(number & MODIFY_LOCAL)
+    compiler.modifies += modify
+    if op_list[0] == PATH:
+        compiler.passes += PATH_PASSES
     paths = PathMemory(compiler.depth + PATH_DEPTH)
     return Code(type_, _call(system, type_, modify, operands, value.run, paths))
 

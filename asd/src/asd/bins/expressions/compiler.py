@@ -37,6 +37,9 @@ PROGRAM_MAX: Final = 20_000
 """Instructions of the regular expressions in one expression. To compile so many takes some tens of
 milliseconds, and some megabytes to keep them."""
 
+_INSTRUCTIONS_A_PASS: Final = 8
+"""Of a regular expression that goes through a text as slowly as it can."""
+
 _PLAIN_TYPES: Final[Mapping[type, ExpType]] = MappingProxyType(
     {
         type(None): ExpType.NIL,
@@ -66,6 +69,12 @@ class Compiler:
         self.program = 0
         """Instructions of all its regular expressions."""
         self.regexes = 0
+        self.passes = 0
+        """How often, at most, something goes through the values of the bins in `sized`."""
+        self.modifies = 0
+        """Calls that make a new value of an old one."""
+        self.sized: set[bytes] = set()
+        """The bins it reads whose values may be big."""
         self.size_slot: int | None = None
         """The variable in which those of `let` count their sizes, if there are any."""
         self.slots = table.LOOP_SLOTS if in_path else 0
@@ -85,6 +94,7 @@ class Compiler:
             if operation is None:
                 raise self.error("no such operation")
             self._enter(operation.reads)
+            self.passes += 1
             code = operation.compile(self, list(map(as_msgpack.text, tree[1:])))
             self.depth -= 1
             if self.metadata_only and operation.reads is table.Reads.RECORD:
@@ -132,6 +142,7 @@ class Compiler:
         """One more regular expression: all of them together have a limit."""
         self.regexes += 1
         self.program += instructions
+        self.passes += instructions // _INSTRUCTIONS_A_PASS
         if self.program > PROGRAM_MAX:
             raise self.error("the regular expressions are too large")
 

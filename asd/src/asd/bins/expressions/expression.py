@@ -10,6 +10,8 @@ from asd.bins.expressions.record import RecordView
 from asd.bins.expressions.regex import MEMORY_MAX
 from asd.bins.expressions.values import UNKNOWN, Run, Value
 
+MOST_DOUBLINGS: Final = 20
+
 
 class Expression:
     """A compiled expression: immutable, to be evaluated on any number of records.
@@ -17,10 +19,14 @@ class Expression:
     `result_type`    what `evaluate` gives when it is not UNKNOWN.
     `metadata_only`  whether neither the key nor any bin is looked at.
     `weight`         bytes it may keep besides what grows with its wire form: tables of regexes.
+    `sized`, `growth`, `passes`  what it costs: see `effort`.
     `run`, `slots`   what `evaluate` calls: with a record and a frame of so many variables.
     """
 
-    __slots__ = ("_metadata_run", "_tree", "metadata_only", "result_type", "run", "slots", "weight")
+    __slots__ = (
+        *("_metadata_run", "_tree", "growth", "metadata_only", "passes", "result_type"),
+        *("run", "sized", "slots", "weight"),
+    )
 
     def __init__(self, tree: Any, *, in_path: bool = False, depth: int = 0) -> None:
         """Build from a decoded wire form; `OperationError` when it is malformed or ill-typed.
@@ -34,9 +40,18 @@ class Expression:
         self.run: Final = code.run
         self.slots = compiler.slots
         self.weight: Final = compiler.regexes * MEMORY_MAX
+        self.sized: Final = tuple(compiler.sized)
+        self.passes: Final = compiler.passes
+        self.growth: Final = 1 << min(compiler.modifies, MOST_DOUBLINGS)
         # What the metadata alone may decide is built when first asked for.
         self._tree = tree if compiler.uses_metadata and compiler.uses_bins else None
         self._metadata_run: Run | None = code.run if self.metadata_only else None
+
+    def effort(self, size: int) -> int:
+        """Bytes that are gone through, at most, where the bins in `sized` have so many.
+
+        A call may double what it is given, and be given what another has doubled."""
+        return self.passes * self.growth * size
 
     def evaluate(self, record: RecordView) -> Value:
         """The value on this record, or UNKNOWN. Never raises."""

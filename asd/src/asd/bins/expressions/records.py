@@ -25,6 +25,9 @@ BIN_NAME_MAX: Final = 15
 NEVER: Final = -1
 """Void-time and ttl of a record that does not expire."""
 
+_SMALL_TYPES: Final = frozenset({ExpType.NIL, ExpType.BOOL, ExpType.INT, ExpType.FLOAT})
+"""Values of these are never big."""
+
 _KEY_TYPES: Final = frozenset({ExpType.INT, ExpType.STR, ExpType.BLOB})
 
 
@@ -120,6 +123,8 @@ def compile_bin(compiler: Compiler, arguments: list[Any]) -> Code:
         raise compiler.error("bin takes a type and a name")
     type_ = compiler.wire_type(arguments[0])
     name = _bin_name(compiler, arguments[1])
+    if type_ not in _SMALL_TYPES:
+        compiler.sized.add(name)
     return Code(type_, _bin_reader(type_, name))
 
 

@@ -1,0 +1,79 @@
+"""Having heavy work (`asd.transactions.heavy`) done off the loop, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from aerospike_common.wire.codes import Info2, ResultCode
+from asd.process.heavy_work import Failed, Overloaded, Overrun
+from asd.records.work import Given, Work, Worked
+from asd.space.namespace import Namespace
+from asd.transactions.heavy import Leave, Occupied
+
+if TYPE_CHECKING:
+    from asd.state import NodeState
+
+
+async def until_ready(node: NodeState, wait: Leave | Occupied) -> Given | None:
+    """Wait for what a transaction waits for. What was worked out is to be `handed` to the run that
+    follows without a step between."""
+    if isinstance(wait, Occupied):
+        await wait.namespace.held.wait(wait.digest)
+        return None
+    transaction, held = wait.transaction, wait.transaction.namespace.held
+    if not transaction.message.info2 & Info2.WRITE:
+        work = transaction.work()
+        return Given(work, await have_done(node, work), wait.round)
+    if transaction.digest in held.digests:  # since it was decided that this one leaves
+        await held.wait(transaction.digest)
+        return None
+    work = transaction.work()
+    held.hold(transaction.digest)
+    try:
+        worked = await have_done(node, work)
+    finally:
+        held.release(transaction.digest)
+    return Given(work, worked, wait.round)
+
+
+async def have_done(node: NodeState, work: Work) -> Worked:
+    """What comes of heavy work; a failure is a refusal like any other."""
+    assert node.heavy is not None
+    node.statistics.heavy_requests += 1
+    try:
+        worked: Worked = await node.heavy.run(work, work.size, work.limit_ms / 1000)
+    except Overrun:
+        return _refused(ResultCode.TIMEOUT, f"not done within {work.limit_ms} ms")
+    except Overloaded:
+        return _refused(ResultCode.DEVICE_OVERLOAD, "too much heavy work waits")
+    except Failed:
+        return _refused(ResultCode.SERVER_ERROR, "the worker has failed")
+    return worked
+
+
+def _refused(code: ResultCode, reason: str) -> Worked:
+    return Worked(filtered=code, refusal=(code, reason))
+
+
+@contextmanager
+def staying(namespace: Namespace) -> Iterator[None]:
+    """What is heavy is done where it stands, whatever else is under way."""
+    leaves, held = namespace.leaves, namespace.held.digests
+    namespace.leaves, namespace.held.digests = False, {}
+    try:
+        yield
+    finally:
+        namespace.leaves, namespace.held.digests = leaves, held
+
+
+@contextmanager
+def handed(namespace: Namespace, given: Given | None) -> Iterator[None]:
+    """The transaction that is run inside has what was worked out for it."""
+    assert namespace.given is None
+    namespace.given = given
+    try:
+        yield
+    finally:
+        namespace.given = None
