@@ -153,6 +153,13 @@ def query(ops: list[Op], expression: Any = None, info2: int = 0) -> bytes:
     return frame(3, message)
 
 
+def runaway() -> bytes:
+    """Registers a function `spin` that never ends, in the module `holds`."""
+    source = base64.b64encode(b"function spin(rec) while true do end end").decode()
+    size = f"content={source};content-len={len(source)}"
+    return info([f"udf-put:filename=holds.lua;{size};udf-type=LUA"])
+
+
 INTERVAL: Final = look("a", 25, COUNT, 100_000, 900_000)
 """Goes through a whole list and sorts what it finds."""
 
@@ -324,9 +331,6 @@ def _streams() -> list[Case]:
 
 def _others() -> list[Case]:
     big = {1: {"a": integers(BIG)}}
-    source = base64.b64encode(b"function spin(rec) while true do end end").decode()
-    put_module = f"udf-put:filename=holds.lua;content={source};content-len={len(source)};"
-    module = info([put_module + "udf-type=LUA"])
     spin = request(
         1, info2=Info2.WRITE, fields={30: b"holds", 31: b"spin", 32: b"\x90", 33: b"\x02"}
     )
@@ -336,7 +340,7 @@ def _others() -> list[Case]:
     elements = Op(OpType.WRITE, ParticleType.LIST, b"b", as_msgpack.pack([1] * (10 << 20)))
     indexed = "a record whose indexed list has 190,000 elements, replaced"
     return [
-        Case("UDF", "a runaway function", {1: {"n": 1}}, spin, before=(module,)),
+        Case("UDF", "a runaway function", {1: {"n": 1}}, spin, before=(runaway(),)),
         Case("Info", "1,000 truncates of unknown sets", {}, truncates),
         Case("Frames", "a frame of 100 MB", {}, request(1, blob, info2=Info2.WRITE)),
         Case("Values", "a list of 10 MB, refused", {}, request(1, elements, info2=Info2.WRITE)),

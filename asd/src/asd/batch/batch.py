@@ -32,6 +32,7 @@ from aerospike_common.wire.message import Message, parse_batch
 from asd.batch.replies import Replies, as_reads, last, row_reply
 from asd.fastpath.rows import RowPath
 from asd.measures.histogram import NS_PER_MS
+from asd.measures.share import slice_ns
 from asd.measures.statistics import OriginStatistics
 from asd.records.work import Given
 from asd.space.commitment import Commitment
@@ -56,7 +57,7 @@ Transact: TypeAlias = Callable[
 Job: TypeAlias = Coroutine[Any, Any, None]
 
 SLICE_NS: Final = NS_PER_MS
-"""Time after which a batch lets others have their turn."""
+"""Time after which a batch lets others have their turn, if there may be any."""
 
 SLICE_BYTES: Final = 1 << 20
 """Bytes of replies after which it does so too."""
@@ -137,6 +138,7 @@ class Batch:
         "_path",
         "_row",
         "_row_at",
+        "_slice_ns",
         "_started_ns",
         "_timeout_ms",
         "_transact",
@@ -169,6 +171,7 @@ class Batch:
         self._offset = HEADER_SIZE
         self._timeout_ms = message.transaction_ttl or DEFAULT_TIMEOUT_MS
         self._started_ns = started_ns
+        self._slice_ns = SLICE_NS
         self._deadline_ns = started_ns + self._timeout_ms * NS_PER_MS
         # Where the last row is that does not repeat (0: none yet), what it asks for if that is
         # known, and the fast way for more of its kind if there is one.
@@ -197,7 +200,7 @@ class Batch:
         """Go on until the batch ends or this slice is over."""
         now_ns = self._node.clock.monotonic_ns
         now = now_ns()
-        slice_end_ns = now + SLICE_NS
+        slice_end_ns = now + self._slice_ns
         self._path = None  # it may be out of date
         try:
             while self._left:
@@ -260,7 +263,9 @@ class Batch:
             carried = await self._node.carrier.carry(*away, in_batch=True)
             self._carried = Reply(*carried[1:])
         else:
+            began_ns = self._node.clock.monotonic_ns()
             await asyncio.sleep(0)
+            self._slice_ns = slice_ns(self._node.clock.monotonic_ns() - began_ns, SLICE_NS)
 
     async def _send(self, connection: BatchClient) -> None:
         """Send the whole frames, once the medium has the writes they acknowledge."""

@@ -9,6 +9,7 @@ from itertools import compress
 from struct import Struct
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from asd.measures.share import slice_ns
 from asd.records.record import find_bin
 from asd.sindex.definition import KeyType, Source
 from asd.sindex.indexes import SecondaryIndex
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("asd.sindex")
 
-SLICE_S: Final = 0.002
-"""How long building may hold the loop."""
+SLICE_NS: Final = 2_000_000
+"""How long building may hold the loop, while nobody else is there."""
 
 _TYPE_AT: Final = 7  # in a payload, of the first bin
 _VALUE_AT: Final = 10  # likewise, behind a name of no bytes
@@ -106,10 +107,13 @@ class IndexBuilder:
 
     async def _yield(self) -> None:
         """Let others go on."""
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
         await asyncio.sleep(0)
+        others_ns = int((loop.time() - began_s) * 1e9)
         if self._namespace.indexes.unbuilt.is_set():
             self._settle_empty()
-        self._until_s = asyncio.get_running_loop().time() + SLICE_S
+        self._until_s = loop.time() + slice_ns(others_ns, SLICE_NS) / 1e9
 
     def _members(self, index: SecondaryIndex, partition: int) -> tuple[list[bytes], list[int]]:
         """The entries, and their slots, of a partition's records that belong into the index."""
