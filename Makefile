@@ -66,14 +66,15 @@ crash-test: $(UV)
 	KILLS=100 $(UV) run pytest -q tests/asd/test_daemon_kills.py
 	$(UV) run python -m storage.testing.crash --states 20000
 
-# Hostile requests: each case by name, held against an idle figure of the same run.
+# Hostile requests: each case by name, held against an idle figure of the same run; then a real node
+# under hostile bytes, half an hour (MINUTES=N: as long as you like; SEED=N replays).
 attack: $(UV)
 	$(UV) run pytest -q tests/attack tests/asd/process/test_compiled.py tests/aerospike_common/test_wire_fuzz.py
+	cd tests && $(UV) run python -m attack --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
 
 # Real nodes under load and faults, at least half an hour; SEED=N replays a plan (docs/cluster.md).
-MINUTES ?= 30
 chaos: $(UV)
-	cd tests && $(UV) run python -m chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+	cd tests && $(UV) run python -m chaos --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
 
 .uv/bin/uv:
 	$(PYTHON) -m venv .uv

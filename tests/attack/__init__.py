@@ -1,0 +1,1 @@
+"""Hostile requests, each case by name, and a real node under hostile bytes (`make attack`)."""
