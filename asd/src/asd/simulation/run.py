@@ -18,6 +18,8 @@ from asd.simulation.workloads.workload import Mode, Phase, Stage, Workload
 from asd.simulation.world import World
 from cluster.simulation import Chance, Conditions, Violation
 
+START_S = 1000.0
+"""Worlds begin then; lines count from it."""
 REST_S = 60.0
 """So long after the last fault everything is at rest."""
 
@@ -72,7 +74,7 @@ class Run:
         self._resting = True
         self._acting = 0
         chance = Chance(plan.seed ^ 0xC11E)
-        stage = Stage(chance, lambda: self.world.now_s - 1000, self.world.note, mode=plan.mode)
+        stage = Stage(chance, lambda: self.world.now_s - START_S, self.world.note, mode=plan.mode)
         self._chance = chance
         self.workloads: Sequence[Workload] = [WORKLOADS[name](stage) for name in plan.workloads]
         self._first: AsyncClient
@@ -95,7 +97,7 @@ class Run:
             outcome.violation = f"{type(error).__name__}: {error}"
         if outcome.violation:
             world.note("", f"VIOLATION {outcome.violation}")
-        outcome.simulated_s = world.now_s - 1000
+        outcome.simulated_s = world.now_s - START_S
         outcome.digest, outcome.steps = world.digest, world.record.steps
         outcome.lines = list(world.record.history.lines)
         return outcome

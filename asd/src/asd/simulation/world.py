@@ -62,6 +62,9 @@ class World:
         self.names = list(self.machines)
         self.drawn = CfRandom(seed)
         """Where clients draw their ids from."""
+        self.worst_skew_s = 0.0
+        """By how much the nodes' wall clocks have differed at most."""
+        self._note_skew()
         self._applications: list[ProcessLoop] = []
         self._stress = 0
         """Counts how often everything was healed."""
@@ -293,6 +296,11 @@ class World:
     def jump_clock(self, name: str, jump_s: float) -> None:
         """Set a machine's wall clock forth or back."""
         self.machines[name].clock.wall_offset_s += jump_s
+        self._note_skew()
+
+    def _note_skew(self) -> None:
+        offsets = [machine.clock.wall_offset_s for machine in self.machines.values()]
+        self.worst_skew_s = max(self.worst_skew_s, max(offsets) - min(offsets))
 
     # --- what can happen to the network --------------------------------------------------------
 

@@ -47,6 +47,8 @@ class Stage:
     note: Callable[[str, str], None]
     namespace: str = "test"
     mode: Mode = Mode.AVAILABLE
+    skew_s: Callable[[], float] = lambda: 0.0
+    """By how much the nodes' wall clocks have differed at most."""
     verbose: bool = True
     """Does every operation get its line?"""
 
