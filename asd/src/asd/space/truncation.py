@@ -35,6 +35,9 @@ MOST_THRESHOLDS: Final = 1024
 SLICE_S: Final = 0.002
 """How long a job may hold the loop."""
 
+LOOK_S: Final = 1.0
+"""How often it is looked whether a clock that is behind has come to a threshold: it may be set."""
+
 
 MAX_NAMES: Final = 4096
 """Unknown sets whose thresholds are kept; a namespace cannot have more sets."""
@@ -119,22 +122,48 @@ class Truncation:
 
 
 class Truncator:
-    """Removes what the truncations of a namespace hide."""
+    """Removes what the truncations of a namespace hide.
+
+    A truncation goes on until this node's clock has come to its threshold, which another node's may
+    have set: what is written here meanwhile is given a time from the threshold on
+    (`Namespace.update_time_ms`). It was written later, and would else be lost when it migrates.
+    """
 
     def __init__(self, namespace: Namespace) -> None:
         self._namespace = namespace
+        self._timer: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
         """Remove whatever is hidden. Ends by cancellation."""
         truncation = self._namespace.truncation
-        while True:
-            await truncation.begun.wait()
-            truncation.begun.clear()
-            running = dict(truncation.running)
-            removed = await self._remove_hidden()
-            for set_id, before_ms in running.items():
-                truncation.end(set_id, before_ms)
-            log.info("{%s} truncated %d records", self._namespace.name, removed)
+        try:
+            while True:
+                await truncation.begun.wait()
+                truncation.begun.clear()
+                running = dict(truncation.running)
+                removed = await self._remove_hidden()
+                log.info("{%s} truncated %d records", self._namespace.name, removed)
+                self._end(running)
+        finally:
+            self._wait_no_more()
+
+    def _end(self, removed: Mapping[int | None, int]) -> None:
+        """End truncations whose records are removed: now, or as soon as the clock is there."""
+        self._wait_no_more()
+        now_ms = self._namespace.clock.epoch_ms()
+        for set_id, before_ms in removed.items():
+            if before_ms <= now_ms:
+                self._namespace.truncation.end(set_id, before_ms)
+        ahead = {set_id: at for set_id, at in removed.items() if at > now_ms}
+        if ahead:
+            wait_s = min(LOOK_S, (min(ahead.values()) - now_ms) / 1000)
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(wait_s, self._end, ahead)
+
+    def _wait_no_more(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     async def _remove_hidden(self) -> int:
         """One pass over all records; how many were removed."""
