@@ -4,7 +4,7 @@
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PYTHON ?= python3
 
-.PHONY: run cluster test check members pythons dist bench simulate crash-test attack chaos clean
+.PHONY: run cluster test check members pythons dist bench simulate simulate-asd crash-test attack chaos clean
 
 run: $(UV)
 	$(UV) run asd
@@ -60,6 +60,11 @@ bench: $(UV)
 # thousands of crash states and real kills.
 simulate: $(UV)
 	$(UV) run python -m cluster.simulation --sweep --seeds 5000 --minutes 5 --jobs 2 --record simulate.jsonl
+
+# Whole nodes and their clients in virtual time (docs/simulation.md); goes on where it stopped.
+SEEDS ?= 1000
+simulate-asd: $(UV)
+	$(UV) run python -m asd.simulation --sweep --seeds $(SEEDS) --minutes 1 --jobs 2 --record simulate-asd.jsonl
 
 crash-test: $(UV)
 	KILLS=100 $(UV) run pytest -q tests/storage/test_engine_kills.py

@@ -32,7 +32,7 @@ ADAPTERS = {
     "citrusleaf/src/citrusleaf/cf_hooks.py": "the mutexes of the primitives",
     "citrusleaf/src/citrusleaf/cf_random.py": "the system's entropy",
     "cluster/src/cluster/group.py": "sockets of multicast groups",
-    "cluster/src/cluster/simulation/__main__.py": "spreads seeds over processes",
+    "cluster/src/cluster/simulation/sweep.py": "spreads seeds over processes",
     "aerospike_client/src/aerospike_client/blocking/connection.py": "blocking sockets",
     "aerospike_client/src/aerospike_client/blocking/engine.py": "sleeps, and has the tend's thread",
     "aerospike_client/src/aerospike_client/blocking/pools.py": "the lock of the pools",

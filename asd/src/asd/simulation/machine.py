@@ -92,8 +92,6 @@ class Machine:
     """Was it asked to end?"""
     restarts: bool = False
     """Is it to be started again once it has ended?"""
-    tasks: int = 0
-    """Tasks it had then."""
 
     @property
     def alive(self) -> bool:

@@ -7,46 +7,23 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from aerospike_client import AsyncClient, ClientPolicy
 from asd.simulation.checkers.rest import check_at_rest
-from asd.simulation.faults import strike
-from asd.simulation.machine import Shape
+from asd.simulation.faults import DISKS, strike
+from asd.simulation.plan import Plan
 from asd.simulation.workloads import WORKLOADS
-from asd.simulation.workloads.workload import Mode, Phase, Stage, Workload
+from asd.simulation.workloads.workload import Phase, Stage, Workload
 from asd.simulation.world import World
-from cluster.simulation import Chance, Conditions, Violation
+from cluster.simulation import Chance, Violation
 
 START_S = 1000.0
 """Worlds begin then; lines count from it."""
+SETTLES_S = 1.0
+"""What is still on its way when nobody acts any more has come then."""
 REST_S = 60.0
 """So long after the last fault everything is at rest."""
-
-
-@frozen
-class Plan:
-    """What one run does."""
-
-    seed: int
-    minutes: float
-    shape: Shape
-    conditions: Conditions
-    kinds: tuple[str, ...]
-    workloads: tuple[str, ...]
-    clients: int = 3
-    pause_s: float = 0.2
-    """From one operation of a client to the next, on average."""
-    fault_pause_s: float = 3.0
-    """From one fault to the next, on average."""
-    phase_s: tuple[float, float] = (4.0, 20.0)
-    mode: Mode = Mode.AVAILABLE
-
-    @property
-    def keeps_all(self) -> bool:
-        """Is what was acknowledged on a medium, whatever processes do?"""
-        engines = [each.storage_engine for each in self.shape.namespaces]
-        return all(engine.engine != "memory" and engine.commit_to_device for engine in engines)
 
 
 @define
@@ -61,6 +38,10 @@ class Outcome:
     operations: Counter[str] = field(factory=Counter)
     faults: Counter[str] = field(factory=Counter)
     undecided: int = 0
+    """Histories whose search was given up."""
+    phases: int = 0
+    firm: int = 0
+    """Phases in which all nodes were one and the same cluster."""
     lines: list[str] = field(factory=list)
 
 
@@ -74,9 +55,19 @@ class Run:
         self._resting = True
         self._acting = 0
         chance = Chance(plan.seed ^ 0xC11E)
-        stage = Stage(chance, lambda: self.world.now_s - START_S, self.world.note, mode=plan.mode)
+        world = self.world
+        stage = Stage(
+            chance,
+            lambda: world.now_s - START_S,
+            world.note,
+            mode=plan.mode,
+            skew_s=lambda: world.worst_skew_s,
+        )
         self._chance = chance
         self.workloads: Sequence[Workload] = [WORKLOADS[name](stage) for name in plan.workloads]
+        self._clients: list[asyncio.Task[None]] = []
+        self._tasks = 0
+        """Tasks that a node at rest has, at most."""
         self._first: AsyncClient
         self._loop: asyncio.AbstractEventLoop
 
@@ -99,13 +90,18 @@ class Run:
             world.note("", f"VIOLATION {outcome.violation}")
         outcome.simulated_s = world.now_s - START_S
         outcome.digest, outcome.steps = world.digest, world.record.steps
+        outcome.undecided = sum(each.undecided for each in self.workloads)
         outcome.lines = list(world.record.history.lines)
         return outcome
 
     def _prepare(self) -> None:
         ready: list[Any] = []
-        for number in range(self.plan.clients):
-            self.world.start_application(self._client(f"c{number + 1}", ready), f"c{number + 1}")
+        self.world.wait(SETTLES_S)
+        loops = [machine.loop for machine in self.world.machines.values()]
+        self._tasks = max(loop.tasks() for loop in loops if loop is not None)
+        for number in range(1, self.plan.clients + 1):
+            application = self._client(f"c{number}", ready)
+            self._clients.append(self.world.start_application(application, f"c{number}"))
         self.world.wait_until(lambda: len(ready) == self.plan.clients, REST_S, "connected")
         self._first, self._loop = ready[0]
         for workload in self.workloads:
@@ -144,14 +140,17 @@ class Run:
         world.heal()
         self._resting = True
         world.wait_until(self._is_quiet, REST_S, "at rest")
-        world.wait(2.0)
+        world.wait(SETTLES_S)
         world.wait_until(self._is_quiet, REST_S, "at rest again")
-        phase = Phase(firm=before == self._fingerprint())
+        firm = before == self._fingerprint()
+        phase = Phase(firm, refused=stormy and not DISKS.isdisjoint(self.plan.kinds))
+        self.outcome.phases += 1
+        self.outcome.firm += phase.firm
         for workload in self.workloads:
             self._do(workload.read(self._first))
         for workload in self.workloads:
             workload.check(phase)
-        check_at_rest(world.machines.values())
+        check_at_rest(world.machines.values(), world.worst_skew_s, self._tasks)
 
     def _storm(self, until_s: float) -> None:
         world, chance, plan = self.world, self._chance, self.plan
@@ -164,6 +163,9 @@ class Run:
                 world.note("", f"fault: {what}")
 
     def _is_quiet(self) -> bool:
+        for client in self._clients:
+            if client.done():
+                client.result()  # it raises why
         return not self._acting and self.world.is_serving()
 
     def _fingerprint(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 - Replicas have the same records, version by version; other nodes have none.
 - Secondary indexes have just the records that a scan would give them.
 - Nothing is left over: no transaction in a line, no write that waits for a replica, no query, no
-  work on a thread, and as many tasks as the node had when it began to serve.
+  work on a thread, and no more tasks than nodes had when the run began.
 - The structures' own invariants hold (`_check`).
 """
 
@@ -24,26 +24,29 @@ from storage.bulk import entries_at, partition_slots
 from storage.engine import get_waited
 from storage.index import ENTRY, Entry
 
-CLOCKS_DIFFER_S: Final = 2
+EXPIRY_S: Final = 2
+"""Expired records are looked for every second."""
 
 
-def check_at_rest(machines: Iterable[Machine]) -> None:
-    """Look at all that run. Raises Violation."""
+def check_at_rest(machines: Iterable[Machine], skew_s: float, tasks: int) -> None:
+    """Look at all that run. Clocks have differed by `skew_s` at most; a node at rest has so many
+    tasks at most. Raises Violation."""
     nodes = {each.name: each.node for each in machines if each.running and each.node is not None}
     for space in next(iter(nodes.values())).config.namespaces:
-        check_replicas(nodes, space)
+        check_replicas(nodes, space, skew_s)
     for name, node in nodes.items():
         check_indexes(name, node)
         check_structures(node)
     for machine in machines:
-        check_nothing_left(machine)
+        check_nothing_left(machine, tasks)
 
 
-def check_replicas(nodes: Mapping[str, Node], space: str) -> None:
+def check_replicas(nodes: Mapping[str, Node], space: str, skew_s: float) -> None:
     """Each partition has one master and its replicas; they have the same records, nobody else has
-    any. Raises Violation."""
+    any. Records that may have expired by the clock of any node do not count. Raises Violation."""
+    now_s = max(node.clock.epoch_s() for node in nodes.values()) + skew_s + EXPIRY_S
     holders = _holders(nodes, space)
-    kept = {name: _records(node, space) for name, node in nodes.items()}
+    kept = {name: _records(node, space, now_s) for name, node in nodes.items()}
     for partition in sorted({partition for rows in kept.values() for partition in rows}):
         mine = {name: rows.get(partition, {}) for name, rows in kept.items()}
         expected = mine[holders[partition][0]]
@@ -56,38 +59,38 @@ def _holders(nodes: Mapping[str, Node], space: str) -> list[list[str]]:
     """The replicas of every partition, the master first, as the nodes tell clients."""
     holders: list[list[str]] = [[] for _ in range(PARTITIONS)]
     columns = {name: node.cluster.partition_map(space).columns for name, node in nodes.items()}
-    for replica in range(max(map(len, columns.values()))):
+    replicas = min(len(nodes), max(map(len, columns.values())))
+    for replica in range(replicas):
         for name, own in columns.items():
-            bitmap = own[replica] if replica < len(own) else b""
-            for at, byte in enumerate(bitmap):
-                for bit in range(8) if byte else ():
-                    if byte & 0x80 >> bit:
-                        holders[at * 8 + bit].append(name)
-    wanted = min(len(nodes), max(map(len, columns.values())))
-    for partition, found in enumerate(holders):
-        if len(found) != wanted or len(set(found)) != wanted:
-            raise Violation(f"{{{space}}} partition {partition} is held by {found}")
+            for partition in _bits(own[replica] if replica < len(own) else b""):
+                holders[partition].append(name)
+        for partition, found in enumerate(holders):
+            if len(found) != replica + 1 or len(set(found)) != replica + 1:
+                raise Violation(f"{{{space}}} partition {partition} is held by {found}")
     return holders
 
 
-def _records(node: Node, space: str) -> dict[int, dict[bytes, RecordRow]]:
-    """The versions a node has, by partition; those that have expired are left out."""
+def _bits(bitmap: bytes) -> Iterator[int]:
+    """The places of the bits that are set."""
+    for at, byte in enumerate(bitmap):
+        for bit in range(8) if byte else ():
+            if byte & 0x80 >> bit:
+                yield at * 8 + bit
+
+
+def _records(node: Node, space: str, now_s: float) -> dict[int, dict[bytes, RecordRow]]:
+    """The versions a node has, by partition; those that have expired by `now_s` are left out."""
     namespace = node.namespaces[space.encode()]
     store = Store(namespace, node.metadata)
-    index, now_s = namespace.engine.index, node.clock.epoch_s()
+    index = namespace.engine.index
     found: dict[int, dict[bytes, RecordRow]] = {}
     for partition in range(PARTITIONS):
         if index.count(partition):
             rows = [store.row(digest) for digest in _digests(namespace, partition)]
-            live = {row[0]: row for row in rows if row is not None and _lives(row, now_s)}
+            live = {row[0]: row for row in rows if row is not None and not 0 < row[3] <= now_s}
             if live:
                 found[partition] = live
     return found
-
-
-def _lives(row: RecordRow, now_s: int) -> bool:
-    """Has it not expired, nor is about to?"""
-    return not row[3] or row[3] > now_s + CLOCKS_DIFFER_S
 
 
 def _digests(namespace: Namespace, partition: int) -> Iterator[bytes]:
@@ -134,8 +137,8 @@ def check_indexes(name: str, node: Node) -> None:
                 )
 
 
-def check_nothing_left(machine: Machine) -> None:
-    """Nothing is under way any more. Raises Violation."""
+def check_nothing_left(machine: Machine, tasks: int) -> None:
+    """Nothing is under way any more, and there are `tasks` at most. Raises Violation."""
     node, threads = machine.node, machine.threads
     assert node is not None
     assert threads is not None
@@ -143,7 +146,7 @@ def check_nothing_left(machine: Machine) -> None:
     left = {
         "work on threads": threads.busy,
         "queries": node.queries.long_active,
-        "tasks": machine.loop.tasks() - machine.tasks,
+        "tasks": machine.loop.tasks() - tasks,
     }
     if isinstance(node.cluster, Clustered):
         for service in node.cluster.node.services:

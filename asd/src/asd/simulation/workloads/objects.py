@@ -30,8 +30,6 @@ class Objects(Workload):
 
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage)
-        self.undecided = 0
-        """Searches that were given up."""
         self._began: dict[Hashable, Versioned] = {}
         """What each object was when the phase began."""
         self._written: dict[Hashable, set[Any]] = defaultdict(set)

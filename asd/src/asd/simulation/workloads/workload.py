@@ -59,6 +59,8 @@ class Phase:
 
     firm: bool
     """All nodes were one cluster, the same all the time, and at rest in the beginning."""
+    refused: bool = False
+    """A medium has failed meanwhile: writes may have been refused."""
 
 
 class Workload(ABC):
@@ -69,6 +71,8 @@ class Workload(ABC):
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.clients = Clients()
+        self.undecided = 0
+        """Searches that were given up."""
         self._values = 0
 
     async def prepare(self, client: AsyncClient) -> None:

@@ -1,0 +1,89 @@
+"""What runs of many seeds come to: a line for each that can be kept, an account of all of them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+
+from attrs import asdict, field, frozen
+
+from asd.simulation.run import Outcome
+
+
+@frozen
+class Result:
+    """What is kept of one run."""
+
+    seed: int
+    minutes: float
+    simulated_s: float = 0.0
+    violation: str = ""
+    plan: str = ""
+    digest: str = ""
+    steps: int = 0
+    undecided: int = 0
+    phases: int = 0
+    firm: int = 0
+    faults: dict[str, int] = field(factory=dict)
+    operations: dict[str, int] = field(factory=dict)
+
+    def line(self) -> str:
+        """The result as one line of JSON."""
+        return json.dumps(asdict(self)) + "\n"
+
+
+def result_of(outcome: Outcome) -> Result:
+    """What to keep of a run."""
+    return Result(
+        seed=outcome.plan.seed,
+        minutes=outcome.plan.minutes,
+        simulated_s=round(outcome.simulated_s, 3),
+        violation=outcome.violation,
+        plan=str(outcome.plan),
+        digest=outcome.digest,
+        steps=outcome.steps,
+        undecided=outcome.undecided,
+        phases=outcome.phases,
+        firm=outcome.firm,
+        faults=dict(outcome.faults),
+        operations=dict(outcome.operations),
+    )
+
+
+def results_of(text: str) -> list[Result]:
+    """The results in lines of JSON. The last line may be cut short: its run never was finished.
+
+    ValueError when another line is no result.
+    """
+    lines = text.split("\n")[:-1]  # what is behind the last newline is no whole line
+    try:
+        return [Result(**json.loads(line)) for line in lines if line]
+    except TypeError as error:
+        raise ValueError(f"not a result: {error}") from error
+
+
+def account(results: Iterable[Result]) -> str:
+    """What runs come to, in lines to read."""
+    runs = list(results)
+    faults: Counter[str] = Counter()
+    operations: Counter[str] = Counter()
+    for run in runs:
+        faults.update(run.faults)
+        operations.update(run.operations)
+    hours = sum(run.simulated_s for run in runs) / 3600
+    lines = [
+        f"{len(runs)} seeds, {hours:.2f} simulated hours, {sum(run.steps for run in runs)}"
+        f" callbacks, {sum(run.phases for run in runs)} phases of which"
+        f" {sum(run.firm for run in runs)} in one and the same cluster",
+        f"{sum(faults.values())} faults: {_counts(faults)}",
+        f"{sum(operations.values())} operations: {_counts(operations)}",
+        f"{sum(run.undecided for run in runs)} histories whose search was given up",
+        f"{sum(bool(run.violation) for run in runs)} violations",
+        *(f"VIOLATION {run.plan}\n    {run.violation}" for run in runs if run.violation),
+    ]
+    return "\n".join(lines)
+
+
+def _counts(counts: Counter[str]) -> str:
+    return ", ".join(f"{kind} {count}" for kind, count in counts.most_common()) or "none"
