@@ -34,7 +34,7 @@ def command(number: int, **message: object) -> bytes:
         FieldType.SET: b"attack",
         FieldType.DIGEST: key_digest("attack", number),
     }
-    return framed(3, encode_message(fields=fields, **message))  # type: ignore[arg-type]  # by name
+    return framed(3, encode_message(fields=fields, **message))  # type: ignore[arg-type]  # by name - each has its own type
 
 
 def put(number: int) -> bytes:

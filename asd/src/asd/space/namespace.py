@@ -107,14 +107,17 @@ class Namespace:
             self.commitments.add_stage(self.group_commit.stage(self.commitments.settle))
             self.door.observe(self.commitments)
         self._set_ids: dict[bytes, int] = {b"": 0}
-        self.read_latency = Histogram(f"{{{config.name}}}-read")
-        self.write_latency = Histogram(f"{{{config.name}}}-write")
-        self.udf_latency = Histogram(f"{{{config.name}}}-udf")
-        self.batch_sub_read_latency = Histogram(f"{{{config.name}}}-batch-sub-read")
-        self.batch_sub_write_latency = Histogram(f"{{{config.name}}}-batch-sub-write")
-        self.batch_sub_udf_latency = Histogram(f"{{{config.name}}}-batch-sub-udf")
-        self.pi_query_latency = Histogram(f"{{{config.name}}}-pi-query")
-        self.si_query_latency = Histogram(f"{{{config.name}}}-si-query")
+        self._begin_histograms()
+
+    def _begin_histograms(self) -> None:
+        self.read_latency = Histogram(f"{{{self.name}}}-read")
+        self.write_latency = Histogram(f"{{{self.name}}}-write")
+        self.udf_latency = Histogram(f"{{{self.name}}}-udf")
+        self.batch_sub_read_latency = Histogram(f"{{{self.name}}}-batch-sub-read")
+        self.batch_sub_write_latency = Histogram(f"{{{self.name}}}-batch-sub-write")
+        self.batch_sub_udf_latency = Histogram(f"{{{self.name}}}-batch-sub-udf")
+        self.pi_query_latency = Histogram(f"{{{self.name}}}-pi-query")
+        self.si_query_latency = Histogram(f"{{{self.name}}}-si-query")
 
     def open(self) -> None:
         """Open the engine and take up what it kept. Blocks. Raises OSError, StorageError."""
