@@ -14,6 +14,7 @@ from attrs import fields_dict
 
 from asd.config import get_config
 from asd.http.cluster import census
+from asd.http.shipping import COUNTERS as SHIPPING_COUNTERS
 from asd.info.names import NAMESPACE_COUNTERS
 from asd.info.namespaces import namespace_figures, set_figures
 from asd.info.statistics import holds, node_figures
@@ -34,6 +35,7 @@ _COUNTERS: Final = frozenset(
         *NAMESPACE_COUNTERS[NAMESPACE_COUNTERS.index("client_tsvc_error") :],
         "expired_objects",
         "evicted_objects",
+        *SHIPPING_COUNTERS,
     }
 )
 """Figures that only grow. All others are gauges."""
@@ -117,6 +119,7 @@ def exposition(node: InfoNode) -> str:
     for namespace in node.namespaces.values():
         _add_namespace(families, node, namespace)
         _add_partitions(families, node, namespace)
+    _add_shipping(families, node)
     for histogram in node.histograms():
         _add_histogram(families, histogram)
     return "\n".join([*families.lines(), ""])
@@ -151,6 +154,15 @@ def _add_partitions(families: _Families, node: InfoNode, namespace: Namespace) -
             ("replication_bytes_in_flight", lag.bytes),
         ]
         families.add_figures("namespace", {**labels, "peer": peer}, rows)
+
+
+def _add_shipping(families: _Families, node: InfoNode) -> None:
+    """What goes to each data center, all together and from each namespace."""
+    for dc in node.config.xdr.dcs.values():
+        families.add_figures("xdr", {"dc": dc.name}, node.shipping.figures(dc.name))
+        for name in dc.attached():
+            labels = {"dc": dc.name, "ns": name}
+            families.add_figures("xdr", labels, node.shipping.figures(dc.name, name))
 
 
 def _add_histogram(families: _Families, histogram: Histogram) -> None:

@@ -327,6 +327,22 @@ function drawRecords(status) {
   ], rows, "No index has been created."));
 }
 
+function drawShipping({ shipping }) {
+  byId("shipping").hidden = !shipping.length;
+  show("links", shipping, (rows) => table("Change shipping", [
+    ["data center", "name", (link) => link.connector ? `${link.dc} (connector)` : link.dc],
+    ["namespace", "name", (link) => link.namespace],
+    ["nodes", "n", (link) => h("span", link.nodes ? {} : { class: "bad" }, count(link.nodes))],
+    ["behind", "n", (link) => h("span", link.lag < 60 ? {} : { class: "bad" }, age(link.lag))],
+    ["per second", "n", (link) => rate(link.throughput)],
+    ["waiting", "n", (link) => count(link.in_queue + link.in_progress)],
+    ["to scan", "n", (link) => count(link.recoveries_pending)],
+    ["shipped", "n", (link) => count(link.success)],
+    ["tried again", "n", (link) => count(link.retried)],
+    ["abandoned", "n", (link) => h("span", link.abandoned ? { class: "bad" } : {}, count(link.abandoned))],
+  ], rows, "Nothing is shipped."));
+}
+
 function drawQueries({ queries, clients }) {
   const target = (query) => [query.ns, query.set, query["sindex-name"]].filter(Boolean).join(" · ");
   show("jobs", queries, (rows) => table("Queries", [
@@ -381,6 +397,7 @@ function draw() {
   drawLatencies(status.latencies);
   drawBars(status);
   drawRecords(status);
+  drawShipping(status);
   drawQueries(status);
 }
 

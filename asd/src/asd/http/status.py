@@ -15,6 +15,7 @@ from asd.config import Section
 from asd.http.cluster import cluster_status
 from asd.http.history import History
 from asd.http.metrics import readable
+from asd.http.shipping import shipping_rows
 from asd.info.diagnostics import failed_practices
 from asd.info.identity import BUILD
 from asd.info.namespaces import set_figures
@@ -67,6 +68,7 @@ def status(node: InfoNode, history: History) -> dict[str, Any]:
         "namespaces": [_namespace(namespace) for namespace in namespaces],
         "sets": [row for namespace in namespaces for row in _sets(namespace)],
         "indexes": [row for namespace in namespaces for row in _indexes(namespace)],
+        "shipping": list(shipping_rows(node)),
         "queries": [_pairs(row) for row in node.queries.show()[:MAX_QUERIES]],
     }
 

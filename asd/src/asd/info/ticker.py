@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from asd.measures.histogram import COLUMNS, Histogram
 
@@ -87,6 +87,9 @@ def _lines(node: InfoNode) -> Iterator[str]:
     for namespace in node.namespaces.values():
         yield _records(namespace)
         yield _work(namespace)
+    for dc in node.config.xdr.dcs.values():
+        for name in dc.attached():
+            yield _shipping(dc.name, name, dict(node.shipping.figures(dc.name, name)))
     for histogram in node.histograms():
         if histogram.slice is not None and histogram.slice[0]:
             yield f"{histogram.name}: {_latency(histogram)}"
@@ -130,6 +133,15 @@ def _work(namespace: Namespace) -> str:
         f" deletes {client.delete_success} done {client.delete_error} failed;"
         f" udf calls {client.udf_complete} done {client.udf_error} failed;"
         f" batch rows {batch.read_success} read {batch.write_success} written"
+    )
+
+
+def _shipping(dc: str, namespace: str, figures: Mapping[str, Any]) -> str:
+    return (
+        f"{{{namespace}}} to dc {dc}: {figures['lag']} s behind, {figures['throughput']}/s,"
+        f" {figures['in_queue']} waiting, {figures['in_progress']} under way,"
+        f" {figures['recoveries_pending']} partitions to scan; {figures['success']} shipped,"
+        f" {figures['abandoned']} abandoned"
     )
 
 

@@ -90,6 +90,8 @@ class Recovery:
     def begin(self, most: int, ready: Callable[[int], bool], scan: Scan) -> None:
         """Scan the partitions whose turn it is. `most`: at once (0: as many as there is room for).
         `scan` must have the partition logged first."""
+        if not self.pending:
+            return
         room = ROOM - self.found
         for partition in list(self.pending):
             if room <= 0 or (most and len(self.running) >= most):

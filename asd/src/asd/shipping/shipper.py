@@ -2,8 +2,9 @@
 
 A lap asks each namespace for the records whose turn it is, reads them as they are now, and sends
 them down the pipelines, all with one write to each connection. Answers end shipments as they come.
-A lap follows the one before after `period-ms`; at once when answers have made room and more waits:
-so an idle destination costs ten looks a second, and one that catches up is kept busy.
+A lap follows the one before after `period-ms`; at once when answers have made room for a whole one
+and more waits: so an idle destination costs ten looks a second, and one that catches up is kept
+busy.
 
 What bounds it: `MOST_UNDER_WAY` records of a namespace are under way, `A_LAP` are read in one turn
 of the loop (clients are served between), `max-throughput` a second go. What does not go stays in
@@ -255,7 +256,9 @@ class Shipper:
             link.ended(digest, code, now_ms)
         for link in dict.fromkeys(token[0] for token, _ in answers):
             link.statistics.add_latency(took_us / _US_PER_MS)
-            more |= bool(link.schedule.logger.waiting or link.schedule.recovery.running)
+            schedule = link.schedule
+            if len(schedule.under_way) <= MOST_UNDER_WAY - A_LAP:  # a lap costs, whatever it takes
+                more |= bool(schedule.logger.waiting or schedule.recovery.running)
         if more:
             self.soon()
 
