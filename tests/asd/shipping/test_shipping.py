@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from aerospike_client import Client, Key, RecordNotFound, WritePolicy
+from aerospike_client import Client, ClientPolicy, Key, RecordNotFound, WritePolicy
+from asd import Server
+from asd.config import read_config
 from shipping_sites import Site, until
 
 Sites = Callable[[], Site]
@@ -195,3 +198,71 @@ def test_a_destination_that_comes_late_and_one_that_moves(sites: Sites) -> None:
         one.put(key("b"), {"x": 2})
         with Client(other_place.address) as other:
             until(lambda: bins(other, "b"))
+
+
+def test_it_logs_in_at_a_destination_that_asks_for_it(sites: Sites, tmp_path: Path) -> None:
+    here = sites()
+    with Server(in_thread=True, security=True) as guarded:
+        guarded.create_user("shipper", "secret", "read-write")
+        file = tmp_path / "password"
+        file.write_text("secret\n")
+        host, port = guarded.address
+        here.set("dc=there;action=create")
+        here.set("dc=there;auth-user=shipper")
+        here.set(f"dc=there;auth-password-file={file}")
+        here.set("dc=there;auth-mode=internal")
+        here.set(f"dc=there;node-address-port={host}:{port};action=add")
+        here.set("dc=there;namespace=test;action=add")
+        policy = ClientPolicy(user="shipper", password="secret")
+        with Client(here.address) as one, Client(f"{host}:{port}", policy) as other:
+            one.put(key("a"), {"x": 1})
+            until(lambda: bins(other, "a"))
+
+
+def test_a_user_who_may_not_write_there_ships_nothing(sites: Sites, tmp_path: Path) -> None:
+    here = sites()
+    with Server(in_thread=True, security=True) as guarded:
+        guarded.create_user("reader", "secret", "read")
+        file = tmp_path / "password"
+        file.write_text("secret")
+        host, port = guarded.address
+        here.set("dc=there;action=create")
+        here.set("dc=there;auth-user=reader")
+        here.set(f"dc=there;auth-password-file={file}")
+        here.set("dc=there;auth-mode=internal")
+        here.set(f"dc=there;node-address-port={host}:{port};action=add")
+        here.set("dc=there;namespace=test;action=add")
+        policy = ClientPolicy(user="reader", password="secret")
+        with Client(here.address) as one, Client(f"{host}:{port}", policy) as other:
+            one.put(key("a"), {"x": 1})
+            until(lambda: here.figures("there")["abandoned"] == "1")
+            assert bins(other, "a") is None
+
+
+def test_a_restart_ships_what_was_not_shipped(tmp_path: Path, sites: Sites) -> None:
+    there = sites()
+    config = read_config(
+        f"""
+        service {{ cluster-name x }}
+        network {{ service {{ address 127.0.0.1
+            port 0 }} }}
+        namespace test {{ storage-engine device {{ file {tmp_path}/records
+            filesize 64M
+            stop-writes-avail-pct 0 }} }}
+        xdr {{ dc there {{ node-address-port {there.host} {there.port}
+            namespace test {{ }} }} }}
+        """
+    )
+    with Client(there.address) as other:
+        with Server(in_thread=True, config=config) as here:
+            site = Site(here)
+            with Client(site.address) as one:
+                one.put(key("a"), {"x": 1})
+                until(lambda: bins(other, "a"))
+                site.set("dc=there;namespace=test;max-throughput=0")
+                one.put(key("b"), {"x": 2})
+                one.remove(key("a"))
+        assert bins(other, "b") is None
+        config.xdr.dcs["there"].namespaces["test"].set("max-throughput", "1000")
+        with Server(in_thread=True, config=config):
+            until(lambda: bins(other, "b") and bins(other, "a") is None)

@@ -244,13 +244,12 @@ class Link:
             hot_key_ms=config.hot_key_ms,
             most_recoveries=most_recoveries,
         )
-        statistics, schedule = self.statistics, self.schedule
-        statistics.hot_keys, statistics.retry_no_node = (
-            schedule.hot_keys,
-            statistics.retry_no_node + schedule.no_node,
-        )
-        schedule.no_node = 0
+        self.statistics.hot_keys = self.schedule.hot_keys
         return taken
+
+    def no_node(self) -> None:
+        """No node of the destination is connected: what waits is left where it is."""
+        self.statistics.retry_no_node += len(self.schedule.logger.waiting)
 
     def damaged(self, digest: bytes, error: OperationError) -> None:
         """The record cannot be read."""

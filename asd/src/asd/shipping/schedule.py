@@ -57,8 +57,6 @@ class Schedule:
         self.under_way: dict[bytes, Shipment] = {}
         self.hot_keys = 0
         """Times that a record had to wait because it was shipped just before."""
-        self.no_node = 0
-        """Times that a partition with something to ship had no node to ship it to."""
         self.last_ms = [now_ms] * PARTITIONS
         """Last ship times as they were last worked out (`last_ship_times`), or heard of."""
         self._owned: set[int] = set()
@@ -142,13 +140,13 @@ class Schedule:
         for partition in [*self.failures.partitions, *self.recovery.unshipped]:
             if len(taken) >= room:
                 return taken
-            if self._is_ready(partition, ready):
+            if ready(partition):
                 most = min(RECORDS_A_LAP, room - len(taken))
                 self._take_late(partition, most, now_ms, taken)
         for partition in list(self.logger.waiting):
             if len(taken) >= room:
                 break
-            if self.failures.count(partition) >= MANY or not self._is_ready(partition, ready):
+            if self.failures.count(partition) >= MANY or not ready(partition):
                 continue
             most = min(RECORDS_A_LAP, room - len(taken))
             entries = self.logger.take(partition, most, now_ms - delay_ms, self._may_go)
@@ -157,12 +155,6 @@ class Schedule:
                 del self.logger.waiting[partition]
                 self.logger.waiting[partition] = None
         return taken
-
-    def _is_ready(self, partition: int, ready: Ready) -> bool:
-        if ready(partition):
-            return True
-        self.no_node += 1
-        return False
 
     def _scanning(self, scan: Scan) -> Scan:
         def logged_then_scanned(partition: int, since_ms: int) -> list[tuple[int, bytes]]:

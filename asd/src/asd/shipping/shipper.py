@@ -174,6 +174,8 @@ class Shipper:
             room = min(room, self._allowed(link))
             if room <= 0:
                 continue
+            if not destination.nodes:
+                link.no_node()
             ready = ready_by(destination.route, link.remote)
             taken = link.take(room, ready, self.config.max_recoveries_interleaved)
             unread: list[tuple[bytes, int, Callable[[], None]]] = []
@@ -251,6 +253,7 @@ class Shipper:
         if self._stopped:
             return
         now_ms = self._clock.epoch_ms()
+        self._reached_ms = self._clock.monotonic_ms()
         more = False
         for (link, digest), code in answers:
             link.ended(digest, code, now_ms)

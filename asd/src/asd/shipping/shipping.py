@@ -168,6 +168,7 @@ class Shipping:
                 self._take_up_kept(link)
             self._set_filter(link)
             shipper.links[name] = link
+            link.follow()  # from this moment on, and not from the first lap
         shipper.soon()
 
     def _drop(self, name: str) -> None:
