@@ -19,6 +19,7 @@ from cluster.outputs import (
     ClusterChanged,
     Compare,
     Compared,
+    KeepState,
     Load,
     Loaded,
     Send,
@@ -28,6 +29,7 @@ from cluster.outputs import (
     VersionsSet,
 )
 from cluster.partitions.config import NamespaceConfig
+from cluster.partitions.roster import Roster
 from cluster.partitions.service import Partitions
 from cluster.replication.transactions import Transactions
 from cluster.simulation.store import PARTITIONS, partition_of
@@ -49,6 +51,13 @@ VALUES = {
             st.lists(st.tuples(SMALL, st.integers(0, 9), st.binary(max_size=4)), max_size=3).map(
                 tuple
             ),
+        ),
+        max_size=3,
+    ).map(tuple),
+    "tuple[StateRow, ...]": st.lists(
+        st.tuples(
+            *(st.sampled_from(["ns", "what"]), st.integers(0, 9), st.booleans()),
+            st.lists(st.lists(st.integers(0, 9), max_size=6).map(tuple), max_size=3).map(tuple),
         ),
         max_size=3,
     ).map(tuple),
@@ -74,8 +83,9 @@ def messages(draw):
 class Alone:
     """Node 2 of a cluster of three, whose others are hostile."""
 
-    def __init__(self) -> None:
-        config = NamespaceConfig("ns", partitions=PARTITIONS)
+    def __init__(self, strong: bool = False) -> None:
+        roster = Roster(1, ((1, 0), (2, 0), (3, 0))) if strong else None
+        config = NamespaceConfig("ns", partitions=PARTITIONS, strong=strong, roster=roster)
         self.partitions = Partitions(2, [(config, {})])
         self.transactions = Transactions(2, self.partitions, partition_of=partition_of)
         rows = tuple((node, 1, 0, False) for node in (3, 2, 1))
@@ -104,7 +114,7 @@ class Alone:
                     self.tell(Surveyed(token, ((b"\x00\x00", 1, 1, 0, 0, 0),)))
                 case Compare(_, token, summaries):
                     self.tell(Compared(token, tuple(range(len(summaries)))))
-                case SetVersions(_, token):
+                case SetVersions(_, token) | KeepState(_, token):
                     self.tell(VersionsSet(token))
                 case Close(_, _, token):
                     self.tell(Closed(token))
@@ -119,7 +129,16 @@ class Alone:
 @given(st.lists(st.tuples(st.sampled_from([1, 3, 9]), messages()), max_size=30), st.booleans())
 @settings(max_examples=150, deadline=None)
 def test_no_message_of_a_peer_ends_a_node(sent, is_planned):
-    node = Alone()
+    be_hostile(Alone(), sent, is_planned)
+
+
+@given(st.lists(st.tuples(st.sampled_from([1, 3, 9]), messages()), max_size=30))
+@settings(max_examples=100, deadline=None)
+def test_no_message_of_a_peer_ends_a_node_with_strong_consistency(sent):
+    be_hostile(Alone(strong=True), sent, is_planned=False)
+
+
+def be_hostile(node, sent, is_planned):
     if is_planned:
         exchange = next(cls for cls in TAKEN if cls.__name__ == "ExchangeVersions")
         full = bytes([0xFF, 0xFF])

@@ -40,6 +40,13 @@ VALUES = {
         ),
         max_size=2,
     ).map(tuple),
+    "tuple[StateRow, ...]": st.lists(
+        st.tuples(
+            *(st.sampled_from(["ns", "what"]), st.integers(0, 9), st.booleans()),
+            st.lists(st.lists(st.integers(0, 9), max_size=6).map(tuple), max_size=3).map(tuple),
+        ),
+        max_size=3,
+    ).map(tuple),
     "tuple[RecordRow, ...]": st.lists(
         st.tuples(
             *(DIGEST, st.integers(1, 65535), U64, U64),

@@ -52,7 +52,7 @@ from cluster.partitions.exchange import Exchange
 from cluster.partitions.map import BITMAP_BYTES, PARTITIONS, PartitionMap
 from cluster.partitions.namespace import NamespacePartitions
 from cluster.partitions.plan import PartitionPlan, plan
-from cluster.partitions.roster import Availability, availability
+from cluster.partitions.roster import Availability, Roster, availability
 from cluster.partitions.service import Partitions
 from cluster.partitions.settlement import Settlement
 from cluster.partitions.version import PartitionVersion
@@ -158,6 +158,12 @@ __all__ = [
     "Partitions",
     "Availability",
     "availability",
+    "Roster",
+    "KeptState",
+    "KeepState",
+    "StrongPartitions",
+    "Confirmations",
+    "Confirmed",
     # records and transactions
     "RecordVersion",
     "ConflictPolicy",

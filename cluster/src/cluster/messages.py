@@ -27,7 +27,11 @@ version: bit `0x80 >> (p & 7)` of byte `p >> 3`. In a cluster at rest one group 
 
 NamespaceRow = tuple[str, int, int, int, tuple[int, ...], tuple[VersionGroup, ...]]
 """Name, replication factor, rack, flags (1: uniform balance, 2: strong consistency), the roster
-(empty but in strong consistency), versions."""
+that is wanted (`Roster.flat`; empty but in strong consistency), versions."""
+
+StateRow = tuple[str, int, bool, tuple[tuple[int, ...], ...]]
+"""Strong consistency, what a node has kept of a namespace: its name, the regime promised, whether
+dead partitions are to be revived, rosters (`Roster.flat`)."""
 
 RecordRow = tuple[bytes, int, int, int, str, int, bytes]
 """Digest, generation, last-update-time in ms, void-time in s, set name, flags of
@@ -267,6 +271,7 @@ class ExchangeVersions(Message):
     TYPE: ClassVar[int] = 48
     cluster_key: int
     namespaces: tuple[NamespaceRow, ...]
+    states: tuple[StateRow, ...] = ()
 
 
 @frozen
@@ -275,6 +280,18 @@ class ExchangeSeen(Message):
 
     TYPE: ClassVar[int] = 49
     cluster_key: int
+
+
+@frozen
+class RegimeStep(Message):
+    """Strong consistency: I have taken this step towards the namespace's next regime, durably.
+    `asks`: how far are you?"""
+
+    TYPE: ClassVar[int] = 50
+    cluster_key: int
+    namespace: str
+    step: int
+    asks: bool = False
 
 
 @frozen
@@ -450,16 +467,35 @@ class ProxyReply(Message):
     in_doubt: bool = False
 
 
+@frozen
+class RegimeCheck(Message):
+    """Is this still your cluster, and do you keep a copy of the partition in it? (request)"""
+
+    TYPE: ClassVar[int] = 78
+    cluster_key: int
+    namespace: str
+    partition: int
+
+
+@frozen
+class RegimeIs(Message):
+    """It is (`current`), or it is not."""
+
+    TYPE: ClassVar[int] = 79
+    current: bool
+
+
 CLASSES: tuple[type[Message], ...] = (
     *(Hello, Pulse, MeshRequest, MeshHosts),
     *(FabricHello, Parcel),
     *(Prepare, Promise, Reject, Accept, Accepted, Commit, Committed),
     *(SmdReport, SmdMerged, SmdSettled, SmdSet, SmdItemIs, SmdItemAck, SmdDone),
-    *(ExchangeVersions, ExchangeSeen),
+    *(ExchangeVersions, ExchangeSeen, RegimeStep),
     *(EmigrateStart, ImmigrateReady, EmigrateSummary, ImmigrateWants),
     *(EmigrateBatch, ImmigrateAck, EmigrateDone, ImmigrateDone),
     *(PartitionSettled, PartitionSettledAck),
     *(DuplicateRead, DuplicateIs, ReplicaGroup, ReplicaAck, ProxyRequest, ProxyReply),
+    *(RegimeCheck, RegimeIs),
 )
 """All of them."""
 

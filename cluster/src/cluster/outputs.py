@@ -7,6 +7,7 @@ from enum import IntEnum
 from attrs import frozen
 
 from cluster.messages import MemberRow, RecordRow, SummaryRow
+from cluster.partitions.roster import Roster
 from cluster.partitions.version import PartitionVersion
 from cluster.wire import Endpoint, Message
 
@@ -94,6 +95,18 @@ class Respond(Output):
     channel: Channel
 
 
+@frozen
+class KeptState:
+    """Strong consistency, what a node keeps of a namespace besides the versions of partitions.
+
+    `promised`: it takes part in no lower regime. `rosters`: those that its regimes are by, the one
+    that holds first; others behind it until everybody knows of them.
+    """
+
+    promised: int = 0
+    rosters: tuple[Roster, ...] = ()
+
+
 # --- to the daemon: asked here, answered with `ClusterNode.tell` ----------------------------------
 
 Token = tuple[str, int]
@@ -155,6 +168,15 @@ class SetVersions(Output):
 
 
 @frozen
+class KeepState(Output):
+    """Strong consistency: keep this of a namespace. Answer: `VersionsSet`, when it will survive."""
+
+    namespace: str
+    token: Token
+    state: KeptState
+
+
+@frozen
 class Drop(Output):
     """Forget a partition: its version first, then its records. No answer."""
 
@@ -177,6 +199,10 @@ class CarryOut(Output):
 
     `winner` is the best version that other nodes have: where it wins over what is here, the
     transaction begins with it.
+
+    In strong consistency the daemon replicates what it writes by itself, and reports, without
+    versions, when all replicas have it. `unproven`: not all of them are known to have the record as
+    it is. Then what the transaction has seen goes to all replicas first, if it writes nothing.
     """
 
     namespace: str
@@ -184,6 +210,7 @@ class CarryOut(Output):
     digest: bytes
     body: bytes
     winner: RecordRow | None
+    unproven: bool = False
 
 
 # --- answers of the daemon ------------------------------------------------------------------------
@@ -338,6 +365,15 @@ class Replicated(Output):
 
     commitment: int
     in_doubt: bool
+
+
+@frozen
+class Confirmed(Output):
+    """Strong consistency: this node served the partition when that was asked, and nobody else did;
+    or, not `yes`, that is not known."""
+
+    number: int
+    yes: bool
 
 
 @frozen

@@ -87,6 +87,12 @@ def _ints(raw: Any) -> tuple[int, ...]:
     return tuple(raw)
 
 
+def _lists_of_ints(raw: Any) -> tuple[tuple[int, ...], ...]:
+    if type(raw) is not list:
+        raise WireError("not a list")
+    return tuple([_ints(each) for each in raw])
+
+
 def _rows(kinds: tuple[Callable[[Any], Any], ...], raw: Any) -> tuple[tuple[Any, ...], ...]:
     if type(raw) is not list:
         raise WireError("not a list")
@@ -145,6 +151,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "tuple[NamespaceRow, ...]": partial(
             _rows, (_text, _int, _int, _int, _ints, partial(_rows, (_int, _int, _blob)))
         ),
+        "tuple[StateRow, ...]": partial(_rows, (_text, _int, _bool, _lists_of_ints)),
         "tuple[RecordRow, ...]": _record_rows,
         "tuple[SummaryRow, ...]": partial(_rows, (_digest, _int, _int, _int, _int, _int)),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from cluster.partitions.map import PARTITIONS
+from cluster.partitions.roster import Roster
 from cluster.records import ConflictPolicy
 
 
@@ -19,8 +20,10 @@ class NamespaceConfig:
     uniform: bool = False
     rack: int = 0
     strong: bool = False
-    """Strong consistency: partitions are served by the rules of `roster` only."""
-    roster: tuple[int, ...] = ()
+    """Strong consistency: partitions are served by the rules of `roster` only (and conflicts are
+    by last-update-time, in which the regime stands first: `cluster.consistency.stamp`)."""
+    roster: Roster | None = None
+    """The roster that is wanted from the next balance on."""
     migrate_order: int = 5
     """Namespaces with a lower one emigrate first."""
     fills_at_once: bool = False

@@ -11,7 +11,7 @@ from enum import auto
 
 from attrs import frozen
 
-from cluster.messages import ExchangeSeen, ExchangeVersions, NamespaceRow
+from cluster.messages import ExchangeSeen, ExchangeVersions, NamespaceRow, StateRow
 from cluster.outputs import Channel, ClusterChanged, Output, Send
 from cluster.state_machine import Observer, State, StateMachine, table
 
@@ -60,9 +60,11 @@ class Exchange(StateMachine):
         self.outputs: list[Output] = []
         self.sender = me
         self.versions: dict[int, tuple[NamespaceRow, ...]] = {}
+        self.states: dict[int, tuple[StateRow, ...]] = {}
+        """As `versions`: what they have kept besides of namespaces with strong consistency."""
         self._me = me
         self._view: ClusterChanged | None = None
-        self._mine: tuple[NamespaceRow, ...] = ()
+        self._mine = ExchangeVersions(0, ())
         self._unseen: set[int] = set()
         self._kept: dict[int, ExchangeVersions] = {}
 
@@ -76,15 +78,31 @@ class Exchange(StateMachine):
         """Has moreover everybody seen what we have?"""
         return self.state is E.KNOWN and not self._unseen
 
-    def begin(self, view: ClusterChanged, mine: tuple[NamespaceRow, ...], now: int) -> None:
+    def rows(self, namespace: str) -> dict[int, NamespaceRow]:
+        """What each node that has a namespace has told of it."""
+        each = self.versions.items()
+        return {node: row for node, told in each for row in told if row[0] == namespace}
+
+    def state_rows(self, namespace: str) -> dict[int, StateRow]:
+        """What each node has told it has kept of a namespace."""
+        each = self.states.items()
+        return {node: row for node, told in each for row in told if row[0] == namespace}
+
+    def begin(
+        self,
+        view: ClusterChanged,
+        mine: tuple[NamespaceRow, ...],
+        now: int,
+        states: tuple[StateRow, ...] = (),
+    ) -> None:
         """Exchange with the members of a new cluster."""
         self._view = view
         self._unseen = set(view.nodes) - {self._me}
-        self.versions = {}
-        self._mine = mine
+        self.versions, self.states = {}, {}
+        self._mine = ExchangeVersions(view.cluster_key, mine, states)
         self.fire(NewCluster(), now)
         kept, self._kept = self._kept, {}
-        kept[self._me] = ExchangeVersions(view.cluster_key, mine)
+        kept[self._me] = self._mine
         for node, told in kept.items():
             if told.cluster_key == view.cluster_key:
                 self.sender = node
@@ -92,8 +110,7 @@ class Exchange(StateMachine):
 
     def _tell(self, _: object, now: int) -> None:
         assert self._view is not None
-        told = ExchangeVersions(self._view.cluster_key, self._mine)
-        self.outputs += [Send(node, told, Channel.META) for node in sorted(self._unseen)]
+        self.outputs += [Send(node, self._mine, Channel.META) for node in sorted(self._unseen)]
 
     def _is_of_this_cluster(self, message: ExchangeVersions | ExchangeSeen, now: int) -> bool:
         view = self._view
@@ -107,6 +124,7 @@ class Exchange(StateMachine):
 
     def _note(self, told: ExchangeVersions, now: int) -> None:
         self.versions[self.sender] = told.namespaces
+        self.states[self.sender] = told.states
         if self.sender != self._me:
             self.outputs.append(Send(self.sender, ExchangeSeen(told.cluster_key), Channel.META))
 

@@ -63,7 +63,6 @@ from cluster.partitions.config import NamespaceConfig
 from cluster.partitions.emigration import Emigration, EmigrationState
 from cluster.partitions.map import BITMAP_BYTES, PartitionMap
 from cluster.partitions.plan import PartitionPlan, plan
-from cluster.partitions.roster import Availability, availability
 from cluster.partitions.settlement import Planned, Settlement, SettlementState
 from cluster.partitions.version import PartitionVersion, pack, unpack, weights
 from cluster.partitions.view import Moved, Ownership, PartitionView, Role, Sketch
@@ -78,6 +77,8 @@ Versions = Mapping[int, PartitionVersion]
 
 class NamespacePartitions:
     """The state; messages and migrations are `Partitions`' to carry."""
+
+    is_strong = False
 
     def __init__(
         self,
@@ -125,7 +126,7 @@ class NamespacePartitions:
         """For each partition, the nodes that must have its writes besides us."""
         self._me = me
         self._observer = observer
-        self._key = 0
+        self._key = self._version_key = 0
 
     # --- what transactions ask -----------------------------------------------------------------
 
@@ -140,6 +141,16 @@ class NamespacePartitions:
         settlement = self.settlements.get(partition)
         arrived = frozenset(settlement.arrived if settlement is not None else ())
         return self.plans[partition].duplicates(self._me, arrived)
+
+    def is_unproven(self, partition: int) -> bool:
+        """Strong consistency: must what is read be given to all replicas first?"""
+        return False
+
+    def confirms(self, partition: int) -> bool:
+        """Do we keep a copy of what is served in this cluster, as far as we know? O(nodes)."""
+        known = self.serves and partition < self.config.partitions
+        serves = known and partition not in self.unavailable
+        return serves and self._me in self.plans[partition].replicas
 
     def note_written(self, partition: int, digests: Iterable[bytes]) -> None:
         """Records written under this cluster's key, here or by the master. O(digests)."""
@@ -163,11 +174,12 @@ class NamespacePartitions:
         config = self.config
         flags = config.uniform * UNIFORM + config.strong * STRONG
         packed = pack(self.versions)
-        return config.name, config.replication_factor, config.rack, flags, config.roster, packed
+        roster = config.roster.flat() if config.roster is not None else ()
+        return config.name, config.replication_factor, config.rack, flags, roster, packed
 
     def begin(self, view: ClusterChanged) -> None:
         """Forget the plans of the cluster before."""
-        self._key = view.cluster_key
+        self._key = self._version_key = view.cluster_key
         self.is_ready = self.is_behind = False
         self.moved = Moved()
         for held in (self.plans, self.acting, self.waiting, self._told, self.targets):
@@ -193,7 +205,7 @@ class NamespacePartitions:
         self, view: ClusterChanged, rows: Mapping[int, NamespaceRow]
     ) -> dict[int, PartitionVersion]:
         """All members have told: plan; the versions that must be set before we are ready."""
-        _, factor, _, flags, roster, _ = rows[max(rows)]
+        _, factor, _, flags, _, _ = rows[max(rows)]
         self.racks = {node: row[2] for node, row in rows.items()}
         members = [
             Member(node, self.racks[node], quiesced)
@@ -208,8 +220,6 @@ class NamespacePartitions:
         for node, row in rows.items():
             for partition, version in unpack(row[5], count):
                 self._told[partition][node] = version
-        if flags & STRONG and roster:
-            self._find_unavailable(list(rows), roster, max(1, factor))
         heavy = weights(row[5] for row in rows.values())
         changes, self.unsaved = self.unsaved, {}
         known: dict[object, PartitionPlan] = {}
@@ -229,16 +239,6 @@ class NamespacePartitions:
             self._expect(partition, made)
         return changes
 
-    def _find_unavailable(self, present: list[int], roster: tuple[int, ...], factor: int) -> None:
-        count = self.config.partitions
-        table = balance([Member(node) for node in set(roster)], factor, partitions=count)
-        none = Availability.UNAVAILABLE
-        self.unavailable = {
-            partition
-            for partition in range(count)
-            if availability(present, roster, table.replicas(partition)) is none
-        }
-
     def _adopted(self, partition: int, made: PartitionPlan) -> PartitionVersion | None:
         """Our version under a plan."""
         me, told = self._me, self._told[partition]
@@ -254,6 +254,7 @@ class NamespacePartitions:
         return mine.as_subset()
 
     def _expect(self, partition: int, made: PartitionPlan) -> None:
+        """Note whether something is to come."""
         if (self._me == made.master and made.senders) or self._me in made.receivers:
             self.expects.add(partition)
 
@@ -350,7 +351,7 @@ class NamespacePartitions:
         self.acting[partition] = made.master
         self.nothing_more_comes(partition)
         if self._me in made.replicas:
-            mine = PartitionVersion(self._key, True, self._me == made.master)
+            mine = PartitionVersion(self._version_key, True, self._me == made.master)
             self.set_version(partition, mine)
         return self.drop_unless_replica(partition)
 
@@ -392,7 +393,7 @@ class NamespacePartitions:
             return Ownership.ELSEWHERE
         if partition in self.closed:
             return Ownership.CLOSED
-        if self.duplicates(partition):
+        if self.duplicates(partition) or self.is_unproven(partition):
             return Ownership.WITH_DUPLICATES
         return Ownership.WITH_REPLICAS if self.targets[partition] else Ownership.ALONE
 
@@ -454,11 +455,12 @@ class NamespacePartitions:
         replica = made.replicas.index(me) if me in made.replicas else -1
         leads = me in (made.acting, made.master)
         serves = self.acting[partition] == me
+        row = self.table.rows[partition]
         return PartitionView(
             partition=partition,
             state=self._state(partition, replica),
             replica=replica,
-            succession=self.table.rows[partition].index(me),
+            succession=row.index(me) if me in row else -1,
             working_master=self.acting[partition],
             columns=self.columns(partition),
             ownership=Ownership(self.ownership[partition]),

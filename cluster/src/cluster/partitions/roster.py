@@ -10,7 +10,10 @@ sub-cluster that holds
 2. more than half of the roster's nodes, and at least one roster replica, or
 3. exactly half of the roster's nodes, and the roster master.
 Two disjoint sub-clusters cannot both satisfy these, which `tests/cluster` proves for small rosters
-by trying them all.
+by trying them all. Moreover each of them needs a full copy; without one it is available
+4. when fewer nodes of the roster are missing than a record has copies: one of them is present then,
+   in some subset copy, and reads look at all of these.
+Who counts as present, and what a full copy is, is told in `cluster.consistency`.
 """
 
 from __future__ import annotations
@@ -18,7 +21,44 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
 
-from cluster.partitions.balance import BalanceTable
+from attrs import frozen
+
+from cluster.partitions.balance import BalanceTable, Member
+
+
+@frozen
+class Roster:
+    """The nodes that are to be there, each with its rack. `generation` counts from 1.
+
+    `founded`: a first cluster of it has served, so whoever has nothing has lost it.
+    """
+
+    generation: int
+    nodes: tuple[tuple[int, int], ...]
+    founded: bool = True
+
+    @property
+    def ids(self) -> frozenset[int]:
+        """Its nodes."""
+        return frozenset([node for node, _ in self.nodes])
+
+    def members(self) -> list[Member]:
+        """Its nodes as the balance takes them."""
+        return [Member(node, rack) for node, rack in self.nodes]
+
+    def flat(self) -> tuple[int, ...]:
+        """The form in messages: generation, founded, then node and rack of each."""
+        each = [number for row in self.nodes for number in row]
+        return (self.generation, int(self.founded), *each)
+
+
+def from_flat(flat: Sequence[int]) -> Roster | None:
+    """The roster of a message's numbers; None for what is none."""
+    if len(flat) < 4 or len(flat) % 2 or flat[0] < 1:
+        return None
+    nodes = tuple(sorted(zip(flat[2::2], flat[3::2], strict=True)))
+    roster = Roster(flat[0], nodes, bool(flat[1]))
+    return roster if len(roster.ids) == len(nodes) else None
 
 
 class Availability(Enum):
@@ -28,6 +68,7 @@ class Availability(Enum):
     ALL_REPLICAS = "all roster replicas"
     MAJORITY = "a majority with a roster replica"
     HALF_WITH_MASTER = "half with the roster master"
+    ALL_BUT_FEW = "fewer are missing than a record has copies"
 
 
 def availability(
@@ -48,6 +89,11 @@ def availability(
     if 2 * len(here) == len(set(roster)) and replicas[0] in here:
         return Availability.HALF_WITH_MASTER
     return Availability.UNAVAILABLE
+
+
+def lacks_few(present: Collection[int], roster: Collection[int], factor: int) -> bool:
+    """Are fewer nodes of the roster missing than a record has copies? O(nodes)."""
+    return len(set(roster) - set(present)) < factor
 
 
 def is_quorum(present: Collection[int], roster: Collection[int]) -> bool:

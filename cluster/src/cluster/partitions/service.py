@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
+from cluster.consistency.partitions import StrongPartitions
+from cluster.consistency.steps import Heard, Steps
 from cluster.fabric import FOREVER, Delivered
 from cluster.messages import (
     EmigrateBatch,
@@ -22,9 +24,9 @@ from cluster.messages import (
     ImmigrateDone,
     ImmigrateReady,
     ImmigrateWants,
-    NamespaceRow,
     PartitionSettled,
     PartitionSettledAck,
+    RegimeStep,
 )
 from cluster.node import Service
 from cluster.outputs import (
@@ -53,9 +55,6 @@ from cluster.wire import Message
 SAVE_MS = 50
 """Versions that may wait are set together, after so long."""
 
-Heard = Callable[[StoreAnswer, int], list[Output]]
-"""What is done with an answer of the daemon."""
-
 E = EmigrationState
 
 
@@ -64,13 +63,14 @@ class Partitions(Service):
 
     NAME: ClassVar[str] = "partitions"
     MESSAGES: ClassVar[tuple[type[Message], ...]] = (
-        *(ExchangeVersions, ExchangeSeen),
+        *(ExchangeVersions, ExchangeSeen, RegimeStep),
         *(EmigrateStart, ImmigrateReady, EmigrateSummary, ImmigrateWants),
         *(EmigrateBatch, ImmigrateAck, EmigrateDone, ImmigrateDone),
         *(PartitionSettled, PartitionSettledAck),
     )
     emigration: ClassVar[type[Emigration]] = Emigration
     namespace: ClassVar[type[NamespacePartitions]] = NamespacePartitions
+    strong: ClassVar[type[StrongPartitions]] = StrongPartitions
 
     def __init__(
         self,
@@ -89,10 +89,11 @@ class Partitions(Service):
         self.migrate = migrate if migrate is not None else MigrateConfig()
         self.exchange = Exchange(me, observer)
         self.view: ClusterChanged | None = None
-        self.spaces = {
-            config.name: self.namespace(me, config, versions, observer)
+        self.spaces: Mapping[str, NamespacePartitions] = {
+            config.name: self._kind(config)(me, config, versions, observer)
             for config, versions in namespaces
         }
+        self.steps = Steps(self)
         self.generation = -1
         """The partition generation: one more for each balance and each partition handed over."""
         self.is_written: Callable[[str, int], bool] = lambda namespace, partition: False
@@ -104,6 +105,9 @@ class Partitions(Service):
         self._next_token = 0
         self._save_at = FOREVER
         self._sends_at = FOREVER
+
+    def _kind(self, config: NamespaceConfig) -> type[NamespacePartitions]:
+        return self.strong if config.strong else self.namespace
 
     @property
     def me(self) -> int:
@@ -147,7 +151,7 @@ class Partitions(Service):
         for space in self.spaces.values():
             space.begin(view)
         rows = tuple(space.row() for space in self.spaces.values())
-        self.exchange.begin(view, rows, now)
+        self.exchange.begin(view, rows, now, self.steps.states())
         locked = [
             OwnershipChanged(name, tuple(range(space.config.partitions)))
             for name, space in self.spaces.items()
@@ -169,6 +173,8 @@ class Partitions(Service):
             self.exchange.fire(message, now)
             outputs = self._drain_exchange() if was_known else self._advance(now)
             return self._finish(outputs, now)
+        if isinstance(message, RegimeStep):
+            return self._finish(self.steps.hear(came.node, message, now), now)
         space = self.spaces.get(message.namespace)
         current = message.cluster_key == self.cluster_key
         if space is None or not current or not space.is_ready:
@@ -198,6 +204,7 @@ class Partitions(Service):
                     settlement.fire(Due(), now)
                     outputs += settlement.outputs
                     settlement.outputs = []
+            outputs += self.steps.repeat()
         for space in self.spaces.values():
             for emigration in list(space.emigrations.values()):
                 if emigration.due <= now or emigration.state is E.DRAINING:
@@ -227,9 +234,9 @@ class Partitions(Service):
     def _save(self) -> list[Output]:
         self._save_at = FOREVER
         spaces = [space for space in self.spaces.values() if space.unsaved]
-        return [self._set_versions(space, self._new_token(None), {}) for space in spaces]
+        return [self.set_versions(space, self._new_token(None), {}) for space in spaces]
 
-    def _set_versions(
+    def set_versions(
         self, space: NamespacePartitions, token: Token, versions: Versions
     ) -> SetVersions:
         """Set versions, and all that wait to be set."""
@@ -245,15 +252,14 @@ class Partitions(Service):
             self._heard[token] = heard
         return token
 
-    def _once(self, act: Callable[[StoreAnswer, int], list[Output]]) -> Token:
+    def once(self, act: Heard) -> Token:
         """A token whose answer is heard once."""
 
         def heard(answer: StoreAnswer, now: int) -> list[Output]:
             del self._heard[token]
             return act(answer, now)
 
-        token = self._new_token(heard)
-        return token
+        return (token := self._new_token(heard))
 
     # --- from the exchange to the plans --------------------------------------------------------
 
@@ -265,30 +271,24 @@ class Partitions(Service):
         outputs = self._drain_exchange()
         if self.exchange.is_known and self.view is not None:
             self.generation += 1
-            for name, space in self.spaces.items():
-                rows: dict[int, NamespaceRow] = {
-                    node: row
-                    for node, told in self.exchange.versions.items()
-                    for row in told
-                    if row[0] == name
-                }
-                outputs += self._plan(space, rows, self.view, now)
+            for space in self.spaces.values():
+                outputs += self._plan(space, self.view, now)
         return outputs
 
-    def _plan(
-        self,
-        space: NamespacePartitions,
-        rows: Mapping[int, NamespaceRow],
-        view: ClusterChanged,
-        now: int,
-    ) -> list[Output]:
+    def _plan(self, space: NamespacePartitions, view: ClusterChanged, now: int) -> list[Output]:
+        rows = self.exchange.rows(space.config.name)
+        if isinstance(space, StrongPartitions):
+            space.states = self.exchange.state_rows(space.config.name)
+            space.unsaved |= space.make_plans(view, rows)
+            return self.steps.take(space, now)
         changes = space.make_plans(view, rows)
         if not changes:
-            return self._take_part(space, now)
-        token = self._once(lambda answer, now: self._take_part(space, now))
-        return [self._set_versions(space, token, changes)]
+            return self.take_part(space, now)
+        token = self.once(lambda answer, now: self.take_part(space, now))
+        return [self.set_versions(space, token, changes)]
 
-    def _take_part(self, space: NamespacePartitions, now: int) -> list[Output]:
+    def take_part(self, space: NamespacePartitions, now: int) -> list[Output]:
+        """A namespace is served by its plans from now on."""
         name = space.config.name
         outputs = space.take_part(now)
         outputs.append(OwnershipChanged(name, space.refresh()))
@@ -331,7 +331,7 @@ class Partitions(Service):
         assert version is not None, "who hands over has a copy"
         subset = space.versions[emigration.partition] = version.as_subset()
         versions = {emigration.partition: subset}
-        emigration.outputs.append(self._set_versions(space, emigration.token, versions))
+        emigration.outputs.append(self.set_versions(space, emigration.token, versions))
 
     def _tell(
         self, space: NamespacePartitions, emigration: Emigration, answer: StoreAnswer, now: int
@@ -444,7 +444,7 @@ class Partitions(Service):
 
         rows = tuple(row for _, row in fresh)
         resolves = self._resolves(space, partition)
-        return [Compare(space.config.name, self._once(answer), rows, resolves)]
+        return [Compare(space.config.name, self.once(answer), rows, resolves)]
 
     def _apply(self, space: NamespacePartitions, node: int, batch: EmigrateBatch) -> list[Output]:
         partition = batch.partition
@@ -454,7 +454,7 @@ class Partitions(Service):
         ack = self._bulk(node, ImmigrateAck(*where))
         if not rows:
             return ack
-        token = self._once(lambda answer, now: ack)
+        token = self.once(lambda answer, now: ack)
         return [Apply(space.config.name, token, rows, self._resolves(space, partition))]
 
     def _note_arrival(

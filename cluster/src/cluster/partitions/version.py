@@ -17,6 +17,7 @@ from attrs import evolve, frozen
 FULL = 1
 VOUCHES = 2
 EVADES = 4
+WITNESSES = 8
 
 Packed: TypeAlias = tuple[tuple[int, int, bytes], ...]
 """A node's versions as groups: key, flags, a bit for each partition."""
@@ -29,17 +30,21 @@ class PartitionVersion:
     `full`: it has everything that was acknowledged there; else it is a subset, in migration.
     `vouches`: moreover every other full copy of that cluster has what it has.
     `evades`: it began as nothing and has not become full since: the last to be asked to serve.
+    `witnesses`: there is no copy; the node only knows of the cluster. In strong consistency alone,
+    where the key is the regime, and a node that evades has lost what it may have known.
     """
 
     cluster_key: int
     full: bool
     vouches: bool = False
     evades: bool = False
+    witnesses: bool = False
 
     @property
     def flags(self) -> int:
         """The form in messages."""
-        return self.full * FULL + self.vouches * VOUCHES + self.evades * EVADES
+        of_copy = self.full * FULL + self.vouches * VOUCHES
+        return of_copy + self.evades * EVADES + self.witnesses * WITNESSES
 
     def without_word(self) -> PartitionVersion:
         """The version of a copy that vouches no more."""
@@ -52,8 +57,9 @@ class PartitionVersion:
 
 def from_flags(cluster_key: int, flags: int) -> PartitionVersion:
     """The version of a message's group."""
+    full, vouches = bool(flags & FULL), bool(flags & VOUCHES)
     return PartitionVersion(
-        cluster_key, bool(flags & FULL), bool(flags & VOUCHES), bool(flags & EVADES)
+        cluster_key, full, vouches, bool(flags & EVADES), bool(flags & WITNESSES)
     )
 
 

@@ -359,6 +359,7 @@ class Transactions(Service):
     def _begin(self, job: _Job, now: int) -> list[Output]:
         space = self._partitions.spaces[job.key[0]]
         job.write.duplicates = space.duplicates(job.partition)
+        job.write.unproven = space.is_unproven(job.partition)
         self.duplicates_asked[job.key[0]] += len(job.write.duplicates)
         job.write.fire(Begin(), now)
         return self._advance(job, now)
@@ -444,8 +445,11 @@ class Transactions(Service):
         """A new cluster: what is not carried out will not be; what is not acknowledged is
         unfinished, and its partition's copy knows it."""
         for job in self._hash.clear():
+            # In strong consistency it is reported when all replicas have it: it may be done.
+            is_strong = self._partitions.spaces[job.key[0]].is_strong
+            in_doubt = is_strong and job.write.state is WriteState.CARRYING
             job.write.fire(BrokenOff(), 0)
-            self._broken.append(self._outcome(job, None, False))
+            self._broken.append(self._outcome(job, None, in_doubt))
         for held in (self._jobs, self._receivers, self._applying, self._loading):
             held.clear()
         self._retries.clear()
@@ -468,6 +472,7 @@ class Transactions(Service):
         for each in over:
             partitions = {self._partition_of(digest) for digest in each.digests}
             ours = all(space.acting[partition] == self._me for partition in partitions)
+            ours = ours and not space.is_strong  # there the replicas must have it, whoever serves
             outputs.append(Replicated(each.commitment, not ours))
         return self._released(outputs, now)
 

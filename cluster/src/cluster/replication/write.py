@@ -109,6 +109,7 @@ class RecordWrite(StateMachine):
         super().__init__(W.NEW, observer)
         self.place = place
         self.duplicates: tuple[int, ...] = ()
+        self.unproven = False
         self.answer = b""
         self.in_doubt = False
         self.commitment = 0
@@ -151,7 +152,8 @@ class RecordWrite(StateMachine):
 
     def _carry_out(self, _: object, now: int) -> None:
         _, namespace, digest = self.place
-        self.outputs.append(CarryOut(namespace, self.token, digest, self._body, self._best))
+        asked = CarryOut(namespace, self.token, digest, self._body, self._best, self.unproven)
+        self.outputs.append(asked)
 
     def _is_for_replicas(self, carried: CarriedOut, now: int) -> bool:
         self.commitment = self._send(carried.rows) if carried.rows else 0

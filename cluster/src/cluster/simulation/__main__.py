@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from citrusleaf import SystemClock
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="the seed to run")
     parser.add_argument("--nodes", type=int, help="nodes of the cluster (default: drawn, 3 to 9)")
     parser.add_argument("--minutes", type=float, default=5, help="simulated minutes of a seed")
+    parser.add_argument("--strong", action="store_true", help="strong consistency")
     parser.add_argument("--lines", type=int, default=60, help="lines of history to print")
     parser.add_argument("--sweep", action="store_true", help="run many seeds, print what they show")
     parser.add_argument("--first", type=int, default=1, help="the first seed, for --sweep")
@@ -42,14 +44,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.sweep:
         seeds = range(options.first, options.first + options.seeds)
-        what = Sweep(_run, results_of, account)
+        run = partial(_run, consistent=options.strong)
+        what = Sweep(run, results_of, account)
         return sweep(what, seeds, options.minutes, options.jobs, options.record, SystemClock())
-    return one(options.seed, options.nodes, options.minutes, options.lines)
+    return one(options.seed, options.nodes, options.minutes, options.lines, options.strong)
 
 
-def one(seed: int, nodes: int | None, minutes: float, lines: int) -> int:
+def one(seed: int, nodes: int | None, minutes: float, lines: int, consistent: bool = False) -> int:
     """Run a seed and print its account."""
-    outcome = simulate(seed, nodes, minutes)
+    outcome = simulate(seed, nodes, minutes, consistent=consistent)
     print(outcome.plan)
     print(*outcome.lines[-lines:], sep="\n")
     print(account([result_of(outcome)]))
@@ -58,8 +61,8 @@ def one(seed: int, nodes: int | None, minutes: float, lines: int) -> int:
     return 1 if outcome.violation else 0
 
 
-def _run(seed: int, minutes: float) -> Result:
-    return result_of(simulate(seed, minutes=minutes))
+def _run(seed: int, minutes: float, consistent: bool = False) -> Result:
+    return result_of(simulate(seed, minutes=minutes, consistent=consistent))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 
+from cluster.consistency.partitions import StrongPartitions
 from cluster.messages import RecordRow
 from cluster.metadata.smd import MemoryStore, Smd
 from cluster.metadata.sync import SmdSync
@@ -76,6 +77,7 @@ class DataParts:
 
     emigration: type[Emigration] = Emigration
     namespace: type[NamespacePartitions] = NamespacePartitions
+    strong: type[StrongPartitions] = StrongPartitions
     store: type[SimulatedStore] = SimulatedStore
     smd: type[Smd] = Smd
     transactions: type[Transactions] = Transactions
@@ -113,13 +115,18 @@ class DataWorld:
         assert self.cluster is not None
         disk, parts, shape = machine.disk, self.parts, self.shape
         if not disk:
-            disk["smd"] = MemoryStore()
-            disk["stores"] = {c.name: parts.store(c.policy) for c in shape.namespaces}
+            self.new_disk(machine)
         chance = self.cluster.world.chance
         observer = self.cluster.count_row
         found = [(c, disk["stores"][c.name].start(chance)) for c in shape.namespaces]
         made: Any = type(
-            "Made", (Partitions,), {"emigration": parts.emigration, "namespace": parts.namespace}
+            "Made",
+            (Partitions,),
+            {
+                "emigration": parts.emigration,
+                "namespace": parts.namespace,
+                "strong": parts.strong,
+            },
         )
         partitions = made(machine.node_id, found, shape.migrate, observer)
         carrier: Any = type(
@@ -134,6 +141,12 @@ class DataWorld:
         )
         smd = SmdSync(parts.smd(disk["smd"], MODULES), machine.node_id, observer)
         return smd, partitions, transactions
+
+    def new_disk(self, machine: SimulatedMachine) -> None:
+        """A machine's disk, on which nothing is."""
+        machine.disk["smd"] = MemoryStore()
+        stores = {c.name: self.parts.store(c.policy) for c in self.shape.namespaces}
+        machine.disk["stores"] = stores
 
     def store(self, machine: SimulatedMachine, namespace: str) -> SimulatedStore:
         """A machine's store of a namespace."""
@@ -224,7 +237,7 @@ class DataWorld:
 
     def _services(self, machine: SimulatedMachine) -> tuple[SmdSync, Partitions, Transactions]:
         assert self.cluster is not None
-        smd, partitions, transactions = self.cluster.node(machine.name).services
+        smd, partitions, transactions = self.cluster.node(machine.name).services[:3]
         assert isinstance(smd, SmdSync)
         assert isinstance(partitions, Partitions)
         assert isinstance(transactions, Transactions)
@@ -428,7 +441,9 @@ class DataWorld:
         for node, machine in machines.items():
             store = self.store(machine, namespace)
             where = f"{namespace} partition {partition}: {node}"
-            if (store.versions.get(partition) is None) != (node not in replicas):
+            version = store.versions.get(partition)
+            has_none = version is None or version.witnesses
+            if has_none != (node not in replicas):
                 raise Violation(f"{where} is a replica or has no copy")
             expected = master if node in replicas else {}
             if store.in_partition(partition) != expected:

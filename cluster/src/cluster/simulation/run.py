@@ -16,6 +16,7 @@ from cluster.simulation.faults import KINDS, LONGEST_CLOG_S, swarm
 from cluster.simulation.loop import Chance
 from cluster.simulation.network import Conditions
 from cluster.simulation.store import PARTITIONS
+from cluster.simulation.strong import StrongWorld, strong
 from cluster.state_machine import Row
 
 CONVERGENCE_INTERVALS = 150
@@ -87,6 +88,14 @@ def draw_plan(seed: int, nodes: int | None = None, minutes: float = 5) -> Plan:
     return Plan(seed, minutes, shape, kinds, mean_pause_s, episode_s, data, rate)
 
 
+def strongly(plan: Plan) -> Plan:
+    """The plan with strong consistency in all its namespaces, whose settings then stay."""
+    spaces = tuple(strong(config, plan.shape.nodes) for config in plan.data.namespaces)
+    kinds = tuple(kind for kind in plan.kinds if kind != "reconfigure") or ("halves",)
+    rate = max(5.0, plan.writes_per_s)
+    return evolve(plan, data=evolve(plan.data, namespaces=spaces), kinds=kinds, writes_per_s=rate)
+
+
 def _draw_data(chance: Chance) -> DataShape:
     """Namespaces of all kinds, disks quick and slow, generations before their wrap and not."""
     namespaces = tuple(
@@ -118,6 +127,7 @@ def _described(config: NamespaceConfig) -> str:
     return (
         f"{config.name}: replication factor {config.replication_factor}, conflicts by"
         f" {config.policy.value}{', uniform' if config.uniform else ''}"
+        f"{', strong consistency' if config.strong else ''}"
     )
 
 
@@ -150,7 +160,8 @@ class Run:
         self, plan: Plan, *, parts: Parts | None = None, data_parts: DataParts | None = None
     ) -> None:
         self.plan = plan
-        self.data = DataWorld(plan.data, data_parts)
+        is_strong = any(config.strong for config in plan.data.namespaces)
+        self.data = (StrongWorld if is_strong else DataWorld)(plan.data, data_parts)
         self.cluster = SimulatedCluster(
             plan.seed,
             plan.shape,
@@ -276,9 +287,12 @@ def simulate(
     parts: Parts | None = None,
     data_parts: DataParts | None = None,
     kinds: tuple[str, ...] = (),
+    consistent: bool = False,
 ) -> Outcome:
-    """Run a seed. `kinds` replaces the swarm of faults."""
+    """Run a seed. `kinds` replaces the swarm of faults; `consistent`: strong consistency."""
     plan = draw_plan(seed, nodes, minutes)
+    if consistent:
+        plan = strongly(plan)
     if kinds:
         plan = evolve(plan, kinds=kinds)
     return Run(plan, parts=parts, data_parts=data_parts).go()

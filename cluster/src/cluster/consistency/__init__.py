@@ -1,0 +1,1 @@
+"""Strong consistency: who may serve a partition, agreed on before anybody does."""
