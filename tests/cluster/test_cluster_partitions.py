@@ -468,19 +468,6 @@ def test_a_replication_factor_is_changed_by_the_next_balance():
     assert stores[0] == stores[1] == stores[2]
 
 
-def test_in_strong_consistency_a_minority_serves_nothing():
-    strong = NamespaceConfig("ns", strong=True, roster=(1, 2, 3, 4, 5), partitions=PARTITIONS)
-    net = Net(strong)
-    net.start(1, 2)
-    net.form(1, 2)
-    net.run()
-    gone = [p for p in range(PARTITIONS) if net.listed(p) == []]
-    assert gone
-    space = net.nodes[1].spaces["ns"]
-    assert all(space.server(p) is None for p in gone)
-    assert {space.ownership[p] for p in gone} == {Ownership.UNAVAILABLE}
-
-
 def test_a_copy_that_was_full_is_a_subset_on_disk_before_it_takes_anything():
     net = three_with(50)
     net.form(1)

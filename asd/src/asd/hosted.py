@@ -53,6 +53,7 @@ async def _serve(order: Order) -> int:
     port = ControlPort(Control(node, clock, stopping.set), order.control)
     try:
         await node.start()
+        await node.served()
         await port.start()
     except (OSError, StorageError) as error:
         _say(_complaint(error))

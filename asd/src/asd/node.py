@@ -18,6 +18,7 @@ from asd.info.ticker import Ticker
 from asd.measures.histogram import NS_PER_MS, NS_PER_US, Histogram
 from asd.measures.statistics import ServiceStatistics
 from asd.measures.turns import Turns
+from asd.membership import rosters
 from asd.membership.metadata import SystemMetadata
 from asd.membership.state import Membership
 from asd.process.heavy_work import HeavyWork
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("asd.node")
 
 EXPRESSIONS_KEPT = 1024
-SMD_MODULES = ("sindex", "truncate", "UDF", MODULE, SHIPPING_FILTERS)
+SMD_MODULES = ("sindex", "truncate", "UDF", rosters.MODULE, MODULE, SHIPPING_FILTERS)
 SMD_RULES = MappingProxyType({"truncate": latest})
 """Of two truncations the later one holds, whatever their generations."""
 STOP_GRACE_S = 0.5

@@ -5,6 +5,8 @@ done; `cluster.runtime` puts a node on an asyncio loop, and `cluster.simulation`
 simulated one.
 """
 
+from cluster.consistency.confirmation import Confirmations
+from cluster.consistency.partitions import StrongPartitions
 from cluster.fabric import Delivered, Fabric, FabricConfig, FabricFull
 from cluster.membership.clique import cluster_of
 from cluster.membership.heartbeat import Heartbeat, Identity
@@ -28,7 +30,10 @@ from cluster.outputs import (
     ClusterChanged,
     Compare,
     Compared,
+    Confirmed,
     Drop,
+    KeepState,
+    KeptState,
     Load,
     Loaded,
     NodeArrived,

@@ -1,5 +1,5 @@
-"""Every message that nodes exchange. Field numbers on the wire are the order of the fields here:
-new fields go to the end and have a default. Times are milliseconds, node ids 64 bits."""
+"""All messages of nodes. Field numbers on the wire are the order of the fields here: new fields go
+to the end and have a default. Times are milliseconds, node ids 64 bits."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ ModuleRow = tuple[str, tuple[ItemRow, ...]]
 """Module and its items."""
 
 VersionGroup = tuple[int, int, bytes]
-"""Cluster key and flags of `cluster.partitions.version`, and a bit for each partition that has this
-version: bit `0x80 >> (p & 7)` of byte `p >> 3`. In a cluster at rest one group says it all."""
+"""Key and flags of a version (`cluster.partitions.version`), and a bit for each partition that has
+it: bit `0x80 >> (p & 7)` of byte `p >> 3`. In a cluster at rest one group says it all."""
 
 NamespaceRow = tuple[str, int, int, int, tuple[int, ...], tuple[VersionGroup, ...]]
 """Name, replication factor, rack, flags (1: uniform balance, 2: strong consistency), the roster
-that is wanted (`Roster.flat`; empty but in strong consistency), versions."""
+wanted (`Roster.flat`; empty but in strong consistency), versions."""
 
 StateRow = tuple[str, int, bool, tuple[tuple[int, ...], ...]]
-"""Strong consistency, what a node has kept of a namespace: its name, the regime promised, whether
-dead partitions are to be revived, rosters (`Roster.flat`)."""
+"""What a node has kept (`KeptState`) of a namespace: its name, the regime promised, whether dead
+partitions are to be revived, rosters (`Roster.flat`)."""
 
 RecordRow = tuple[bytes, int, int, int, str, int, bytes]
 """Digest, generation, last-update-time in ms, void-time in s, set name, flags of
@@ -44,7 +44,6 @@ Digest = bytes
 """A record's digest: 20 bytes, or in simulations fewer; two at least, which say its partition."""
 
 NOWHERE: Endpoint = ("", 0)
-
 
 # --- heartbeat ---------------------------------------------------------------------------------
 
@@ -284,8 +283,7 @@ class ExchangeSeen(Message):
 
 @frozen
 class RegimeStep(Message):
-    """Strong consistency: I have taken this step towards the namespace's next regime, durably.
-    `asks`: how far are you?"""
+    """I have taken this step to the namespace's next regime, durably. `asks`: how far are you?"""
 
     TYPE: ClassVar[int] = 50
     cluster_key: int
@@ -486,18 +484,15 @@ class RegimeIs(Message):
 
 
 CLASSES: tuple[type[Message], ...] = (
-    *(Hello, Pulse, MeshRequest, MeshHosts),
-    *(FabricHello, Parcel),
+    *(Hello, Pulse, MeshRequest, MeshHosts, FabricHello, Parcel),
     *(Prepare, Promise, Reject, Accept, Accepted, Commit, Committed),
     *(SmdReport, SmdMerged, SmdSettled, SmdSet, SmdItemIs, SmdItemAck, SmdDone),
-    *(ExchangeVersions, ExchangeSeen, RegimeStep),
+    *(ExchangeVersions, ExchangeSeen, RegimeStep, RegimeCheck, RegimeIs),
     *(EmigrateStart, ImmigrateReady, EmigrateSummary, ImmigrateWants),
     *(EmigrateBatch, ImmigrateAck, EmigrateDone, ImmigrateDone),
     *(PartitionSettled, PartitionSettledAck),
     *(DuplicateRead, DuplicateIs, ReplicaGroup, ReplicaAck, ProxyRequest, ProxyReply),
-    *(RegimeCheck, RegimeIs),
 )
-"""All of them."""
 
 
 def codec() -> Codec:

@@ -176,7 +176,7 @@ def test_all_problems_are_named_in_the_order_of_the_lines():
         ("storage-engine memory {\ndata-in-memory true\n}", "obsolete"),
         ("storage-engine device {\nfilesize 4G\n}", "needs at least one file or device"),
         ("storage-engine memory {\nencryption aes-256\n}", "unencrypted"),
-        ("strong-consistency true", "no strong consistency"),
+        ("strong-consistency true\nnsup-period 1\ndefault-ttl 9", "allow-expunge true"),
         ("index-type flash {\n}", "'index-type flash': this server keeps indexes in the memory"),
         ("index-type flash {\nmount /a\nmouts-budget 1G\n}", "did you mean 'mounts-budget'?"),
         ("index-type flash {\nmounts-size-limit 4G\n}", "instead: mounts-budget"),

@@ -35,6 +35,7 @@ from asd.fastpath.contract import CONTRACT, Bar, Kind
 from asd.fastpath.rows import RowPaths
 from asd.service import connection
 from asd.sindex import IndexDefinition, KeyType, Source
+from asd.space.consistency import Consistency
 from asd.space.namespace import Namespace
 from asd.space.ownership import DUPLICATES, ELSEWHERE, REPLICATED
 from citrusleaf.cf_clock import VirtualClock
@@ -210,6 +211,15 @@ def faulty(kit: Any, wire: Any, kind: Kind) -> dict[str, Any]:
     return {}
 
 
+def strong(kit: Any, wire: Any, kind: Kind) -> dict[str, Any]:
+    """Nothing is told before all replicas have it."""
+    store(kit, wire, kind)
+    namespace = wire.node.namespaces[b"test"]
+    namespace.consistency = Consistency(namespace.commitments, namespace.clock.monotonic_ns)
+    wire.node.paths.clear()
+    return {}
+
+
 def small_records(kit: Any, wire: Any, kind: Kind) -> dict[str, Any]:
     store(kit, wire, kind)
     wire.node.namespaces[b"test"].config.set("max-record-size", "4096")
@@ -260,6 +270,7 @@ SITUATIONS: Final[dict[Bar, Prepare]] = {
     Bar.READ_TOUCH: with_set(name="demo", default_read_touch_ttl_pct=80),
     Bar.LIMITED: with_set(name="demo", stop_writes_count=100),
     Bar.SMALL_RECORDS: small_records,
+    Bar.STRONG: strong,
     Bar.FAULTS: faulty,
     Bar.TRUNCATING: truncating,
     Bar.NEW_SET: new_set,

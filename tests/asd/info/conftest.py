@@ -83,7 +83,7 @@ class FakeNode:
     surveys: dict[bytes, RecordSurvey] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.metadata = SystemMetadata(Smd(MemoryStore(), ["sindex", "truncate", "UDF"]))
+        self.metadata = SystemMetadata(Smd(MemoryStore(), ["sindex", "truncate", "UDF", "roster"]))
         self.cluster = Alone(0)
         self.cluster.node_id = self.node_id
         self.udf = UdfModules(self.metadata, self.clock)

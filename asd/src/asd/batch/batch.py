@@ -36,6 +36,7 @@ from asd.measures.share import slice_ns
 from asd.measures.statistics import OriginStatistics
 from asd.records.work import Given
 from asd.space.commitment import Commitment
+from asd.space.consistency import Consistency
 from asd.space.namespace import Namespace
 from asd.transactions.away import Away
 from asd.transactions.elsewhere import handed, until_ready
@@ -382,6 +383,8 @@ class Batch:
                     reply = self._transact(
                         self._node, namespace, message, digest, origin, self._client
                     )
+                if namespace.consistency is not None:
+                    self._await_replicas(namespace.consistency, message, digest)
         except NotResident:
             raise
         except (Leave, Occupied) as wait:
@@ -407,6 +410,12 @@ class Batch:
         """Writes in this namespace are acknowledged when those of this turn are safe."""
         if namespace.commitments.turn is not None:
             self.unsynced.add(namespace.commitments.turn)
+
+    def _await_replicas(self, consistency: Consistency, message: Message, digest: bytes) -> None:
+        """What a row has seen is told when all replicas have it."""
+        waits = consistency.waits_for(message, digest)
+        if waits is not None:
+            self.unsynced.add(waits)
 
     def _learn(self) -> None:
         row, namespace = self._row, self._namespace

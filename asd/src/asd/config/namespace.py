@@ -26,7 +26,6 @@ _NO_CONVERGENCE: Final = "this server has no convergence of bins"
 _NO_ACTIVE_RACK: Final = "this server spreads masters over all racks; leave it out"
 _ALONE: Final = "migration goes its own way here"
 _NO_STAGES: Final = "only whole requests are timed, not their stages"
-_NO_CONSISTENCY: Final = "this server has no strong consistency"
 _NO_TRANSACTIONS: Final = "this server has no transactions over several records"
 _NO_BIN_TOMBSTONES: Final = f"{_NO_CONVERGENCE}, so a deleted bin leaves no trace"
 _ONE_TASK: Final = "one task of each namespace does it, beside the requests"
@@ -60,8 +59,8 @@ class NamespaceConfig(Section):
     )
     auto_revive: bool = flag(
         enterprise=True,
-        help="Bring dead partitions back at start.",
-        why_not=f"{_NO_CONSISTENCY}, so no partition is ever dead",
+        works=True,
+        help="At start, bring back partitions that are dead through unclean stops.",
     )
     background_query_max_rps: int = integer(
         10000,
@@ -118,7 +117,7 @@ class NamespaceConfig(Section):
         dynamic=True,
         enterprise=True,
         help="Refuse deletes that leave no tombstone.",
-        why_not=f"{_NO_CONSISTENCY}, under which alone it matters",
+        why_not="strong-consistency-allow-expunge says it where it matters",
     )
     disallow_null_setname: bool = flag(
         dynamic=True,
@@ -279,14 +278,14 @@ class NamespaceConfig(Section):
     )
     strong_consistency: bool = flag(
         enterprise=True,
-        refused=_NO_CONSISTENCY,
-        help="Never lose or fork a record.",
+        works=True,
+        help="Never lose or fork a record; a roster says which nodes have the copies.",
     )
     strong_consistency_allow_expunge: bool = flag(
         dynamic=True,
         enterprise=True,
-        help="Allow deletes without tombstone under strong consistency.",
-        why_not=_NO_CONSISTENCY,
+        works=True,
+        help="Under strong consistency, allow deletes without tombstone, and records that expire.",
     )
     tomb_raider_eligible_age: int = seconds(
         86400, dynamic=True, enterprise=True, works=True, help="Age from which tombstones may go."
@@ -386,7 +385,10 @@ class NamespaceConfig(Section):
         return self.sets.get(set_name) or SetConfig(set_name)
 
     def conflict(self) -> str:
-        """Records that expire need something to remove them."""
+        """Records that expire need something to remove them, and may come back."""
+        is_forever = self.strong_consistency and not self.strong_consistency_allow_expunge
+        if is_forever and self.default_ttl:
+            return "default-ttl with strong-consistency needs strong-consistency-allow-expunge true"
         if self.default_ttl and not self.nsup_period and not self.allow_ttl_without_nsup:
             return "default-ttl without nsup-period needs allow-ttl-without-nsup true"
         return ""

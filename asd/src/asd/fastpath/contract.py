@@ -125,6 +125,8 @@ class Bar(Enum):
     """Writes of the set have a limit, or are stopped."""
     SMALL_RECORDS = auto()
     """Records may not be larger than about what a fast path reads."""
+    STRONG = auto()
+    """Strong consistency: nothing may be told that not all replicas have."""
     FAULTS = auto()
     """Tests have injected faults, which are looked for in every request."""
     TRUNCATING = auto()
@@ -162,6 +164,7 @@ _EVERY: Final = frozenset(
         Bar.KEY,
         Bar.IN_TRANSACTION,
         Bar.GENERATION,
+        Bar.STRONG,
         Bar.FAULTS,
         Bar.TRUNCATING,
         Bar.NEW_SET,
@@ -255,6 +258,8 @@ def _of_request(message: Message) -> list[Bar]:
 
 def _of_namespace(namespace: Namespace, set_name: bytes) -> list[Bar]:
     found = []
+    if namespace.consistency is not None:
+        found.append(Bar.STRONG)
     if namespace.faulty:
         found.append(Bar.FAULTS)
     if namespace.truncation.running:

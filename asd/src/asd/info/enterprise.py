@@ -1,7 +1,4 @@
-"""What only the enterprise edition answers: racks, rosters, quiescing, masking.
-
-The values are those of a node without strong consistency.
-"""
+"""What only the enterprise edition answers: racks, rosters, quiescing, masking."""
 
 from __future__ import annotations
 
@@ -12,6 +9,7 @@ from typing import Final
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.info.request import Handler, Request, constant, enterprise_only
+from asd.membership import rosters
 from asd.space.namespace import Namespace
 
 
@@ -66,23 +64,43 @@ def _quiesce_undo(request: Request) -> str:
 
 def _roster(request: Request) -> str:
     """Without strong consistency no roster is kept; only who is there can be told."""
-    present = ",".join(request.node.cluster.nodes)
     return ";".join(
-        f"{prefix}roster=null:pending_roster=null:observed_nodes={present}"
-        for prefix, _ in _chosen(request)
+        prefix + _roster_of(request, namespace.name) for prefix, namespace in _chosen(request)
+    )
+
+
+def _roster_of(request: Request, name: str) -> str:
+    node = request.node
+    regime, roster = node.cluster.regime(name), rosters.current(node.metadata, name)
+    observed = regime.observed if regime is not None else dict.fromkeys(node.cluster.nodes, 0)
+    present = tuple([(int(each, 16), rack) for each, rack in observed.items()])
+    return (
+        f"roster={rosters.show_nodes(roster.nodes if roster is not None else ())}"
+        f":pending_roster={rosters.show_nodes(rosters.pending(node.metadata, name))}"
+        f":observed_nodes={rosters.show_nodes(present)}"
     )
 
 
 def _roster_set(request: Request) -> str:
-    request.namespace()
-    request.required("nodes")
-    raise OperationError(ResultCode.UNSUPPORTED_FEATURE, "no strong consistency")
+    """What is pending comes into effect with the next `recluster:`."""
+    namespace, text = request.namespace(), request.required("nodes", max_bytes=1 << 14)
+    if namespace.consistency is None:
+        raise OperationError(ResultCode.UNSUPPORTED_FEATURE, "no strong consistency")
+    try:
+        nodes = rosters.parse_nodes(text)
+    except ValueError as error:
+        raise OperationError(ResultCode.PARAMETER, str(error)) from None
+    now_ms = namespace.clock.epoch_ms()
+    rosters.set_pending(request.node.metadata, namespace.name, nodes, now_ms)
+    return "ok"
 
 
 def _revive(request: Request) -> str:
-    """A node that owns every partition has no dead one."""
-    if "namespace" in request.parameters:
-        request.namespace()
+    """Dead partitions are served again from the next balance on."""
+    named = "namespace" in request.parameters
+    chosen = [request.namespace()] if named else request.node.namespaces.values()
+    for namespace in chosen:
+        request.node.cluster.revive(namespace.name)
     return "ok"
 
 

@@ -13,6 +13,7 @@ from typing import Final
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.info.request import Handler, Request, constant, decimal, pairs
+from asd.membership import rosters
 from cluster import PARTITIONS
 
 #: The release of the protocol that this server speaks; clients choose their commands by it.
@@ -81,7 +82,13 @@ def _cluster_stable(request: Request) -> str:
 
 
 def _recluster(request: Request) -> str:
-    return "ok" if request.node.cluster.recluster() else "ignored-by-non-principal"
+    """Balance anew, by the rosters that are pending."""
+    node = request.node
+    if node.cluster.principal == node.node_id:
+        for namespace in node.namespaces.values():
+            if namespace.consistency is not None:
+                rosters.adopt(node.metadata, namespace.name, namespace.clock.epoch_ms())
+    return "ok" if node.cluster.recluster() else "ignored-by-non-principal"
 
 
 def _cluster_name(request: Request) -> str:

@@ -11,6 +11,7 @@ from asd.config.storage import MEMORY_STRIPES
 from asd.info.names import NAMESPACE_COUNTERS, NAMESPACE_STATE, PLACE, STRIPE
 from asd.info.request import Handler, Request, pairs, shown, to_bytes, to_text
 from asd.info.source import InfoNode
+from asd.membership.state import Regime
 from asd.space.namespace import Namespace
 from cluster import Role
 from storage.index import SetUsage
@@ -18,7 +19,6 @@ from storage.index import SetUsage
 #: What is neither a count nor 0 in a cluster of one.
 _FIXED: Final[Mapping[str, Any]] = MappingProxyType(
     {
-        "clock_skew_stop_writes": False,
         "data_compression_ratio": "1.000",
         "record_proto_uncompressed_pct": "0.000",
         "record_proto_compression_ratio": "1.000",
@@ -77,6 +77,8 @@ def _of_cluster(node: InfoNode, namespace: Namespace, figures: Mapping[str, Any]
     asked, told = cluster.duplicates(name)
     return {
         "ns_cluster_size": len(cluster.nodes),
+        **_of_regime(cluster.regime(name)),
+        "clock_skew_stop_writes": bool(namespace.consistency and namespace.consistency.skewed),
         "pending_quiesce": cluster.will_be_quiesced,
         "effective_is_quiesced": cluster.is_quiesced,
         "nodes_quiesced": cluster.quiesced,
@@ -96,6 +98,17 @@ def _of_cluster(node: InfoNode, namespace: Namespace, figures: Mapping[str, Any]
         "migrate_records_transmitted": progress.records_sent,
         "migrate_record_receives": progress.records_come,
         **_copies(node, namespace, figures),
+    }
+
+
+def _of_regime(regime: Regime | None) -> dict[str, int]:
+    """Strong consistency: what may not be served."""
+    if regime is None:
+        return {}
+    return {
+        "ns_cluster_size": regime.cluster_size,
+        "unavailable_partitions": regime.unavailable,
+        "dead_partitions": regime.dead,
     }
 
 

@@ -73,6 +73,9 @@ def _partition_rows(request: Request, namespace: Namespace) -> Iterator[str]:
     cluster, index = request.node.cluster, namespace.engine.index
     factor = cluster.partition_map(namespace.name).replication_factor
     key = cluster.key.lower().zfill(12)
+    strong = cluster.regime(namespace.name)
+    regime = strong.number if strong is not None else 0
+    key = f"{regime:012x}" if strong is not None else key
     for view in cluster.partitions(namespace.name):
         working = f"{view.working_master:X}"
         leads = view.replica == 0 or working == request.node.node_id
@@ -80,7 +83,7 @@ def _partition_rows(request: Request, namespace: Namespace) -> Iterator[str]:
             *(namespace.name, view.partition, view.state, factor, view.replica, view.succession),
             *(view.duplicates, working if leads else "0", working),
             *(view.emigrates, view.lead_emigrates, view.immigrates),
-            *(index.count(view.partition), 0, 0, int(view.version is not None)),
+            *(index.count(view.partition), 0, regime, int(view.version is not None)),
             _version(view, key),
             f"{key}.0.{'-' if view.replica else 'm'}p-",
         )
@@ -90,7 +93,7 @@ def _partition_rows(request: Request, namespace: Namespace) -> Iterator[str]:
 def _version(view: PartitionView, key: str) -> str:
     """Of a copy of another cluster nobody knows whether it has everything: it shows as a subset."""
     version = view.version
-    if version is None:
+    if version is None or version.witnesses:
         return _NO_VERSION
     shown = f"{version.cluster_key:012x}"
     flags = (

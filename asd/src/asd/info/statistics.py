@@ -13,6 +13,7 @@ from asd.info.identity import COMPATIBILITY_ID
 from asd.info.names import SERVICE
 from asd.info.request import Handler, Request, pairs
 from asd.info.source import InfoNode
+from asd.membership.settings import stop_writes_skew_s
 from asd.process.heavy_work import HeavyWork
 from asd.process.machine import Readings
 
@@ -107,12 +108,19 @@ def _of_cluster(node: InfoNode) -> dict[str, Any]:
         "cluster_integrity": cluster.integrity,
         "cluster_is_member": bool(cluster.nodes),
         "cluster_clock_skew_ms": cluster.skew_ms,
+        "cluster_clock_skew_stop_writes_sec": _stop_writes_skew_s(node),
         **cluster.traffic()._asdict(),
         "time_since_rebalance": (node.clock.monotonic_ms() - cluster.formed_ms) // 1000,
         "migrate_partitions_remaining": remaining,
         "rw_in_progress": sum(_in_flight(node, each.name) for each in node.namespaces.values()),
         "proxy_in_progress": cluster.proxied,
     }
+
+
+def _stop_writes_skew_s(node: InfoNode) -> int:
+    """0 where no namespace minds."""
+    strong = any(each.consistency is not None for each in node.namespaces.values())
+    return stop_writes_skew_s(node.config) if strong else 0
 
 
 def _in_flight(node: InfoNode, namespace: str) -> int:

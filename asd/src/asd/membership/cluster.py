@@ -16,7 +16,7 @@ from asd.membership.metadata import Begun, SystemMetadata
 from asd.membership.peers import AskRecluster, Peers, codec
 from asd.membership.settings import Settings
 from asd.membership.ship_times import Heard, ShipTimes
-from asd.membership.state import PeerRow, Progress, Standing, Unreachable
+from asd.membership.state import PeerRow, Progress, Regime, Standing, Unreachable
 from asd.membership.traffic import Traffic, TrafficMeter
 from citrusleaf.cf_clock import Clock
 from cluster import (
@@ -24,6 +24,7 @@ from cluster import (
     Channel,
     ClusterChanged,
     ClusterNode,
+    Confirmations,
     Endpoint,
     Lag,
     MigrateConfig,
@@ -40,6 +41,7 @@ from cluster import (
     SmdReady,
     SmdSync,
     StoreAnswer,
+    StrongPartitions,
     Transactions,
 )
 from cluster import NamespaceConfig as Spread
@@ -86,6 +88,7 @@ class Clustered:
         self._times = settings.parts
         self._partitions = partitions
         self._transactions = transactions
+        self.confirmations = Confirmations(me, partitions)
         self._smd_sync = SmdSync(metadata.smd, me)
         self._changes: dict[int, Begun] = {}
         self._maps: dict[str, PartitionMap] = {}
@@ -96,7 +99,10 @@ class Clustered:
             settings.identity,
             settings.parts,
             clock,
-            [self.peer_service, self._ship_times, self._smd_sync, partitions, transactions],
+            [
+                *(self.peer_service, self._ship_times, self._smd_sync, partitions, transactions),
+                self.confirmations,
+            ],
             codes=codec(),
         )
         self.node.listen(self._hear, *(ClusterChanged, OwnershipChanged, Balanced, SmdReady))
@@ -347,6 +353,30 @@ class Clustered:
         """See `Membership`."""
         racks = self._partitions.spaces[namespace].racks
         return {hexadecimal(node): rack for node, rack in racks.items()}
+
+    def regime(self, namespace: str) -> Regime | None:
+        """See `Membership`."""
+        space = self._partitions.spaces[namespace]
+        if not isinstance(space, StrongPartitions):
+            return None
+        roster = space.rosters.newest
+        on_roster = roster is not None and self._settings.identity.node in roster.ids
+        here = space.observed.keys() & roster.ids if roster is not None and on_roster else ()
+        return Regime(
+            *(space.regime, len(space.unavailable) - len(space.dead), len(space.dead)),
+            *(len(here), {hexadecimal(node): rack for node, rack in space.observed.items()}),
+        )
+
+    def founds(self, namespace: str) -> bool:
+        """Is this the founding cluster of the namespace's roster, and noted everywhere?"""
+        space = self._partitions.spaces[namespace]
+        return isinstance(space, StrongPartitions) and space.is_ready and space.rosters.founds
+
+    def revive(self, namespace: str) -> None:
+        """See `Membership`."""
+        space = self._partitions.spaces[namespace]
+        if isinstance(space, StrongPartitions):
+            space.revives = True
 
     def is_uniform(self, namespace: str) -> bool:
         """See `Membership`."""

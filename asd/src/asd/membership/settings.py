@@ -18,6 +18,7 @@ from cluster import (
     MigrateConfig,
     NodeConfig,
     PaxosConfig,
+    Roster,
 )
 from cluster import NamespaceConfig as Spread
 
@@ -44,8 +45,10 @@ class Settings:
 
 
 def is_clustered(config: Config) -> bool:
-    """Does this node look for others? One without a heartbeat port never does."""
-    return bool(config.network.heartbeat.port)
+    """Is this node's place a cluster, of itself alone perhaps? One without a heartbeat port looks
+    for no others; but in strong consistency it goes by a roster all the same."""
+    strong = any(each.strong_consistency for each in config.namespaces.values())
+    return bool(config.network.heartbeat.port) or strong
 
 
 def settings(config: Config, node: int, incarnation: int, host: str) -> Settings:
@@ -103,17 +106,34 @@ def _bound(addresses: tuple[str, ...]) -> str | None:
     return None if not WILDCARDS.isdisjoint(addresses) else addresses[0]
 
 
-def spread(config: NamespaceConfig, community: bool) -> Spread:
+def policy(config: NamespaceConfig) -> ConflictPolicy:
+    """Which of two versions of a record stays. In strong consistency the regime says so, which
+    stands in the last-update-time."""
+    if config.strong_consistency:
+        return ConflictPolicy.LAST_UPDATE_TIME
+    return ConflictPolicy(config.conflict_resolution_policy)
+
+
+def spread(config: NamespaceConfig, community: bool, roster: Roster | None = None) -> Spread:
     """How a namespace is spread over the nodes."""
     return Spread(
         config.name,
         replication_factor=config.replication_factor,
-        policy=ConflictPolicy(config.conflict_resolution_policy),
+        policy=policy(config),
+        strong=config.strong_consistency,
+        roster=roster,
         uniform=config.prefer_uniform_balance and not community,
         rack=config.rack_id,
         migrate_order=config.migrate_order,
         fills_at_once=config.ignore_migrate_fill_delay,
     )
+
+
+def stop_writes_skew_s(config: Config) -> int:
+    """From which difference of clocks on writes in strong consistency are refused: three quarters
+    of 15 times what a cluster takes to change, which is 1.2 times the heartbeat's timeout."""
+    heartbeat = config.network.heartbeat
+    return heartbeat.interval * heartbeat.timeout * 27 // 2000
 
 
 def migration(config: Config) -> MigrateConfig:

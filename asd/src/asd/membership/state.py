@@ -63,6 +63,21 @@ class Progress(NamedTuple):
         return self.to_send + self.to_come
 
 
+class Regime(NamedTuple):
+    """Strong consistency of a namespace."""
+
+    number: int
+    """Of the regime by which it is served, or shall be."""
+    unavailable: int
+    """Partitions that nobody may serve while nodes of the roster are missing,"""
+    dead: int
+    """and those that nobody may serve although all are there."""
+    cluster_size: int
+    """Nodes of the roster that are in the cluster; 0 on one that is not on the roster."""
+    observed: Mapping[str, int]
+    """Nodes of the cluster that have the namespace, and the rack that each says it is in."""
+
+
 class Membership(Protocol):
     """A node's cluster, as info shows it."""
 
@@ -172,6 +187,12 @@ class Membership(Protocol):
     def is_uniform(self, namespace: str) -> bool:
         """Does the present balance give every node the same number of partitions?"""
 
+    def regime(self, namespace: str) -> Regime | None:
+        """Strong consistency of a namespace; None in availability mode."""
+
+    def revive(self, namespace: str) -> None:
+        """Have dead partitions served again from the next balance on."""
+
     def duplicates(self, namespace: str) -> tuple[int, int]:
         """Versions of records that other nodes were asked for before a transaction, and that this
         node has told others, since the start."""
@@ -220,6 +241,13 @@ class _Still:
     def is_uniform(self, namespace: str) -> bool:
         """There is nothing to even out."""
         return False
+
+    def regime(self, namespace: str) -> Regime | None:
+        """Without a cluster there is none."""
+        return None
+
+    def revive(self, namespace: str) -> None:
+        """Nothing is dead."""
 
     def duplicates(self, namespace: str) -> tuple[int, int]:
         """Nobody has other versions."""

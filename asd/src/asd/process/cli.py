@@ -99,6 +99,7 @@ class Options:
     heartbeat_timeout: int | None = None
     fabric_port: int | None = None
     replication_factor: int | None = None
+    strong_consistency: bool | None = None
     until_eof: bool = False
     nodes: int = 0
     """Run so many nodes under a supervisor; 0: be one."""
@@ -138,6 +139,7 @@ def parse_arguments(argv: Sequence[str]) -> Options:
         heartbeat_timeout=given.heartbeat_timeout,
         fabric_port=given.fabric_port,
         replication_factor=given.replication_factor,
+        strong_consistency=given.strong_consistency or None,
         until_eof=given.until_eof,
         nodes=node_count(given.nodes) if given.nodes else 0,
         cores=processors() if given.nodes == CORES else (),
@@ -376,6 +378,8 @@ def _add_cluster(parser: argparse.ArgumentParser) -> None:
         type=int,
         help="copies of each record, in all namespaces (default 1, or as the file says)",
     )
+    strong = "never lose or fork a record, in all namespaces"
+    group.add_argument("--strong-consistency", action="store_true", help=strong)
 
 
 def _nodes(text: str) -> str:
@@ -487,8 +491,9 @@ def _namespaces(config: Config, options: Options) -> dict[str, NamespaceConfig]:
         namespaces[namespace.name] = namespace
     if not namespaces:
         namespaces[DEFAULT_NAMESPACE] = _namespace(DEFAULT_NAMESPACE)
-    given = {"replication_factor": options.replication_factor, "rack_id": options.rack_id}
-    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    names = ("replication_factor", "rack_id", "strong_consistency")
+    given: dict[str, Any] = {name: getattr(options, name) for name in names}
+    changes = {name: value for name, value in given.items() if value is not None}
     try:
         return {name: evolve(space, **changes) for name, space in namespaces.items()}
     except ValueError as error:

@@ -33,6 +33,7 @@ from asd.records.record_view import RecordView
 from asd.sindex import KeyType, SecondaryIndex, Source
 from asd.space.namespace import Namespace
 from citrusleaf.cf_digest import DIGEST_SIZE, partition_id
+from cluster.consistency.stamp import time_of
 from storage.bulk import entries_at
 from storage.engine import NotResident
 
@@ -222,7 +223,7 @@ class IndexWalk:
         if record is None:
             return False
         set_name = self._namespace.set_names[record[3]]
-        view = RecordView(digest, record, set_name, record[2])
+        view = RecordView(digest, record, set_name, time_of(record[2]))
         matches = any(map(self._wanted.matches, self._index.keys.values(view)))
         if self._counts_geo:
             self._namespace.statistics.geo_region_query_points += matches

@@ -10,6 +10,7 @@ from asd.bins.effort import HEAVY, Timed
 from asd.bins.expressions.record import record_size
 from asd.bins.particle import Particle
 from asd.records.record import Bins, find_bin, stored_key, unpack_bins
+from cluster.consistency.stamp import time_of
 from storage.engine import TOMBSTONE, Record
 
 
@@ -70,7 +71,7 @@ class RecordView:
     @property
     def last_update_time(self) -> int:
         """Milliseconds since 2010."""
-        return self.record[2]
+        return time_of(self.record[2])
 
     @property
     def stored_key(self) -> bytes:

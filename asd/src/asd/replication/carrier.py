@@ -31,6 +31,8 @@ from asd.records.work import Given
 from asd.replication.envelope import Malformed, Outcome, Request, unpack_outcome, unpack_request
 from asd.replication.replicator import Replicator
 from asd.replication.store import Store
+from asd.space.commitment import Commitment
+from asd.space.consistency import Consistency
 from asd.space.namespace import Namespace
 from asd.space.ownership import ALONE
 from asd.transactions.dispatch import run_here
@@ -145,6 +147,10 @@ class Carrier:
             task = asyncio.ensure_future(self._when_read(asked, waits[0], tell))
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
             return
+        consistency = store.namespace.consistency
+        if consistency is not None:
+            self._carry_out_strongly(store, consistency, asked, tell)
+            return
         rows: list[RecordRow] = []
         with self._replicators[asked.namespace].collecting(rows):
             try:
@@ -159,6 +165,33 @@ class Carrier:
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
         else:
             tell(answer)
+
+    def _carry_out_strongly(
+        self, store: Store, consistency: Consistency, asked: CarryOut, tell: Tell
+    ) -> None:
+        """As `carry_out`, in strong consistency: what is written takes the fast lane, and is
+        reported when all replicas have it; what is only seen too, unless they are known to."""
+        replicator = self._replicators[asked.namespace]
+        made_before = replicator.made
+        outcome = self._run(store, asked)
+        if asked.unproven and replicator.made == made_before:
+            row = store.row(asked.digest)
+            if row is not None:
+                replicator.again(row)
+        message = _message_in(asked.body)
+        waits = consistency.waits_for(message, asked.digest) if message is not None else None
+        if waits is None:
+            tell(CarriedOut(asked.token, (), outcome.pack()))
+            return
+        task = asyncio.ensure_future(self._when_safe(waits, asked, outcome, tell))
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    async def _when_safe(
+        self, waits: Commitment, asked: CarryOut, outcome: Outcome, tell: Tell
+    ) -> None:
+        code = await waits.wait()
+        told = outcome if code == ResultCode.OK else Outcome(self._me, code)
+        tell(CarriedOut(asked.token, (), told.pack()))
 
     def _waits_for_medium(self, namespace: Namespace, digest: bytes) -> bool:
         alone = namespace.ownership[partition_id(digest)] == ALONE
@@ -225,3 +258,11 @@ class Carrier:
         if request.node == self._me:
             return statistics.batch_sub if request.in_batch else statistics.client
         return statistics.from_proxy_batch_sub if request.in_batch else statistics.from_proxy
+
+
+def _message_in(body: bytes) -> Message | None:
+    """The request of a transaction; None for what is none."""
+    try:
+        return parse_message(unpack_request(body).body)
+    except (Malformed, MessageError):
+        return None

@@ -15,6 +15,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from asd.membership import rosters
 from asd.membership.cluster import Clustered
 from asd.membership.metadata import SystemMetadata
 from asd.membership.settings import (
@@ -24,6 +25,7 @@ from asd.membership.settings import (
     published,
     settings,
     spread,
+    stop_writes_skew_s,
 )
 from asd.membership.state import Alone, Joining, Membership
 from asd.process.machine import Machine
@@ -33,7 +35,16 @@ from asd.replication.waking import Waking
 from asd.space.ownership import CLOSED
 from asd.space.truncation import TruncationMetadata
 from asd.state import Carries, NodeState
-from cluster import PARTITIONS, Partitions, PartitionVersion, Transactions
+from cluster import (
+    PARTITIONS,
+    Balanced,
+    KeptState,
+    Output,
+    Partitions,
+    PartitionVersion,
+    StrongPartitions,
+    Transactions,
+)
 from cluster import NamespaceConfig as Spread
 from storage.bulk import partition_slots
 
@@ -143,9 +154,13 @@ class PlaceInCluster:
         self._cluster: Clustered | None = None
         self._replication: Replication | None = None
         self._waking: Waking | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._kept: dict[str, KeptState] = {}
         for namespace in node.namespaces.values():
             namespace.ownership.set_all(bytes([CLOSED]) * PARTITIONS)
             self._found[namespace.name] = take_up(namespace)
+            if namespace.consistency is not None:
+                self._kept[namespace.name] = versions.load_state(namespace.engine)
 
     @property
     def cluster(self) -> Membership:
@@ -165,6 +180,7 @@ class PlaceInCluster:
         spaces = [(each, self._found[each.name]) for each in self._spread()]
         me = chosen.identity.node
         partitions = Partitions(me, spaces, migration(config))
+        self._hand_in_states(partitions)
         limits = [each.config.transaction_pending_limit for each in node.namespaces.values()]
         transactions = Transactions(me, partitions, pending_limit=max(limits))
         self._cluster = Clustered(chosen, node.clock, node.metadata, partitions, transactions)
@@ -173,13 +189,47 @@ class PlaceInCluster:
             node, self._cluster, partitions, transactions, node.metadata, node.paths.clear
         )
         loop = asyncio.get_running_loop()
+        node.metadata.listen(rosters.MODULE, lambda key, item: self.apply_configuration())
+        self._cluster.listen(self._balanced, Balanced)
         await self._cluster.start(loop)
+        if self._kept:
+            self._watching = loop.create_task(self._watch_clocks())
         heartbeat = config.network.heartbeat
         self._waking = Waking(
             *(node.turns, node.clock.monotonic_ns, heartbeat.interval, heartbeat.timeout),
             self._replication.woke,
         )
         self._waking.start(loop)
+
+    def _hand_in_states(self, partitions: Partitions) -> None:
+        """What namespaces with strong consistency have kept, before the first cluster."""
+        for namespace in self._node.namespaces.values():
+            space = partitions.spaces[namespace.name]
+            if isinstance(space, StrongPartitions):
+                space.kept = self._kept[namespace.name]
+                doubted = any(each.evades for each in self._found[namespace.name].values())
+                space.revives = doubted and namespace.config.auto_revive
+
+    def _balanced(self, event: Output) -> None:
+        """Rosters whose first cluster has noted its regime are founded; the next one serves."""
+        asyncio.get_running_loop().call_soon(self._found_rosters)
+
+    def _found_rosters(self) -> None:
+        cluster, metadata = self._cluster, self._node.metadata
+        if cluster is None or cluster.principal != cluster.me:
+            return
+        founding = [name for name in self._kept if cluster.founds(name)]
+        for name in founding:
+            rosters.found(metadata, name, self._node.clock.epoch_ms())
+        if founding:
+            cluster.recluster()
+
+    async def _watch_clocks(self) -> None:
+        """Look at the clocks of the cluster every second. Ends by cancellation."""
+        assert self._replication is not None
+        while True:
+            await asyncio.sleep(1)
+            self._replication.watch_clocks(1000 * stop_writes_skew_s(self._node.config))
 
     async def served(self) -> None:
         """Return when every namespace is served."""
@@ -188,7 +238,10 @@ class PlaceInCluster:
 
     def _spread(self) -> list[Spread]:
         node = self._node
-        return [spread(each.config, node.community) for each in node.namespaces.values()]
+        return [
+            spread(each.config, node.community, rosters.current(node.metadata, each.name))
+            for each in node.namespaces.values()
+        ]
 
     def apply_configuration(self) -> None:
         """Take up a configuration that has changed."""
@@ -222,6 +275,8 @@ class PlaceInCluster:
         """Leave, and note that the engines hold everything."""
         if self._waking is not None:
             self._waking.stop()
+        if self._watching is not None:
+            self._watching.cancel()
         if self._replication is not None:
             await self._replication.stop()
         if self._cluster is not None:
@@ -245,10 +300,11 @@ async def until_quiet(count: Callable[[], int], longest_s: float) -> None:
 
 def take_up(namespace: Namespace) -> dict[int, PartitionVersion]:
     """The versions that an engine has come back with. Records without one go."""
-    found = versions.load(namespace.engine)
+    found = versions.load(namespace.engine, namespace.consistency is not None)
     index = namespace.engine.index
     for partition in range(PARTITIONS):
-        if index.count(partition) and partition not in found:
+        version = found.get(partition)
+        if index.count(partition) and (version is None or version.witnesses):
             namespace.door.remove_slots(partition, partition_slots(index, partition))
     return found
 

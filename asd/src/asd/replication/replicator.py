@@ -57,6 +57,8 @@ class Replicator:
         self._set_texts: dict[int, str] = {}
         self._waiting: dict[int, Commitment] = {}
         self._observes = False
+        self.made = 0
+        """Versions that were made here, and given to the lane."""
         namespace.commitments.add_stage(self._end_turn)
 
     # -------------------------------------------------------------- the observer
@@ -82,9 +84,16 @@ class Replicator:
         if self._collected is not None:
             self._collected.append(row)
             return
+        self.made += 1
         number = self._replicate(self._namespace.name, row)
         if number:
             self._wait(number, digest, new)
+
+    def again(self, row: RecordRow) -> None:
+        """Give a version that stands here to all replicas, which may not have it."""
+        number = self._replicate(self._namespace.name, row)
+        if number:
+            self._wait(number, row[0], None)
 
     def _wait(self, number: int, digest: bytes, new: Record | None) -> None:
         """The turn's writes are acknowledged when the lane's commitment is over."""
@@ -94,6 +103,8 @@ class Replicator:
             assert commitments.turn is not None
             commitments.turn.expect()
             self._waiting[number] = commitments.turn
+        if self._namespace.consistency is not None:
+            self._namespace.consistency.written(digest, self._waiting[number])
 
     def _set_text(self, set_id: int) -> str:
         text = self._set_texts.get(set_id)

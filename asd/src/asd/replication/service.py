@@ -20,6 +20,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aerospike_common.wire.codes import Info1, ResultCode
@@ -42,7 +43,10 @@ from cluster import (
     ClusterChanged,
     Compare,
     Compared,
+    Confirmed,
     Drop,
+    KeepState,
+    KeptState,
     Load,
     Loaded,
     Output,
@@ -52,6 +56,7 @@ from cluster import (
     SetVersions,
     SmdReady,
     StoreAnswer,
+    StrongPartitions,
     Survey,
     Surveyed,
     Token,
@@ -105,11 +110,17 @@ class Replication:
         self._ownership = {name: self._follow(space) for name, space in spaces.items()}
         me = partitions.me
         self.carrier = Carrier(node, me, transactions, self.stores, self.replicators)
+        for name, space in spaces.items():
+            if space.consistency is not None:
+                space.consistency.confirm = partial(self._confirm, name)
+        self._confirming: dict[int, Callable[[bool], None]] = {}
         cluster.listen(self._apply, Apply)
         cluster.listen(self._replicated, Replicated)
         cluster.listen(self._hear, *(OwnershipChanged, Load, Survey, Compare, Close, CarryOut))
         cluster.listen(
-            self._hear, *(SetVersions, Drop, Answered, Balanced, SmdReady, ClusterChanged)
+            self._hear,
+            *(SetVersions, Drop, Answered, Balanced, SmdReady, ClusterChanged),
+            *(KeepState, Confirmed),
         )
 
     def _follow(self, space: Namespace) -> OwnershipOf:
@@ -195,6 +206,10 @@ class Replication:
                 self._later(lambda: self._answer(event))
             case SetVersions():
                 self._set_versions(event)
+            case KeepState(name, token, state):
+                self._keep_state(self.stores[name].namespace, token, state)
+            case Confirmed(number, yes):
+                self._later(lambda: self._confirming.pop(number)(yes))
             case Drop(name, partition):
                 space = self.stores[name].namespace
                 versions.save(space.engine, partition, None)
@@ -235,10 +250,12 @@ class Replication:
         for name, ownership in self._ownership.items():
             space = self._partitions.spaces[name]
             if space.is_ready:
+                self._go_by_regime(name)
                 self._observe(name)
                 ownership.begin(space.ownership)
 
     def _own(self, name: str, partitions: tuple[int, ...]) -> None:
+        self._go_by_regime(name)
         self._observe(name)
         self._ownership[name].follow(self._partitions.spaces[name].ownership, partitions)
 
@@ -251,6 +268,35 @@ class Replication:
     def _look_at_lines(self) -> None:
         for name, ownership in self._ownership.items():
             ownership.look_again(self._partitions.spaces[name].ownership)
+
+    # ---------------------------------------------------------- strong consistency
+
+    def _go_by_regime(self, name: str) -> None:
+        """What is written from now on is of the regime by which the namespace is served."""
+        space, consistency = self._partitions.spaces[name], self.stores[name].namespace.consistency
+        if isinstance(space, StrongPartitions) and consistency is not None:
+            consistency.regime = space.regime
+
+    def watch_clocks(self, limit_ms: int) -> None:
+        """Stop writes that need clocks which agree, or let them go on."""
+        skew_ms = self._cluster.skew_ms
+        for store in self.stores.values():
+            consistency = store.namespace.consistency
+            if consistency is not None and consistency.skewed != (skew_ms > limit_ms):
+                consistency.skewed = skew_ms > limit_ms
+                what = "are stopped" if consistency.skewed else "go on"
+                text = "{%s} writes %s: the clocks of the cluster differ by %d ms, limit %d ms"
+                log.warning(text, store.namespace.name, what, skew_ms, limit_ms)
+
+    def _confirm(self, name: str, partition: int, hear: Callable[[bool], None]) -> None:
+        """Ask the replicas whether this node still serves a partition."""
+        number, outputs = self._cluster.confirmations.confirm(name, partition)
+        self._confirming[number] = hear
+        self._cluster.act(self._cluster.confirmations, outputs)
+
+    def _keep_state(self, space: Namespace, token: Token, state: KeptState) -> None:
+        versions.save_state(space.engine, state)
+        self._answer_when_kept(space, VersionsSet(token))
 
     # ------------------------------------------------------------------- answers
 
@@ -337,10 +383,13 @@ class Replication:
         space = self.stores[asked.namespace].namespace
         for partition, version in asked.versions:
             versions.save(space.engine, partition, version)
+        self._answer_when_kept(space, VersionsSet(asked.token))
+
+    def _answer_when_kept(self, space: Namespace, answer: StoreAnswer) -> None:
         if isinstance(space.engine, Upkeep):
-            self._spawn(self._when_synced(space, VersionsSet(asked.token)))
+            self._spawn(self._when_synced(space, answer))
         else:
-            self._later(lambda: self._tell(VersionsSet(asked.token)))
+            self._later(lambda: self._tell(answer))
 
     async def _when_synced(self, space: Namespace, answer: StoreAnswer) -> None:
         while True:

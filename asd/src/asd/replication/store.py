@@ -18,11 +18,14 @@ from collections.abc import Callable
 
 from aerospike_common.wire.errors import OperationError
 from asd.membership.metadata import SystemMetadata
+from asd.membership.settings import policy
 from asd.records.change import Change
 from asd.replication.rows import found, record_of, row_of, set_bytes, set_text, summary_of
 from asd.space import truncation
 from asd.space.namespace import Namespace
 from cluster import REMOVAL, ConflictPolicy, is_wanted, wins
+from cluster import TOMBSTONE as DELETED
+from cluster.consistency.stamp import time_of
 from cluster.messages import RecordRow, SummaryRow
 from storage.bulk import entries_at, partition_slots
 from storage.engine import (
@@ -46,7 +49,7 @@ class Store:
     @property
     def policy(self) -> ConflictPolicy:
         """Which of two versions stays."""
-        return ConflictPolicy(self.namespace.config.conflict_resolution_policy)
+        return policy(self.namespace.config)
 
     # ------------------------------------------------------------------- reading
 
@@ -95,11 +98,11 @@ class Store:
 
     def compare(self, summaries: tuple[SummaryRow, ...], resolve: bool) -> tuple[int, ...]:
         """The places of those that are wanted."""
-        index, policy = self.namespace.engine.index, self.policy if resolve else None
+        index, rule = self.namespace.engine.index, self.policy if resolve else None
         places = []
         for place, theirs in enumerate(summaries):
             entry = found(index, theirs[0])
-            if is_wanted(theirs, summary_of(entry) if entry is not None else None, policy):
+            if is_wanted(theirs, summary_of(entry) if entry is not None else None, rule):
                 places.append(place)
         return tuple(places)
 
@@ -107,13 +110,13 @@ class Store:
 
     def apply(self, rows: tuple[RecordRow, ...], resolve: bool, migrates: bool) -> int:
         """Keep these versions; how many were, before one was refused for now (all, or fewer)."""
-        policy = self.policy if resolve else None
+        rule = self.policy if resolve else None
         hidden = self._hidden() if migrates else None
         adopt = self.namespace.door.adopt
         for done, row in enumerate(rows):
-            if hidden is not None and row[2] < hidden(row[4]):
+            if hidden is not None and time_of(row[2]) < hidden(row[4]):
                 continue
-            if policy is not None and not wins(row, self.row(row[0]), policy):
+            if rule is not None and not wins(row, self.row(row[0]), rule):
                 continue
             try:
                 adopt(*self._change(row))
@@ -124,6 +127,8 @@ class Store:
     def _change(self, row: RecordRow) -> Change:
         """A version in place of what is there. Raises OperationError when its set is refused."""
         namespace, digest = self.namespace, row[0]
+        if namespace.consistency is not None:
+            namespace.consistency.seen(row[2], bool(row[5] & DELETED))
         old = self._record(digest) if namespace.indexes.in_use else None
         if old is not None and old[4] & TOMBSTONE:
             old = None

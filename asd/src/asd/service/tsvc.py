@@ -86,7 +86,11 @@ def dispatch(
     framed = reply_frame(reply.code, reply.generation, reply.void_time, reply.n_ops, reply.ops)
     latency = latency_of(namespace, message)
     commitment = namespace.commitments.turn
-    if commitment is None or not _waits(namespace, message):
+    if namespace.consistency is not None:
+        commitment = namespace.consistency.waits_for(message, digest)
+    elif commitment is not None and not _waits(namespace, message):
+        commitment = None
+    if commitment is None:
         node.turns.count(latency)
         return framed
     commitment.count(latency)

@@ -14,6 +14,7 @@ from asd.sindex.entries import IndexEntries
 from asd.sindex.keys import Keys
 from citrusleaf.cf_digest import partition_id
 from cluster import PARTITIONS
+from cluster.consistency.stamp import time_of
 from storage.engine import TOMBSTONE, Record
 from storage.index import PrimaryIndex
 
@@ -29,7 +30,7 @@ def _view(digest: bytes, record: Record | None, set_name: bytes) -> RecordView |
     """
     if record is None or record[4] & TOMBSTONE:
         return None
-    return RecordView(digest, record, set_name, record[2])
+    return RecordView(digest, record, set_name, time_of(record[2]))
 
 
 class SecondaryIndex:

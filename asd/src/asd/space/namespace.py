@@ -18,11 +18,13 @@ from asd.records.work import Given
 from asd.sindex import SecondaryIndexes
 from asd.space.commit import Commit
 from asd.space.commitment import Commitments
+from asd.space.consistency import Consistency
 from asd.space.group_commit import GroupCommit
 from asd.space.held_digests import HeldDigests
 from asd.space.ownership import Ownership
 from asd.space.truncation import Truncation
 from citrusleaf.cf_clock import Clock
+from cluster.consistency.stamp import time_of
 from storage.engine import (
     TOMBSTONE,
     Engine,
@@ -106,6 +108,10 @@ class Namespace:
         if engine.acknowledges_sync:
             self.commitments.add_stage(self.group_commit.stage(self.commitments.settle))
             self.door.observe(self.commitments)
+        self.consistency: Consistency | None = None
+        """What strong consistency asks of transactions; None in availability mode."""
+        if config.strong_consistency:
+            self.consistency = Consistency(self.commitments, clock.monotonic_ns)
         self._set_ids: dict[bytes, int] = {b"": 0}
         self._begin_histograms()
 
@@ -118,6 +124,11 @@ class Namespace:
         self.batch_sub_udf_latency = Histogram(f"{{{self.name}}}-batch-sub-udf")
         self.pi_query_latency = Histogram(f"{{{self.name}}}-pi-query")
         self.si_query_latency = Histogram(f"{{{self.name}}}-si-query")
+
+    @property
+    def is_forever(self) -> bool:
+        """Does a record go only by a durable delete?"""
+        return self.consistency is not None and not self.config.strong_consistency_allow_expunge
 
     def open(self) -> None:
         """Open the engine and take up what it kept. Blocks. Raises OSError, StorageError."""
@@ -176,7 +187,9 @@ class Namespace:
         """Neither expired nor truncated: what clients may see."""
         if record[1] and is_expired(record[1], now_s):
             return False
-        return not (self.truncation.running and self.truncation.hides(record[3], record[2]))
+        if not self.truncation.running:
+            return True
+        return not self.truncation.hides(record[3], time_of(record[2]))
 
     def load(self, digest: bytes, now_s: int) -> Record | None:
         """The live record: None when absent, expired or truncated. Raises as `find`."""
@@ -210,7 +223,10 @@ class Namespace:
         """What a durable delete leaves of a record, so that no older copy comes back. `marks`: more
         flags."""
         generation, set_id = next_generation(record[0]), record[3]
-        return generation, 0, self.update_time_ms(set_id), set_id, TOMBSTONE | marks, b""
+        updated_ms = self.update_time_ms(set_id)
+        if self.consistency is not None:
+            self.consistency.seen(updated_ms, is_tombstone=True)
+        return generation, 0, updated_ms, set_id, TOMBSTONE | marks, b""
 
     def left_to_ship(self, record: Record, marks: int) -> Record | None:
         """What a delete that is not durable leaves until it has been shipped; None: nothing, since
@@ -224,9 +240,9 @@ class Namespace:
         """The last-update-time of what is written now, which must not be taken for what a
         truncation of this moment hides."""
         now_ms = self.clock.epoch_ms()
-        if not self.truncation.running:
-            return now_ms
-        return max(now_ms, self.truncation.hidden_before(set_id))
+        if self.truncation.running:
+            now_ms = max(now_ms, self.truncation.hidden_before(set_id))
+        return now_ms if self.consistency is None else self.consistency.stamp(now_ms)
 
     def store(
         self,
@@ -321,6 +337,8 @@ class Namespace:
             return 0
         if ttl > TTL_MAX_S:
             raise OperationError(ResultCode.PARAMETER, f"ttl {ttl} is over ten years")
+        if self.is_forever:
+            raise OperationError(ResultCode.FORBIDDEN, "an expiring record may come back")
         if not self.config.nsup_period and not self.config.allow_ttl_without_nsup:
             raise OperationError(ResultCode.FORBIDDEN, "ttl without nsup-period")
         return self._reduced(now_s + ttl, old_void_time)

@@ -17,6 +17,7 @@ from aerospike_common.wire.errors import OperationError
 from asd.membership.metadata import SystemMetadata
 from citrusleaf.cf_clock import Clock
 from cluster import PARTITIONS
+from cluster.consistency.stamp import time_of
 from cluster.smd import SmdItem
 from storage.bulk import column, entries_at, partition_slots
 from storage.engine import Bulk
@@ -188,7 +189,9 @@ class Truncator:
         if not slots:
             return []
         joined = b"".join(entries_at(index, slots))
-        sets, times = column(joined, "set_id"), column(joined, "last_update_time")
+        sets, stamps = column(joined, "set_id"), column(joined, "last_update_time")
+        strong = self._namespace.consistency is not None
+        times = list(map(time_of, stamps)) if strong else stamps
         before = {set_id: self._namespace.truncation.hidden_before(set_id) for set_id in set(sets)}
         if max(times) < min(before.values()):
             return slots

@@ -82,6 +82,8 @@ async def raid_tombs(namespace: Namespace, threads: TransactionThreads) -> None:
     while True:
         await asyncio.sleep(LOOK_S)
         config = namespace.config
+        if namespace.consistency is not None:
+            continue  # a copy that was away for long must not bring anything back
         if clock.epoch_s() - last_s < config.tomb_raider_period or not config.tomb_raider_period:
             continue
         last_s = clock.epoch_s()

@@ -7,6 +7,7 @@ from typing import Final
 from aerospike_common.wire.codes import Info1, Info2, ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message
+from asd.space.consistency import takes_unavailable
 from asd.space.ownership import CLOSED, DUPLICATES
 
 READ_ALL: Final = "all"
@@ -15,6 +16,15 @@ READ_ONE: Final = "one"
 
 class Away(Exception):
     """The transaction must be carried (`asd.state.Carries`). Nothing has happened."""
+
+
+def check_strong(state: int, message: Message) -> None:
+    """As `check`, in strong consistency: where copies may differ reads leave too. What says that it
+    takes records of a partition that nobody may serve has what is here."""
+    if state != CLOSED:
+        raise Away
+    if not takes_unavailable(message):
+        raise OperationError(ResultCode.PARTITION_UNAVAILABLE)
 
 
 def check(state: int, message: Message, override: str) -> None:

@@ -10,7 +10,7 @@ from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message
 from asd.measures.statistics import OriginStatistics
 from asd.space.ownership import REPLICATED
-from asd.transactions.away import check
+from asd.transactions.away import check, check_strong
 from asd.transactions.delete import delete
 from asd.transactions.heavy import Occupied
 from asd.transactions.outcome import (
@@ -62,7 +62,9 @@ def run(
         raise OperationError(ResultCode.PARAMETER, "neither a read nor a write")
     state = namespace.ownership[partition_id(digest)]
     if state > REPLICATED:
-        if node.carrier is not None:
+        if namespace.consistency is not None:
+            check_strong(state, message)
+        elif node.carrier is not None:
             check(state, message, namespace.config.read_consistency_level_override)
         elif not namespace.ownership.is_master(partition_id(digest)):
             raise OperationError(ResultCode.PARTITION_UNAVAILABLE)
@@ -79,6 +81,8 @@ def run_here(
     """`run` for what is to be done on this node whatever the partition's state says."""
     if _MRT_ID in message.fields or message.info4 & _IN_TRANSACTION:
         raise OperationError(ResultCode.ENTERPRISE_ONLY, "multi-record transaction")
+    if namespace.consistency is not None:
+        namespace.consistency.check(message)
     transaction = Transaction(namespace, message, digest, node.expressions, origin)
     if not message.info2 & _WRITE:
         return perform(transaction, read, count_read)

@@ -6,6 +6,7 @@ from aerospike_common.wire.codes import ResultCode
 from asd.space.namespace import TTL_NEVER
 from asd.transactions.decision import Effect
 from asd.transactions.transaction import Refused, Transaction
+from cluster.consistency.stamp import time_of
 from storage.engine import Record
 
 
@@ -25,7 +26,7 @@ def renewal(transaction: Transaction, record: Record) -> tuple[Record | None, Ef
         return None, Effect.NONE
     if percent > 100:
         raise Refused(ResultCode.PARAMETER, record, f"read-touch ttl percentage {percent}")
-    ttl = void_time - record[2] // 1000
+    ttl = void_time - time_of(record[2]) // 1000
     if transaction.now_s < void_time - ttl * percent // 100:
         return None, Effect.NOT_RENEWED
     return namespace.renewed(record, transaction.now_s + ttl), Effect.RENEWED

@@ -14,6 +14,7 @@ from asd.records.change import Change
 from asd.records.record import XDR_WRITE, Bins, stored_key
 from asd.records.record_view import RecordView
 from asd.records.work import Function, Given, Work
+from asd.space.consistency import is_linearizable
 from asd.space.namespace import Namespace
 from asd.transactions.effort import MOST, effort_of, may_be_heavy
 from asd.transactions.heavy import LONGEST_NS, MOST_ROUNDS, Leave
@@ -244,6 +245,9 @@ class Transaction:
         return view
 
     def check_consistency(self) -> None:
-        """A community server refuses linearizable reads."""
-        if self.namespace.community and self.message.info3 & 0xC0 == 0x40:
-            raise OperationError(ResultCode.ENTERPRISE_ONLY, "linearizable read")
+        """Linearizable reads want strong consistency, and that the enterprise edition."""
+        namespace = self.namespace
+        if namespace.consistency is None and is_linearizable(self.message):
+            if namespace.community:
+                raise OperationError(ResultCode.ENTERPRISE_ONLY, "linearizable read")
+            raise OperationError(ResultCode.UNSUPPORTED_FEATURE, "linearizable read")

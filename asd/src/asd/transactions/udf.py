@@ -24,7 +24,7 @@ from asd.records.work import Function
 from asd.transactions.decision import Decision, Effect
 from asd.transactions.heavy import LONGEST_NS, Leave
 from asd.transactions.transaction import Refused, Reply, Transaction, check_key_field, is_key
-from asd.transactions.write import check_size_if_near
+from asd.transactions.write import check_size_if_near, left_by_delete
 from asd.udf.call import Call, lua_record
 from asd.udf.lua_state import LuaFailure
 from storage.engine import Record
@@ -194,16 +194,15 @@ def _left_behind(
     if excessive:
         raise OperationError(ResultCode.BIN_NAME, "too many writes")
     transaction.check_origin()
-    left = namespace.left_to_ship(record, transaction.mark) if record is not None else None
     if not exists:
-        return left, Effect.DELETED
+        return _left_by_removal(transaction, record), Effect.DELETED
     kept = record if record and not removed else None
     bins = unpack_bins(kept[5]) if kept else {}
     _change(bins, changes)
     if not bins:
         if record is None:
             raise OperationError(ResultCode.NOT_FOUND, "the function leaves no bin")
-        return left, Effect.EMPTIED
+        return _left_by_removal(transaction, record), Effect.EMPTIED
     ttl = transaction.message.record_ttl if new_ttl < 0 else new_ttl
     void_time = namespace.void_time(ttl, set_name, kept[1] if kept else None, transaction.now_s)
     key = transaction.message.fields.get(FieldType.KEY, b"")
@@ -218,6 +217,16 @@ def _left_behind(
     generation = next_generation(record[0]) if record else 1
     flags = payload_flags(bins, key)
     return namespace.version(generation, void_time, set_name, flags, payload), Effect.WRITTEN
+
+
+def _left_by_removal(transaction: Transaction, record: Record | None) -> Record | None:
+    """What is left of a record that a function removes: nothing, where that is allowed and nobody
+    is to be told. Raises FORBIDDEN."""
+    if record is None:
+        return None
+    if transaction.namespace.is_forever:
+        return left_by_delete(transaction, record)
+    return transaction.namespace.left_to_ship(record, transaction.mark)
 
 
 def _change(bins: Bins, changes: list[Any]) -> None:

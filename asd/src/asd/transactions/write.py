@@ -228,10 +228,13 @@ def _delete_empty(
 def left_by_delete(transaction: Transaction, record: Record) -> Record | None:
     """What the end of a record leaves: a tombstone if it is durable, or must be shipped.
 
-    Raises ENTERPRISE_ONLY.
+    Raises ENTERPRISE_ONLY; FORBIDDEN for one that must be durable and is not.
     """
+    namespace = transaction.namespace
     if not transaction.message.info2 & Info2.DURABLE_DELETE:
-        return transaction.namespace.left_to_ship(record, transaction.mark)
+        if namespace.is_forever:
+            raise OperationError(ResultCode.FORBIDDEN, "a delete must be durable")
+        return namespace.left_to_ship(record, transaction.mark)
     if transaction.namespace.community:
         raise OperationError(ResultCode.ENTERPRISE_ONLY, "durable delete")
     return transaction.namespace.tombstone(record, transaction.mark)

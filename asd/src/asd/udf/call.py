@@ -8,6 +8,7 @@ from aerospike_common.wire.codes import FieldType, ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message
 from asd.records.record import stored_key
+from cluster.consistency.stamp import time_of
 from storage.engine import Record
 
 MAX_NAME: Final = 127
@@ -45,5 +46,5 @@ def lua_record(
     key = stored_key(payload, flags)
     if key:
         parts = (key[0], key[1:])
-        return payload, generation, void_time, now_s, updated_ms, set_name, digest, *parts
+        return payload, generation, void_time, now_s, time_of(updated_ms), set_name, digest, *parts
     return payload, generation, void_time, now_s, updated_ms, set_name, digest, None, None

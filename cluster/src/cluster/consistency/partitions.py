@@ -92,6 +92,8 @@ class StrongPartitions(NamespacePartitions):
         self.rosters = Rosters()
         self.dead: set[int] = set()
         """Those of `unavailable` that no missing node of the roster will bring back."""
+        self.observed: dict[int, int] = {}
+        """Nodes of the cluster that have the namespace, and the rack that each says it is in."""
         self.agreement: Agreement | None = None
         self.states: Mapping[int, StateRow] = {}
         """What each node of the cluster has kept, from the exchange."""
@@ -146,6 +148,7 @@ class StrongPartitions(NamespacePartitions):
         """Balance over the nodes of the newest roster that are here; which these are."""
         newest = self.rosters.newest
         roster = dict(newest.nodes) if newest is not None else {}
+        self.observed = {node: row[2] for node, row in rows.items()}
         self.racks = {node: roster.get(node) or row[2] for node, row in rows.items()}
         quiesced = {row[0]: row[3] for row in view.members}
         here = [node for node in rows if node in roster]
