@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import combinations
 
 import pytest
 
@@ -253,14 +254,39 @@ def test_fewer_nodes_than_copies_serve_nothing():
     assert net.served() == set()
 
 
-def test_a_copy_that_was_away_is_no_full_one():
-    """5 and 4 have the copies; 4 and 3 serve without 5; 5 with 1 and 2 must not."""
+def forget(net: Net, *nodes: int) -> None:
+    """Nodes without a copy forget the regime that they have witnessed."""
+    for node in nodes:
+        versions = net.space(node).versions
+        old = PartitionVersion(1, False, witnesses=True)
+        versions[:] = [old if each is None or each.witnesses else each for each in versions]
+
+
+def served_by_who_was_away(gone: int, rest: tuple[int, int], *, forgets: bool) -> set[int]:
+    """One node is away while the others serve; then it is there with two of them. Partitions that
+    are served then although those two have no copy, so that it has the only one, an old one."""
     net = founded(1, 2, 3, 4, 5)
-    net.form(1, 2, 3, 4)
-    there = net.served()
-    alone = [p for p in there if not {1, 2} & set(net.space(1).plans[p].replicas) and p in ALL]
-    net.form(1, 2, 5)
-    assert not set(alone) & net.served()
+    net.form(*{1, 2, 3, 4, 5} - {gone})
+    alone = {
+        partition
+        for partition in net.served()
+        if set(rest).isdisjoint(net.space(rest[0]).plans[partition].replicas)
+    }
+    if forgets:
+        forget(net, *rest)
+    net.form(gone, *rest)
+    return alone & net.served()
+
+
+CASES = [(gone, rest) for gone in (5, 1) for rest in combinations({2, 3, 4}, 2)]
+
+
+def test_a_copy_that_was_away_is_no_full_one():
+    assert not any(served_by_who_was_away(*case, forgets=False) for case in CASES)
+
+
+def test_it_is_witnesses_that_keep_it_from_serving():
+    assert any(served_by_who_was_away(*case, forgets=True) for case in CASES)
 
 
 # --- what is lost -------------------------------------------------------------------------------

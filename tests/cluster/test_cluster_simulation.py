@@ -23,6 +23,7 @@ from cluster.simulation import (
 )
 from cluster.simulation.__main__ import main
 from cluster.simulation.account import account, result_of, results_of
+from cluster.simulation.strong_canaries import STRONG_CANARIES
 
 BLOCKS = 8
 SEEDS_A_BLOCK = 20
@@ -59,6 +60,20 @@ def test_canaries_are_caught(name):
     outcome = CANARIES[name].caught()
     assert outcome is not None, f"no seed notices: {CANARIES[name].what}"
     print(f"{name}: seed {outcome.plan.seed}: {outcome.violation}")
+
+
+@pytest.mark.parametrize("name", STRONG_CANARIES)
+def test_canaries_of_strong_consistency_are_caught(name):
+    outcome = STRONG_CANARIES[name].caught()
+    assert outcome is not None, f"no seed notices: {STRONG_CANARIES[name].what}"
+    print(f"{name}: seed {outcome.plan.seed}: {outcome.violation}")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_strong_consistency_holds(seed):
+    outcome = simulate(seed, 4, MINUTES, consistent=True)
+    assert not outcome.violation
+    assert outcome.writes > 50
 
 
 def test_swarms_differ_and_every_kind_is_drawn():

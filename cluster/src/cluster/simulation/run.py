@@ -157,11 +157,17 @@ class Run:
     """Carries a plan out on a cluster."""
 
     def __init__(
-        self, plan: Plan, *, parts: Parts | None = None, data_parts: DataParts | None = None
+        self,
+        plan: Plan,
+        *,
+        parts: Parts | None = None,
+        data_parts: DataParts | None = None,
+        world: type[DataWorld] | None = None,
     ) -> None:
         self.plan = plan
         is_strong = any(config.strong for config in plan.data.namespaces)
-        self.data = (StrongWorld if is_strong else DataWorld)(plan.data, data_parts)
+        usual = StrongWorld if is_strong else DataWorld
+        self.data = (world or usual)(plan.data, data_parts)
         self.cluster = SimulatedCluster(
             plan.seed,
             plan.shape,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from attrs import evolve
 
@@ -91,9 +91,10 @@ def founded(config: NamespaceConfig, node: int) -> dict[int, PartitionVersion]:
 class StrongWorld(DataWorld):
     """Makes the services of the nodes, is their daemon, has clients."""
 
+    confirmations: ClassVar[type[Confirmations]] = Confirmations
+
     def __init__(self, shape: DataShape, parts: DataParts | None = None) -> None:
         super().__init__(shape, parts)
-        self.confirmations: type[Confirmations] = Confirmations
         self._operations: dict[tuple[str, bytes], list[Operation]] = {}
         self._states: dict[tuple[str, bytes], bytes | None] = {}
         self._pending: dict[tuple[str, int, str, bytes], int] = {}
@@ -154,6 +155,11 @@ class StrongWorld(DataWorld):
 
     # --- transactions --------------------------------------------------------------------------
 
+    def stamp(self, machine: SimulatedMachine, namespace: str, before: int) -> int:
+        """The last-update-time of a version that is written over another."""
+        regime = self._space(machine, namespace).regime
+        return stamp(regime, max(1, machine.clock.wall_ms()), before)
+
     def _execute(
         self,
         machine: SimulatedMachine,
@@ -171,8 +177,7 @@ class StrongWorld(DataWorld):
         if (kind is Kind.SWAP and now != expected) or (kind is Kind.DELETE and now is None):
             return None, REFUSED
         generation = next_generation(base[1]) if base is not None else self.shape.first_generation
-        regime = self._space(machine, namespace).regime
-        time = stamp(regime, max(1, machine.clock.wall_ms()), base[2] if base is not None else 0)
+        time = self.stamp(machine, namespace, base[2] if base is not None else 0)
         flags = TOMBSTONE if kind is Kind.DELETE else 0
         return (digest, generation, time, 0, "", flags, b"" if flags else value), DONE
 
