@@ -31,7 +31,8 @@ MODES = (
     aerospike.POLICY_READ_MODE_SC_ALLOW_UNAVAILABLE,
 )
 FORBIDDEN = 22
-UNAVAILABLE = 11
+REST_S = 240
+"""Until all copies are where they belong again, on a machine that does other things too."""
 
 
 def until(what: str, holds: Callable[[], bool], limit_s: float = 60) -> None:
@@ -64,7 +65,10 @@ def set_roster(cluster: Cluster, nodes: int) -> None:
 
 
 def connect(cluster: Cluster, *nodes: int) -> Client:
-    config = {"hosts": [cluster.addresses[node] for node in nodes]}
+    hosts = [cluster.addresses[node] for node in nodes]
+    times = {"total_timeout": 5000}
+    policies = {"read": times, "write": times, "remove": times, "batch": times}
+    config = {"hosts": hosts, "policies": policies}
     return aerospike.client(config).connect()
 
 
@@ -224,8 +228,9 @@ class Counting:
 
 
 def settled(cluster: Cluster) -> Client:
-    """Everything is healed, though copies may still be on their way: a client of all nodes."""
-    until("all is served", lambda: is_served(cluster, range(3), 3))
+    """Everything is healed and at rest: a client of all nodes."""
+    cluster.wait_stable(REST_S)
+    assert is_served(cluster, range(3), 3)
     return connect(cluster, 0, 1, 2)
 
 
@@ -238,22 +243,20 @@ def test_clients_are_told_the_regime(cluster: Cluster) -> None:
 def test_jepsen_3_5_4_a_split_loses_no_acknowledged_write(cluster: Cluster) -> None:
     with Counting(cluster, "split") as counting:
         time.sleep(2)
-        for cut in (0, 2):
-            cluster.split([cut], [node for node in range(3) if node != cut])
-            time.sleep(6)
-            cluster.heal()
-            time.sleep(5)
+        cluster.split([2], [0, 1])
+        time.sleep(6)
+        cluster.heal()
+        time.sleep(4)
     counting.check(settled(cluster))
 
 
 def test_jepsen_3_99_a_node_that_was_stopped_acknowledges_nothing_old(cluster: Cluster) -> None:
     with Counting(cluster, "pause") as counting:
         time.sleep(2)
-        for node in (0, 1):
-            cluster.pause(node)
-            time.sleep(6)
-            cluster.resume(node)
-            time.sleep(4)
+        cluster.pause(2)
+        time.sleep(8)
+        cluster.resume(2)
+        time.sleep(4)
     counting.check(settled(cluster))
 
 
@@ -279,7 +282,9 @@ def test_a_minority_serves_nothing_and_says_so(cluster: Cluster) -> None:
         few.put(KEY, {"a": 2})
     few.close()
     cluster.heal()
-    assert settled(cluster).get(KEY, LATEST)[2] == {"a": 1}
+    client = settled(cluster)
+    assert client.get(KEY, LATEST)[2] == {"a": 1}
+    client.close()
 
 
 def test_partitions_whose_copies_are_lost_are_dead_until_they_are_revived(

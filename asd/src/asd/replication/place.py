@@ -46,6 +46,7 @@ from cluster import (
     Transactions,
 )
 from cluster import NamespaceConfig as Spread
+from cluster.smd import SmdItem
 from storage.bulk import partition_slots
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ class PlaceInCluster:
             node, self._cluster, partitions, transactions, node.metadata, node.paths.clear
         )
         loop = asyncio.get_running_loop()
-        node.metadata.listen(rosters.MODULE, lambda key, item: self.apply_configuration())
+        node.metadata.listen(rosters.MODULE, self._roster_changed)
         self._cluster.listen(self._balanced, Balanced)
         await self._cluster.start(loop)
         if self._kept:
@@ -210,19 +211,25 @@ class PlaceInCluster:
                 doubted = any(each.evades for each in self._found[namespace.name].values())
                 space.revives = doubted and namespace.config.auto_revive
 
+    def _roster_changed(self, key: str, item: SmdItem) -> None:
+        self.apply_configuration()
+        asyncio.get_running_loop().call_soon(self._found_rosters)
+
     def _balanced(self, event: Output) -> None:
-        """Rosters whose first cluster has noted its regime are founded; the next one serves."""
         asyncio.get_running_loop().call_soon(self._found_rosters)
 
     def _found_rosters(self) -> None:
+        """A roster whose first cluster has noted its regime is founded. When that is noted too, and
+        not before (a new cluster would break it off), the cluster balances anew, and serves."""
         cluster, metadata = self._cluster, self._node.metadata
         if cluster is None or cluster.principal != cluster.me:
             return
-        founding = [name for name in self._kept if cluster.founds(name)]
-        for name in founding:
+        for name in filter(cluster.founds, self._kept):
+            roster = rosters.current(metadata, name)
+            if roster is not None and roster.founded:
+                cluster.recluster()
+                return
             rosters.found(metadata, name, self._node.clock.epoch_ms())
-        if founding:
-            cluster.recluster()
 
     async def _watch_clocks(self) -> None:
         """Look at the clocks of the cluster every second. Ends by cancellation."""

@@ -8,11 +8,9 @@ from types import MappingProxyType
 from attrs import evolve, frozen
 
 from cluster.consistency.agreement import Agreement
-from cluster.consistency.confirmation import Confirmations
 from cluster.consistency.partitions import StrongPartitions
-from cluster.fabric import Delivered
-from cluster.messages import NamespaceRow, RecordRow, RegimeIs
-from cluster.outputs import ClusterChanged, Output, Respond
+from cluster.messages import NamespaceRow, RecordRow
+from cluster.outputs import ClusterChanged
 from cluster.partitions.balance import Row
 from cluster.partitions.config import MigrateConfig
 from cluster.partitions.namespace import Versions
@@ -93,13 +91,6 @@ class ForgetsDoubt(StrongPartitions):
     is_strong = False
 
 
-class ConfirmsBlindly(Confirmations):
-    """Says yes to whoever asks, whatever the cluster."""
-
-    def receive(self, came: Delivered, now: int) -> list[Output]:
-        return [Respond(came.node, came.transaction, RegimeIs(True), came.channel)]
-
-
 class DirtyWorld(StrongWorld):
     """A daemon that answers reads at once, whatever the replicas have."""
 
@@ -107,21 +98,6 @@ class DirtyWorld(StrongWorld):
         self, machine: SimulatedMachine, namespace: str, digest: bytes, latest: bool, hear: Hear
     ) -> None:
         hear(True)
-
-
-class UnconfirmedWorld(StrongWorld):
-    """A daemon that asks nobody before a linearizable read."""
-
-    def _confirm(
-        self, machine: SimulatedMachine, namespace: str, digest: bytes, hear: Hear
-    ) -> None:
-        hear(True)
-
-
-class BlindWorld(StrongWorld):
-    """Replicas that confirm any regime."""
-
-    confirmations = ConfirmsBlindly
 
 
 class ClockWorld(StrongWorld):
@@ -189,8 +165,6 @@ STRONG_CANARIES: Mapping[str, StrongCanary] = MappingProxyType(
         "vouches": StrongCanary("unfinished and vouched for", ANY, VouchesAlways),
         "alone": StrongCanary("no promise is waited for", ANY, TakesStepsAlone),
         "no-doubt": StrongCanary("broken off and answered", ANY, ForgetsDoubt),
-        "blind": StrongCanary("an old regime is confirmed", "halves pause", world=BlindWorld),
-        "unasked": StrongCanary("an old master reads", "halves pause", world=UnconfirmedWorld),
         "dirty": StrongCanary("read before it is safe", "halves clog kill", world=DirtyWorld),
         "by-clock": StrongCanary("clocks decide", "halves clock", world=ClockWorld),
         "eager": StrongCanary("acknowledged by one copy", "halves kill", world=EagerWorld),
