@@ -149,7 +149,11 @@ class Carrier:
             return
         consistency = store.namespace.consistency
         if consistency is not None:
-            self._carry_out_strongly(store, consistency, asked, tell)
+            try:
+                self._carry_out_strongly(store, consistency, asked, tell, given)
+            except (Leave, Occupied) as wait:
+                task = asyncio.ensure_future(self._when_worked(asked, wait, tell))
+                task.add_done_callback(lambda done: done.cancelled() or done.exception())
             return
         rows: list[RecordRow] = []
         with self._replicators[asked.namespace].collecting(rows):
@@ -167,13 +171,18 @@ class Carrier:
             tell(answer)
 
     def _carry_out_strongly(
-        self, store: Store, consistency: Consistency, asked: CarryOut, tell: Tell
+        self,
+        store: Store,
+        consistency: Consistency,
+        asked: CarryOut,
+        tell: Tell,
+        given: Given | None,
     ) -> None:
         """As `carry_out`, in strong consistency: what is written takes the fast lane, and is
         reported when all replicas have it; what is only seen too, unless they are known to."""
         replicator = self._replicators[asked.namespace]
         made_before = replicator.made
-        outcome = self._run(store, asked)
+        outcome = self._run(store, asked, given)
         if asked.unproven and replicator.made == made_before:
             row = store.row(asked.digest)
             if row is not None:
