@@ -121,16 +121,17 @@ class Logger:
 def observer(logger: Logger, ships: Callable[[int, int], bool]) -> Observer:
     """What the door tells of changes (`asd.space.commit.Observer`). `ships` says of a record's set
     (its number) and flags whether such records go at all; it is asked once for each pair."""
-    known: dict[tuple[int, int], bool] = {}
+    known: dict[int, bool] = {}
+    """By set and flags in one integer: a tuple would cost as much as all the rest."""
     queues, note = logger.queues, logger.note
 
     def changed(digest: bytes, new: Record | None) -> None:
         if new is None:  # it has left nothing that could be shipped
             return
-        kind = new[3], new[4]
+        kind = new[3] | new[4] << 16
         wanted = known.get(kind)
         if wanted is None:
-            wanted = known[kind] = ships(*kind)
+            wanted = known[kind] = ships(new[3], new[4])
         if not wanted:
             return
         queue = queues[digest[0] | (digest[1] & 15) << 8]
