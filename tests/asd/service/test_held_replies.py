@@ -153,7 +153,7 @@ def test_a_sync_that_fails_is_told_to_the_writes_it_was_for(kit: Any) -> None:
         wire.send(kit.put(1, integer(7)) + kit.get(1) + kit.put(2, integer(8)))
         engine.go.release(2)
         await until(lambda: len(kit.codes(wire.transport.written)) == 3)
-        error = ResultCode.SERVER_ERROR
+        error = ResultCode.TIMEOUT
         assert kit.codes(wire.transport.written) == [error, ResultCode.OK, error]
 
     play(kit, script)

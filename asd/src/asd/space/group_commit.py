@@ -39,7 +39,8 @@ class GroupCommit:
             def synced(error: Exception | None) -> None:
                 if error is not None:
                     log.critical("{%s} cannot sync: %s", self._name, error)
-                commitment.arrive(ResultCode.OK if error is None else ResultCode.SERVER_ERROR)
+                # The writes are made, and may be on the medium: to clients TIMEOUT alone means that.
+                commitment.arrive(ResultCode.OK if error is None else ResultCode.TIMEOUT)
                 settle()
 
             commitment.expect()
