@@ -159,7 +159,8 @@ def test_a_refused_change_changes_nothing(node) -> None:
 
 
 def finish_truncations(node) -> None:
-    """What the node's tasks do in the background."""
+    """What the node's tasks do in the background, by the time that thresholds are over."""
+    node.clock.advance(0.001)
 
     async def remove() -> None:
         tasks = [asyncio.create_task(Truncator(space).run()) for space in node.namespaces.values()]

@@ -266,3 +266,29 @@ def test_a_restart_ships_what_was_not_shipped(tmp_path: Path, sites: Sites) -> N
         config.xdr.dcs["there"].namespaces["test"].set("max-throughput", "1000")
         with Server(in_thread=True, config=config):
             until(lambda: bins(other, "b") and bins(other, "a") is None)
+
+
+def test_records_of_a_strong_namespace_arrive_and_their_times_have_no_regime(sites: Sites) -> None:
+    there = sites()
+    config = read_config(
+        f"""
+        network {{ service {{ address 127.0.0.1
+            port 0 }} }}
+        namespace test {{ strong-consistency true
+            storage-engine memory {{ data-size 64M }} }}
+        xdr {{ dc there {{ node-address-port {there.host} {there.port}
+            namespace test {{ }} }} }}
+        """
+    )
+    with Client(there.address) as other, Server(in_thread=True, config=config) as server:
+        here = Site(server)
+        with Client(here.address) as one:
+            one.put(key("a"), {"x": 1})
+            one.put(key("b"), {"x": 2})
+            until(lambda: bins(other, "a") and bins(other, "b"))
+            one.remove(key("a"), WritePolicy(durable_delete=True))
+            until(lambda: bins(other, "a") is None)
+            here.set("dc=there;namespace=test;action=add;rewind=all")
+            until(lambda: int(here.figures("there")["recoveries_pending"]) == 0)
+            until(lambda: int(here.figures("there")["success"]) >= 5)
+            assert int(here.figures("there")["lag"]) < 60

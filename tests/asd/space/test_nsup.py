@@ -93,7 +93,8 @@ def truncate(space: Space) -> TruncationMetadata:
 
 
 async def work(space: Space) -> None:
-    """Let the job do what there is."""
+    """Let the job do what there is, by the time that thresholds are over."""
+    space.clock.advance(0.001)
     task = asyncio.create_task(Truncator(space.namespace).run())
     await asyncio.sleep(0)
     while space.namespace.truncation.running:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from asd.records.record import XDR_TOMBSTONE
 from asd.shipping.recovery import MARGIN_MS
 from cluster import PARTITIONS
+from cluster.consistency.stamp import time_of
 from storage.bulk import entries_at, partition_slots
 from storage.engine import TOMBSTONE
 from storage.index import ENTRY, Entry
@@ -36,7 +37,7 @@ async def take_shipped(namespace: Namespace, times_ms: Sequence[int]) -> int:
         for raw in entries_at(index, partition_slots(index, partition)):
             entry = Entry._make(ENTRY.unpack(raw))
             shipped = entry.flags & TOMBSTONE and entry.flags & XDR_TOMBSTONE
-            if shipped and entry.last_update_time < before_ms:
+            if shipped and time_of(entry.last_update_time) < before_ms:
                 namespace.door.remove_unread(entry.digest)
                 taken += 1
         if partition % PARTITIONS_A_STEP == 0:

@@ -36,6 +36,7 @@ from typing import Final
 
 from asd.space.commit import Observer
 from cluster import PARTITIONS
+from cluster.consistency.stamp import time_of
 from storage.engine import Record
 
 RECORDS_A_LAP: Final = 50
@@ -139,8 +140,8 @@ def observer(logger: Logger, ships: Callable[[int, int], bool]) -> Observer:
             if digest in queue:
                 return
             if len(queue) < logger.limit:
-                queue[digest] = new[2]
+                queue[digest] = time_of(new[2])
                 return
-        note(digest, new[2])
+        note(digest, time_of(new[2]))
 
     return changed

@@ -19,6 +19,7 @@ from aerospike_common.wire.codes import FieldType, Info1, Info2, Info3, MessageT
 from aerospike_common.wire.frame import deflate
 from asd.records.record import KEY_STORED, XDR_TOMBSTONE, stored_key
 from asd.space.namespace import TTL_NEVER
+from cluster.consistency.stamp import time_of
 from storage.engine import TOMBSTONE, Record
 
 _HEAD: Final = struct.Struct(">QBBBBBBIIIHH")
@@ -74,7 +75,7 @@ class Encoder:
         if flags & KEY_STORED:
             body += field(FieldType.KEY, stored_key(payload, flags))
             fields += 1
-        body += _LUT.pack(9, 14, updated_ms)
+        body += _LUT.pack(9, 14, time_of(updated_ms))
         ttl = max(1, void_time - now_s) if void_time else TTL_NEVER
         size = _HEADER_SIZE + len(body) + len(ops)
         head = (_PROTO | size, _HEADER_SIZE, _XDR, _WRITE, self._replaces, 0, 0)
@@ -85,7 +86,7 @@ class Encoder:
     ) -> bytes:
         """The request that deletes a record."""
         assert flags & TOMBSTONE
-        body = self._namespace + digest + self._set(set_name) + _LUT.pack(9, 14, updated_ms)
+        body = self._namespace + digest + self._set(set_name) + _LUT.pack(9, 14, time_of(updated_ms))
         info2 = _DELETE if flags & XDR_TOMBSTONE else _DURABLE
         head = (_PROTO | _HEADER_SIZE + len(body), _HEADER_SIZE, _XDR, info2, 0, 0, 0)
         return _HEAD.pack(*head, generation, 0, 0, 3 + bool(set_name), 0) + body

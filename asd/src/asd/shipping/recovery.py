@@ -26,6 +26,7 @@ from typing import Final, TypeAlias
 
 from attrs import define, field
 
+from cluster.consistency.stamp import time_of
 from storage.bulk import FLAGS_AT, column, entries_at, partition_slots
 from storage.index import ENTRY_SIZE, PrimaryIndex
 
@@ -143,7 +144,7 @@ def changed_since(
         return []
     entries = entries_at(index, slots)
     joined = b"".join(entries)
-    times = column(joined, "last_update_time")
+    times = [time_of(stamp) for stamp in column(joined, "last_update_time")]
     after_ms = since_ms - MARGIN_MS
     if max(times) <= after_ms:
         return []
