@@ -268,6 +268,15 @@ def test_a_restart_ships_what_was_not_shipped(tmp_path: Path, sites: Sites) -> N
             until(lambda: bins(other, "b") and bins(other, "a") is None)
 
 
+def found_roster(site: Site) -> None:
+    """Let a node that stands alone serve its strong namespace."""
+    name = site.ask("node")
+    until(lambda: site.ask("roster:").endswith(f"observed_nodes={name}"))
+    assert site.ask(f"roster-set:namespace=test;nodes={name}") == "ok"
+    assert site.ask("recluster:") == "ok"
+    until(lambda: "////" in site.ask("replicas"))
+
+
 def test_records_of_a_strong_namespace_arrive_and_their_times_have_no_regime(sites: Sites) -> None:
     there = sites()
     config = read_config(
@@ -275,6 +284,7 @@ def test_records_of_a_strong_namespace_arrive_and_their_times_have_no_regime(sit
         network {{ service {{ address 127.0.0.1
             port 0 }} }}
         namespace test {{ strong-consistency true
+            replication-factor 1
             storage-engine memory {{ data-size 64M }} }}
         xdr {{ dc there {{ node-address-port {there.host} {there.port}
             namespace test {{ }} }} }}
@@ -282,6 +292,7 @@ def test_records_of_a_strong_namespace_arrive_and_their_times_have_no_regime(sit
     )
     with Client(there.address) as other, Server(in_thread=True, config=config) as server:
         here = Site(server)
+        found_roster(here)
         with Client(here.address) as one:
             one.put(key("a"), {"x": 1})
             one.put(key("b"), {"x": 2})

@@ -86,7 +86,9 @@ class Encoder:
     ) -> bytes:
         """The request that deletes a record."""
         assert flags & TOMBSTONE
-        body = self._namespace + digest + self._set(set_name) + _LUT.pack(9, 14, time_of(updated_ms))
+        body = (
+            self._namespace + digest + self._set(set_name) + _LUT.pack(9, 14, time_of(updated_ms))
+        )
         info2 = _DELETE if flags & XDR_TOMBSTONE else _DURABLE
         head = (_PROTO | _HEADER_SIZE + len(body), _HEADER_SIZE, _XDR, info2, 0, 0, 0)
         return _HEAD.pack(*head, generation, 0, 0, 3 + bool(set_name), 0) + body
