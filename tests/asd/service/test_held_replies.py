@@ -6,6 +6,7 @@ import asyncio
 import struct
 import threading
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -95,6 +96,24 @@ def test_sixteen_writes_in_flight_wait_for_one_sync(kit: Any) -> None:
         await until(lambda: len(kit.codes(wire.transport.written)) == 16)
         assert engine.syncs == 1
         assert set(kit.codes(wire.transport.written)) == {ResultCode.OK}
+
+    play(kit, script)
+
+
+def test_each_turn_has_its_own_last_update_time(kit: Any) -> None:
+    async def script(node: Any, engine: Medium) -> None:
+        wire = kit.Wire(node)
+        await learn(kit, engine, wire)
+        times = []
+        for _ in range(3):
+            node.clock.advance(60)
+            wire.send(kit.put(1, integer(5)))
+            record = engine.get(kit.digest(1))
+            assert record is not None
+            times.append(record[2])
+            engine.go.release()
+            await until(lambda: bool(wire.transport.written))
+        assert [later - time for time, later in pairwise(times)] == [60_000, 60_000]
 
     play(kit, script)
 

@@ -73,6 +73,11 @@ class Commitment:
         """A transaction that is answered when this is released."""
         self._answered[latency] = self._answered.get(latency, 0) + 1
 
+    def turn_over(self) -> None:
+        """Its turn has ended: who writes next reads the clock again (`Histogram.since_ms`)."""
+        for latency in self._answered:
+            latency.since_ms = 0
+
     def when_released(self, call: Callable[[], None]) -> None:
         """Call it then."""
         assert not self.released
@@ -129,6 +134,7 @@ class Commitments:
     def _end_turn(self) -> None:
         commitment, self.turn = self.turn, None
         assert commitment is not None
+        commitment.turn_over()
         self._open.append(commitment)
         for stage in self._stages:
             stage(commitment)

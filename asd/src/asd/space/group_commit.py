@@ -39,7 +39,7 @@ class GroupCommit:
             def synced(error: Exception | None) -> None:
                 if error is not None:
                     log.critical("{%s} cannot sync: %s", self._name, error)
-                # The writes are made, and may be on the medium: to clients TIMEOUT alone means that.
+                # The writes are made, and may last: to clients TIMEOUT alone means that.
                 commitment.arrive(ResultCode.OK if error is None else ResultCode.TIMEOUT)
                 settle()
 
