@@ -43,6 +43,7 @@ from asd.space.survey import RecordSurvey
 from asd.space.truncation import TruncationMetadata, Truncator
 from asd.space.upkeep import close, flush, needs_upkeep, raid_tombs, write_behind
 from asd.state import Carries
+from asd.tls.keeper import Keeper
 from asd.udf import UdfModules
 from citrusleaf.cf_clock import Clock
 from citrusleaf.cf_random import CfRandom
@@ -144,6 +145,7 @@ class Node:
         self.addresses = listening_addresses(config.network.service.address)
         self.port = config.network.service.port
         self._machine_id = machine_id
+        self.tls = Keeper(config, clock)
         self.http = HttpPort(self)
         self.admin = AdminPort(self)
         self._servers: list[asyncio.Server] = []
@@ -218,6 +220,7 @@ class Node:
             self._keep_running(survey.run())
         self._keep_running(Ticker(self).run())
         self._keep_running(self.connections.reap())
+        self._keep_running(self.tls.run())
         log.info("node %s serves port %d of %s", self.node_id, self.port, self.addresses or "all")
         try:
             await self._start_tls()
@@ -238,12 +241,9 @@ class Node:
     async def _start_tls(self) -> None:
         """Listen for clients that speak TLS, if the configuration says so. Raises OSError."""
         service = self.config.network.service
-        if not service.tls_port:
+        certificates = self.tls.of_port(service)
+        if certificates is None:
             return
-        from asd.service.tls import Certificates, keep_fresh
-
-        tls = self.config.network.tls[service.tls_name]
-        certificates = Certificates(tls, service.tls_authenticate_client, self.clock)
         server = await listen(
             lambda: cast(asyncio.Protocol, Connection(self, certificates)),
             listening_addresses(service.tls_address or service.address),
@@ -251,7 +251,6 @@ class Node:
             certificates.context,
         )
         self._servers.append(server)
-        self._keep_running(keep_fresh(certificates, self.config.service))
         log.info("clients that speak TLS are served on port %d", service.tls_port)
 
     async def leave(self) -> None:

@@ -78,7 +78,7 @@ from cluster.replication.proxy import Proxy
 from cluster.replication.rw_hash import PendingLimit, RwHash
 from cluster.replication.transactions import Transactions
 from cluster.replication.write import RecordWrite
-from cluster.runtime import NodeRuntime
+from cluster.runtime import Carrier, NodeRuntime
 from cluster.state_machine import Row, StateMachine
 from cluster.wire import Codec, Endpoint, Message, WireError
 
@@ -89,6 +89,7 @@ __all__ = [
     "NodeConfig",
     "Service",
     "NodeRuntime",
+    "Carrier",
     # membership and fabric
     "Heartbeat",
     "HeartbeatConfig",

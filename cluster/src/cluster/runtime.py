@@ -27,6 +27,32 @@ OpenGroup = Callable[[Callable[[bytes], None]], Awaitable[Group]]
 LinkKey = tuple[str, int]
 
 
+class Carrier:
+    """Makes the connections of a plane: this one in the clear."""
+
+    async def listen(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        make: Callable[[], asyncio.BaseProtocol],
+        host: str | None,
+        port: int,
+    ) -> asyncio.AbstractServer:
+        """Await other nodes. Raises OSError."""
+        return await loop.create_server(make, host, port)
+
+    async def dial(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        make: Callable[[], asyncio.BaseProtocol],
+        endpoint: Endpoint,
+    ) -> None:
+        """Call a node; its connection is made when this returns. Raises OSError."""
+        await loop.create_connection(make, *endpoint)
+
+
+IN_THE_CLEAR = Carrier()
+
+
 class _Link(asyncio.Protocol):
     """A connection in either direction. Once dropped it tells the node nothing more."""
 
@@ -41,6 +67,13 @@ class _Link(asyncio.Protocol):
         # uvloop's transports are not subclasses of asyncio's
         self.transport = cast(asyncio.Transport, transport)
         self._runtime.connected(self, self._plane)
+
+    @property
+    def peer(self) -> str:
+        """Host and port of the other side."""
+        assert self.transport is not None
+        name = self.transport.get_extra_info("peername")
+        return f"{name[0]}:{name[1]}" if name else "?"
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
@@ -83,11 +116,17 @@ class NodeRuntime:
         loop: asyncio.AbstractEventLoop,
         open_group: OpenGroup | None = None,
         binds: Mapping[str, str | None] = MappingProxyType({}),
+        carriers: Mapping[str, Carrier] = MappingProxyType({}),
+        refused: Callable[[str, str, str], None] = lambda plane, peer, why: None,
     ) -> None:
         """`open_group` is needed in multicast mode only. `binds`: where to listen, by plane, if not
-        at the host that others are told; None: on all of the machine's addresses."""
+        at the host that others are told; None: on all of the machine's addresses. `carriers` make
+        connections, by plane; without one they are in the clear. `refused` is told of what talks to
+        us and is no node of ours: plane, who, why."""
         self.node = node
         self._binds = binds
+        self._carriers = carriers
+        self._refused = refused
         self._loop = loop
         self._open_group = open_group
         self._group: Group | None = None
@@ -109,7 +148,8 @@ class NodeRuntime:
         for plane, (host, port) in ((HEARTBEAT, identity.heartbeat), (FABRIC, identity.fabric)):
             factory = partial(_Link, self, None, plane)
             bind = self._binds.get(plane, host)
-            self._servers.append(await self._loop.create_server(factory, bind, port))
+            carrier = self._carriers.get(plane, IN_THE_CLEAR)
+            self._servers.append(await carrier.listen(self._loop, factory, bind, port))
         if self._open_group is not None:
             self._group = await self._open_group(self._datagram)
         self.carry_out(self.node.start(self.now()))
@@ -157,8 +197,10 @@ class NodeRuntime:
         """Bytes have come."""
         try:
             outputs = self.node.received(*key, data, self.now())
-        except WireError:
-            self._drop(self._links.pop(key))
+        except WireError as error:
+            link = self._links.pop(key)
+            self._refused(key[0], link.peer, str(error))
+            self._drop(link)
             outputs = self.node.lost(*key, self.now())
         self.carry_out(outputs)
 
@@ -213,7 +255,8 @@ class NodeRuntime:
         task = asyncio.current_task(self._loop)
         try:
             factory = partial(_Link, self, key, key[0])
-            await self._loop.create_connection(factory, *endpoint)
+            carrier = self._carriers.get(key[0], IN_THE_CLEAR)
+            await carrier.dial(self._loop, factory, endpoint)
         except OSError:
             if self._dials.get(key) is task:
                 del self._dials[key]

@@ -234,7 +234,7 @@ def test_namespace_lines_that_are_refused(line, expected):
         ("network { tls { } }\n", "a.conf:1: a tls block has a name"),
         ("network { tls x { protocols TLSv1.0 } }\n", "'TLSv1.0' is not spoken"),
         ("network { tls x { key-file-password secret } }\n", "say where it is"),
-        ("network { service { tls-port 4333 } }\n", "tls-port needs a tls-name"),
+        ("network { service { tls-port 4333 } }\n", "tls-port of service needs a tls-name"),
         ("network { service { tls-port 4333\ntls-name x } }\n", "there is no such tls block"),
         (
             "network { service { tls-port 4333\ntls-name x }\ntls x { } }\n",
@@ -360,20 +360,31 @@ def test_the_name_of_a_boolean_alone_means_true():
     assert config.namespaces["test"].auto_revive is True
 
 
+TLS = "\ntls x { cert-file c\nkey-file k\nca-file a } }\nnamespace a { }\n"
+BY_TLS = "tls-name x\ntls-port 3012"
+
+
 @pytest.mark.parametrize(
-    "line",
+    ("line", "said"),
     [
-        "network { heartbeat { tls-mesh-seed-address-port 10.0.0.2 3012 } }",
-        "network { heartbeat { tls-address any } }",
-        "network { fabric { tls-name some } }",
-        "network { admin { tls-address any } }",
+        ("fabric { tls-name some }", "tls-name of fabric needs a tls-port"),
+        ("admin { tls-name some }", "tls-name of admin needs a tls-port"),
+        ("heartbeat { mode multicast\nmulticast-group 239.1.1.1\n%s }", "knows no TLS"),
+        ("heartbeat { port 3002\n%s }", "give one of the two"),
+        ("fabric { port 3001\n%s }", "give one of the two"),
+        ("heartbeat { %s }\nfabric { %s }", "port 3012 is given to both heartbeat and fabric"),
+        ("http { port 3012\n%s }", "port 3012 of http is both with TLS and without"),
+        (
+            "fabric { port 3001 }\nheartbeat { mesh-seed-address-port 10.0.0.2 3002\n%s }",
+            "are tls-mesh-seed-address-port's",
+        ),
+        ("heartbeat { tls-mesh-seed-address-port 10.0.0.2 3012 }", "needs a tls-port"),
+        ("http { %s\ntls-authenticate-client any\ntls-authenticate-client y }", "do not go with"),
     ],
 )
-def test_nobody_is_told_to_do_without_encryption_or_access_control(line: str):
-    (problem,) = problems(line + "\nnamespace a { }\n")
-    assert "and does not serve" in problem
-    assert "remove" not in problem
-    assert "did you mean" not in problem
+def test_nothing_is_served_in_the_clear_that_is_to_be_encrypted(line: str, said: str):
+    (problem,) = problems("network { " + line.replace("%s", BY_TLS) + TLS)
+    assert said in problem
 
 
 def test_what_a_cluster_is_told_is_read_and_typed():

@@ -26,7 +26,7 @@ def attributes_read() -> set[str]:
         configuration = package / "config" in path.parents
         # within the configuration, only the accessors read: they call a set's section `own`
         everywhere = "config|service|network|admin|heartbeat|fabric|security"
-        everywhere += "|storage|storage_engine|own"
+        everywhere += "|storage|storage_engine|section|own"
         owner = "own" if configuration else f"(?:{everywhere})"
         found.update(re.findall(rf"(?=\b{owner}\.(\w+))", path.read_text("utf-8")))
     return found

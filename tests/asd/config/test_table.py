@@ -173,11 +173,24 @@ HEADS = {
 }
 """How a block is opened, where that takes more than its name."""
 
+TLS_NAME = "tls-name x\n}\ntls x {\ncert-file c\nkey-file k\nca-file a"
+TLS_PORT = "tls-port 3012\n}\ntls x {\ncert-file c\nkey-file k\nca-file a"
+
 WITH_ANOTHER = {
     ("network heartbeat", "multicast-group"): "mode multicast",
     ("network heartbeat", "mode"): "multicast-group 239.1.1.1",
     ("network heartbeat", "port"): "}\nfabric {\nport 3001",
-    ("network service", "tls-port"): "tls-name x\n}\ntls x {\ncert-file c\nkey-file k\nca-file a",
+    ("network service", "tls-port"): TLS_NAME,
+    ("network service", "tls-name"): TLS_PORT,
+    ("network admin", "tls-port"): TLS_NAME,
+    ("network admin", "tls-name"): TLS_PORT,
+    ("network fabric", "tls-port"): TLS_NAME,
+    ("network fabric", "tls-name"): TLS_PORT,
+    ("network heartbeat", "tls-port"): f"{TLS_NAME}\n}}\nfabric {{\nport 3001",
+    ("network heartbeat", "tls-name"): f"{TLS_PORT}\n}}\nfabric {{\nport 3001",
+    ("network heartbeat", "tls-mesh-seed-address-port"): (
+        f"tls-port 3012\n{TLS_NAME}\n}}\nfabric {{\nport 3001"
+    ),
     ("namespace", "default-ttl"): "nsup-period 60",
     ("namespace storage-engine", "encryption"): "encryption-key-file /key",
     ("xdr dc", "auth-mode"): "auth-user shipper",
@@ -186,6 +199,10 @@ WITH_ANOTHER = {
 
 OWN_VALUE = {
     ("namespace geo2dsphere-within", "max-level"): "19",
+    ("network service", "tls-name"): "x",
+    ("network admin", "tls-name"): "x",
+    ("network heartbeat", "tls-name"): "x",
+    ("network fabric", "tls-name"): "x",
     ("network tls", "key-file-password"): "file:/some/where",
     ("network tls", "protocols"): "TLSv1.3",
     ("namespace storage-engine", "flush-size"): "128K",

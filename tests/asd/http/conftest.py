@@ -24,7 +24,7 @@ from asd.config import (
     NetworkConfig,
     NetworkServiceConfig,
 )
-from asd.membership.state import Joining, PeerRow, Progress, Standing
+from asd.membership.state import Addresses, Joining, PeerRow, Progress, Standing
 from cluster import PARTITIONS, Lag, PartitionMap, Role, Sketch
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -143,7 +143,7 @@ class FakeCluster(Joining):
         super().__init__(0)
         self.nodes = (others[0], node_id, *others[1:])
         self.principal = others[0]
-        self.peers = tuple(PeerRow(each, (address,), ()) for each in others)
+        self.peers = tuple(PeerRow(each, Addresses((address,))) for each in others)
         self.standings = {
             each: Standing(0, 0 if each == node_id else 12 - 19 * place)
             for place, each in enumerate(self.nodes)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from asd.http.cluster import MAX_ADDRESS, MAX_ADDRESSES, census, cluster_status, letters
-from asd.membership.state import Alone, Joining, PeerRow
+from asd.membership.state import Addresses, Alone, Joining, PeerRow
 from citrusleaf.cf_clock import VirtualClock
 from cluster import PARTITIONS, Sketch
 
@@ -47,7 +47,7 @@ def test_one_of_three(fake_cluster: Any) -> None:
 
 def test_what_a_peer_says_of_itself_is_bounded(fake_cluster: Any) -> None:
     cluster = fake_cluster("A2", ["A3"])
-    cluster.peers = [PeerRow("A3", ("x" * 1000,) * 9, ())]
+    cluster.peers = [PeerRow("A3", Addresses(("x" * 1000,) * 9))]
     addresses = cluster_status(node_of(cluster))["nodes"][0]["addresses"]
     assert addresses == ["x" * MAX_ADDRESS] * MAX_ADDRESSES
 

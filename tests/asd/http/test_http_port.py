@@ -115,7 +115,7 @@ def test_a_bug_costs_one_page(web, caplog: pytest.LogCaptureFixture) -> None:
 
 def test_without_a_port_there_is_none() -> None:
     with Server(in_thread=True) as server:
-        assert server._host.node.http._server is None
+        assert not server._host.node.http._servers
 
 
 def test_a_port_that_is_taken_leaves_nothing_behind(config_of: Any) -> None:

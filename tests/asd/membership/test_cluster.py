@@ -49,7 +49,7 @@ def clustered(planned: Planned) -> Clustered:
     chosen = settings(read_config(CONFIG, "x.conf", Edition.ENTERPRISE), 1, 1, "127.0.0.1")
     metadata = SystemMetadata(Smd(MemoryStore(), ["sindex"]))
     return Clustered(
-        chosen, VirtualClock(), metadata, cast(Partitions, planned), cast(Any, Service())
+        chosen, VirtualClock(), metadata, cast(Partitions, planned), cast(Any, Service()), {}
     )
 
 

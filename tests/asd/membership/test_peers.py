@@ -10,7 +10,7 @@ from asd.membership.peers import (
     StandingIs,
     codec,
 )
-from asd.membership.state import PeerRow
+from asd.membership.state import Addresses, PeerRow
 from cluster import Channel, ClusterChanged, Delivered
 from cluster.outputs import Output, Request, Respond
 
@@ -26,7 +26,7 @@ def test_members_are_asked_until_they_answer() -> None:
     (again,) = peers.answered(0xA2, None, 0)
     assert isinstance(again, Request)
     assert peers.answered(0xA2, AddressesAre("h:1,h:2", ""), 0) == []
-    assert peers.rows == [PeerRow("A2", ("h:1", "h:2"), ())]
+    assert peers.rows == [PeerRow("A2", Addresses(("h:1", "h:2")))]
     assert peers.generation == 1
     peers.answered(0xA2, AddressesAre("h:1,h:2", ""), 0)
     assert peers.generation == 1
@@ -44,12 +44,20 @@ def test_who_has_gone_is_forgotten() -> None:
 
 def test_a_node_says_where_it_is() -> None:
     peers = Peers(0xA1)
-    peers.published = (("h:3000",), ("alt:3000",))
+    peers.published = Addresses(("h:3000",), ("alt:3000",), ("h:4333",), (), "blue")
     came = Delivered(0xA2, AskAddresses(), 7, Channel.META)
     (reply,) = peers.receive(came, 0)
     assert isinstance(reply, Respond)
-    assert reply.message == AddressesAre("h:3000", "alt:3000")
+    assert reply.message == AddressesAre("h:3000", "alt:3000", "h:4333", "", "blue")
     assert codec().decode(codec().encode(reply.message)) == reply.message
+
+
+def test_where_clients_that_speak_tls_go() -> None:
+    peers = Peers(0xA1)
+    peers.cluster_changed(view(0xA2, 0xA1), 0)
+    peers.answered(0xA2, AddressesAre("h:1", "", "h:2,i:2", "j:3", "blue"), 0)
+    (row,) = peers.rows
+    assert row.at == Addresses(("h:1",), (), ("h:2", "i:2"), ("j:3",), "blue")
 
 
 def questions(outputs: list[Output]) -> list[Request]:

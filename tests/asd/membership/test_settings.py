@@ -12,6 +12,7 @@ from asd.membership.settings import (
     settings,
     spread,
 )
+from asd.membership.state import Addresses
 from cluster import ConflictPolicy
 
 MESH = """
@@ -81,10 +82,61 @@ def test_multicast() -> None:
 
 def test_what_clients_are_told() -> None:
     config = read_config(lines(MESH), "x.conf", Edition.ENTERPRISE)
-    assert published(config, None, 3000, "h") == (("10.0.0.1:3000",), ())
+    assert published(config, None, 3000, "h") == Addresses(("10.0.0.1:3000",))
     config = read_config(lines(MULTICAST), "x.conf", Edition.ENTERPRISE)
     assert published(config, ["any"], 3000, "h")[0] == ("h:3000",)
     assert published(config, ["::1"], 3000, "h")[0] == ("[::1]:3000",)
+
+
+BY_TLS = """\
+service {
+    cluster-name blue
+}
+network {
+    service {
+        tls-name blue
+        tls-port 4333
+        tls-access-address example.org
+        tls-access-port 443
+        tls-alternate-access-address 10.9.0.1
+    }
+    heartbeat {
+        address 10.0.0.1
+        tls-name blue
+        tls-port 3012
+        tls-mesh-seed-address-port 10.0.0.6 3012
+    }
+    fabric {
+        tls-address 10.0.0.2
+        tls-name blue
+        tls-port 3011
+    }
+    tls blue {
+        cert-file c
+        key-file k
+        ca-file a
+    }
+}
+namespace test {
+}
+"""
+
+
+def test_nodes_that_talk_by_tls() -> None:
+    config = read_config(BY_TLS, "x.conf", Edition.ENTERPRISE)
+    assert is_clustered(config)
+    made = settings(config, 1, 1, "h")
+    assert made.identity.heartbeat == ("10.0.0.1", 3012)
+    assert made.identity.fabric == ("10.0.0.2", 3011)
+    assert made.binds == {"heartbeat": "10.0.0.1", "fabric": "10.0.0.2"}
+    assert made.parts.heartbeat.seeds == (("10.0.0.6", 3012),)
+
+
+def test_what_clients_that_speak_tls_are_told() -> None:
+    config = read_config(BY_TLS, "x.conf", Edition.ENTERPRISE)
+    told = published(config, None, 3000, "h")
+    assert (told.tls, told.tls_alternate) == (("example.org:443",), ("10.9.0.1:443",))
+    assert told.tls_name == "blue"
 
 
 def test_a_node_without_a_heartbeat_port_is_alone() -> None:

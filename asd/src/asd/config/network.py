@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import combinations
 from types import MappingProxyType
 from typing import Protocol
@@ -17,14 +17,13 @@ from asd.config.tls import TlsConfig, asks_clients
 ANY = "any"
 WILDCARDS = frozenset({ANY, "0.0.0.0", "::"})
 """Addresses that stand for all of the machine's."""
-NO_TLS = "this server has no TLS here, and does not serve in the clear what is to be encrypted"
 _ALONE = "nodes of this server talk in a way of their own, which has no use for it"
 _NO_MORE_LOOPBACK = "only the addresses of the file are listened on, the loopback not besides"
 _NO_FABRIC_THREADS = "one thread serves all connections to other nodes"
 
 
 class Listener(Protocol):
-    """A section that says where to listen."""
+    """A section that says where to listen, in the clear and by TLS."""
 
     @property
     def address(self) -> tuple[str, ...]: ...
@@ -32,31 +31,71 @@ class Listener(Protocol):
     @property
     def port(self) -> int: ...
 
+    @property
+    def tls_address(self) -> tuple[str, ...]: ...
+
+    @property
+    def tls_port(self) -> int: ...
+
+    @property
+    def tls_name(self) -> str: ...
+
+
+def between_nodes(section: Listener) -> tuple[tuple[str, ...], int]:
+    """Addresses and port at which other nodes are awaited: by TLS, where that is configured."""
+    if section.tls_port:
+        return section.tls_address or section.address, section.tls_port
+    return section.address, section.port
+
 
 def _tls_port() -> int:
-    port: int = integer(0, 0, 65535, enterprise=True, refused=NO_TLS, help="TLS port; 0 = none.")
+    port: int = integer(0, 0, 65535, enterprise=True, works=True, help="Port for TLS; 0 = none.")
     return port
 
 
-def _tls_name() -> str:
+def _tls_name(shown: bool = True) -> str:
     name: str = text(
-        enterprise=True, refused=NO_TLS, help="Certificate's name for TLS connections."
+        enterprise=True, works=True, shown=shown, help="The `tls` block that the TLS port uses."
     )
     return name
 
 
 def _tls_address() -> tuple[str, ...]:
     address: tuple[str, ...] = texts(
-        shown=False, enterprise=True, refused=NO_TLS, help="Addresses for TLS."
+        shown=False,
+        enterprise=True,
+        works=True,
+        help="Addresses for TLS; none = those of `address`.",
     )
     return address
 
 
-def _tls_authenticate_client() -> tuple[str, ...]:
+def _tls_authenticate_client(*default: str) -> tuple[str, ...]:
+    usual = " (the default)"
     whose: tuple[str, ...] = texts(
-        shown=False, enterprise=True, refused=NO_TLS, help="Whose certificates are asked for."
+        *default,
+        shown=False,
+        enterprise=True,
+        works=True,
+        help=f"Certificates that clients must have: `false`{usual if default else ''} = none, "
+        f"`any`{'' if default else usual} = one that can be verified, names = one that besides has "
+        "one of these.",
     )
     return whose
+
+
+def _whose_conflict(whose: tuple[str, ...]) -> str:
+    """`any` and `false` stand alone."""
+    if len(whose) > 1 and {"any", "false"} & set(whose):
+        return "tls-authenticate-client: 'any' and 'false' do not go with names"
+    return ""
+
+
+def _both(section: Listener) -> str:
+    """Nodes talk in one way: with a port in the clear besides, whoever reaches it would join."""
+    if section.port and section.tls_port:
+        return "port and tls-port: nodes of a cluster talk in one way, give one of the two"
+    return ""
 
 
 @define(on_setattr=setters.frozen)
@@ -86,38 +125,22 @@ class NetworkServiceConfig(Section):
     tls_alternate_access_port: int = integer(
         0, 0, 65535, enterprise=True, works=True, help="Second TLS port to publish; 0 = the first."
     )
-    tls_name: str = text(
-        enterprise=True, works=True, help="The `tls` block that the TLS port uses."
-    )
+    tls_name: str = _tls_name()
     disable_localhost: bool = flag(
         help="Do not listen on the loopback as well.", here=True, why_not=_NO_MORE_LOOPBACK
     )
-    tls_address: tuple[str, ...] = texts(
-        shown=False,
-        enterprise=True,
-        works=True,
-        help="Addresses for TLS; none = those of `address`.",
-    )
+    tls_address: tuple[str, ...] = _tls_address()
     tls_access_address: tuple[str, ...] = texts(
         shown=False, enterprise=True, works=True, help="TLS addresses to publish."
     )
     tls_alternate_access_address: tuple[str, ...] = texts(
         shown=False, enterprise=True, works=True, help="Alternate TLS addresses to publish."
     )
-    tls_authenticate_client: tuple[str, ...] = texts(
-        shown=False,
-        enterprise=True,
-        works=True,
-        help="Certificates that clients must have: `false` = none, `any` (the default) = one that "
-        "can be verified, names = one that besides has one of these.",
-    )
+    tls_authenticate_client: tuple[str, ...] = _tls_authenticate_client()
 
     def conflict(self) -> str:
-        """`any` and `false` stand alone; a TLS port has a name."""
-        whose = self.tls_authenticate_client
-        if len(whose) > 1 and {"any", "false"} & set(whose):
-            return "tls-authenticate-client: 'any' and 'false' do not go with names"
-        return "tls-port needs a tls-name" if self.tls_port and not self.tls_name else ""
+        """Whose certificates are asked for."""
+        return _whose_conflict(self.tls_authenticate_client)
 
 
 @define(on_setattr=setters.frozen)
@@ -133,6 +156,10 @@ class AdminConfig(Section):
     )
     tls_address: tuple[str, ...] = _tls_address()
     tls_authenticate_client: tuple[str, ...] = _tls_authenticate_client()
+
+    def conflict(self) -> str:
+        """Whose certificates are asked for."""
+        return _whose_conflict(self.tls_authenticate_client)
 
 
 @define(on_setattr=setters.frozen)
@@ -163,7 +190,7 @@ class HeartbeatConfig(Section):
         (),
         shown=False,
         enterprise=True,
-        refused=NO_TLS,
+        works=True,
         help="TLS address and port of a node to begin with; may be repeated.",
     )
     interval: int = integer(
@@ -197,7 +224,13 @@ class HeartbeatConfig(Section):
             return "mode multicast knows no mesh-seed-address-port; seeds are for mode mesh"
         if self.mode == "mesh" and self.multicast_group:
             return "mode mesh knows no multicast-group; groups are for mode multicast"
-        return ""
+        if self.mode == "multicast" and self.tls_port:
+            return "mode multicast knows no TLS; give mode mesh, or a port instead of the tls-port"
+        if self.tls_port and self.mesh_seed_address_port:
+            return "mesh-seed-address-port: with a tls-port nodes are tls-mesh-seed-address-port's"
+        if self.tls_mesh_seed_address_port and not self.tls_port:
+            return "tls-mesh-seed-address-port needs a tls-port"
+        return _both(self)
 
 
 @define(on_setattr=setters.frozen)
@@ -277,6 +310,10 @@ class FabricConfig(Section):
     )
     tls_address: tuple[str, ...] = _tls_address()
 
+    def conflict(self) -> str:
+        """One way for all."""
+        return _both(self)
+
 
 @define(on_setattr=setters.frozen)
 class HttpConfig(Section):
@@ -288,6 +325,16 @@ class HttpConfig(Section):
     address: tuple[str, ...] = texts(
         "127.0.0.1", works=True, shown=False, help="Addresses to listen on; `any` = all."
     )
+    tls_port: int = integer(
+        0, 0, 65535, enterprise=True, works=True, shown=False, help="Port for TLS; 0 = none."
+    )
+    tls_name: str = _tls_name(shown=False)
+    tls_address: tuple[str, ...] = _tls_address()
+    tls_authenticate_client: tuple[str, ...] = _tls_authenticate_client("false")
+
+    def conflict(self) -> str:
+        """Whose certificates are asked for."""
+        return _whose_conflict(self.tls_authenticate_client)
 
 
 @define(on_setattr=setters.frozen)
@@ -304,32 +351,48 @@ class NetworkConfig(Section):
 
     def conflict(self) -> str:
         """Who hears of other nodes must be able to talk to them; no port is had twice."""
-        if self.heartbeat.port and not self.fabric.port:
+        if between_nodes(self.heartbeat)[1] and not between_nodes(self.fabric)[1]:
             return "heartbeat has a port and fabric has none; nodes of a cluster need both"
-        listeners: dict[str, Listener] = {
+        for (one, at, port), (other, there, same) in combinations(self._listeners(), 2):
+            shared = ANY in (*at, *there) or not set(at).isdisjoint(there)
+            if port == same and shared:
+                if one == other:
+                    return f"port {port} of {one} is both with TLS and without"
+                return f"port {port} is given to both {one} and {other}"
+        for name, section in self._sections().items():
+            if problem := self._tls_conflict(name, section):
+                return problem
+        return ""
+
+    def _sections(self) -> dict[str, Listener]:
+        return {
             "service": self.service,
             "admin": self.admin,
+            "heartbeat": self.heartbeat,
             "fabric": self.fabric,
             "http": self.http,
         }
-        if self.heartbeat.mode == "mesh":  # multicast is UDP, whose ports are others
-            listeners["heartbeat"] = self.heartbeat
-        for (one, a), (other, b) in combinations(listeners.items(), 2):
-            shared = ANY in (*a.address, *b.address) or not set(a.address).isdisjoint(b.address)
-            if a.port and a.port == b.port and shared:
-                return f"port {a.port} is given to both {one} and {other}"
-        return self._tls_conflict()
 
-    def _tls_conflict(self) -> str:
-        service = self.service
-        if not service.tls_port:
-            return ""
-        if service.tls_port == service.port:
-            return f"port {service.port} of service is both with TLS and without"
-        tls = self.tls.get(service.tls_name)
+    def _listeners(self) -> Iterator[tuple[str, tuple[str, ...], int]]:
+        """Section, addresses and port of all that is listened on by TCP."""
+        for name, section in self._sections().items():
+            if name == "heartbeat" and self.heartbeat.mode == "multicast":
+                continue  # that is UDP, whose ports are others
+            if section.port:
+                yield name, section.address, section.port
+            if section.tls_port:
+                yield name, section.tls_address or section.address, section.tls_port
+
+    def _tls_conflict(self, name: str, section: Listener) -> str:
+        if not section.tls_port:
+            return f"tls-name of {name} needs a tls-port" if section.tls_name else ""
+        if not section.tls_name:
+            return f"tls-port of {name} needs a tls-name"
+        tls = self.tls.get(section.tls_name)
         if tls is None:
-            return f"tls-name '{service.tls_name}' of service: there is no such tls block"
-        return tls.missing(ask_clients=asks_clients(service.tls_authenticate_client))
+            return f"tls-name '{section.tls_name}' of {name}: there is no such tls block"
+        whose = getattr(section, "tls_authenticate_client", ())
+        return tls.missing(ask_clients=asks_clients(whose))
 
     def rows(self, prefix: str = "", community: bool = False) -> list[tuple[str, str]]:
         """(name, text) of every parameter, each under its block's name and a dot."""

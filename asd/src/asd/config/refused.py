@@ -15,7 +15,6 @@ from typing import Final
 from attrs import field, frozen
 
 from asd.config.namespace import INDEXES_IN_MEMORY
-from asd.config.network import NO_TLS
 
 
 @frozen
@@ -32,6 +31,7 @@ def _names(text: str) -> frozenset[str]:
 
 
 NO_SECURITY: Final = "there is no access control in the community edition"
+NO_TLS: Final = "there is no TLS in the community edition"
 NO_LDAP: Final = "this server asks no directory, and lets nobody in whom it cannot ask about"
 NO_XDR: Final = "there is no shipping in the community edition"
 NO_SYSLOG: Final = "log to the console and let the init system pass it on"

@@ -46,7 +46,7 @@ def cluster_status(node: InfoNode) -> dict[str, Any]:
 def _nodes(node: InfoNode) -> Iterator[dict[str, Any]]:
     """The succession list: its places are what `masters` of a namespace names."""
     cluster, now_ms = node.cluster, node.clock.monotonic_ms()
-    found = {row.node: row.clear for row in cluster.peers}
+    found = {row.node: row.at.clear for row in cluster.peers}
     hosts = node.addresses or ["any address"]
     found[node.node_id] = tuple(f"{host}:{node.port}" for host in hosts)
     for name in cluster.nodes:

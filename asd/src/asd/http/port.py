@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from asd.http.history import History
 from asd.http.messages import (
@@ -26,6 +26,11 @@ from asd.http.messages import (
 from asd.http.metrics import CONTENT_TYPE, exposition
 from asd.http.status import configuration, status
 from asd.http.visitors import HttpNode, Visitors
+from asd.security.session import CertificateRefused
+from asd.service.listening import listen, listening_addresses
+
+if TYPE_CHECKING:
+    from asd.tls.certificates import Certificates
 
 log = logging.getLogger("asd.http")
 
@@ -49,39 +54,51 @@ _FILES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 
 
 class HttpPort:
-    """The HTTP port of one node. Without a port in the configuration it does nothing."""
+    """The HTTP port of one node, in the clear, by TLS, or both. Without a port in the configuration
+    it does nothing."""
 
     def __init__(self, node: HttpNode) -> None:
         self._node = node
         self.visitors = Visitors(node)
         self._history = History()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._sampling: asyncio.Task[None] | None = None
         self._open: set[_Connection] = set()
         self._routes: dict[str, Callable[[], Response]] = {}
 
     async def start(self) -> None:
-        """Listen. Raises OSError when the port cannot be had."""
+        """Listen. Raises OSError when a port cannot be had."""
         config = self._node.config.network.http
-        if not config.port:
+        certificates = self._node.tls.of_port(config)
+        if not config.port and certificates is None:
             return
         self._routes = {path: partial(_file, *file) for path, file in _FILES.items()}
         self._routes["/status.json"] = lambda: _json(status(self._node, self._history))
         self._routes["/configuration.json"] = lambda: _json(configuration(self._node))
         self._routes["/metrics"] = self._metrics
-        loop = asyncio.get_running_loop()
-        hosts = None if "any" in config.address else list(config.address)
-        self._server = await loop.create_server(lambda: _Connection(self), hosts, config.port)
-        self._sampling = loop.create_task(self._sample())
-        log.info("page and metrics on http://%s:%d/", hosts[0] if hosts else "*", config.port)
+        if config.port:
+            await self._listen(config.address, config.port)
+        if certificates is not None:
+            await self._listen(config.tls_address or config.address, config.tls_port, certificates)
+        self._sampling = asyncio.get_running_loop().create_task(self._sample())
+
+    async def _listen(
+        self, addresses: tuple[str, ...], port: int, certificates: Certificates | None = None
+    ) -> None:
+        hosts = listening_addresses(addresses)
+        context = None if certificates is None else certificates.context
+        server = await listen(lambda: _Connection(self, certificates), hosts, port, context)
+        self._servers.append(server)
+        scheme = "http" if certificates is None else "https"
+        log.info("page and metrics on %s://%s:%d/", scheme, hosts[0] if hosts else "*", port)
 
     async def stop(self) -> None:
         """Close the port and its connections."""
         if self._sampling is not None:
             self._sampling.cancel()
             await asyncio.gather(self._sampling, return_exceptions=True)
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         for connection in list(self._open):
             connection.close()
 
@@ -133,8 +150,10 @@ def _file(name: str, content_type: str) -> Response:
 class _Connection(asyncio.Protocol):
     """One connection of a browser or a scraper. Requests are answered in order."""
 
-    def __init__(self, port: HttpPort) -> None:
+    def __init__(self, port: HttpPort, certificates: Certificates | None) -> None:
+        """`certificates` is what the visitor's is to be looked at by, where it speaks TLS."""
         self._port = port
+        self._certificates = certificates
         self._received = bytearray()
         self._transport: asyncio.Transport
         self._deadline: asyncio.TimerHandle | None = None
@@ -143,10 +162,23 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are not subclasses of asyncio's.
         self._transport = cast(asyncio.Transport, transport)
-        if not self._port.admit(self):
+        if not self._certified():
+            self._transport.abort()
+        elif not self._port.admit(self):
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
-            return
-        self._wait()
+        else:
+            self._wait()
+
+    def _certified(self) -> bool:
+        """Has the visitor, where it must have one, a certificate that is good here?"""
+        if self._certificates is None:
+            return True
+        try:
+            self._certificates.admit(self._transport.get_extra_info("ssl_object"))
+        except CertificateRefused as error:
+            log.warning("%s turned away: %s", self._transport.get_extra_info("peername"), error)
+            return False
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._deadline is not None:

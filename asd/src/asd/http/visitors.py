@@ -14,6 +14,7 @@ from aerospike_common.wire.errors import OperationError
 from asd.http.messages import basic_credentials
 from asd.info.source import InfoNode
 from asd.process.transaction_threads import TransactionThreads
+from asd.tls.keeper import Keeper
 from citrusleaf.cf_crypto import hmac_sha256
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ class HttpNode(InfoNode, Protocol):
     @property
     def transaction_threads(self) -> TransactionThreads:
         """Where work that blocks leaves the loop."""
+
+    @property
+    def tls(self) -> Keeper:
+        """The certificates of its ports."""
 
 
 class Visitors:

@@ -10,6 +10,7 @@ from typing import Final
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.config.kinds import host_port
+from asd.config.network import between_nodes
 from asd.info.peers import hosts_of
 from asd.info.request import Handler, Request, decimal
 from asd.membership.dumps import DUMPS
@@ -24,10 +25,10 @@ _ALL: Final = "all"
 def _mesh(request: Request) -> str:
     """Where other nodes' heartbeats come in; empty where they come another way, or not at all."""
     heartbeat = request.node.config.network.heartbeat
-    if not heartbeat.port or heartbeat.mode != "mesh":
+    addresses, port = between_nodes(heartbeat)
+    if not port or heartbeat.mode != "mesh":
         return ""
-    hosts = hosts_of(request, heartbeat.address)
-    return ",".join(host_port(host, heartbeat.port) for host in hosts)
+    return ",".join(host_port(host, port) for host in hosts_of(request, addresses))
 
 
 def _tip(request: Request) -> str:

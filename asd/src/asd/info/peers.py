@@ -7,42 +7,52 @@ from types import MappingProxyType
 from typing import Final
 
 from asd.config.kinds import host_port
-from asd.config.network import ANY, WILDCARDS
+from asd.config.network import ANY, WILDCARDS, Listener
 from asd.info.request import Handler, Request, constant, enterprise_only, pairs
-from asd.membership.state import PeerRow
+from asd.membership.state import Addresses
 
 DEFAULT_PORT: Final = 3000
 DEFAULT_TLS_PORT: Final = 4333
 
 
-def _peers(addresses: Callable[[PeerRow], tuple[str, ...]]) -> Handler:
+def _peers(addresses: Callable[[Addresses], tuple[str, ...]]) -> Handler:
     """The other nodes that have such addresses."""
 
     def answer(request: Request) -> str:
         cluster = request.node.cluster
-        shown = [(row.node, addresses(row)) for row in cluster.peers if addresses(row)]
+        shown = [(row.node, addresses(row.at)) for row in cluster.peers if addresses(row.at)]
         rows = ",".join(f"[{node},,[{','.join(found)}]]" for node, found in shown)
         return f"{cluster.peers_generation},{DEFAULT_PORT},[{rows}]"
 
     return answer
 
 
-_clear_peers = _peers(lambda row: row.clear)
-_alternate_peers = _peers(lambda row: row.alternate)
-
-
-def _services(addresses: Callable[[PeerRow], tuple[str, ...]]) -> Handler:
-    """The other nodes' addresses, as clients of old want them."""
+def _peers_by_tls(addresses: Callable[[Addresses], tuple[str, ...]]) -> Handler:
+    """Those that speak TLS, each with the name that its certificate is for."""
 
     def answer(request: Request) -> str:
-        peers = request.node.cluster.peers
-        return ";".join(address for row in peers for address in addresses(row))
+        cluster = request.node.cluster
+        shown = [(row, addresses(row.at)) for row in cluster.peers if addresses(row.at)]
+        rows = ",".join(f"[{row.node},{row.at.tls_name},[{','.join(at)}]]" for row, at in shown)
+        return f"{cluster.peers_generation},{DEFAULT_TLS_PORT},[{rows}]"
 
     return answer
 
 
-def _no_tls_peers(request: Request) -> str:
-    return f"{request.node.cluster.peers_generation},{DEFAULT_TLS_PORT},[]"
+_clear_peers = _peers(lambda at: at.clear)
+_alternate_peers = _peers(lambda at: at.alternate)
+_tls_peers = _peers_by_tls(lambda at: at.tls)
+_tls_alternate_peers = _peers_by_tls(lambda at: at.tls_alternate)
+
+
+def _services(addresses: Callable[[Addresses], tuple[str, ...]]) -> Handler:
+    """The other nodes' addresses, as clients of old want them."""
+
+    def answer(request: Request) -> str:
+        peers = request.node.cluster.peers
+        return ";".join(address for row in peers for address in addresses(row.at))
+
+    return answer
 
 
 def _published(request: Request) -> list[str]:
@@ -66,6 +76,15 @@ def _admin(request: Request) -> str:
     if not admin.port:
         return ""
     return ",".join(host_port(host, admin.port) for host in hosts_of(request, admin.addresses))
+
+
+def _admin_tls(request: Request) -> str:
+    """Where tools that speak TLS connect; empty without such a port."""
+    admin = request.node.config.network.admin
+    if not admin.tls_port:
+        return ""
+    hosts = hosts_of(request, admin.tls_address or admin.address)
+    return ",".join(host_port(host, admin.tls_port) for host in hosts)
 
 
 def _alternates(request: Request) -> list[str]:
@@ -113,44 +132,48 @@ def _endpoints(request: Request) -> str:
                 "service.tls-alternate-access-addresses",
                 ",".join(service.tls_alternate_access_address),
             ),
-            *_listener("admin", network.admin.port, network.admin.address),
-            *_listener("heartbeat", network.heartbeat.port, network.heartbeat.address),
-            *_listener("fabric", network.fabric.port, network.fabric.address),
+            *_listener("admin", network.admin),
+            *_listener("heartbeat", network.heartbeat),
+            *_listener("fabric", network.fabric),
         ]
     )
 
 
-def _listener(name: str, port: int, addresses: Iterable[str]) -> list[tuple[str, object]]:
+def _listener(name: str, section: Listener) -> list[tuple[str, object]]:
     """The four pairs of a listener; one without a port listens nowhere."""
-    shown = ",".join(address for address in addresses if address != ANY) if port else ""
+    by_tls = section.tls_address or section.address
     return [
-        (f"{name}.port", port),
-        (f"{name}.addresses", shown),
-        (f"{name}.tls-port", 0),
-        (f"{name}.tls-addresses", ""),
+        (f"{name}.port", section.port),
+        (f"{name}.addresses", _named(section.address) if section.port else ""),
+        (f"{name}.tls-port", section.tls_port),
+        (f"{name}.tls-addresses", _named(by_tls) if section.tls_port else ""),
     ]
+
+
+def _named(addresses: Iterable[str]) -> str:
+    return ",".join(address for address in addresses if address != ANY)
 
 
 COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
     {
         "service": lambda request: ";".join(_published(request)),
-        "services": _services(lambda row: row.clear),
-        "services-alternate": _services(lambda row: row.alternate),
-        "services-alumni": _services(lambda row: row.clear),
+        "services": _services(lambda at: at.clear),
+        "services-alternate": _services(lambda at: at.alternate),
+        "services-alumni": _services(lambda at: at.clear),
         "services-alumni-reset": constant("ok"),
         "service-clear-std": lambda request: ",".join(_published(request)),
         "service-clear-alt": lambda request: ",".join(_alternates(request)),
         "service-tls-std": enterprise_only(_tls),
         "service-tls-alt": enterprise_only(_tls_alternate),
         "admin-clear-std": _admin,
-        "admin-tls-std": enterprise_only(constant("")),
+        "admin-tls-std": enterprise_only(_admin_tls),
         "peers-generation": lambda request: str(request.node.cluster.peers_generation),
         "peers-clear-std": _clear_peers,
         "peers-clear-alt": _alternate_peers,
-        "peers-tls-std": enterprise_only(_no_tls_peers),
-        "peers-tls-alt": enterprise_only(_no_tls_peers),
+        "peers-tls-std": enterprise_only(_tls_peers),
+        "peers-tls-alt": enterprise_only(_tls_alternate_peers),
         "alumni-clear-std": _clear_peers,
-        "alumni-tls-std": enterprise_only(_no_tls_peers),
+        "alumni-tls-std": enterprise_only(_tls_peers),
         "endpoints": _endpoints,
     }
 )

@@ -18,9 +18,11 @@ from asd.membership.settings import Settings
 from asd.membership.ship_times import Heard, ShipTimes
 from asd.membership.state import PeerRow, Progress, Regime, Standing, Unreachable
 from asd.membership.traffic import Traffic, TrafficMeter
+from asd.process.complaints import Complaints
 from citrusleaf.cf_clock import Clock
 from cluster import (
     Balanced,
+    Carrier,
     Channel,
     ClusterChanged,
     ClusterNode,
@@ -74,7 +76,9 @@ class Clustered:
         metadata: SystemMetadata,
         partitions: Partitions,
         transactions: Transactions,
+        carriers: Mapping[str, Carrier],
     ) -> None:
+        """`carriers` make the connections to other nodes, by plane; without one, in the clear."""
         me = settings.identity.node
         self.peer_service = Peers(me, self._recluster_soon)
         self._ship_times = ShipTimes(me)
@@ -85,6 +89,8 @@ class Clustered:
         """Has this node had all that its cluster knows, once?"""
         self._clock = clock
         self._settings = settings
+        self._carriers = carriers
+        self._complaints = Complaints(log, clock.monotonic_ms)
         self._times = settings.parts
         self._partitions = partitions
         self._transactions = transactions
@@ -119,8 +125,15 @@ class Clustered:
         group = None
         if settings.group is not None:
             group = multicast_group(loop, settings.group, settings.interface, settings.ttl)
-        self._runtime = NodeRuntime(self.node, loop, group, settings.binds)
+        self._runtime = NodeRuntime(
+            *(self.node, loop, group, settings.binds, self._carriers), refused=self._refused
+        )
         await self._runtime.start()
+
+    def _refused(self, plane: str, peer: str, why: str) -> None:
+        """Somebody talks to this node who is none of its cluster."""
+        host = peer.rpartition(":")[0]
+        self._complaints.say((plane, host, why), "%s: %s refused: %s", plane, peer, why)
 
     async def stop(self) -> None:
         """Leave at once."""

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 from attrs import frozen
 
 from asd.membership.ship_times import ShipTimesAre
-from asd.membership.state import PeerRow
+from asd.membership.state import Addresses, PeerRow
 from cluster import Channel, ClusterChanged, Delivered, Message, Output, Service
 from cluster.messages import CLASSES
 from cluster.outputs import Request, Respond
@@ -43,6 +43,9 @@ class AddressesAre(Message):
     TYPE: ClassVar[int] = 121
     clear: str = ""
     alternate: str = ""
+    tls: str = ""
+    tls_alternate: str = ""
+    tls_name: str = ""
 
 
 @frozen
@@ -91,8 +94,8 @@ class Peers(Service):
         self.generation = 0
         self._recluster = recluster
         self._quiesced: frozenset[int] = frozenset()
-        self.published: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
-        """What this node tells others: addresses, and alternate ones."""
+        self.published = Addresses()
+        """What this node tells others."""
         self._me = me
         self._members: frozenset[int] = frozenset()
         self._known: dict[int, PeerRow] = {}
@@ -150,8 +153,9 @@ class Peers(Service):
         if isinstance(came.message, AskStanding):
             standing = StandingIs(self._key)
             return [Respond(came.node, came.transaction, standing, came.channel)]
-        clear, alternate = self.published
-        message = AddressesAre(",".join(clear), ",".join(alternate))
+        at = self.published
+        clear, alternate, tls, tls_alternate = map(",".join, at[:4])
+        message = AddressesAre(clear, alternate, tls, tls_alternate, at.tls_name)
         return [Respond(came.node, came.transaction, message, came.channel)]
 
     def answered(self, tag: Any, reply: Message | None, now: int) -> list[Output]:
@@ -162,7 +166,14 @@ class Peers(Service):
             return []
         if not isinstance(reply, AddressesAre):
             return [self._ask(tag)]
-        row = PeerRow(f"{tag:X}", _split(reply.clear), _split(reply.alternate))
+        at = Addresses(
+            _split(reply.clear),
+            _split(reply.alternate),
+            _split(reply.tls),
+            _split(reply.tls_alternate),
+            reply.tls_name,
+        )
+        row = PeerRow(f"{tag:X}", at)
         if self._known.get(tag) != row:
             self._known[tag] = row
             self.generation += 1

@@ -8,7 +8,8 @@ from attrs import frozen
 
 from asd.config import Config, NamespaceConfig
 from asd.config.kinds import host_port
-from asd.config.network import WILDCARDS
+from asd.config.network import WILDCARDS, between_nodes
+from asd.membership.state import Addresses
 from cluster import (
     ConflictPolicy,
     Endpoint,
@@ -48,7 +49,7 @@ def is_clustered(config: Config) -> bool:
     """Is this node's place a cluster, of itself alone perhaps? One without a heartbeat port looks
     for no others; but in strong consistency it goes by a roster all the same."""
     strong = any(each.strong_consistency for each in config.namespaces.values())
-    return bool(config.network.heartbeat.port) or strong
+    return bool(between_nodes(config.network.heartbeat)[1]) or strong
 
 
 def settings(config: Config, node: int, incarnation: int, host: str) -> Settings:
@@ -58,17 +59,19 @@ def settings(config: Config, node: int, incarnation: int, host: str) -> Settings
     """
     heartbeat, fabric = config.network.heartbeat, config.network.fabric
     multicast = heartbeat.mode == "multicast"
+    heard_at, heard_port = between_nodes(heartbeat)
+    reached_at, reached_port = between_nodes(fabric)
     identity = Identity(
         node=node,
         incarnation=incarnation,
         cluster_name=config.service.cluster_name,
-        heartbeat=(_told(heartbeat.address, host), heartbeat.port),
-        fabric=(_told(fabric.address, host), fabric.port),
+        heartbeat=(_told(heard_at, host), heard_port),
+        fabric=(_told(reached_at, host), reached_port),
     )
     return Settings(
         identity,
         parts(config),
-        {"heartbeat": _bound(heartbeat.address), "fabric": _bound(fabric.address)},
+        {"heartbeat": _bound(heard_at), "fabric": _bound(reached_at)},
         (heartbeat.multicast_group[0], heartbeat.port) if multicast else None,
         _bound(heartbeat.address) or "0.0.0.0",
         heartbeat.multicast_ttl or 1,
@@ -78,6 +81,9 @@ def settings(config: Config, node: int, incarnation: int, host: str) -> Settings
 def parts(config: Config) -> NodeConfig:
     """The times and sizes of the machinery."""
     heartbeat, fabric = config.network.heartbeat, config.network.fabric
+    seeds = heartbeat.mesh_seed_address_port
+    if heartbeat.tls_port:
+        seeds = heartbeat.tls_mesh_seed_address_port
     connections = (
         *(fabric.channel_ctrl_fds, fabric.channel_meta_fds),
         *(fabric.channel_rw_fds, fabric.channel_bulk_fds, 1),
@@ -86,7 +92,7 @@ def parts(config: Config) -> NodeConfig:
         HeartbeatConfig(
             interval_ms=heartbeat.interval,
             timeout_intervals=heartbeat.timeout,
-            seeds=tuple((seed.host, seed.port) for seed in heartbeat.mesh_seed_address_port),
+            seeds=tuple((seed.host, seed.port) for seed in seeds),
             multicast=heartbeat.mode == "multicast",
         ),
         PaxosConfig(
@@ -148,18 +154,31 @@ def migration(config: Config) -> MigrateConfig:
     )
 
 
-def published(
-    config: Config, addresses: Sequence[str] | None, port: int, host: str
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What other nodes tell clients of this one: `host:port`, and alternate ones.
+def published(config: Config, addresses: Sequence[str] | None, port: int, host: str) -> Addresses:
+    """What other nodes tell clients of this one.
 
     `addresses` are those listened on (None: all); `host` stands for all of the machine's.
     """
     service = config.network.service
     hosts: Sequence[str] = service.access_address or addresses or (host,)
-    hosts = [host] if not WILDCARDS.isdisjoint(hosts) else hosts
     alternate = service.alternate_access_port or service.access_port or port
-    return (
-        tuple(host_port(each, service.access_port or port) for each in hosts),
-        tuple(host_port(each, alternate) for each in service.alternate_access_address),
+    clear = _each(hosts, service.access_port or port, host)
+    clear_alternate = _each(service.alternate_access_address, alternate, host)
+    if not service.tls_port:
+        return Addresses(clear, clear_alternate)
+    hosts = service.tls_access_address or service.tls_address or addresses or (host,)
+    alternate = service.tls_alternate_access_port or service.tls_access_port or service.tls_port
+    return Addresses(
+        clear,
+        clear_alternate,
+        _each(hosts, service.tls_access_port or service.tls_port, host),
+        _each(service.tls_alternate_access_address, alternate, host),
+        service.tls_name,
     )
+
+
+def _each(hosts: Sequence[str], port: int, machine: str) -> tuple[str, ...]:
+    """`host:port` of each; of all the machine's addresses the one that others reach it by."""
+    if not WILDCARDS.isdisjoint(hosts):
+        hosts = (machine,)
+    return tuple(host_port(each, port) for each in hosts)

@@ -24,14 +24,25 @@ from cluster import (
 )
 
 
+class Addresses(NamedTuple):
+    """Where clients reach a node: `host:port` each."""
+
+    clear: tuple[str, ...] = ()
+    """As `peers-clear-std` shows them."""
+    alternate: tuple[str, ...] = ()
+    tls: tuple[str, ...] = ()
+    """For clients that speak TLS; none where the node has no TLS port."""
+    tls_alternate: tuple[str, ...] = ()
+    tls_name: str = ""
+    """Whose name is in the certificate that these show."""
+
+
 class PeerRow(NamedTuple):
     """Another node of the cluster, and where clients reach it."""
 
     node: str
     """Upper-case hexadecimal."""
-    clear: tuple[str, ...]
-    """`host:port`, as `peers-clear-std` shows them."""
-    alternate: tuple[str, ...]
+    at: Addresses
 
 
 class Standing(NamedTuple):

@@ -15,6 +15,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from asd.config import NetworkConfig
 from asd.membership import rosters
 from asd.membership.cluster import Clustered
 from asd.membership.metadata import SystemMetadata
@@ -35,9 +36,12 @@ from asd.replication.waking import Waking
 from asd.space.ownership import CLOSED
 from asd.space.truncation import TruncationMetadata
 from asd.state import Carries, NodeState
+from asd.tls.keeper import Keeper
+from citrusleaf.cf_clock import Clock
 from cluster import (
     PARTITIONS,
     Balanced,
+    Carrier,
     KeptState,
     Output,
     Partitions,
@@ -69,6 +73,7 @@ class PlacedNode(NodeState, Protocol):
     """A node, with what its place in a cluster is made of."""
 
     machine: Machine
+    tls: Keeper
     metadata: SystemMetadata
     paths: FastPaths
     truncations: TruncationMetadata
@@ -184,7 +189,10 @@ class PlaceInCluster:
         self._hand_in_states(partitions)
         limits = [each.config.transaction_pending_limit for each in node.namespaces.values()]
         transactions = Transactions(me, partitions, pending_limit=max(limits))
-        self._cluster = Clustered(chosen, node.clock, node.metadata, partitions, transactions)
+        self._cluster = Clustered(
+            *(chosen, node.clock, node.metadata, partitions, transactions),
+            carriers(config.network, node.tls, node.clock),
+        )
         self._cluster.peer_service.published = published(config, node.addresses, node.port, host)
         self._replication = Replication(
             node, self._cluster, partitions, transactions, node.metadata, node.paths.clear
@@ -290,6 +298,18 @@ class PlaceInCluster:
             await self._cluster.stop()
         for namespace in self._node.namespaces.values():
             versions.close(namespace.engine)
+
+
+def carriers(network: NetworkConfig, tls: Keeper, clock: Clock) -> dict[str, Carrier]:
+    """What makes the connections of the planes that are to be encrypted. Raises OSError."""
+    found: dict[str, Carrier] = {}
+    for plane, section in (("heartbeat", network.heartbeat), ("fabric", network.fabric)):
+        certificates = tls.of_nodes(section)
+        if certificates is not None:
+            from asd.tls.links import TlsCarrier  # as in `Keeper`: for those alone who use it
+
+            found[plane] = TlsCarrier(certificates, plane, clock)
+    return found
 
 
 async def until_quiet(count: Callable[[], int], longest_s: float) -> None:

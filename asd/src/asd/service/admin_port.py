@@ -18,11 +18,19 @@ from aerospike_common.wire.errors import FrameError
 from aerospike_common.wire.frame import Frame, FrameReader, frame
 from asd.info import MAX_REQUEST, InfoNode, respond_when_done
 from asd.security.rights import UNRESTRICTED, Rights
-from asd.security.session import LOGIN_WITHIN_NS, Answer, Session, without_security
+from asd.security.session import (
+    LOGIN_WITHIN_NS,
+    Answer,
+    CertificateRefused,
+    Session,
+    without_security,
+)
 from asd.service.listening import listen, listening_addresses
+from asd.tls.keeper import Keeper
 
 if TYPE_CHECKING:
     from asd.security.security import Security
+    from asd.tls.certificates import Certificates
 
 log = logging.getLogger("asd.info")
 
@@ -37,9 +45,14 @@ class AdminNode(InfoNode, Protocol):
     def security(self) -> Security | None:
         """Access control; None: everybody may do everything."""
 
+    @property
+    def tls(self) -> Keeper:
+        """The certificates of its ports."""
+
 
 class AdminPort:
-    """The admin port of one node. Without a port in the configuration it does nothing."""
+    """The admin port of one node, in the clear, by TLS, or both. Without a port in the
+    configuration it does nothing."""
 
     def __init__(self, node: AdminNode) -> None:
         self.node = node
@@ -47,23 +60,33 @@ class AdminPort:
         self.addresses: list[str] | None = None
         self.opened = 0
         self.closed = 0
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._open: set[AdminConnection] = set()
 
     async def start(self) -> None:
-        """Listen. Raises OSError when the port cannot be had."""
+        """Listen. Raises OSError when a port cannot be had."""
         config = self.node.config.network.admin
-        if not config.port:
-            return
-        self.addresses = listening_addresses(config.address)
-        self._server = await listen(lambda: AdminConnection(self), self.addresses, config.port)
-        self.port = config.port
-        log.info("tools are served on port %d of %s", self.port, self.addresses or "all")
+        if config.port:
+            self.addresses = listening_addresses(config.address)
+            server = await listen(lambda: AdminConnection(self), self.addresses, config.port)
+            self._servers.append(server)
+            self.port = config.port
+            log.info("tools are served on port %d of %s", self.port, self.addresses or "all")
+        certificates = self.node.tls.of_port(config)
+        if certificates is not None:
+            server = await listen(
+                lambda: AdminConnection(self, certificates),
+                listening_addresses(config.tls_address or config.address),
+                config.tls_port,
+                certificates.context,
+            )
+            self._servers.append(server)
+            log.info("tools that speak TLS are served on port %d", config.tls_port)
 
     async def stop(self) -> None:
         """Close the port and its connections."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         for connection in list(self._open):
             connection.close()
 
@@ -92,8 +115,10 @@ class AdminPort:
 class AdminConnection(asyncio.Protocol):
     """One connection of a tool. Frames are answered in order, and only as fast as they are read."""
 
-    def __init__(self, port: AdminPort) -> None:
+    def __init__(self, port: AdminPort, certificates: Certificates | None = None) -> None:
+        """`certificates` is what the tool's is to be looked at by, where it speaks TLS."""
         self._port = port
+        self._certificates = certificates
         self._frames = FrameReader(MAX_REQUEST)
         self._transport: asyncio.Transport
         self._writable = True
@@ -118,12 +143,24 @@ class AdminConnection(asyncio.Protocol):
         self.peer = f"{peer[0]}:{peer[1]}" if peer else "?"
         self.address = peer[0] if peer else ""
         self.local_host = local[0] if local else "?"
-        if not self._port.admit(self):
+        if not self._port.admit(self) or not self._admitted():
             self._transport.abort()
         elif self._session is not None:
             within_s = LOGIN_WITHIN_NS / 1e9
             loop = asyncio.get_running_loop()
             self._deadline = loop.call_later(within_s, self._close_stranger)
+
+    def _admitted(self) -> bool:
+        """Has the tool, where it must have one, a certificate that is good here?"""
+        if self._certificates is None:
+            return True
+        try:
+            tool = self._transport.get_extra_info("ssl_object")
+            self.certificate_user = self._certificates.admit(tool)
+        except CertificateRefused as error:
+            log.warning("%s turned away: %s", self.peer, error)
+            return False
+        return True
 
     def _close_stranger(self) -> None:
         if not self.rights.authenticated:

@@ -25,7 +25,7 @@ from asd.space.commitment import Commitment
 if TYPE_CHECKING:
     from asd.measures.histogram import Histogram
     from asd.service.node import ServiceNode
-    from asd.service.tls import Certificates
+    from asd.tls.certificates import Certificates
 
 log = logging.getLogger("asd.service")
 

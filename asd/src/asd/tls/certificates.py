@@ -1,4 +1,4 @@
-"""TLS of a port: the certificate, the clients' certificates, and files that change meanwhile.
+"""TLS of a port: the certificate, those of the other side, and files that change meanwhile.
 
 An adapter: it reads certificate files, and makes the `ssl.SSLContext` that the loop's own TLS uses.
 
@@ -8,6 +8,9 @@ An adapter: it reads certificate files, and makes the `ssl.SSLContext` that the 
   clients are added likewise; to take one away needs a restart.
 - A client's certificate is verified in the handshake. What the handshake cannot know (blacklist and
   names of `tls-authenticate-client`) is looked at before the first byte is.
+- Between nodes both sides show a certificate, and it must be one for the name of the `tls` block:
+  that some application has one of the same authority makes it no node. Both sides look by the same
+  function, so that none is let in where it would not be called, or the other way round.
 - A handshake that fails is told of in the log, since the loop says nothing of it.
 - TLS 1.2 and 1.3 only, and of 1.2 only ciphers with forward secrecy; sessions are resumed by
   tickets.
@@ -15,7 +18,6 @@ An adapter: it reads certificate files, and makes the `ssl.SSLContext` that the 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import re
@@ -26,7 +28,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from asd.config import ServiceConfig, TlsConfig
+from asd.config import TlsConfig
 from asd.config.tls import versions
 from asd.security.session import CertificateRefused
 from citrusleaf.cf_clock import Clock
@@ -38,8 +40,6 @@ CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM"
 WARN_BEFORE_S: Final = 30 * 86400
 """How long before a certificate ends the log says so."""
 OU_SEPARATOR: Final = ":"
-LOOK_AGAIN_S: Final = 5
-"""How often it is looked whether the period is no longer 0."""
 NS_PER_S: Final = 1_000_000_000
 
 _VERSIONS: Final = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
@@ -62,6 +62,8 @@ class _Handshake(ssl.SSLObject):
 class Certificates:
     """The certificate of one port, and what is asked of its clients."""
 
+    _wanted = "among the names of tls-authenticate-client"
+
     def __init__(self, config: TlsConfig, whose: tuple[str, ...], clock: Clock) -> None:
         """`whose` is `tls-authenticate-client`: `false`, `any` or nothing, or names.
 
@@ -72,16 +74,15 @@ class Certificates:
         self._names = frozenset(whose) - {"any", "false"}
         self._blacklist: frozenset[int] = frozenset()
         self._read: dict[str, int] = {}
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context = _context(config, ssl.PROTOCOL_TLS_SERVER)
         self.context.sslobject_class = _Handshake
-        spoken = versions(config.protocols)
-        self.context.minimum_version = _VERSIONS[spoken[0]]
-        self.context.maximum_version = _VERSIONS[spoken[-1]]
-        self.context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
-        self.context.set_ciphers(config.cipher_suite or CIPHERS)
         asks = whose != ("false",)
         self.context.verify_mode = ssl.CERT_REQUIRED if asks else ssl.CERT_NONE
         self._load()
+
+    def _contexts(self) -> tuple[ssl.SSLContext, ...]:
+        """All that the files are for."""
+        return (self.context,)
 
     # ------------------------------------------------------------------------ files
 
@@ -106,9 +107,10 @@ class Certificates:
             config.cert_file, config.key_file, password
         )
         self._blacklist = _serials(config.cert_blacklist)
-        self.context.load_cert_chain(config.cert_file, config.key_file, password)
-        if config.ca_file or config.ca_path:
-            self.context.load_verify_locations(config.ca_file or None, config.ca_path or None)
+        for context in self._contexts():
+            context.load_cert_chain(config.cert_file, config.key_file, password)
+            if config.ca_file or config.ca_path:
+                context.load_verify_locations(config.ca_file or None, config.ca_path or None)
         self._warn_of_end()
 
     def _times(self) -> dict[str, int]:
@@ -124,10 +126,10 @@ class Certificates:
             end = certificate.not_valid_after_utc
             log.warning("the certificate of tls %s ends on %s", self.config.name, end)
 
-    # ---------------------------------------------------------------------- clients
+    # --------------------------------------------------------------- the other side
 
     def admit(self, connection: ssl.SSLObject | None) -> str:
-        """Who the client is by its certificate; empty where none is asked for.
+        """Who the other side is by its certificate; empty where none is asked for.
 
         Raises CertificateRefused.
         """
@@ -141,7 +143,7 @@ class Certificates:
         if certificate.serial_number in self._blacklist:
             raise CertificateRefused(f"'{name}' is on the cert-blacklist")
         if self._names and self._names.isdisjoint(_names(certificate)):
-            raise CertificateRefused(f"'{name}' is not among the names of tls-authenticate-client")
+            raise CertificateRefused(f"'{name}' is not {self._wanted}")
         return name
 
     def _name(self, certificate: x509.Certificate) -> str:
@@ -155,13 +157,29 @@ class Certificates:
         return names[0]
 
 
-async def keep_fresh(certificates: Certificates, config: ServiceConfig) -> None:
-    """Look every `tls-refresh-period` (0: never) for files that have changed. Ends by
-    cancellation."""
-    while True:
-        await asyncio.sleep(config.tls_refresh_period or LOOK_AGAIN_S)
-        if config.tls_refresh_period:
-            certificates.refresh()
+class NodeCertificates(Certificates):
+    """The certificate that a node shows to others, whoever of the two has called."""
+
+    def __init__(self, config: TlsConfig, clock: Clock) -> None:
+        """Raises OSError (`ssl.SSLError` is one) when a file cannot be used."""
+        self.dialing = _context(config, ssl.PROTOCOL_TLS_CLIENT)
+        self.dialing.check_hostname = False  # nodes are known by the name of the block: `admit`
+        self._wanted = f"a node: no certificate for '{config.name}'"
+        super().__init__(config, (config.name,), clock)
+
+    def _contexts(self) -> tuple[ssl.SSLContext, ...]:
+        return (self.context, self.dialing)
+
+
+def _context(config: TlsConfig, side: int) -> ssl.SSLContext:
+    """A context that speaks what the configuration allows, with no certificates yet."""
+    context = ssl.SSLContext(side)
+    spoken = versions(config.protocols)
+    context.minimum_version = _VERSIONS[spoken[0]]
+    context.maximum_version = _VERSIONS[spoken[-1]]
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    context.set_ciphers(config.cipher_suite or CIPHERS)
+    return context
 
 
 def reason(error: ssl.SSLError) -> str:

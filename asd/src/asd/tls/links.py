@@ -1,0 +1,100 @@
+"""Connections between nodes by TLS, as the cluster's runtime wants them.
+
+A connection is handed on when both certificates have been looked at, not before: so no stranger's
+byte is read, and none is sent to a stranger. Whoever is refused is told of in the log, and nodes
+that go on trying are told of now and then (`Complaints`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable
+from typing import Any, cast
+
+from asd.config.kinds import host_port
+from asd.process.complaints import Complaints
+from asd.security.session import CertificateRefused
+from asd.tls.certificates import NodeCertificates, reason
+from citrusleaf.cf_clock import Clock
+from cluster import Carrier, Endpoint
+
+log = logging.getLogger("asd.tls")
+
+HANDSHAKE_WITHIN_S = 10.0
+"""After this a handshake that has not come to its end is given up."""
+
+Make = Callable[[], asyncio.BaseProtocol]
+
+
+class TlsCarrier(Carrier):
+    """Makes the connections of one plane."""
+
+    def __init__(self, certificates: NodeCertificates, plane: str, clock: Clock) -> None:
+        """`plane` is what the log calls these connections."""
+        self._certificates = certificates
+        self._plane = plane
+        self._complaints = Complaints(log, clock.monotonic_ms)
+
+    async def listen(
+        self, loop: asyncio.AbstractEventLoop, make: Make, host: str | None, port: int
+    ) -> asyncio.AbstractServer:
+        """Await other nodes. Raises OSError."""
+        return await loop.create_server(
+            lambda: _Guarded(make(), self),
+            host,
+            port,
+            ssl=self._certificates.context,
+            ssl_handshake_timeout=HANDSHAKE_WITHIN_S,
+        )
+
+    async def dial(self, loop: asyncio.AbstractEventLoop, make: Make, endpoint: Endpoint) -> None:
+        """Call a node. Raises OSError where it is not there, or is refused in the handshake."""
+        try:
+            _, guarded = await loop.create_connection(
+                lambda: _Guarded(make(), self),
+                *endpoint,
+                ssl=self._certificates.dialing,
+                ssl_handshake_timeout=HANDSHAKE_WITHIN_S,
+            )
+        except ssl.SSLError as error:
+            self.complain(host_port(*endpoint), reason(error))
+            raise
+        if not guarded.admitted:
+            raise ConnectionRefusedError("the other side's certificate is not a node's")
+
+    def admit(self, transport: asyncio.BaseTransport) -> bool:
+        """Is the other side a node? Says so in the log when it is none."""
+        try:
+            self._certificates.admit(transport.get_extra_info("ssl_object"))
+        except CertificateRefused as error:
+            peer = transport.get_extra_info("peername")
+            self.complain(host_port(*peer[:2]) if peer else "?", str(error))
+            return False
+        return True
+
+    def complain(self, peer: str, why: str) -> None:
+        """Tell of one that is refused."""
+        host = peer.rpartition(":")[0]
+        self._complaints.say((self._plane, host, why), "%s: %s refused: %s", self._plane, peer, why)
+
+
+class _Guarded(asyncio.Protocol):
+    """Stands before a protocol until the other side's certificate has been looked at."""
+
+    def __init__(self, behind: asyncio.BaseProtocol, carrier: TlsCarrier) -> None:
+        self._behind = cast(asyncio.Protocol, behind)
+        self._carrier = carrier
+        self.admitted = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The handshake is over."""
+        # uvloop's transports are not subclasses of asyncio's
+        made: Any = transport
+        self.admitted = self._carrier.admit(transport)
+        if self.admitted:
+            made.set_protocol(self._behind)
+            self._behind.connection_made(transport)
+        else:
+            made.abort()
