@@ -185,6 +185,44 @@ def test_nothing_of_another_life_is_delivered():
     assert fabric.received(6, one_way(), 0) == []
 
 
+def in_bulk(count: int) -> tuple[Fabric, bytes]:
+    """A fabric with a connection, number 2, on which messages in bulk come; and `count` of them."""
+    fabric = Fabric(Identity(1, 11), FabricConfig(), CODEC)
+    fabric.arrived(2, 12, ("h", 1), 0)
+    fabric.accepted(2, 0)
+    assert fabric.received(2, greeting(channel=Channel.BULK), 0) == []
+    return fabric, b"".join(frame(CODEC.encode(Prepare(n + 1, ()))) for n in range(count))
+
+
+def test_what_comes_in_bulk_is_taken_one_after_the_other():
+    fabric, data = in_bulk(3)
+    assert fabric.received(2, data[:-1], 0) == []
+    assert fabric.received(2, data[-1:], 0) == []
+    taken = []
+    while fabric.waiting:
+        fabric._check()
+        (came,) = fabric.take_waiting(0)
+        taken.append(came.message.sequence)
+    assert taken == [1, 2, 3]
+    assert fabric.take_waiting(0) == []
+
+
+def test_nothing_that_waits_is_taken_of_a_lost_connection():
+    fabric, data = in_bulk(2)
+    fabric.received(2, data, 0)
+    fabric.lost(2, 0)
+    assert fabric.take_waiting(0) == fabric.take_waiting(0) == []
+    fabric._check()
+
+
+def test_a_connection_in_bulk_with_what_is_no_message_is_hung_up():
+    fabric, data = in_bulk(1)
+    fabric.received(2, frame(b"nothing") + data, 0)
+    assert any(isinstance(output, Hangup) for output in fabric.take_waiting(0))
+    assert fabric.take_waiting(0) == [], "what came behind it is not believed"
+    fabric._check()
+
+
 @pytest.mark.parametrize(
     "first", [greeting(to_incarnation=10), greeting(to_node=3), greeting(channel=9), one_way()]
 )

@@ -220,6 +220,10 @@ class ClusterNode:
         # A pulse without news, as most are, changes no deadline.
         return self._settle(outputs, now) if outputs else outputs
 
+    def take_waiting(self, now: int) -> list[Output]:
+        """Take one message of those that wait for a turn (`Fabric.waiting`)."""
+        return self._settle(self.fabric.take_waiting(now), now)
+
     def datagram(self, data: bytes, now: int) -> list[Output]:
         """A datagram of the multicast group."""
         outputs = self.heartbeat.datagram(data, now, self._clock.wall_ms())

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from cluster.fabric.link import PLANE as FABRIC
 from cluster.membership.heartbeat import PLANE as HEARTBEAT
@@ -25,6 +25,10 @@ OpenGroup = Callable[[Callable[[bytes], None]], Awaitable[Group]]
 """Joins the multicast group, given what to call with each datagram."""
 
 LinkKey = tuple[str, int]
+
+MOST_WAITING_BYTES: Final = 4 << 20
+"""So much in bulk waits for its turn before connections in bulk are read no more until all is
+taken."""
 
 
 class Carrier:
@@ -137,6 +141,8 @@ class NodeRuntime:
         self._next_accepted = 2
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0
+        self._turn: asyncio.Handle | None = None
+        self._unread: list[_Link] = []
 
     def now(self) -> int:
         """Monotonic milliseconds of the loop."""
@@ -156,8 +162,9 @@ class NodeRuntime:
 
     async def stop(self) -> None:
         """Close everything. Peers notice at once."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._turn):
+            if timer is not None:
+                timer.cancel()
         for task in list(self._dials.values()):
             task.cancel()
         for link in list(self._links.values()):
@@ -203,6 +210,40 @@ class NodeRuntime:
             self._drop(link)
             outputs = self.node.lost(*key, self.now())
         self.carry_out(outputs)
+        if self.node.fabric.waiting:
+            self._let_wait(key)
+
+    def _let_wait(self, key: LinkKey) -> None:
+        fabric = self.node.fabric
+        if self._turn is None:
+            self._turn = self._loop.call_soon(self._take_waiting)
+        # Heartbeats and replicas are read whatever waits.
+        if fabric.waiting_bytes > MOST_WAITING_BYTES and key[0] == FABRIC:
+            link = self._links.get(key)
+            if link is not None and fabric.is_in_bulk(key[1]):
+                self._leave_unread(link)
+
+    def _take_waiting(self) -> None:
+        """One message of those that wait; the next in another turn of the loop."""
+        self._turn = None
+        try:
+            self.carry_out(self.node.take_waiting(self.now()))
+        finally:  # our own bug costs one message, not those behind it
+            self._go_on_taking()
+
+    def _go_on_taking(self) -> None:
+        if self.node.fabric.waiting:
+            self._turn = self._loop.call_soon(self._take_waiting)
+            return
+        unread, self._unread = self._unread, []
+        for link in unread:
+            if link.key is not None and link.transport is not None:
+                link.transport.resume_reading()
+
+    def _leave_unread(self, link: _Link) -> None:
+        if link not in self._unread and link.transport is not None:
+            link.transport.pause_reading()
+            self._unread.append(link)
 
     def lost(self, key: LinkKey) -> None:
         """A connection is gone."""

@@ -51,7 +51,7 @@ def test_removals_leave_nothing_and_tombstones_themselves(bench: Any) -> None:
 
 def test_a_survey_tells_what_a_comparison_needs(bench: Any, kit: Any) -> None:
     bench.store.apply((row(), row(OTHER)), False, False)
-    (summary,) = bench.store.survey(5)
+    ((summary,),) = bench.store.survey(5)
     assert summary[:3] == (DIGEST, 1, 100)
     assert bench.store.compare((summary,), True) == ()
     newer = (DIGEST, 2, *summary[2:])
@@ -59,6 +59,21 @@ def test_a_survey_tells_what_a_comparison_needs(bench: Any, kit: Any) -> None:
     unknown = (bytes(20), 1, 1, 0, 0, 2)
     assert bench.store.compare((older, newer, unknown), True) == (1, 2)
     assert bench.store.compare((older, newer, unknown), False) == (0, 1, 2)
+
+
+def test_a_survey_in_slices_tells_what_stays_and_nothing_of_other_partitions(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asd.replication.store.SURVEY_SLICE", 2)
+    digests = [b"\5\0" + bytes([n]) * 18 for n in range(6)]
+    bench.store.apply(tuple(row(digest) for digest in digests), False, False)
+    slices = bench.store.survey(5)
+    told = next(slices)
+    gone, *stay = [digest for digest in digests if digest not in {each[0] for each in told}]
+    bench.store.apply((removal(gone, 200), row(b"\6\0" + bytes(18))), False, False)
+    told += [each for rows in slices for each in rows]
+    assert {each[0] for each in told} == {*digests} - {gone}
+    assert len(stay) == 3
 
 
 def test_what_a_truncation_hides_does_not_come_back_by_migration(bench: Any) -> None:
@@ -88,7 +103,7 @@ def test_a_dropped_partition_is_empty_and_others_are_not(bench: Any) -> None:
     assert bench.store.row(DIGEST) is None
     assert bench.store.row(OTHER) is not None
     bench.store.drop(6)
-    assert bench.store.survey(6) == ()
+    assert list(bench.store.survey(6)) == []
 
 
 def test_what_the_medium_refuses_is_not_counted_as_kept(

@@ -6,7 +6,9 @@ The library must not be called while it asks or tells. So what has an effect on 
 it was asked. One answer is there at once, and is returned: a replica's rows are kept.
 
     question      effect at once                     answer
-    Load, Survey, Compare                            as things are when it is answered
+    Load, Survey, Compare                            as things are when it is answered; of a
+                                                     migration: one a turn of the loop, a survey a
+                                                     slice a turn
     Apply         the rows are put                   when an acknowledged write would survive
     SetVersions   they are given to the engine       when the medium has them
     Drop          version, then records              none
@@ -19,7 +21,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +65,7 @@ from cluster import (
     Transactions,
     VersionsSet,
 )
+from cluster.messages import SummaryRow
 from storage.engine import Upkeep
 
 if TYPE_CHECKING:
@@ -96,7 +99,8 @@ class Replication:
         self._transactions = transactions
         self._changed = changed
         self._line: deque[Callable[[], None]] = deque()
-        self._is_due = False
+        self._bulk: deque[Iterator[None]] = deque()
+        """Answers to a migration's questions, each in steps."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._refused: dict[str, deque[Apply]] = {}
         self._flows = asyncio.Event()
@@ -202,7 +206,9 @@ class Replication:
                     waiting.clear()
             case OwnershipChanged(name, partitions):
                 self._own(name, partitions)
-            case Load() | Survey() | Compare() | Close() | CarryOut():
+            case Load() | Survey() | Compare() if event.token[0] == Partitions.NAME:
+                self._in_bulk(event)
+            case Load() | Close() | CarryOut():
                 self._later(lambda: self._answer(event))
             case SetVersions():
                 self._set_versions(event)
@@ -221,19 +227,48 @@ class Replication:
                 self._later(self._serve)
 
     def _later(self, act: Callable[[], None]) -> None:
-        self._line.append(act)
-        if not self._is_due:
-            self._is_due = True
+        if not self._line:
             asyncio.get_running_loop().call_soon(self._answer_all)
+        self._line.append(act)
 
     def _answer_all(self) -> None:
-        self._is_due = False
-        for _ in range(len(self._line)):
-            act = self._line.popleft()
+        line, self._line = self._line, deque()
+        for act in line:
             try:
                 act()
             except Exception:  # our own bug: it costs one answer, not those behind it
                 log.exception("an answer to the cluster failed inside the server")
+
+    def _in_bulk(self, asked: Load | Survey | Compare) -> None:
+        if not self._bulk:
+            asyncio.get_running_loop().call_soon(self._answer_in_bulk)
+        self._bulk.append(self._steps(asked))
+
+    def _answer_in_bulk(self) -> None:
+        """One step of the first answer: what clients ask comes between the steps."""
+        try:
+            next(self._bulk[0])
+        except StopIteration:
+            self._bulk.popleft()
+        except Exception:  # our own bug: it costs one answer, not those behind it
+            log.exception("an answer to the cluster failed inside the server")
+            self._bulk.popleft()
+        if self._bulk:
+            asyncio.get_running_loop().call_soon(self._answer_in_bulk)
+
+    def _steps(self, asked: Load | Survey | Compare) -> Iterator[None]:
+        store = self.stores[asked.namespace]
+        match asked:
+            case Load(_, token, digests):
+                self._load(store, token, digests)
+            case Survey(_, token, partition):
+                summaries: list[SummaryRow] = []
+                for slice_ in store.survey(partition):
+                    summaries += slice_
+                    yield
+                self._tell(Surveyed(token, tuple(summaries)))
+            case Compare(_, token, theirs, resolve):
+                self._tell(Compared(token, store.compare(theirs, resolve)))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -307,10 +342,6 @@ class Replication:
         match asked:
             case Load(name, token, digests):
                 self._load(self.stores[name], token, digests)
-            case Survey(name, token, partition):
-                self._tell(Surveyed(token, self.stores[name].survey(partition)))
-            case Compare(name, token, summaries, resolve):
-                self._tell(Compared(token, self.stores[name].compare(summaries, resolve)))
             case Close(_, _, token):
                 self._tell(Closed(token))
             case CarryOut():

@@ -4,10 +4,14 @@ A one-way message arrives at most once. A request is sent again until it is answ
 and its handler still sees it once: the receiver keeps its answer until the sender says (`oldest`)
 that everything below is over. Nothing is delivered that was sent by, or to, another life of a node
 than the one the heartbeat says is there.
+
+What comes in bulk *waits* (`waiting`): whoever has the loop takes it a message a turn
+(`take_waiting`), so that requests of clients come between, however much arrives in one piece.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from itertools import chain
 from typing import Final
 
@@ -15,6 +19,7 @@ from attrs import define, field, frozen
 
 from cluster.fabric.link import (
     BUSY,
+    PLANE,
     TICK,
     Dropped,
     FabricConfig,
@@ -23,7 +28,7 @@ from cluster.fabric.link import (
 from cluster.link_events import Empty, Full, Lost, Up
 from cluster.membership.heartbeat import Identity
 from cluster.messages import FabricHello, Parcel
-from cluster.outputs import Channel, Output
+from cluster.outputs import Channel, Hangup, Output
 from cluster.state_machine import Observer
 from cluster.wire import Codec, Endpoint, FrameReader, Message, WireError, frame
 
@@ -123,6 +128,9 @@ class Fabric:
         self._next_link = 1
         self._readers: dict[int, FrameReader] = {}
         self._hellos: dict[int, FabricHello] = {}
+        self.waiting: deque[tuple[int, bytes]] = deque()
+        """Messages in bulk that have come, each with its connection."""
+        self.waiting_bytes = 0
         # Transactions go on counting when a node departs and the same life of it comes back.
         self._counters: dict[int, int] = {}
 
@@ -290,11 +298,33 @@ class Fabric:
         reader = self._readers.get(link)
         if reader is not None:
             for payload in reader.feed(data):
-                outputs += self._receive(link, self._codec.decode(payload), now)
+                if self.is_in_bulk(link):
+                    self.waiting.append((link, payload))
+                    self.waiting_bytes += len(payload)
+                else:
+                    outputs += self._receive(link, self._codec.decode(payload), now)
             hello = self._hellos.get(link)
             if hello is not None:
                 self.bytes_received[hello.channel] += len(data)
         return outputs
+
+    def is_in_bulk(self, link: int) -> bool:
+        """Whether what comes on this connection waits."""
+        hello = self._hellos.get(link)
+        return hello is not None and hello.channel == Channel.BULK
+
+    def take_waiting(self, now: int) -> list[Output]:
+        """Take the first message of those that wait, if there is one."""
+        if not self.waiting:
+            return []
+        link, payload = self.waiting.popleft()
+        self.waiting_bytes -= len(payload)
+        if link not in self._readers:
+            return []  # its connection is gone
+        try:
+            return self._receive(link, self._codec.decode(payload), now)
+        except WireError:
+            return [Hangup(PLANE, link), *self.lost(link, now)]
 
     def _receive(self, link: int, message: Message | None, now: int) -> list[Output]:
         hello = self._hellos.get(link)
@@ -391,6 +421,7 @@ class Fabric:
         return outputs
 
     def _check(self) -> None:
+        assert self.waiting_bytes == sum(len(payload) for _, payload in self.waiting)
         for peer in self._peers.values():
             if peer.open:
                 assert len(peer.open) <= self.config.window

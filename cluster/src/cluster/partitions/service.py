@@ -201,9 +201,10 @@ class Partitions(Service):
                 outputs += self._drain_exchange()
             for space in self.spaces.values():
                 for settlement in space.settlements.values():
-                    settlement.fire(Due(), now)
-                    outputs += settlement.outputs
-                    settlement.outputs = []
+                    if settlement.state is SettlementState.ANNOUNCING:
+                        settlement.fire(Due(), now)
+                        outputs += settlement.outputs
+                        settlement.outputs = []
             outputs += self.steps.repeat()
         for space in self.spaces.values():
             for emigration in list(space.emigrations.values()):

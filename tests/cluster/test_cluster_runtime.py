@@ -1,0 +1,120 @@
+"""What comes in bulk waits for its turn, and only that is left unread when too much waits."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from cluster.fabric.endpoint import Fabric
+from cluster.fabric.link import PLANE as FABRIC
+from cluster.fabric.link import FabricConfig
+from cluster.membership.heartbeat import PLANE as HEARTBEAT
+from cluster.membership.heartbeat import Identity
+from cluster.messages import FabricHello, Prepare, codec
+from cluster.outputs import Channel
+from cluster.runtime import NodeRuntime, _Link
+from cluster.wire import frame
+
+CODEC = codec()
+
+
+class Transport:
+    """Knows whether it is read."""
+
+    def __init__(self) -> None:
+        self.is_read = True
+
+    def pause_reading(self) -> None:
+        self.is_read = False
+
+    def abort(self) -> None:
+        self.is_read = False
+
+    def resume_reading(self) -> None:
+        self.is_read = True
+
+
+class Node:
+    """A fabric alone. What is in `failing` raises when it is taken."""
+
+    deadline = 1 << 40
+
+    def __init__(self) -> None:
+        self.fabric = Fabric(Identity(1, 11), FabricConfig(), CODEC)
+        self.fabric.arrived(2, 12, ("h", 1), 0)
+        self.taken: list[int] = []
+        self.failing: set[int] = set()
+
+    def accepted(self, plane: str, link: int, now: int) -> list[Any]:
+        return self.fabric.accepted(link, 0) if plane == FABRIC else []
+
+    def received(self, plane: str, link: int, data: bytes, now: int) -> list[Any]:
+        return self.fabric.received(link, data, 0) if plane == FABRIC else []
+
+    def take_waiting(self, now: int) -> list[Any]:
+        for came in self.fabric.take_waiting(0):
+            self.taken.append(came.message.sequence)
+            if self.taken[-1] in self.failing:
+                raise LookupError
+        return []
+
+
+def connected(runtime: NodeRuntime, plane: str, channel: Channel | None) -> tuple[Any, Transport]:
+    link = _Link(runtime, None, plane)
+    transport: Any = Transport()
+    link.connection_made(transport)
+    if channel is not None:
+        link.data_received(frame(CODEC.encode(FabricHello(2, 12, 1, 11, channel))))
+    return link, transport
+
+
+def prepare(*numbers: int) -> bytes:
+    return b"".join(frame(CODEC.encode(Prepare(number, ()))) for number in numbers)
+
+
+def test_only_what_comes_in_bulk_is_left_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cluster.runtime.MOST_WAITING_BYTES", 1)
+
+    async def script() -> None:
+        node: Any = Node()
+        runtime = NodeRuntime(node, asyncio.get_running_loop())
+        bulk, unread = connected(runtime, FABRIC, Channel.BULK)
+        replication, read = connected(runtime, FABRIC, Channel.REPLICATION)
+        heartbeat, heard = connected(runtime, HEARTBEAT, None)
+        bulk.data_received(prepare(1, 2))
+        replication.data_received(prepare(3))
+        heartbeat.data_received(b"pulse")
+        assert (unread.is_read, read.is_read, heard.is_read) == (False, True, True)
+        await asyncio.sleep(0)
+        assert node.taken == [1], "one a turn"
+        assert not unread.is_read
+        await asyncio.sleep(0)
+        assert node.taken == [1, 2]
+        assert unread.is_read
+        await runtime.stop()
+
+    asyncio.run(script())
+
+
+def test_a_message_that_fails_costs_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cluster.runtime.MOST_WAITING_BYTES", 1)
+
+    async def script() -> None:
+        loop = asyncio.get_running_loop()
+        failures: list[Any] = []
+        loop.set_exception_handler(lambda _, context: failures.append(context["exception"]))
+        node: Any = Node()
+        node.failing = {1, 2}
+        runtime = NodeRuntime(node, loop)
+        bulk, unread = connected(runtime, FABRIC, Channel.BULK)
+        bulk.data_received(prepare(1, 2))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert node.taken == [1, 2]
+        assert unread.is_read
+        assert [type(failure) for failure in failures] == [LookupError, LookupError]
+        await runtime.stop()
+
+    asyncio.run(script())
