@@ -194,16 +194,15 @@ def in_bulk(count: int) -> tuple[Fabric, bytes]:
     return fabric, b"".join(frame(CODEC.encode(Prepare(n + 1, ()))) for n in range(count))
 
 
-def test_what_comes_in_bulk_is_taken_one_after_the_other():
-    fabric, data = in_bulk(3)
+def test_what_comes_in_bulk_is_taken_a_few_at_a_time():
+    fabric, data = in_bulk(9)
     assert fabric.received(2, data[:-1], 0) == []
     assert fabric.received(2, data[-1:], 0) == []
     taken = []
     while fabric.waiting:
         fabric._check()
-        (came,) = fabric.take_waiting(0)
-        taken.append(came.message.sequence)
-    assert taken == [1, 2, 3]
+        taken.append([came.message.sequence for came in fabric.take_waiting(0)])
+    assert taken == [[1, 2, 3, 4], [5, 6, 7, 8], [9]]
     assert fabric.take_waiting(0) == []
 
 

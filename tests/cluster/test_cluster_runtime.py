@@ -76,6 +76,7 @@ def prepare(*numbers: int) -> bytes:
 
 def test_only_what_comes_in_bulk_is_left_unread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cluster.runtime.MOST_WAITING_BYTES", 1)
+    monkeypatch.setattr("cluster.fabric.endpoint.TAKEN_A_TURN", 1)
 
     async def script() -> None:
         node: Any = Node()
@@ -100,6 +101,7 @@ def test_only_what_comes_in_bulk_is_left_unread(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_message_that_fails_costs_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cluster.runtime.MOST_WAITING_BYTES", 1)
+    monkeypatch.setattr("cluster.fabric.endpoint.TAKEN_A_TURN", 1)
 
     async def script() -> None:
         loop = asyncio.get_running_loop()

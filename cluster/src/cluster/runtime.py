@@ -224,11 +224,11 @@ class NodeRuntime:
                 self._leave_unread(link)
 
     def _take_waiting(self) -> None:
-        """One message of those that wait; the next in another turn of the loop."""
+        """A few messages of those that wait; the next in another turn of the loop."""
         self._turn = None
         try:
             self.carry_out(self.node.take_waiting(self.now()))
-        finally:  # our own bug costs one message, not those behind it
+        finally:  # our own bug costs these messages, not those behind them
             self._go_on_taking()
 
     def _go_on_taking(self) -> None:

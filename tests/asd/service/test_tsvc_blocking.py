@@ -188,7 +188,7 @@ def test_a_medium_that_cannot_sync_is_said(
         wire.send(kit.put(1, BIN))
         engine.go.release()
         await settle()
-        assert kit.codes(wire.transport.written) == [1]
+        assert kit.codes(wire.transport.written) == [9]  # it is done, and may not last: in doubt
         node.transaction_threads.stop()
 
     asyncio.run(play())
