@@ -87,6 +87,7 @@ def run(loop: Callable[[], asyncio.AbstractEventLoop], main: Callable[[Nodes], A
             await main(nodes)
         finally:
             await nodes.stop()
+            await asyncio.sleep(0.2)  # connections that say goodbye, which the loop must outlive
 
     with asyncio.Runner(loop_factory=loop) as runner:
         runner.run(tried())
