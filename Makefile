@@ -17,12 +17,15 @@ cluster: $(UV)
 # other, as they should.
 CLUSTERS := tests/integration/test_cluster_client.py tests/integration/test_cluster_info.py \
 	tests/integration/test_cluster_racks.py tests/asd/process/test_supervisor.py \
-	tests/asd/process/test_links.py tests/asd/test_cluster.py \
+ tests/asd/test_cluster.py \
 	tests/cluster/test_cluster_processes.py tests/chaos/test_chaos_short.py \
 	tests/asd/http/test_http_cluster_processes.py
 
+# Two clusters and the link between them take minutes: with `make chaos`.
+LINKS := tests/asd/process/test_links.py
+
 test: check members
-	$(UV) run pytest -n auto $(addprefix --ignore=,$(CLUSTERS))
+	$(UV) run pytest -n auto $(addprefix --ignore=,$(CLUSTERS) $(LINKS))
 	$(UV) run pytest -q $(CLUSTERS)
 
 check: $(UV)
@@ -79,6 +82,7 @@ attack: $(UV)
 
 # Real nodes under load and faults, at least half an hour; SEED=N replays a plan (docs/cluster.md).
 chaos: $(UV)
+	$(UV) run pytest -q $(LINKS)
 	cd tests && $(UV) run python -m chaos --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
 
 .uv/bin/uv:
