@@ -14,26 +14,21 @@ from cluster.consistency.stamp import stamp, time_of
 from cluster.fabric import Delivered
 from cluster.messages import RegimeCheck, RegimeIs, RegimeStep
 from cluster.outputs import (
-    Applied,
     Apply,
     Channel,
     Close,
-    Closed,
     ClusterChanged,
     Compare,
-    Compared,
     Confirmed,
     Drop,
     KeepState,
     KeptState,
     Load,
-    Loaded,
     Request,
     Respond,
     Send,
     SetVersions,
     Survey,
-    Surveyed,
     VersionsSet,
 )
 from cluster.partitions.config import NamespaceConfig
@@ -43,6 +38,7 @@ from cluster.partitions.version import PartitionVersion
 from cluster.partitions.view import Ownership
 from cluster.records import ConflictPolicy
 from cluster.simulation.store import PARTITIONS, SimulatedStore, partition_of
+from store_answers import carry_out
 
 
 def roster(*nodes: int, generation: int = 1, founded: bool = True) -> Roster:
@@ -128,26 +124,9 @@ class Net:
                     self.answer(node, output)
 
     def answer(self, node: int, asked) -> None:
-        store = self.stores[node]
-        match asked:
-            case Drop(_, partition):
-                store.drop(partition)
-                return
-            case Apply(_, token, rows, resolve):
-                store.apply(rows, resolve)
-                told = Applied(token)
-            case SetVersions(_, token, versions):
-                store.set_versions(versions)
-                told = VersionsSet(token)
-            case Load(_, token, digests):
-                told = Loaded(token, store.load(digests))
-            case Survey(_, token, partition):
-                told = Surveyed(token, store.survey(partition))
-            case Compare(_, token, summaries, resolve):
-                told = Compared(token, store.compare(summaries, resolve))
-            case Close(_, _, token):
-                told = Closed(token)
-        self.take(node, self.nodes[node].tell(told, self.now))
+        told = carry_out(self.stores[node], asked)
+        if told is not None:
+            self.take(node, self.nodes[node].tell(told, self.now))
 
     def run(self) -> None:
         for _ in range(3000):

@@ -9,30 +9,19 @@ import pytest
 from cluster.fabric import Delivered
 from cluster.messages import EmigrateBatch, EmigrateStart
 from cluster.outputs import (
-    Applied,
-    Apply,
     Balanced,
     Channel,
-    Close,
-    Closed,
     ClusterChanged,
-    Compare,
-    Compared,
-    Drop,
-    Load,
-    Loaded,
     OwnershipChanged,
     Send,
     SetVersions,
-    Survey,
-    Surveyed,
-    VersionsSet,
 )
 from cluster.partitions.config import MigrateConfig, NamespaceConfig
 from cluster.partitions.service import Partitions
 from cluster.partitions.view import Ownership, Role
 from cluster.records import ConflictPolicy
 from cluster.simulation.store import PARTITIONS, SimulatedStore, partition_of
+from store_answers import carry_out
 
 FROZEN = MigrateConfig(threads=0)
 NS = NamespaceConfig("ns", partitions=PARTITIONS)
@@ -95,26 +84,9 @@ class Net:
                     self.answer(node, output)
 
     def answer(self, node: int, asked) -> None:
-        store = self.stores[node][asked.namespace]
-        match asked:
-            case Drop(_, partition):
-                store.drop(partition)
-                return
-            case Apply(_, token, rows, resolve):
-                store.apply(rows, resolve)
-                told = Applied(token)
-            case SetVersions(_, token, versions):
-                store.set_versions(versions)
-                told = VersionsSet(token)
-            case Load(_, token, digests):
-                told = Loaded(token, store.load(digests))
-            case Survey(_, token, partition):
-                told = Surveyed(token, store.survey(partition))
-            case Compare(_, token, summaries, resolve):
-                told = Compared(token, store.compare(summaries, resolve))
-            case Close(_, _, token):
-                told = Closed(token)
-        self.take(node, self.nodes[node].tell(told, self.now))
+        told = carry_out(self.stores[node][asked.namespace], asked)
+        if told is not None:
+            self.take(node, self.nodes[node].tell(told, self.now))
 
     def step(self) -> bool:
         """Deliver a message, or let time pass; False when nothing is to be done."""

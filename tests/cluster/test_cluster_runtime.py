@@ -120,3 +120,15 @@ def test_a_message_that_fails_costs_only_itself(monkeypatch: pytest.MonkeyPatch)
         await runtime.stop()
 
     asyncio.run(script())
+
+
+def test_what_ends_its_handshake_after_the_stop_is_closed() -> None:
+    async def script() -> None:
+        node: Any = Node()
+        runtime = NodeRuntime(node, asyncio.get_running_loop())
+        await runtime.stop()
+        _, late = connected(runtime, HEARTBEAT, None)
+        assert not late.is_read
+        assert runtime.connections(HEARTBEAT) == (0, 0)
+
+    asyncio.run(script())

@@ -22,7 +22,7 @@ from cluster.simulation import (
     simulate,
 )
 from cluster.simulation.__main__ import main
-from cluster.simulation.account import account, result_of, results_of
+from cluster.simulation.account import Result, account, result_of
 from cluster.simulation.strong_canaries import STRONG_CANARIES
 
 BLOCKS = 8
@@ -116,13 +116,13 @@ def test_a_sweep_in_pieces_is_one_sweep(capsys, tmp_path):
         file.write('{"seed": 3, "minu')  # a process that was killed while it wrote
     run(1, 3, pieces)
     assert run(1, 3, pieces) == run(1, 3, whole)
-    assert results_of(pieces.read_text()) == results_of(whole.read_text())
-    assert [result.seed for result in results_of(pieces.read_text())] == [1, 2, 3]
+    assert Result.all_in(pieces.read_text()) == Result.all_in(whole.read_text())
+    assert [result.seed for result in Result.all_in(pieces.read_text())] == [1, 2, 3]
 
 
 def test_a_file_of_something_else_is_no_record():
     with pytest.raises(ValueError, match="not a result"):
-        results_of('{"seed": 1, "colour": "red"}\n')
+        Result.all_in('{"seed": 1, "colour": "red"}\n')
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
@@ -135,7 +135,7 @@ def test_a_sweep_that_is_asked_to_end_leaves_a_good_file(tmp_path, jobs):
             assert process.poll() is None
         process.send_signal(signal.SIGTERM)
         said = process.communicate(timeout=60)[0]
-    results = results_of(record.read_text())
+    results = Result.all_in(record.read_text())
     assert process.returncode == 2
     assert f"{len(results)} seeds, " in said
     assert len({result.seed for result in results}) == len(results) >= 3

@@ -17,7 +17,8 @@ CITRUSLEAF_EPOCH_S: Final = 1_262_304_000
 
 _EPOCH_MS: Final = CITRUSLEAF_EPOCH_S * 1_000
 _EPOCH_MS_MAX: Final = (1 << 40) - 1
-_EPOCH_NS: Final = CITRUSLEAF_EPOCH_S * 1_000_000_000
+NS_PER_S: Final = 1_000_000_000
+_EPOCH_NS: Final = CITRUSLEAF_EPOCH_S * NS_PER_S
 _DEFAULT_START_S: Final = 1_577_836_800  # 2020-01-01: safely after the epoch, the same in every run
 
 
@@ -82,7 +83,7 @@ class Clock(ABC):
 
     def epoch_s(self) -> int:
         """Seconds since 2010: the unit of void-times. 0 for a wall clock before that."""
-        now = (self.wall_ns() - _EPOCH_NS) // 1_000_000_000
+        now = (self.wall_ns() - _EPOCH_NS) // NS_PER_S
         return now if now > 0 else 0
 
     def epoch_ms(self) -> int:
@@ -143,7 +144,7 @@ class VirtualClock(Clock):
         self._lock = threading.Lock()
         # (frozen, monotonic, wall): readings while frozen, offsets from the base while running.
         # Replaced whole, so that a reader needs no lock.
-        self._state = (True, 0, round(wall_s * 1_000_000_000))
+        self._state = (True, 0, round(wall_s * NS_PER_S))
 
     @classmethod
     def running(cls, base: Clock | None = None) -> Self:
@@ -176,7 +177,7 @@ class VirtualClock(Clock):
 
     def set_wall_s(self, wall_s: float) -> None:
         """Set the wall clock to a Unix second, forth or back; the monotonic clock stays."""
-        wall_ns = round(wall_s * 1_000_000_000)
+        wall_ns = round(wall_s * NS_PER_S)
         with self._lock:
             frozen, monotonic, _ = self._state
             self._state = (frozen, monotonic, wall_ns if frozen else wall_ns - self._base.wall_ns())
@@ -213,7 +214,7 @@ class VirtualClock(Clock):
 
 
 def _nanoseconds(seconds: float) -> int:
-    nanoseconds = round(seconds * 1_000_000_000)
+    nanoseconds = round(seconds * NS_PER_S)
     if nanoseconds < 0:
         raise ValueError(f"time does not run backwards: {seconds} s")
     return nanoseconds

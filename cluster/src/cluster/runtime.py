@@ -143,6 +143,7 @@ class NodeRuntime:
         self._timer_at = 0
         self._turn: asyncio.Handle | None = None
         self._unread: list[_Link] = []
+        self._stopped = False
 
     def now(self) -> int:
         """Monotonic milliseconds of the loop."""
@@ -161,7 +162,9 @@ class NodeRuntime:
         self.carry_out(self.node.start(self.now()))
 
     async def stop(self) -> None:
-        """Close everything. Peers notice at once."""
+        """Close everything. Peers notice at once. What is still in its handshake is closed when
+        that is over."""
+        self._stopped = True
         for timer in (self._timer, self._turn):
             if timer is not None:
                 timer.cancel()
@@ -180,7 +183,9 @@ class NodeRuntime:
     def connected(self, link: _Link, plane: str) -> None:
         """A connection is made: accepted, or dialed under the link's key."""
         now = self.now()
-        if link.key is None:
+        if self._stopped:
+            self._drop(link)
+        elif link.key is None:
             link.key = (plane, self._next_accepted)
             self._next_accepted += 2
             self._note(link.key, link)

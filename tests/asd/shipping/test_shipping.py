@@ -200,6 +200,15 @@ def test_a_destination_that_comes_late_and_one_that_moves(sites: Sites) -> None:
             until(lambda: bins(other, "b"))
 
 
+def ship_as(here: Site, user: str, password_file: Path, address: str) -> None:
+    here.set("dc=there;action=create")
+    here.set(f"dc=there;auth-user={user}")
+    here.set(f"dc=there;auth-password-file={password_file}")
+    here.set("dc=there;auth-mode=internal")
+    here.set(f"dc=there;node-address-port={address};action=add")
+    here.set("dc=there;namespace=test;action=add")
+
+
 def test_it_logs_in_at_a_destination_that_asks_for_it(sites: Sites, tmp_path: Path) -> None:
     here = sites()
     with Server(in_thread=True, security=True) as guarded:
@@ -207,12 +216,7 @@ def test_it_logs_in_at_a_destination_that_asks_for_it(sites: Sites, tmp_path: Pa
         file = tmp_path / "password"
         file.write_text("secret\n")
         host, port = guarded.address
-        here.set("dc=there;action=create")
-        here.set("dc=there;auth-user=shipper")
-        here.set(f"dc=there;auth-password-file={file}")
-        here.set("dc=there;auth-mode=internal")
-        here.set(f"dc=there;node-address-port={host}:{port};action=add")
-        here.set("dc=there;namespace=test;action=add")
+        ship_as(here, "shipper", file, f"{host}:{port}")
         policy = ClientPolicy(user="shipper", password="secret")
         with Client(here.address) as one, Client(f"{host}:{port}", policy) as other:
             one.put(key("a"), {"x": 1})
@@ -226,12 +230,7 @@ def test_a_user_who_may_not_write_there_ships_nothing(sites: Sites, tmp_path: Pa
         file = tmp_path / "password"
         file.write_text("secret")
         host, port = guarded.address
-        here.set("dc=there;action=create")
-        here.set("dc=there;auth-user=reader")
-        here.set(f"dc=there;auth-password-file={file}")
-        here.set("dc=there;auth-mode=internal")
-        here.set(f"dc=there;node-address-port={host}:{port};action=add")
-        here.set("dc=there;namespace=test;action=add")
+        ship_as(here, "reader", file, f"{host}:{port}")
         policy = ClientPolicy(user="reader", password="secret")
         with Client(here.address) as one, Client(f"{host}:{port}", policy) as other:
             one.put(key("a"), {"x": 1})

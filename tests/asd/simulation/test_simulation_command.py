@@ -6,7 +6,7 @@ import pytest
 from attrs import evolve
 
 from asd.simulation.__main__ import main
-from asd.simulation.account import account, result_of, results_of
+from asd.simulation.account import Result, account, result_of
 from asd.simulation.faults import DISKS, KINDS
 from asd.simulation.plan import Plan, draw_plan
 from asd.simulation.run import Outcome
@@ -43,7 +43,7 @@ def test_a_seed_is_run_and_swept_in_pieces(capsys, tmp_path):
     sweep = ["--sweep", "--seeds", "1", "--minutes", "0.02", "--record", str(record)]
     assert main(sweep) == 0
     assert "1 seeds recorded, 0 to run" in capsys.readouterr().out
-    assert results_of(record.read_text()) == [result_of(outcome)]
+    assert Result.all_in(record.read_text()) == [result_of(outcome)]
 
 
 def test_names_that_are_none_are_refused(capsys):
@@ -54,7 +54,7 @@ def test_names_that_are_none_are_refused(capsys):
 
 def test_a_file_of_something_else_is_no_record():
     with pytest.raises(ValueError, match="not a result"):
-        results_of('{"seed": 1, "colour": "red"}\n')
+        Result.all_in('{"seed": 1, "colour": "red"}\n')
 
 
 def test_an_account_names_what_failed():

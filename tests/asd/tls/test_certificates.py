@@ -36,17 +36,6 @@ from citrusleaf.cf_clock import VirtualClock
 HOST = "127.0.0.1"
 
 
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
-
-
-@pytest.fixture
-def block(authority: Authority) -> TlsConfig:
-    """The block of a server."""
-    return authority.block(authority.issue_node(HOST))
-
-
 def user(authority: Authority, name: str, **more: Any) -> ssl.SSLContext:
     """The context of a client with a certificate for a name."""
     return authority.client(authority.issue(name, **more))

@@ -31,9 +31,6 @@ _NO_BIN_TOMBSTONES: Final = f"{_NO_CONVERGENCE}, so a deleted bin leaves no trac
 _ONE_TASK: Final = "one task of each namespace does it, beside the requests"
 _ONE_QUERY_WAY: Final = "queries run in slices between the requests, short and long ones alike"
 _GROWS: Final = "indexes grow by as much as they need"
-_FIXED_COVERING: Final = (
-    "regions are covered as the defaults say, and points always checked exactly"
-)
 INDEXES_IN_MEMORY: Final = "this server keeps indexes in the memory of its process"
 
 

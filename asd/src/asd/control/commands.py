@@ -21,7 +21,7 @@ from asd.faults import Faults
 from asd.faults.ready_made import CLOCK_SKEW
 from asd.fixtures import contents
 from asd.fixtures.snapshot import KeptNode, Snapshot, go_back, keep
-from citrusleaf.cf_clock import VirtualClock
+from citrusleaf.cf_clock import NS_PER_S, VirtualClock
 
 if TYPE_CHECKING:
     from asd.fastpath.cache import FastPaths
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from asd.shipping.shipping import Shipping
 
 __all__ = ["COMMANDS", "BadRequest", "Control", "ControlNode"]
-
-NS_PER_S: Final = 1_000_000_000
 
 
 class ControlNode(KeptNode, Protocol):

@@ -206,7 +206,9 @@ class Replication:
                     waiting.clear()
             case OwnershipChanged(name, partitions):
                 self._own(name, partitions)
-            case Load() | Survey() | Compare() if event.token[0] == Partitions.NAME:
+            case Survey() | Compare():
+                self._in_bulk(event)
+            case Load() if event.token[0] == Partitions.NAME:
                 self._in_bulk(event)
             case Load() | Close() | CarryOut():
                 self._later(lambda: self._answer(event))

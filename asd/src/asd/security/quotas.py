@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from typing import Final
 
-NS_PER_S: Final = 1_000_000_000
+from citrusleaf.cf_clock import NS_PER_S
+
 FLOOR: Final = 100
 """Records a second that a query counts for at least."""
 

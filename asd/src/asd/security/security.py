@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from attrs import define, field
 
@@ -37,14 +37,12 @@ from asd.security.quotas import Meter
 from asd.security.rights import InfoAsked, Nobody, QueryLoad, Rights, UserRights, Watcher
 from asd.security.roles import MAX_NAME, SALT_SIZE, User, is_listed
 from asd.security.tokens import EPOCH_SIZE, KEY_SIZE, Token, Tokens
-from citrusleaf.cf_clock import Clock
+from citrusleaf.cf_clock import NS_PER_S, Clock
 from citrusleaf.cf_random import CfRandom
 from cluster.smd import SmdItem
 
 if TYPE_CHECKING:
     from asd.security.session import Session
-
-NS_PER_S: Final = 1_000_000_000
 
 
 @define(eq=False)

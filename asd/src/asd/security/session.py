@@ -24,6 +24,7 @@ from aerospike_common.wire.frame import frame
 from asd.security.admin import Fields, carry_out
 from asd.security.rights import Rights
 from asd.security.roles import MAX_NAME
+from citrusleaf.cf_clock import NS_PER_S
 
 if TYPE_CHECKING:
     from asd.security.security import LiveUser, Security
@@ -34,7 +35,6 @@ Answer: TypeAlias = bytes | Coroutine[Any, Any, bytes]
 
 LOGIN_WITHIN_NS: Final = 15_000_000_000
 """After this a connection is closed on which nobody has logged in."""
-NS_PER_S: Final = 1_000_000_000
 
 
 class CertificateRefused(Exception):

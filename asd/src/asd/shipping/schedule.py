@@ -24,7 +24,7 @@ once at most; the last ship time never passes a change that is not shipped.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from asd.shipping.failure_handler import MANY, FailureHandler
 from asd.shipping.logger import RECORDS_A_LAP, Logger
@@ -33,9 +33,6 @@ from cluster import PARTITIONS
 
 Ready: TypeAlias = Callable[[int], bool]
 """Can something be sent for this partition, now?"""
-
-REWIND_ALL_MS: Final = -1
-"""A last ship time before every change."""
 
 
 class Shipment(NamedTuple):

@@ -12,7 +12,7 @@ and flags. `select` is asked when a record's turn comes, and knows the record. B
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container
 from typing import Final
 
 from attrs import frozen
@@ -71,10 +71,6 @@ class Selection:
         if self.only_sets is not None and set_name not in self.only_sets:
             return False
         return set_name not in self.ignored_sets
-
-    def by_number(self, set_names: Sequence[bytes]) -> Callable[[int, int], bool]:
-        """`ships` for a set's number."""
-        return lambda set_id, flags: self.ships(set_names[set_id], flags)
 
 
 def _bins(config: ShipConfig) -> Callable[[bytes], bool] | None:

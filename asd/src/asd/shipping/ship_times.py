@@ -30,11 +30,6 @@ def key_of(dc: str) -> bytes:
     return _KEY + dc.encode()
 
 
-def dc_of(key: bytes) -> str | None:
-    """The data center that a key is for; None for other keys."""
-    return key[1:].decode() if key[:1] == _KEY and len(key) > 1 else None
-
-
 def pack_kept(times_ms: Sequence[int]) -> bytes:
     """The least time of each group."""
     return b"".join(

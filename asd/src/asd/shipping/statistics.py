@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from attrs import define, fields
 
-NS_PER_S = 1_000_000_000
+from citrusleaf.cf_clock import NS_PER_S
 
 
 @define

@@ -21,7 +21,7 @@ import sys
 from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 
-from asd.simulation.account import Result, account, result_of, results_of
+from asd.simulation.account import Result, account, result_of
 from asd.simulation.faults import KINDS
 from asd.simulation.plan import Plan, draw_plan
 from asd.simulation.run import Outcome, Run
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.sweep:
         seeds = range(options.first, options.first + options.seeds)
-        what = Sweep(_run, results_of, account)
+        what = Sweep(_run, Result, account)
         clock = SystemClock()
         return sweep(what, seeds, options.minutes, options.jobs, options.record, clock)
     plan = draw_plan(

@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 
-from attrs import asdict, field, frozen
+from attrs import field, frozen
 
 from asd.simulation.run import Outcome
+from cluster.simulation.sweep import Kept
 
 
 @frozen
-class Result:
+class Result(Kept):
     """What is kept of one run."""
 
-    seed: int
-    minutes: float
-    simulated_s: float = 0.0
-    violation: str = ""
-    plan: str = ""
-    digest: str = ""
     steps: int = 0
     undecided: int = 0
     phases: int = 0
     firm: int = 0
-    faults: dict[str, int] = field(factory=dict)
     operations: dict[str, int] = field(factory=dict)
-
-    def line(self) -> str:
-        """The result as one line of JSON."""
-        return json.dumps(asdict(self)) + "\n"
 
 
 def result_of(outcome: Outcome) -> Result:
@@ -49,18 +38,6 @@ def result_of(outcome: Outcome) -> Result:
         faults=dict(outcome.faults),
         operations=dict(outcome.operations),
     )
-
-
-def results_of(text: str) -> list[Result]:
-    """The results in lines of JSON. The last line may be cut short: its run never was finished.
-
-    ValueError when another line is no result.
-    """
-    lines = text.split("\n")[:-1]  # what is behind the last newline is no whole line
-    try:
-        return [Result(**json.loads(line)) for line in lines if line]
-    except TypeError as error:
-        raise ValueError(f"not a result: {error}") from error
 
 
 def account(results: Iterable[Result]) -> str:

@@ -31,7 +31,7 @@ from cryptography.x509.oid import NameOID
 from asd.config import TlsConfig
 from asd.config.tls import versions
 from asd.security.session import CertificateRefused
-from citrusleaf.cf_clock import Clock
+from citrusleaf.cf_clock import NS_PER_S, Clock
 
 log = logging.getLogger("asd.tls")
 
@@ -40,7 +40,6 @@ CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM"
 WARN_BEFORE_S: Final = 30 * 86400
 """How long before a certificate ends the log says so."""
 OU_SEPARATOR: Final = ":"
-NS_PER_S: Final = 1_000_000_000
 
 _VERSIONS: Final = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
 

@@ -46,17 +46,13 @@ _new: Final = tuple.__new__
 
 # Members of enumerations cost a look-up of a tenth of a microsecond; these are asked for in every
 # write.
-_REPLACE: Final = int(Info3.CREATE_OR_REPLACE | Info3.REPLACE_ONLY)
 _CREATE_ONLY: Final = int(Info2.CREATE_ONLY)
 _GENERATION: Final = int(Info2.GENERATION)
 _GENERATIONS: Final = int(Info2.GENERATION | Info2.GENERATION_GT)
-_RESPOND_ALL: Final = int(Info2.RESPOND_ALL_OPS)
 _GET_ALL: Final = int(Info1.GET_ALL)
 _KEY: Final = int(FieldType.KEY)
 _OK: Final = int(ResultCode.OK)
 _READ: Final = int(OpType.READ)
-_TOUCH: Final = int(OpType.TOUCH)
-_EXP_READ: Final = int(OpType.EXP_READ)
 _WRITTEN: Final = Effect.WRITTEN
 _NEEDS_OLD_BINS = frozenset(
     {

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from citrusleaf import SystemClock
-from cluster.simulation.account import Result, account, result_of, results_of
+from cluster.simulation.account import Result, account, result_of
 from cluster.simulation.run import simulate
 from cluster.simulation.sweep import Sweep, sweep
 
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.sweep:
         seeds = range(options.first, options.first + options.seeds)
         run = partial(_run, consistent=options.strong)
-        what = Sweep(run, results_of, account)
+        what = Sweep(run, Result, account)
         return sweep(what, seeds, options.minutes, options.jobs, options.record, SystemClock())
     return one(options.seed, options.nodes, options.minutes, options.lines, options.strong)
 

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from attrs import asdict, field, frozen
+from attrs import field, frozen
 
 from cluster.simulation.run import CONVERGENCE_INTERVALS, Outcome
+from cluster.simulation.sweep import Kept
 
 
 @frozen
-class Result:
+class Result(Kept):
     """What is kept of one run; the fields are those of `Outcome`."""
 
-    seed: int
-    minutes: float
-    simulated_s: float = 0.0
-    violation: str = ""
-    plan: str = ""
-    digest: str = ""
-    faults: dict[str, int] = field(factory=dict)
     convergence: list[float] = field(factory=list)
     settling: list[float] = field(factory=list)
     commits: int = 0
@@ -29,10 +22,6 @@ class Result:
     changes: int = 0
     dropped: int = 0
     segments: int = 0
-
-    def line(self) -> str:
-        """The result as one line of JSON."""
-        return json.dumps(asdict(self)) + "\n"
 
 
 def result_of(outcome: Outcome) -> Result:
@@ -53,18 +42,6 @@ def result_of(outcome: Outcome) -> Result:
         dropped=outcome.dropped,
         segments=outcome.segments,
     )
-
-
-def results_of(text: str) -> list[Result]:
-    """The results in lines of JSON. The last line may be cut short: its run never was finished.
-
-    ValueError when another line is no result.
-    """
-    lines = text.split("\n")[:-1]  # what is behind the last newline is no whole line
-    try:
-        return [Result(**json.loads(line)) for line in lines if line]
-    except TypeError as error:
-        raise ValueError(f"not a result: {error}") from error
 
 
 def account(results: Iterable[Result]) -> str:

@@ -27,20 +27,16 @@ from cluster.outputs import (
     CarriedOut,
     CarryOut,
     Close,
-    Closed,
     ClusterChanged,
     Compare,
-    Compared,
     Drop,
     Load,
-    Loaded,
     Output,
     Replicated,
     SetVersions,
     SmdAnswer,
     StoreAnswer,
     Survey,
-    Surveyed,
     VersionsSet,
 )
 from cluster.partitions.config import MigrateConfig, NamespaceConfig
@@ -207,14 +203,8 @@ class DataWorld:
     ) -> None:
         answer: StoreAnswer
         match asked:
-            case Load(_, token, digests):
-                answer = Loaded(token, store.load(digests))
-            case Survey(_, token, partition):
-                answer = Surveyed(token, store.survey(partition))
-            case Compare(_, token, summaries, resolve):
-                answer = Compared(token, store.compare(summaries, resolve))
-            case Close(_, _, token):
-                answer = Closed(token)
+            case Load() | Survey() | Compare() | Close():
+                answer = store.answer(asked)
             case CarryOut():
                 self._carry_out(machine, asked, store)
                 return

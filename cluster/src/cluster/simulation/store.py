@@ -12,6 +12,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cluster.messages import RecordRow, SummaryRow
+from cluster.outputs import (
+    Close,
+    Closed,
+    Compare,
+    Compared,
+    Load,
+    Loaded,
+    StoreAnswer,
+    Survey,
+    Surveyed,
+)
 from cluster.partitions.version import PartitionVersion
 from cluster.records import REMOVAL, ConflictPolicy, from_row, is_wanted, wins
 from cluster.simulation.loop import Chance
@@ -77,6 +88,18 @@ class SimulatedStore:
         self._written += 1
 
     # --- questions -----------------------------------------------------------------------------
+
+    def answer(self, asked: Load | Survey | Compare | Close) -> StoreAnswer:
+        """A question of the library, answered as things are now."""
+        match asked:
+            case Load(_, token, digests):
+                return Loaded(token, self.load(digests))
+            case Survey(_, token, partition):
+                return Surveyed(token, self.survey(partition))
+            case Compare(_, token, summaries, resolve):
+                return Compared(token, self.compare(summaries, resolve))
+            case Close(_, _, token):
+                return Closed(token)
 
     def load(self, digests: tuple[bytes, ...]) -> tuple[RecordRow, ...]:
         """What `Load` asks."""

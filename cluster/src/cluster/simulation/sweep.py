@@ -6,6 +6,7 @@ of it, is its caller's affair.
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,9 +15,9 @@ from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from pathlib import Path
 from types import FrameType
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
-from attrs import frozen
+from attrs import asdict, field, frozen
 
 from citrusleaf import Clock
 
@@ -24,31 +25,37 @@ PROGRESS_MS = 30_000
 """Between two lines that say how far a sweep is."""
 
 
-class Kept(Protocol):
-    """What is kept of a run."""
+@frozen
+class Kept:
+    """What is kept of a run; what was run adds its own figures."""
 
-    @property
-    def seed(self) -> int:
-        """Of the run."""
-
-    @property
-    def minutes(self) -> float:
-        """Simulated ones that were asked for."""
-
-    @property
-    def simulated_s(self) -> float:
-        """Simulated seconds that it took."""
-
-    @property
-    def violation(self) -> str:
-        """What was wrong; '' when nothing was."""
-
-    @property
-    def plan(self) -> str:
-        """What it did, in a line."""
+    seed: int
+    minutes: float
+    """Simulated ones that were asked for."""
+    simulated_s: float = 0.0
+    """Simulated seconds that it took."""
+    violation: str = ""
+    """What was wrong; '' when nothing was."""
+    plan: str = ""
+    """What it did, in a line."""
+    digest: str = ""
+    faults: dict[str, int] = field(factory=dict)
 
     def line(self) -> str:
-        """All of it, as a line."""
+        """All of it, as one line of JSON."""
+        return json.dumps(asdict(self)) + "\n"
+
+    @classmethod
+    def all_in(cls, text: str) -> list[Self]:
+        """What lines of JSON keep. The last line may be cut short: its run never was finished.
+
+        ValueError when another line is no result.
+        """
+        lines = text.split("\n")[:-1]  # what is behind the last newline is no whole line
+        try:
+            return [cls(**json.loads(line)) for line in lines if line]
+        except TypeError as error:
+            raise ValueError(f"not a result: {error}") from error
 
 
 R = TypeVar("R", bound=Kept)
@@ -60,8 +67,8 @@ class Sweep(Generic[R]):
 
     run: Callable[[int, float], R]
     """Runs a seed for so many minutes. It goes to other processes: a function of a module."""
-    results_of: Callable[[str], list[R]]
-    """The results in a file's text. ValueError for something else."""
+    kept: type[R]
+    """What is kept of each run."""
     account: Callable[[Iterable[R]], str]
     """What results come to, in lines to read."""
 
@@ -105,7 +112,7 @@ def _recorded(what: Sweep[R], record: Path | None) -> list[R]:
     if not text.endswith("\n"):
         text = text[: text.rfind("\n") + 1]
         record.write_text(text, "utf-8")
-    return what.results_of(text)
+    return what.kept.all_in(text)
 
 
 class _Progress:
