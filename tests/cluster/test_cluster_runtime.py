@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from citrusleaf.cf_clock import VirtualClock
 from cluster.fabric.endpoint import Fabric
 from cluster.fabric.link import PLANE as FABRIC
 from cluster.fabric.link import FabricConfig
@@ -14,7 +15,7 @@ from cluster.membership.heartbeat import PLANE as HEARTBEAT
 from cluster.membership.heartbeat import Identity
 from cluster.messages import FabricHello, Prepare, codec
 from cluster.outputs import Channel
-from cluster.runtime import NodeRuntime, _Link
+from cluster.runtime import MOST_A_TURN, NodeRuntime, _Link
 from cluster.wire import frame
 
 CODEC = codec()
@@ -37,7 +38,7 @@ class Transport:
 
 
 class Node:
-    """A fabric alone. What is in `failing` raises when it is taken."""
+    """A fabric alone. What is in `failing` raises when it is taken. Each message takes a while."""
 
     deadline = 1 << 40
 
@@ -46,6 +47,8 @@ class Node:
         self.fabric.arrived(2, 12, ("h", 1), 0)
         self.taken: list[int] = []
         self.failing: set[int] = set()
+        self.clock = VirtualClock()
+        self.takes_ms = 1
 
     def accepted(self, plane: str, link: int, now: int) -> list[Any]:
         return self.fabric.accepted(link, 0) if plane == FABRIC else []
@@ -56,6 +59,7 @@ class Node:
     def take_waiting(self, now: int) -> list[Any]:
         for came in self.fabric.take_waiting(0):
             self.taken.append(came.message.sequence)
+            self.clock.advance(self.takes_ms / 1000)
             if self.taken[-1] in self.failing:
                 raise LookupError
         return []
@@ -76,11 +80,11 @@ def prepare(*numbers: int) -> bytes:
 
 def test_only_what_comes_in_bulk_is_left_unread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cluster.runtime.MOST_WAITING_BYTES", 1)
-    monkeypatch.setattr("cluster.fabric.endpoint.TAKEN_A_TURN", 1)
+    monkeypatch.setattr("cluster.fabric.endpoint.TAKEN_AT_ONCE", 1)
 
     async def script() -> None:
         node: Any = Node()
-        runtime = NodeRuntime(node, asyncio.get_running_loop())
+        runtime = NodeRuntime(node, asyncio.get_running_loop(), clock=node.clock)
         bulk, unread = connected(runtime, FABRIC, Channel.BULK)
         replication, read = connected(runtime, FABRIC, Channel.REPLICATION)
         heartbeat, heard = connected(runtime, HEARTBEAT, None)
@@ -99,9 +103,26 @@ def test_only_what_comes_in_bulk_is_left_unread(monkeypatch: pytest.MonkeyPatch)
     asyncio.run(script())
 
 
+def test_as_much_is_taken_in_a_turn_as_fits_into_its_time() -> None:
+    async def script() -> None:
+        node: Any = Node()
+        node.takes_ms = 0
+        runtime = NodeRuntime(node, asyncio.get_running_loop(), clock=node.clock)
+        bulk, _ = connected(runtime, FABRIC, Channel.BULK)
+        many = 4 * MOST_A_TURN + 1
+        bulk.data_received(prepare(*range(1, many + 1)))
+        await asyncio.sleep(0)
+        assert len(node.taken) == many - 1, "no time passes, and still there is an end"
+        await asyncio.sleep(0)
+        assert len(node.taken) == many
+        await runtime.stop()
+
+    asyncio.run(script())
+
+
 def test_a_message_that_fails_costs_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cluster.runtime.MOST_WAITING_BYTES", 1)
-    monkeypatch.setattr("cluster.fabric.endpoint.TAKEN_A_TURN", 1)
+    monkeypatch.setattr("cluster.fabric.endpoint.TAKEN_AT_ONCE", 1)
 
     async def script() -> None:
         loop = asyncio.get_running_loop()
@@ -109,7 +130,7 @@ def test_a_message_that_fails_costs_only_itself(monkeypatch: pytest.MonkeyPatch)
         loop.set_exception_handler(lambda _, context: failures.append(context["exception"]))
         node: Any = Node()
         node.failing = {1, 2}
-        runtime = NodeRuntime(node, loop)
+        runtime = NodeRuntime(node, loop, clock=node.clock)
         bulk, unread = connected(runtime, FABRIC, Channel.BULK)
         bulk.data_received(prepare(1, 2))
         await asyncio.sleep(0)
@@ -125,7 +146,7 @@ def test_a_message_that_fails_costs_only_itself(monkeypatch: pytest.MonkeyPatch)
 def test_what_ends_its_handshake_after_the_stop_is_closed() -> None:
     async def script() -> None:
         node: Any = Node()
-        runtime = NodeRuntime(node, asyncio.get_running_loop())
+        runtime = NodeRuntime(node, asyncio.get_running_loop(), clock=node.clock)
         await runtime.stop()
         _, late = connected(runtime, HEARTBEAT, None)
         assert not late.is_read

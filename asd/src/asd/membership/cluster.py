@@ -126,7 +126,9 @@ class Clustered:
         if settings.group is not None:
             group = multicast_group(loop, settings.group, settings.interface, settings.ttl)
         self._runtime = NodeRuntime(
-            *(self.node, loop, group, settings.binds, self._carriers), refused=self._refused
+            *(self.node, loop, group, settings.binds, self._carriers),
+            refused=self._refused,
+            clock=self._clock,
         )
         await self._runtime.start()
 

@@ -34,10 +34,10 @@ from cluster.wire import Codec, Endpoint, FrameReader, Message, WireError, frame
 
 CHANNELS: Final = tuple(Channel)
 
-TAKEN_A_TURN: Final = 4
+TAKEN_AT_ONCE: Final = 4
 TAKEN_BYTES: Final = 2048
-"""Messages in bulk that are taken in a turn, and bytes from which on no more are: about half a
-millisecond of work. One a turn cost migrations half of their speed."""
+"""Messages in bulk that are taken at once, and bytes from which on no more are: so little work that
+the time can be looked at after it, so much that what follows on a message is done once."""
 
 FOREVER = 1 << 62
 """A deadline that never comes."""
@@ -322,7 +322,7 @@ class Fabric:
         """Take the first of the messages that wait: a few, or one that is big."""
         outputs: list[Output] = []
         taken = size = 0
-        while self.waiting and taken < TAKEN_A_TURN and size < TAKEN_BYTES:
+        while self.waiting and taken < TAKEN_AT_ONCE and size < TAKEN_BYTES:
             link, payload = self.waiting.popleft()
             taken, size = taken + 1, size + len(payload)
             self.waiting_bytes -= len(payload)

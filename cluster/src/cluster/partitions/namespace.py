@@ -63,7 +63,7 @@ from cluster.partitions.config import NamespaceConfig
 from cluster.partitions.emigration import Emigration, EmigrationState
 from cluster.partitions.map import BITMAP_BYTES, PartitionMap
 from cluster.partitions.plan import PartitionPlan, plan
-from cluster.partitions.settlement import Planned, Settlement, SettlementState
+from cluster.partitions.settlement import Planned, Settlement, Settlements, SettlementState
 from cluster.partitions.version import PartitionVersion, pack, unpack, weights
 from cluster.partitions.view import Moved, Ownership, PartitionView, Role, Sketch
 from cluster.state_machine import Observer
@@ -105,7 +105,7 @@ class NamespacePartitions:
         self.unsaved: dict[int, PartitionVersion] = {}
         """Versions to set, when it suits."""
         self.settled: set[int] = set()
-        self.settlements: dict[int, Settlement] = {}
+        self.settlements = Settlements()
         self.emigrations: dict[tuple[int, int], Emigration] = {}
         self.waiting: list[tuple[int, int]] = []
         """(partition, target) of emigrations to come."""
@@ -138,7 +138,7 @@ class NamespacePartitions:
 
     def duplicates(self, partition: int) -> tuple[int, ...]:
         """Nodes to ask for their version before we trust ours, when we serve. O(nodes)."""
-        settlement = self.settlements.get(partition)
+        settlement = self.settlements.all.get(partition)
         arrived = frozenset(settlement.arrived if settlement is not None else ())
         return self.plans[partition].duplicates(self._me, arrived)
 
@@ -276,7 +276,7 @@ class NamespacePartitions:
             if self._me == made.master:
                 message = PartitionSettled(self._key, self.config.name, partition)
                 settlement = Settlement(message, made, self._observer)
-                self.settlements[partition] = settlement
+                self.settlements.add(partition, settlement)
                 settlement.fire(Planned(), now)
                 outputs += self.after_settlement(partition)
         return outputs
@@ -307,7 +307,7 @@ class NamespacePartitions:
 
     def after_settlement(self, partition: int) -> list[Output]:
         """What a settlement asks for after an event."""
-        settlement = self.settlements[partition]
+        settlement = self.settlements.all[partition]
         self.waiting += [(partition, node) for node in settlement.to_spread]
         settlement.to_spread = ()
         if settlement.state is not SettlementState.COLLECTING:
@@ -365,13 +365,14 @@ class NamespacePartitions:
 
     @property
     def is_settled(self) -> bool:
-        """Has every partition come to rest, as far as this node takes part?"""
+        """Has every partition come to rest, as far as this node takes part? O(1), as it is asked
+        after each message."""
         return (
             self.is_ready
             and not self.emigrations
             and not self.waiting
             and len(self.settled) == self.config.partitions
-            and all(s.state is SettlementState.SETTLED for s in self.settlements.values())
+            and not self.settlements.unsettled
         )
 
     # --- what is shown -------------------------------------------------------------------------
@@ -414,7 +415,7 @@ class NamespacePartitions:
         made = self.plans[partition]
         if node in made.in_step or partition in self.settled:
             return True
-        settlement = self.settlements.get(partition)
+        settlement = self.settlements.all.get(partition)
         if node == self._me:
             return partition not in self.expects
         return settlement is not None and node in settlement.gone
@@ -480,14 +481,14 @@ class NamespacePartitions:
         return "S" if whole else "D"
 
     def _is_behind(self, partition: int) -> bool:
-        settlement = self.settlements.get(partition)
+        settlement = self.settlements.all.get(partition)
         collects = settlement is not None and settlement.state is SettlementState.COLLECTING
         return collects or partition in self.expects
 
     def _check(self) -> None:
-        for partition, settlement in self.settlements.items():
+        for partition in self.settlements.all:
             assert self.plans[partition].master == self._me
-            settlement._check()
+        self.settlements._check()
         for partition in self.closed:
             assert self.acting[partition] == self._me
         assert self._written.keys() <= self.expects

@@ -200,11 +200,7 @@ class Partitions(Service):
                 self.exchange.fire(ExchangeDue(), now)
                 outputs += self._drain_exchange()
             for space in self.spaces.values():
-                for settlement in space.settlements.values():
-                    if settlement.state is SettlementState.ANNOUNCING:
-                        settlement.fire(Due(), now)
-                        outputs += settlement.outputs
-                        settlement.outputs = []
+                outputs += space.settlements.announce_again(now)
             outputs += self.steps.repeat()
         for space in self.spaces.values():
             for emigration in list(space.emigrations.values()):
@@ -372,7 +368,7 @@ class Partitions(Service):
             space.moved.records_out += emigration.records_sent
             del space.emigrations[partition, emigration.target]
             del self._heard[emigration.token]
-            settlement = space.settlements.get(partition)
+            settlement = space.settlements.all.get(partition)
             if settlement is not None:
                 settlement.fire(Emigrated(emigration.target), now)
                 outputs += space.after_settlement(partition)
@@ -402,10 +398,8 @@ class Partitions(Service):
                 return self._note_arrival(space, node, message, now)
             case PartitionSettled(_, _, partition):
                 return self._settle(space, node, message, now)
-            case PartitionSettledAck(_, _, partition) if partition in space.settlements:
-                settlement = space.settlements[partition]
-                settlement.sender = node
-                settlement.fire(message, now)
+            case PartitionSettledAck():
+                space.settlements.hear_ack(node, message, now)
         return []
 
     def _let_in(self, space: NamespacePartitions, node: int, start: EmigrateStart) -> list[Output]:
@@ -413,7 +407,7 @@ class Partitions(Service):
         coming = (start.partition, node)
         if coming not in space.incoming:
             count = sum(len(each.incoming) for each in self.spaces.values())
-            settlement = space.settlements.get(start.partition)
+            settlement = space.settlements.all.get(start.partition)
             is_over = settlement is not None and node in settlement.arrived
             if is_over or start.partition not in space.expects:
                 return []  # what is repeated comes late
@@ -464,7 +458,7 @@ class Partitions(Service):
         partition = done.partition
         space.incoming.discard((partition, node))
         outputs = self._bulk(node, ImmigrateDone(done.cluster_key, done.namespace, partition))
-        settlement = space.settlements.get(partition)
+        settlement = space.settlements.all.get(partition)
         if settlement is None:
             if node == space.plans[partition].master and partition in space.expects:
                 self.generation += 1
@@ -495,5 +489,5 @@ class Partitions(Service):
         self.exchange._check()
         for space in self.spaces.values():
             space._check()
-            for settlement in space.settlements.values():
+            for settlement in space.settlements.all.values():
                 assert settlement.state is not SettlementState.SETTLED or not settlement.outputs

@@ -10,6 +10,7 @@ node that is asked in vain names the one that serves (`NamespacePartitions.hear_
 from __future__ import annotations
 
 from enum import auto
+from typing import Final
 
 from attrs import frozen
 
@@ -42,6 +43,11 @@ class Emigrated:
 
 
 P = SettlementState
+
+PATIENCE_MS: Final = 400
+MOST_PATIENCE_MS: Final = 3200
+"""What nobody has heard of is announced again after so long, then after ever longer: at a node that
+is behind, repeated announcements only wait behind the first."""
 
 
 class Settlement(StateMachine):
@@ -76,6 +82,9 @@ class Settlement(StateMachine):
         self.to_spread: tuple[int, ...] = ()
         self._message = message
         self.gone: set[int] = set()
+        self.due = 0
+        """When it is announced again, while it is announced."""
+        self._patience_ms = PATIENCE_MS
         self._acked: set[int] = set()
         self._bystanders = plan.bystanders
 
@@ -107,6 +116,8 @@ class Settlement(StateMachine):
         for node in (*due, *self._bystanders):
             self.outputs.append(Send(node, self._message, Channel.BULK))
         self._bystanders = ()
+        self.due = now + self._patience_ms
+        self._patience_ms = min(2 * self._patience_ms, MOST_PATIENCE_MS)
 
     def _is_the_last_ack(self, _: object, now: int) -> bool:
         return self._acked | {self.sender} >= set(self.plan.members)
@@ -118,3 +129,46 @@ class Settlement(StateMachine):
         assert self.arrived <= set(self.plan.senders)
         if self.state is not P.COLLECTING:
             assert self.arrived == set(self.plan.senders)
+
+
+class Settlements:
+    """All that a node settles of a namespace, and what of it is unsettled: this is asked after
+    each message, when thousands have come to their end."""
+
+    def __init__(self) -> None:
+        self.all: dict[int, Settlement] = {}
+        self.unsettled: dict[int, Settlement] = {}
+
+    def add(self, partition: int, settlement: Settlement) -> None:
+        """One more."""
+        self.all[partition] = self.unsettled[partition] = settlement
+
+    def clear(self) -> None:
+        """Forget all."""
+        self.all.clear()
+        self.unsettled.clear()
+
+    def hear_ack(self, node: int, ack: PartitionSettledAck, now: int) -> None:
+        """A node has heard that a partition of ours is settled."""
+        settlement = self.unsettled.get(ack.partition)
+        if settlement is not None:
+            settlement.sender = node
+            settlement.fire(ack, now)
+            if settlement.state is P.SETTLED:
+                del self.unsettled[ack.partition]
+
+    def announce_again(self, now: int) -> list[Output]:
+        """What is due of that which others have not heard. O(unsettled)."""
+        outputs: list[Output] = []
+        for settlement in self.unsettled.values():
+            if settlement.state is P.ANNOUNCING and settlement.due <= now:
+                settlement.fire(Due(), now)
+                outputs += settlement.outputs
+                settlement.outputs = []
+        return outputs
+
+    def _check(self) -> None:
+        for settlement in self.all.values():
+            settlement._check()
+        unsettled = {each for each, made in self.all.items() if made.state is not P.SETTLED}
+        assert self.unsettled.keys() == unsettled

@@ -229,10 +229,12 @@ CANARIES: Mapping[str, Canary] = MappingProxyType(
         ),
         "twice": _canary(ANY, parts=Parts(fabric=DeliversTwice), what="delivered twice"),
         "unsent": _canary(ANY, data=DataParts(emigration=SendsNothing), what="lost records"),
-        "older": _canary("halves", data=DataParts(store=TakesTheOlder), what="older versions win"),
+        "older": _canary(
+            "halves", data=DataParts(store=TakesTheOlder), what="older versions win", first=8
+        ),
         "undead": _canary("halves", data=DataParts(store=ForgetsDeletions), what="resurrection"),
         "stubborn": _canary(
-            "halves", data=DataParts(smd=MergesNothing), what="metadata differs", first=2
+            "halves", data=DataParts(smd=MergesNothing), what="metadata differs", first=17
         ),
         "vouches": _canary(
             "kill one-way",

@@ -159,7 +159,7 @@ class SimulatedCluster:
         self._by_loop[loop] = machine
         node = self._new_node(machine)
         group = partial(_open_group, loop) if self.shape.multicast else None
-        machine.runtime = NodeRuntime(node, loop, group)
+        machine.runtime = NodeRuntime(node, loop, group, clock=machine.clock)
         loop.create_task(machine.runtime.start())
         self.note(name, f"starts, life {machine.lives}")
 
