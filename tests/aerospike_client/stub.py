@@ -25,6 +25,7 @@ from aerospike_common.wire import (
 )
 from aerospike_common.wire.frame import HEADER_SIZE, frame
 
+_FIRST = (AdminCommand.LOGIN, AdminCommand.AUTHENTICATE)
 FULL = base64.b64encode(b"\xff" * 512).decode()
 
 
@@ -50,8 +51,10 @@ class Stub:
         self.columns = [FULL]
         self.users = users
         self.logins = 0
-        #: Tokens that are good; empty it to end all sessions.
+        #: Tokens that are good; empty it, and new connections are not let in by the old ones.
         self.tokens: set[bytes] = set()
+        #: How often all sessions have ended.
+        self.ends = 0
         #: What is answered to admin commands, one list of encoded messages for each.
         self.admin_answers: list[bytes] = []
         self.admin_requests: list[AdminMessage] = []
@@ -96,16 +99,25 @@ class Stub:
         self._server.shutdown()
         self._server.server_close()
 
+    def end_sessions(self) -> None:
+        """Know nobody any more, on connections that are open neither."""
+        self.tokens.clear()
+        self.ends += 1
+
     def _serve(self, stream: object, sock: object) -> None:
         read, send = stream.read, sock.sendall  # type: ignore[attr-defined]  # socketserver types it as object
-        known = self.users is None
+        let_in = 0 if self.users is None else -1  # when: as `ends` says
         try:
             while len(head := read(HEADER_SIZE)) == HEADER_SIZE:
                 body = read(int.from_bytes(head[2:], "big"))
-                if head[1] == MessageType.ADMIN:
-                    known |= self._admin(send, parse_admin(body)[0])
-                elif not known:
+                if head[1] == MessageType.ADMIN and let_in != self.ends and body[2] not in _FIRST:
+                    send(frame(MessageType.ADMIN, encode_admin(result_code=80)))
+                elif head[1] == MessageType.ADMIN:
+                    let_in = self.ends if self._admin(send, parse_admin(body)[0]) else let_in
+                elif let_in != self.ends and head[1] == MessageType.INFO:
                     send(frame(MessageType.INFO, b"ERROR:80:not authenticated\n"))
+                elif let_in != self.ends:
+                    send(reply_frame(80))
                 elif head[1] == MessageType.INFO:
                     send(frame(MessageType.INFO, self._info(body)))
                 elif not self._answer(send, head + body):

@@ -16,6 +16,7 @@ WORLD = frozenset(
 
 HARMLESS = frozenset(
     {"PathLike", "fspath", "fsencode", "fsdecode", "BytesIO", "StringIO", "UUID", "SSLContext"}
+    | {"SSLError", "SSLEOFError", "SSLCertVerificationError"}
 )
 """Names in them that touch nothing."""
 
@@ -35,6 +36,8 @@ ADAPTERS = {
     "cluster/src/cluster/simulation/sweep.py": "spreads seeds over processes",
     "aerospike_client/src/aerospike_client/blocking/connection.py": "blocking sockets",
     "aerospike_client/src/aerospike_client/blocking/engine.py": "sleeps, and has the tend's thread",
+    "aerospike_client/src/aerospike_client/blocking/tls_connection.py": "blocking TLS sockets",
+    "aerospike_client/src/aerospike_client/tls.py": "reads certificates and makes TLS of them",
     "aerospike_client/src/aerospike_client/blocking/pools.py": "the lock of the pools",
     "aerospike_client/src/aerospike_client/changes/file_sink.py": "files of changes",
     "aerospike_client/src/aerospike_client/shell/files.py": "backup files",
@@ -52,7 +55,6 @@ ADAPTERS = {
     "asd/src/asd/process/supervisor.py": "handles signals and waits",
     "asd/src/asd/process/machine.py": "asks the operating system about the machine",
     "asd/src/asd/tls/certificates.py": "reads certificates and makes TLS of them",
-    "asd/src/asd/tls/links.py": "connections between nodes by TLS",
     "asd/src/asd/control/place.py": "makes, finds and removes sockets",
     "asd/src/asd/control/server_process.py": "starts and ends the process of a server",
     "asd/src/asd/shipping/passwords.py": "reads the password for a destination",

@@ -52,6 +52,7 @@ from aerospike_client.policies import (
     TTL_NEVER_EXPIRE,
     AdminPolicy,
     ApplyPolicy,
+    AuthMode,
     BatchApplyPolicy,
     BatchPolicy,
     BatchReadPolicy,
@@ -69,6 +70,7 @@ from aerospike_client.policies import (
     ReadPolicy,
     Replica,
     SendKey,
+    TlsPolicy,
     WritePolicy,
 )
 from aerospike_client.queries import (
@@ -117,6 +119,8 @@ __all__ = [
     "Privilege",
     # policies
     "ClientPolicy",
+    "TlsPolicy",
+    "AuthMode",
     "Policy",
     "ReadPolicy",
     "WritePolicy",

@@ -248,6 +248,11 @@ _MEANINGS: Final = {
     ResultCode.ENTERPRISE_ONLY: "only the enterprise edition does this",
     ResultCode.OP_NOT_APPLICABLE: "the operation cannot be applied to the bin's value",
     ResultCode.FILTERED_OUT: "the record is filtered out",
+    ResultCode.SESSION_EXPIRED: "the session has ended",
+    ResultCode.NOT_AUTHENTICATED: "not authenticated: the server wants to know who asks"
+    " (`ClientPolicy(user=..., password=...)`)",
+    ResultCode.ROLE_VIOLATION: "the user has no role that allows this",
+    ResultCode.QUOTA_EXCEEDED: "the user's quota is used up for now",
 }
 
 

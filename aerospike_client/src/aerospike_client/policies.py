@@ -25,6 +25,9 @@ TTL_NEVER_EXPIRE: Final = -1
 TTL_DONT_UPDATE: Final = -2
 """Keep the record's time to live as it is."""
 
+TLS_PROTOCOLS: Final = ("TLSv1.2", "TLSv1.3")
+"""The versions that are spoken."""
+
 
 class Replica(Enum):
     """Which of a partition's nodes is asked."""
@@ -267,12 +270,57 @@ class AdminPolicy:
     timeout: int = 1000
 
 
+class AuthMode(Enum):
+    """How a client says who it is."""
+
+    #: By user and password, which the servers know.
+    INTERNAL = "internal"
+    #: By user and password, which the servers ask a directory about (LDAP). The password itself
+    #: travels, so over TLS alone.
+    EXTERNAL = "external"
+    #: The same, in the clear where the connection is.
+    EXTERNAL_INSECURE = "external insecure"
+    #: By the certificate of `TlsPolicy`: its common name is the user.
+    PKI = "pki"
+
+
+@attrs.frozen(kw_only=True)
+class TlsPolicy:
+    """TLS to the nodes: whose certificates to believe, and what to show. Files are PEM; when they
+    change, connections made from then on use the new ones."""
+
+    #: Certificates of those who vouch for the nodes; neither is given: the system's.
+    ca_file: str | None = None
+    ca_path: str | None = None
+    #: The client's own certificate (with those that vouch for it behind) and key, if the servers
+    #: ask for one.
+    cert_file: str | None = None
+    key_file: str | None = None
+    key_password: str | None = attrs.field(default=None, repr=False)
+    #: What the nodes' certificates are for, where neither the seed nor another node says it
+    #: (`tls-name` in the servers' configuration); empty: the host.
+    name: str = ""
+    protocols: tuple[str, ...] = TLS_PROTOCOLS
+    #: OpenSSL's list of ciphers for TLS 1.2.
+    cipher_suite: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if not self.protocols or not set(self.protocols) <= set(TLS_PROTOCOLS):
+            spoken = " and ".join(TLS_PROTOCOLS)
+            raise InvalidParameter(f"protocols: {spoken} are spoken, not {self.protocols!r}")
+        if self.key_file and not self.cert_file:
+            raise InvalidParameter("key_file needs the cert_file that it belongs to")
+
+
 @attrs.frozen(kw_only=True)
 class ClientPolicy:
     """The client as a whole: whom to connect to and how, and the default of every other policy."""
 
     user: str | None = None
-    password: str | None = None
+    password: str | None = attrs.field(default=None, repr=False)
+    auth_mode: AuthMode = AuthMode.INTERNAL
+    #: If given, all connections are TLS.
+    tls: TlsPolicy | None = None
     #: If given, nodes of other clusters are refused.
     cluster_name: str | None = None
     #: For making a connection.
@@ -319,3 +367,13 @@ class ClientPolicy:
         _check(self, 0, "min_conns_per_node")
         _check(self, 1, "max_conns_per_node", "pipeline_depth", "error_rate_window")
         _check(self, 1, "tend_interval")
+        mode, tls = self.auth_mode, self.tls
+        if mode is AuthMode.PKI and (tls is None or not tls.cert_file):
+            raise InvalidParameter("AuthMode.PKI needs a TlsPolicy with a cert_file")
+        if mode is AuthMode.PKI and self.user is not None:
+            raise InvalidParameter("AuthMode.PKI: the user is the certificate's, give none")
+        if mode is AuthMode.EXTERNAL and tls is None:
+            raise InvalidParameter(
+                "AuthMode.EXTERNAL sends the password itself and needs TLS (EXTERNAL_INSECURE"
+                " sends it in the clear)"
+            )

@@ -23,16 +23,20 @@ from aerospike_client.errors import BadReply, InvalidParameter
 @pytest.mark.parametrize(
     ("seeds", "expected"),
     [
-        ("db", [("db", 3000)]),
-        ("db:3100, 10.0.0.2", [("db", 3100), ("10.0.0.2", 3000)]),
-        (["[::1]:3100", ("db", 1)], [("::1", 3100), ("db", 1)]),
+        ("db", [(("db", 3000), "")]),
+        ("db:3100, 10.0.0.2", [(("db", 3100), ""), (("10.0.0.2", 3000), "")]),
+        (["[::1]:3100", ("db", 1)], [(("::1", 3100), ""), (("db", 1), "")]),
+        ("db:blue:3100", [(("db", 3100), "blue")]),
+        (["[::1]:blue:3100", ("db", 1, "red")], [(("::1", 3100), "blue"), (("db", 1), "red")]),
     ],
 )
-def test_seeds(seeds: object, expected: list[tuple[str, int]]) -> None:
+def test_seeds(seeds: object, expected: list[object]) -> None:
     assert list(parse_seeds(seeds)) == expected  # type: ignore[arg-type]  # a table of kinds
 
 
-@pytest.mark.parametrize("seeds", ["", ":3000", "db:port", "db:70000", [], [("db",)], "[::1"])
+@pytest.mark.parametrize(
+    "seeds", ["", ":3000", "db:port", "db:70000", [], [("db",)], "[::1", "db::3100"]
+)
 def test_what_is_no_seed(seeds: object) -> None:
     with pytest.raises(InvalidParameter):
         parse_seeds(seeds)  # type: ignore[arg-type]  # a table of mistakes

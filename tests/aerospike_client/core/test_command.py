@@ -24,6 +24,9 @@ from aerospike_client.errors import (
     GenerationMismatch,
     NodeUnavailable,
     NoMoreConnections,
+    NotAuthenticated,
+    RoleViolation,
+    SecurityFailed,
     ServerError,
     TimedOut,
 )
@@ -48,6 +51,7 @@ class Story:
         self.attempts: Attempts[Any] = Attempts(self.view, command, self.now)
         self.asked: list[str] = []
         self.pauses: list[int] = []
+        self.renewals = 0
 
     def run(self, *events: str | int) -> ClientError | None:
         """Play events; the error the command ended with, None for success."""
@@ -59,6 +63,9 @@ class Story:
                     self.pauses.append(self.attempts.pause_us)
                     self.now += self.attempts.pause_us
                     step = self.attempts.woken(self.now)
+                elif step is Step.RENEW:
+                    self.renewals += 1
+                    step = self.attempts.renewed(self.now)
                 else:
                     assert self.attempts.node is not None
                     self.asked.append(self.attempts.node.name)
@@ -122,6 +129,28 @@ def test_writes(
         assert ended.in_doubt is in_doubt
         assert ended.attempts == len(asked)
         assert ended.node
+
+
+@pytest.mark.parametrize(
+    ("events", "error", "asked", "renewals"),
+    [
+        ([80, 0], None, "AA", 1),
+        ([66, 0], None, "AA", 1),
+        (["refused", 80, "refused", 0], None, "ABBA", 1),
+        ([80, 80], NotAuthenticated, "AA", 1),
+        ([80, "refused", 66], SecurityFailed, "AAB", 1),
+        ([81], RoleViolation, "A", 0),
+    ],
+)
+def test_a_session_that_has_ended_is_renewed_once(
+    events: list[str | int], error: type[ClientError] | None, asked: str, renewals: int
+) -> None:
+    story = Story(RETRYING)
+    ended = story.run(*events)
+    assert (None if ended is None else type(ended)) is error
+    assert "".join(story.asked) == asked
+    assert story.renewals == renewals
+    assert ended is None or not ended.in_doubt
 
 
 def test_reads_are_never_in_doubt() -> None:

@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from aerospike_client.core.addresses import Address
+from aerospike_client.core.addresses import Address, Seed
 from aerospike_client.core.tend import FAILURES_TO_REMOVE, Tend
 from aerospike_client.core.tend_events import (
     Answered,
@@ -142,7 +142,7 @@ def cluster_of(*nodes: str) -> FakeCluster:
 
 
 def tend_of(cluster: FakeCluster, options: TendOptions | None = None) -> Tend:
-    seed = next(iter(cluster.nodes.values())).address
+    seed = Seed(next(iter(cluster.nodes.values())).address)
     return Tend(ClusterView(), (seed,), options)
 
 
@@ -259,7 +259,7 @@ def test_a_seed_behind_a_load_balancer_gives_the_real_address() -> None:
     cluster = cluster_of("A1")
     balancer = Address("10.9.9.9", 3000)
     real = cluster.nodes["A1"].address
-    tend = Tend(ClusterView(), (balancer,))
+    tend = Tend(ClusterView(), (Seed(balancer),))
     outputs = tend.begin()
     while outputs:
         output = outputs.pop(0)
@@ -378,7 +378,7 @@ class ChangingCluster(RuleBasedStateMachine):
         for node in self.cluster.nodes.values():
             node.up = True
         self.cluster.balance()
-        self.tend._seeds = tuple(node.address for node in self.cluster.nodes.values())
+        self.tend._seeds = tuple(Seed(node.address) for node in self.cluster.nodes.values())
         for _ in range(FAILURES_TO_REMOVE + 3):
             run_round(self.tend, self.cluster)
         assert names(self.tend) == set(self.cluster.nodes)

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 from faces import Face
 from stub import Stub
 
 from aerospike_client import (
+    AuthMode,
+    BatchPut,
+    BatchResult,
     ClientPolicy,
     InvalidParameter,
     Key,
-    NotConnected,
+    NotAuthenticated,
     Permission,
     Privilege,
     Role,
     SecurityFailed,
+    TlsPolicy,
     User,
 )
+from aerospike_client.core.session import Dialogue, Sessions
 from aerospike_common.as_password import hash_password
-from aerospike_common.wire import AdminCommand, AdminField, encode_admin
+from aerospike_common.wire import AdminCommand, AdminField, encode_admin, parse_admin
 
 KEY = Key("test", "s", 1)
 SECRET = hash_password("secret").encode()
@@ -51,11 +57,120 @@ def test_a_session_that_has_ended_is_begun_anew(face: Face, stub: Stub) -> None:
     assert stub.logins > before
 
 
+def test_a_session_that_ends_on_open_connections_costs_a_login(face: Face, stub: Stub) -> None:
+    client = face([stub.address], attrs.evolve(ADA, tend_interval=60_000))
+    for command in (
+        lambda: client.put(KEY, {"a": 1}),
+        lambda: client.get_many([KEY]),
+        lambda: client.batch([BatchPut(KEY, {"a": 1})]),
+        lambda: list(client.query("test", "s")),
+        lambda: client.info("node"),
+        lambda: client.drop_user("bob"),
+    ):
+        command()
+        logins = stub.logins
+        stub.end_sessions()
+        result = command()
+        assert stub.logins == logins + 1
+        if isinstance(result, list):
+            assert not any(isinstance(each, BatchResult) and each.error for each in result)
+
+
+def test_a_session_that_ends_again_and_again_is_an_error(face: Face, stub: Stub) -> None:
+    client = face([stub.address], attrs.evolve(ADA, tend_interval=60_000))
+    stub.script += ["code 80", "code 80"]
+    with pytest.raises(NotAuthenticated) as caught:
+        client.put(KEY, {"a": 1})
+    assert not caught.value.in_doubt
+
+
+TTL_US = 3_600_000_000
+
+
+def played(dialogue: Dialogue, *codes: int) -> list[int]:
+    """Logins and authentications that are sent, when these are the answers."""
+    sent = [parse_admin(next(dialogue)[8:])[0].command]
+    token = {AdminField.SESSION_TOKEN: b"token", AdminField.SESSION_TTL: b"\0\0\x0e\x10"}
+    for code in codes:
+        fields = token if sent[-1] == AdminCommand.LOGIN else {}
+        try:
+            answer = parse_admin(encode_admin(0, fields, code))[0]
+            sent.append(parse_admin(dialogue.send(answer)[8:])[0].command)
+        except StopIteration:
+            break
+    return sent
+
+
+LOGIN, SHOW = AdminCommand.LOGIN, AdminCommand.AUTHENTICATE
+
+
+def test_a_session_is_renewed_before_it_ends_by_the_tend_alone() -> None:
+    sessions = Sessions(AuthMode.INTERNAL, "ada", {})
+    assert played(sessions.introduction("A", 0), 0, 0) == [LOGIN, SHOW]
+    nearly = TTL_US - 60_000_000
+    assert not sessions.is_due("A", nearly - 1)
+    assert played(sessions.introduction("A", nearly - 1, renew=True), 0) == [SHOW]
+    assert sessions.is_due("A", nearly)
+    assert played(sessions.introduction("A", nearly), 0) == [SHOW]
+    assert played(sessions.introduction("A", nearly, renew=True), 0, 0) == [LOGIN, SHOW]
+    assert not sessions.is_due("A", nearly)
+    assert played(sessions.introduction("A", nearly + TTL_US), 0, 0) == [LOGIN, SHOW]
+
+
+@pytest.mark.parametrize("code", [65, 66, 80])
+def test_a_token_that_is_refused_leads_to_one_login(code: int) -> None:
+    sessions = Sessions(AuthMode.INTERNAL, "ada", {})
+    played(sessions.introduction("A", 0), 0, 0)
+    assert played(sessions.introduction("A", 1), code, 0, 0) == [SHOW, LOGIN, SHOW]
+    with pytest.raises(SecurityFailed, match="is not let in with a new session"):
+        played(sessions.introduction("A", 1), code, 0, code)
+
+
+def test_who_logs_in_by_certificate_or_directory_sends_what_that_takes() -> None:
+    pki = Sessions.of(AuthMode.PKI, None, None)
+    assert pki is not None
+    assert parse_admin(next(pki.introduction("A", 0))[8:])[0].fields == {}
+    external = Sessions.of(AuthMode.EXTERNAL, "ada", "secret")
+    assert external is not None
+    sent = parse_admin(next(external.introduction("A", 0))[8:])[0].fields
+    assert sent == {
+        AdminField.USER: b"ada",
+        AdminField.CREDENTIAL: SECRET,
+        AdminField.CLEAR_PASSWORD: b"secret",
+    }
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        ({"auth_mode": AuthMode.PKI}, "needs a TlsPolicy with a cert_file"),
+        (
+            {"auth_mode": AuthMode.PKI, "user": "ada", "tls": TlsPolicy(cert_file="c")},
+            "the user is the certificate's",
+        ),
+        ({"auth_mode": AuthMode.EXTERNAL, "user": "ada"}, "needs TLS"),
+    ],
+)
+def test_policies_that_go_together(policy: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvalidParameter, match=said):
+        ClientPolicy(**policy)
+
+
+def test_no_password_is_shown() -> None:
+    policy = ClientPolicy(user="ada", password="secret", tls=TlsPolicy(key_password="secret"))
+    assert "secret" not in repr(policy)
+    assert "secret" not in repr(Sessions.of(AuthMode.EXTERNAL, "ada", "secret"))
+
+
 def test_who_is_not_let_in_is_told(face: Face, stub: Stub) -> None:
-    with pytest.raises(NotConnected, match="user 'ada' cannot log in"):
+    with pytest.raises(
+        SecurityFailed, match="'ada' cannot log in: the password is wrong"
+    ) as caught:
         face([stub.address], ClientPolicy(user="ada", password="wrong"))
-    with pytest.raises(NotConnected, match="not authenticated"):
+    assert caught.value.code == 65
+    with pytest.raises(SecurityFailed, match="the server wants to know who asks") as caught:
         face([stub.address])
+    assert caught.value.code == 80
 
 
 def test_a_server_without_users_says_so(client: Any) -> None:

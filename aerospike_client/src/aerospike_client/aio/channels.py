@@ -10,12 +10,14 @@ from aerospike_client.aio.channel import Channel
 class Channels:
     """The channels to one node. How they are made is the caller's affair."""
 
-    __slots__ = ("_all", "_current", "_depth", "_opening", "_promised")
+    __slots__ = ("_all", "_current", "_depth", "_opening", "_promised", "_retired")
 
     def __init__(self, depth: int) -> None:
         """`depth`: requests in a channel's line above which another channel is wanted."""
         self._depth = depth
         self._all: list[Channel] = []
+        #: Those that take no more requests, until the ones in their lines are answered.
+        self._retired: list[Channel] = []
         self._current: Channel | None = None
         #: The channel being made, and how many requests wait for it.
         self._opening: asyncio.Task[Channel] | None = None
@@ -67,9 +69,16 @@ class Channels:
         self._all.append(channel)
         self._current = channel
 
+    def retire(self) -> None:
+        """Use none of these again."""
+        self._retired += self._all
+        self._all, self._current = [], None
+
     def sweep(self, now_us: int, idle_since_us: int) -> list[Channel]:
-        """Take out channels that are closed, hopeless, or unused since `idle_since_us`."""
-        gone = []
+        """Take out channels that are closed, hopeless, unused since `idle_since_us`, or retired
+        and through."""
+        gone = [each for each in self._retired if not each.load or each.is_hopeless(now_us)]
+        self._retired = [channel for channel in self._retired if channel not in gone]
         for channel in self._all:
             if channel.load:
                 channel.used_us = now_us
@@ -83,5 +92,6 @@ class Channels:
 
     def drain(self) -> list[Channel]:
         """Take out all."""
-        gone, self._all, self._current = self._all, [], None
+        gone = self._all + self._retired
+        self._all, self._retired, self._current = [], [], None
         return gone

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from aerospike_client.core.addresses import Address
+from aerospike_client.tls import Tls
 from aerospike_client.transport import Broken, Expired, reason_of
 from aerospike_common.wire import MAX_BODY, MessageError, MessageType, inflate
 from aerospike_common.wire.frame import HEADER_SIZE
@@ -171,12 +172,28 @@ class Connection(asyncio.Protocol):
             self._set_timer(self._deadline_us)
 
 
-async def connect(address: Address, timeout_us: int, make: Callable[[], P]) -> P:
-    """A new connection with the protocol that `make` makes. Raises Broken."""
+async def connect(
+    address: Address,
+    timeout_us: int,
+    make: Callable[[], P],
+    tls: Tls | None = None,
+    tls_name: str = "",
+) -> P:
+    """A new connection with the protocol that `make` makes, in the clear or by TLS to a node of
+    which `tls_name` is known. Raises Broken."""
     loop = asyncio.get_running_loop()
+    secured = tls is not None
     try:
         async with asyncio.timeout(timeout_us / 1e6 if timeout_us else None):
-            _, protocol = await loop.create_connection(make, address.host, address.port)
+            _, protocol = await loop.create_connection(
+                make,
+                address.host,
+                address.port,
+                ssl=tls.context if tls is not None else None,
+                server_hostname=tls.server_name(tls_name, address.host) if tls else None,
+            )
     except (OSError, UnicodeError) as error:  # UnicodeError: a host that no name can have
-        raise Broken(reason_of(error)) from None
+        raise Broken(reason_of(error, tls=secured)) from None
+    except ValueError as error:  # a name that nothing can have
+        raise Broken(str(error)) from None
     return protocol

@@ -18,11 +18,24 @@ from aerospike_client.core.addresses import Address
 from aerospike_client.core.batch import BatchAttempts, PlannedRow, Share
 from aerospike_client.core.command import Attempts, Command, Step
 from aerospike_client.core.nodes import Node
+from aerospike_client.core.session import ENDED
 from aerospike_client.core.tend_events import Answered, Ask, Failed, NodeRemoved, RoundOver
-from aerospike_client.errors import BadReply, ClientError, ConnectionFailed, TimedOut
+from aerospike_client.errors import (
+    BadReply,
+    ClientError,
+    ConnectionFailed,
+    SecurityFailed,
+    TimedOut,
+)
 from aerospike_client.loops import together
 from aerospike_client.policies import BatchPolicy
-from aerospike_client.replies import checked_values, info_answers, info_frame
+from aerospike_client.replies import (
+    checked_values,
+    in_session,
+    in_session_too,
+    info_answers,
+    info_frame,
+)
 from aerospike_client.scripts.effects import (
     Effect,
     Exchange,
@@ -43,6 +56,7 @@ log = logging.getLogger("aerospike_client")
 
 _SEND: Final = Step.SEND
 _DONE: Final = Step.DONE
+_RENEW: Final = Step.RENEW
 
 
 class Engine:
@@ -52,7 +66,7 @@ class Engine:
         self.settings = settings
         self.view = settings.view
         self.clock = clock
-        self.pools = Pools(settings.policy, settings.sessions, clock)
+        self.pools = Pools(settings.policy, settings.sessions, clock, settings.tls)
         self._monotonic_ns = clock.monotonic_ns
         self._tend_connections: dict[Address, Connection] = {}
         self._task: asyncio.Task[None] | None = None
@@ -98,6 +112,8 @@ class Engine:
         while step is not _DONE:
             if step is _SEND:
                 step = await self._attempt(attempts, command.frame)
+            elif step is _RENEW:
+                step = self._renew(attempts)
             else:
                 await asyncio.sleep(attempts.pause_us / 1e6)
                 step = attempts.woken(self._monotonic_ns() // 1000)
@@ -121,6 +137,11 @@ class Engine:
         except Expired:
             return attempts.expired(self.clock.monotonic_us())
         return attempts.replied(body, self._monotonic_ns() // 1000)
+
+    def _renew(self, attempts: Attempts[T]) -> Step:
+        assert attempts.node is not None
+        self.pools.end_session(attempts.node)
+        return attempts.renewed(self.clock.monotonic_us())
 
     # ------------------------------------------------------------------ batches
 
@@ -166,6 +187,8 @@ class Engine:
             raise
         else:
             self.pools.put_back(node, connection, self.clock.monotonic_us())
+            if share.session_ended:
+                self.pools.end_session(node)
 
     # ------------------------------------------------------------------ scripts
 
@@ -188,6 +211,15 @@ class Engine:
         if isinstance(effect, Pause):
             await asyncio.sleep(effect.duration_ms / 1000)
             return None
+        try:
+            return await self._exchange(effect)
+        except SecurityFailed as error:
+            if error.code not in ENDED:
+                raise
+        self.pools.end_session(effect.node)
+        return await self._exchange(effect)
+
+    async def _exchange(self, effect: Exchange) -> Any:
         node = effect.node
         now_us = self.clock.monotonic_us()
         deadline_us = now_us + effect.timeout_ms * 1000 if effect.timeout_ms else 0
@@ -271,10 +303,12 @@ class Engine:
         """Ask a node over the tend's own connection to it."""
         try:
             connection = self._tend_connections.pop(ask.address, None)
-            if connection is None or not connection.usable:
-                self._forget(ask.address)
-                name = ask.node.name if ask.node else str(ask.address)
-                connection = await self.pools.connect(ask.address, name)
+            name = ask.node.name if ask.node else str(ask.address)
+            if connection is not None and not self._may_go_on(connection, name):
+                connection.close()
+                connection = None
+            if connection is None:
+                connection = await self.pools.connect(ask.address, name, ask.tls_name, renew=True)
             try:
                 timeout_us = self.settings.policy.connect_timeout * 1000
                 deadline_us = self.clock.monotonic_us() + timeout_us if timeout_us else 0
@@ -287,11 +321,25 @@ class Engine:
             return Answered(ask.number, answers)
         except Broken as broken:
             reason = broken.reason
+            if ask.node is None:
+                reason = self.settings.first_contact(reason)
         except Expired:
             reason = "did not answer in time"
+        except SecurityFailed as error:
+            reason = str(error)
+            self.settings.refusal = error
+            if error.code in ENDED and ask.node is not None:
+                self.pools.end_session(ask.node)
         except (MessageError, ClientError) as error:
             reason = str(error)
         return Failed(ask.number, reason)
+
+    def _may_go_on(self, connection: Connection, name: str) -> bool:
+        """May the tend use its connection again? Not when the session is to be renewed: the next
+        one does that, and other connections then show what it got."""
+        sessions = self.settings.sessions
+        due = sessions is not None and sessions.is_due(name, self.clock.monotonic_us())
+        return connection.usable and not due
 
     def _keep(self, address: Address, connection: Connection) -> None:
         """Several questions to a node at once have a connection each; one of them stays."""
@@ -312,7 +360,7 @@ async def _converse(connection: Connection, effect: Exchange, deadline_us: int) 
         return info_answers(await connection.receive())
     connection.send(effect.frame, deadline_us)
     if isinstance(effect, MessageAt):
-        return (await connection.receive())[1]
+        return in_session(await connection.receive())
     if isinstance(effect, ValuesAt):
         values: list[Any] = []
         while True:
@@ -324,4 +372,4 @@ async def _converse(connection: Connection, effect: Exchange, deadline_us: int) 
     while True:
         messages += parse_admin((await connection.receive())[1])
         if not effect.stream or messages[-1].result_code:
-            return messages
+            return in_session_too(messages)

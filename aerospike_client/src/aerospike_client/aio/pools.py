@@ -18,9 +18,10 @@ from aerospike_client.aio.connection import Connection, connect
 from aerospike_client.core.addresses import Address
 from aerospike_client.core.nodes import Node
 from aerospike_client.core.pool import Pool
-from aerospike_client.core.session import Sessions
+from aerospike_client.core.session import Dialogue, Sessions
 from aerospike_client.errors import ClientError
 from aerospike_client.policies import ClientPolicy
+from aerospike_client.tls import Tls
 from aerospike_client.transport import Broken, Exhausted, Expired
 from aerospike_common.wire import MessageError, parse_admin
 from citrusleaf.cf_clock import Clock
@@ -67,10 +68,18 @@ class _NodePool:
 class Pools:
     """Connections to lend, on one event loop."""
 
-    def __init__(self, policy: ClientPolicy, sessions: Sessions | None, clock: Clock) -> None:
+    def __init__(
+        self,
+        policy: ClientPolicy,
+        sessions: Sessions | None,
+        clock: Clock,
+        tls: Tls | None = None,
+    ) -> None:
+        """`sessions`: of whoever logs in. `tls`: if all connections are to be TLS."""
         self._policy = policy
         self._sessions = sessions
         self._clock = clock
+        self._tls = tls
         self._pools: dict[Node, _NodePool] = {}
 
     # ------------------------------------------------------------------ channels
@@ -121,7 +130,7 @@ class Pools:
         return channel
 
     async def _connect_channel(self, node: Node) -> Channel:
-        return await self.dial(node.address, node.name, Channel)
+        return await self.dial(node.address, node.name, Channel, node.tls_name)
 
     # ------------------------------------------------------------------ connections of one's own
 
@@ -154,7 +163,7 @@ class Pools:
             if given is not None:
                 return given
         try:
-            return await self.connect(node.address, node.name)
+            return await self.connect(node.address, node.name, node.tls_name)
         except BaseException:
             self._release(entry)
             raise
@@ -199,33 +208,42 @@ class Pools:
         if not entry.wake(None):
             entry.pool.forget()
 
-    async def connect(self, address: Address, name: str) -> Connection:
-        """A new connection, outside the pools, on which the user has been let in."""
-        return await self.dial(address, name, Connection)
+    async def connect(
+        self, address: Address, name: str, tls_name: str = "", *, renew: bool = False
+    ) -> Connection:
+        """A new connection, outside the pools, on which the user has been let in. `name`: the
+        node's, for its sessions; `renew`: with a new session if the one there is due."""
+        return await self.dial(address, name, Connection, tls_name, renew=renew)
 
-    async def dial(self, address: Address, name: str, kind: type[C]) -> C:
+    async def dial(
+        self, address: Address, name: str, kind: type[C], tls_name: str = "", *, renew: bool = False
+    ) -> C:
         """As `connect`, for a kind of connection of the caller's."""
         loop = asyncio.get_running_loop()
         timeout_us = self._policy.connect_timeout * 1000
         connection = cast(
             C,
             await connect(
-                address, timeout_us, lambda: cast(asyncio.Protocol, kind(loop, self._clock))
+                address,
+                timeout_us,
+                lambda: cast(asyncio.Protocol, kind(loop, self._clock)),
+                self._tls,
+                tls_name,
             ),
         )
         if self._sessions is not None:
             try:
-                await self._introduce(connection.exchange, name, self._sessions)
+                now_us = self._clock.monotonic_us()
+                dialogue = self._sessions.introduction(name, now_us, renew=renew)
+                await self._introduce(connection.exchange, dialogue, now_us)
             except BaseException:
                 connection.close()
                 raise
         return connection
 
-    async def _introduce(self, exchange: Exchange, name: str, sessions: Sessions) -> None:
-        now_us = self._clock.monotonic_us()
+    async def _introduce(self, exchange: Exchange, dialogue: Dialogue, now_us: int) -> None:
         timeout_us = self._policy.login_timeout * 1000
         deadline_us = now_us + timeout_us if timeout_us else 0
-        dialogue = sessions.introduction(name, now_us)
         try:
             frame = next(dialogue)
             while True:
@@ -237,9 +255,22 @@ class Pools:
         except MessageError as error:
             raise Broken(f"answered a login with {error}") from None
 
+    def end_session(self, node: Node) -> None:
+        """The node does not know our session any more: forget it, and use no connection again that
+        was let in by it. Those on which requests are under way end with these."""
+        if self._sessions is not None:
+            self._sessions.forget(node.name)
+        entry = self._pools.get(node)
+        if entry is not None:
+            entry.channels.retire()
+            for connection in entry.pool.drain():
+                connection.close()
+
     async def look_after(self, nodes: list[Node], now_us: int) -> None:
         """Close what has been idle for too long, and all of nodes that have left; make the minimum
-        of connections to the others."""
+        of connections to the others. Take up certificates that have changed."""
+        if self._tls is not None:
+            self._tls.refresh()
         for node in [node for node in self._pools if node not in nodes]:
             self._drop(self._pools.pop(node))
         for node in nodes:
@@ -258,7 +289,7 @@ class Pools:
         if not entry.pool.reserve():
             return False
         try:
-            connection = await self.connect(node.address, node.name)
+            connection = await self.connect(node.address, node.name, node.tls_name)
         except (Broken, ClientError):
             self._release(entry)
             return False

@@ -8,6 +8,7 @@ from aerospike_client.aio.engine import Engine
 from aerospike_client.policies import AdminPolicy
 from aerospike_client.scripts import security
 from aerospike_client.scripts.security import Privilege, Role, User
+from aerospike_common.as_password import NO_PASSWORD
 from aerospike_common.wire import AdminCommand, AdminField
 
 
@@ -43,6 +44,13 @@ class Security:
         }
         await self._admin(AdminCommand.CREATE_USER, fields, policy)
 
+    async def create_pki_user(
+        self, user: str, roles: Iterable[str] = (), policy: AdminPolicy | None = None
+    ) -> None:
+        """Add a user who logs in with a certificate of this common name (`AuthMode.PKI`), and has
+        no password."""
+        await self.create_user(user, NO_PASSWORD, roles, policy)
+
     async def drop_user(self, user: str, policy: AdminPolicy | None = None) -> None:
         """Remove a user."""
         await self._admin(AdminCommand.DROP_USER, security.user_field(user), policy)
@@ -67,6 +75,8 @@ class Security:
         sessions = self._engine.settings.sessions
         if sessions is not None and sessions.user == user:
             sessions.change_password(new)
+            for node in self._engine.view.active_nodes():
+                self._engine.pools.end_session(node)  # the servers close those connections
 
     async def grant_roles(
         self, user: str, roles: Iterable[str], policy: AdminPolicy | None = None

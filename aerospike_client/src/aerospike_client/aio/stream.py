@@ -140,6 +140,8 @@ class RecordStream:
         pools, node = self._engine.pools, each.share.node
         if each.share.over:
             pools.put_back(node, each.connection, self._engine.clock.monotonic_us())
+            if each.share.session_ended:
+                pools.end_session(node)
         else:
             each.frame.cancel()
             pools.discard(node, each.connection)

@@ -19,10 +19,23 @@ from aerospike_client.core.addresses import Address
 from aerospike_client.core.batch import BatchAttempts, PlannedRow, Share
 from aerospike_client.core.command import Attempts, Command, Step
 from aerospike_client.core.nodes import Node
+from aerospike_client.core.session import ENDED
 from aerospike_client.core.tend_events import Answered, Ask, Failed, NodeRemoved, RoundOver
-from aerospike_client.errors import BadReply, ClientError, ConnectionFailed, TimedOut
+from aerospike_client.errors import (
+    BadReply,
+    ClientError,
+    ConnectionFailed,
+    SecurityFailed,
+    TimedOut,
+)
 from aerospike_client.policies import BatchPolicy
-from aerospike_client.replies import checked_values, info_answers, info_frame
+from aerospike_client.replies import (
+    checked_values,
+    in_session,
+    in_session_too,
+    info_answers,
+    info_frame,
+)
 from aerospike_client.scripts.effects import (
     Effect,
     Exchange,
@@ -43,6 +56,7 @@ log = logging.getLogger("aerospike_client")
 
 _SEND: Final = Step.SEND
 _DONE: Final = Step.DONE
+_RENEW: Final = Step.RENEW
 
 
 class Engine:
@@ -52,7 +66,7 @@ class Engine:
         self.settings = settings
         self.view = settings.view
         self.clock = clock
-        self.pools = Pools(settings.policy, settings.sessions, clock)
+        self.pools = Pools(settings.policy, settings.sessions, clock, settings.tls)
         self._monotonic_ns = clock.monotonic_ns
         self._tend_connections: dict[Address, Connection] = {}
         self._stopping = threading.Event()
@@ -93,6 +107,8 @@ class Engine:
         while step is not _DONE:
             if step is _SEND:
                 step = self._attempt(attempts, command.frame, now_us)
+            elif step is _RENEW:
+                step = self._renew(attempts)
             else:
                 self.pause(attempts.pause_us)
                 step = attempts.woken(self._monotonic_ns() // 1000)
@@ -123,6 +139,11 @@ class Engine:
         now_us = self._monotonic_ns() // 1000
         self.pools.put_back(node, connection, now_us)
         return attempts.replied(body, now_us)
+
+    def _renew(self, attempts: Attempts[T]) -> Step:
+        assert attempts.node is not None
+        self.pools.end_session(attempts.node)
+        return attempts.renewed(self.clock.monotonic_us())
 
     # ------------------------------------------------------------------ batches
 
@@ -179,6 +200,8 @@ class Engine:
             raise
         else:
             self.pools.put_back(node, connection, self.clock.monotonic_us())
+            if share.session_ended:
+                self.pools.end_session(node)
 
     # ------------------------------------------------------------------ scripts
 
@@ -201,6 +224,15 @@ class Engine:
         if isinstance(effect, Pause):
             self.pause(effect.duration_ms * 1000)
             return None
+        try:
+            return self._exchange(effect)
+        except SecurityFailed as error:
+            if error.code not in ENDED:
+                raise
+        self.pools.end_session(effect.node)
+        return self._exchange(effect)
+
+    def _exchange(self, effect: Exchange) -> Any:
         node = effect.node
         now_us = self.clock.monotonic_us()
         connection = self.borrow(node)
@@ -274,22 +306,36 @@ class Engine:
         timeout_us = self.settings.policy.connect_timeout * 1000
         try:
             connection = self._tend_connections.get(ask.address)
-            if connection is None or connection.is_dead():
+            name = ask.node.name if ask.node else str(ask.address)
+            if connection is None or not self._may_go_on(connection, name):
                 self._forget(ask.address)
-                name = ask.node.name if ask.node else str(ask.address)
-                connection = self.pools.connect(ask.address, name)
+                connection = self.pools.connect(ask.address, name, ask.tls_name, renew=True)
                 self._tend_connections[ask.address] = connection
             connection.send(info_frame(ask.commands), timeout_us)
             deadline_us = self.clock.monotonic_us() + timeout_us if timeout_us else 0
             return Answered(ask.number, info_answers(connection.receive(deadline_us)))
         except Broken as broken:
             reason = broken.reason
+            if ask.node is None:
+                reason = self.settings.first_contact(reason)
         except Expired:
             reason = "did not answer in time"
+        except SecurityFailed as error:
+            reason = str(error)
+            self.settings.refusal = error
+            if error.code in ENDED and ask.node is not None:
+                self.pools.end_session(ask.node)
         except (MessageError, ClientError) as error:
             reason = str(error)
         self._forget(ask.address)
         return Failed(ask.number, reason)
+
+    def _may_go_on(self, connection: Connection, name: str) -> bool:
+        """May the tend use its connection again? Not when the session is to be renewed: the next
+        one does that, and other connections then show what it got."""
+        sessions = self.settings.sessions
+        due = sessions is not None and sessions.is_due(name, self.clock.monotonic_us())
+        return not due and not connection.is_dead()
 
     def _forget(self, address: Address) -> None:
         connection = self._tend_connections.pop(address, None)
@@ -303,7 +349,7 @@ def _converse(connection: Connection, effect: Exchange, deadline_us: int, timeou
         return info_answers(connection.receive(deadline_us))
     connection.send(effect.frame, timeout_us)
     if isinstance(effect, MessageAt):
-        return connection.receive(deadline_us)[1]
+        return in_session(connection.receive(deadline_us))
     if isinstance(effect, ValuesAt):
         values: list[Any] = []
         while True:
@@ -315,4 +361,4 @@ def _converse(connection: Connection, effect: Exchange, deadline_us: int, timeou
     while True:
         messages += parse_admin(connection.receive(deadline_us)[1])
         if not effect.stream or messages[-1].result_code:
-            return messages
+            return in_session_too(messages)

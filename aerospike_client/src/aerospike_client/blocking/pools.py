@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 
 from aerospike_client.blocking.connection import Connection
+from aerospike_client.blocking.tls_connection import TlsConnection
 from aerospike_client.core.addresses import Address
 from aerospike_client.core.nodes import Node
 from aerospike_client.core.pool import Pool
 from aerospike_client.core.session import Sessions
 from aerospike_client.errors import ClientError
 from aerospike_client.policies import ClientPolicy
+from aerospike_client.tls import Tls
 from aerospike_client.transport import Broken, Exhausted, Expired
 from aerospike_common.wire import MessageError, MessageType, parse_admin
 from citrusleaf.cf_clock import Clock
@@ -22,10 +24,18 @@ _LOOK_AFTER_US = 100_000
 class Pools:
     """Connections to lend. Safe between threads."""
 
-    def __init__(self, policy: ClientPolicy, sessions: Sessions | None, clock: Clock) -> None:
+    def __init__(
+        self,
+        policy: ClientPolicy,
+        sessions: Sessions | None,
+        clock: Clock,
+        tls: Tls | None = None,
+    ) -> None:
+        """`sessions`: of whoever logs in. `tls`: if all connections are to be TLS."""
         self._policy = policy
         self._sessions = sessions
         self._clock = clock
+        self._tls = tls
         self._lock = threading.Lock()
         self._pools: dict[Node, Pool[Connection]] = {}
 
@@ -43,7 +53,7 @@ class Pools:
             if not pool.reserve():
                 raise Exhausted
         try:
-            return self.connect(node.address, node.name)
+            return self.connect(node.address, node.name, node.tls_name)
         except BaseException:
             with self._lock:
                 pool.forget()
@@ -65,23 +75,30 @@ class Pools:
             with self._lock:
                 pool.forget()
 
-    def connect(self, address: Address, name: str) -> Connection:
-        """A new connection, outside the pools, on which the user has been let in."""
-        policy = self._policy
-        connection = Connection(address, policy.connect_timeout * 1000, self._clock)
+    def connect(
+        self, address: Address, name: str, tls_name: str = "", *, renew: bool = False
+    ) -> Connection:
+        """A new connection, outside the pools, on which the user has been let in. `name`: the
+        node's, for its sessions; `renew`: with a new session if the one there is due."""
+        timeout_us = self._policy.connect_timeout * 1000
+        connection = (
+            Connection(address, timeout_us, self._clock)
+            if self._tls is None
+            else TlsConnection(address, timeout_us, self._clock, self._tls, tls_name)
+        )
         if self._sessions is not None:
             try:
-                self._introduce(connection, name)
+                self._introduce(connection, name, renew)
             except (ClientError, Broken, Expired):
                 connection.close()
                 raise
         return connection
 
-    def _introduce(self, connection: Connection, name: str) -> None:
+    def _introduce(self, connection: Connection, name: str, renew: bool) -> None:
         assert self._sessions is not None
         timeout_us = self._policy.login_timeout * 1000
         now_us = self._clock.monotonic_us()
-        dialogue = self._sessions.introduction(name, now_us)
+        dialogue = self._sessions.introduction(name, now_us, renew=renew)
         try:
             frame = next(dialogue)
             while True:
@@ -95,9 +112,23 @@ class Pools:
         except MessageError as error:
             raise Broken(f"answered a login with {error}") from None
 
+    def end_session(self, node: Node) -> None:
+        """The node does not know our session any more: forget it, and close all idle connections
+        that were let in by it."""
+        if self._sessions is not None:
+            self._sessions.forget(node.name)
+        pool = self._pools.get(node)
+        if pool is not None:
+            with self._lock:
+                closed = pool.drain()
+            for connection in closed:
+                connection.close()
+
     def look_after(self, nodes: list[Node], now_us: int) -> None:
         """Close what has been idle for too long, and all of nodes that have left; make the minimum
-        of connections to the others."""
+        of connections to the others. Take up certificates that have changed."""
+        if self._tls is not None:
+            self._tls.refresh()
         for node in [node for node in list(self._pools) if node not in nodes]:
             with self._lock:
                 closed = self._pools.pop(node).drain()
@@ -118,7 +149,8 @@ class Pools:
                 if not pool.reserve():
                     return
             try:
-                pool.put_back(self.connect(node.address, node.name), self._clock.monotonic_us())
+                connection = self.connect(node.address, node.name, node.tls_name)
+                pool.put_back(connection, self._clock.monotonic_us())
             except (Broken, Expired, ClientError):
                 with self._lock:
                     pool.forget()

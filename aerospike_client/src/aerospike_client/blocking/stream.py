@@ -136,5 +136,7 @@ class RecordStream:
         pools = self._engine.pools
         if share.over:
             pools.put_back(share.node, connection, self._engine.clock.monotonic_us())
+            if share.session_ended:
+                pools.end_session(share.node)
         else:
             pools.discard(share.node, connection)

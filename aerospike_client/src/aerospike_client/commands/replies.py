@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
+from aerospike_client.core.session import ENDED
 from aerospike_client.errors import UdfFailed
 from aerospike_client.key import Key, user_key_of
 from aerospike_client.record import Record
@@ -139,15 +140,16 @@ class Row(NamedTuple):
 def batch_page(body: bytes, detailed: Sequence[bool]) -> tuple[list[Row], int | None]:
     """The rows in one frame of a batch's reply, and the batch's result code when this is the end.
 
-    `detailed` says for each row's number whether its `results` are wanted. MessageError if a
-    message is cut or a row has a number that was not asked for.
+    A batch of somebody who is not logged in (any more) ends with its first message. `detailed` says
+    for each row's number whether its `results` are wanted. MessageError if a message is cut or a
+    row has a number that was not asked for.
     """
     rows: list[Row] = []
     at, end = 0, len(body)
     try:
         while at < end:
             info3, code, generation, void_time, number, n_fields, n_ops = _HEADER(body, at)
-            if info3 & Info3.LAST:
+            if info3 & Info3.LAST or code in ENDED:  # who is not logged in gets no rows
                 return rows, code
             at += HEADER_SIZE
             if n_fields:

@@ -20,6 +20,14 @@ class Address(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+class Seed(NamedTuple):
+    """Where an application begins."""
+
+    address: Address
+    #: What its certificate is for, where that is said.
+    tls_name: str = ""
+
+
 class Peer(NamedTuple):
     """A node as another one announces it."""
 
@@ -35,29 +43,45 @@ class Peers(NamedTuple):
     peers: tuple[Peer, ...]
 
 
-Seeds = str | Sequence[str | tuple[str, int]]
-"""Where to start: "host", "host:port", several joined by commas, or a list of such or of pairs."""
+Seeds = str | Sequence[str | tuple[str, int] | tuple[str, int, str]]
+"""Where to start: "host", "host:port" or "host:tls name:port", several joined by commas, or a list
+of such, of (host, port) or of (host, port, tls name)."""
 
 
-def parse_seeds(seeds: Seeds) -> tuple[Address, ...]:
-    """The addresses that an application names. InvalidParameter for none or a bad one.
+def parse_seeds(seeds: Seeds) -> tuple[Seed, ...]:
+    """The seeds that an application names. InvalidParameter for none or a bad one.
 
-    >>> parse_seeds("10.0.0.1,[::1]:3100")
-    (Address(host='10.0.0.1', port=3000), Address(host='::1', port=3100))
+    >>> [seed.address for seed in parse_seeds("10.0.0.1,[::1]:3100")]
+    [Address(host='10.0.0.1', port=3000), Address(host='::1', port=3100)]
+    >>> parse_seeds("10.0.0.1:blue:4333")
+    (Seed(address=Address(host='10.0.0.1', port=4333), tls_name='blue'),)
     """
     pieces = seeds.split(",") if isinstance(seeds, str) else seeds
     found = []
     for piece in pieces:
         try:
             if isinstance(piece, str):
-                found.append(parse_address(piece.strip(), DEFAULT_PORT))
+                found.append(_parse_seed(piece.strip()))
             else:
-                found.append(Address(str(piece[0]), int(piece[1])))
+                found.append(Seed(Address(str(piece[0]), int(piece[1])), *map(str, piece[2:3])))
         except (ValueError, IndexError):
-            raise InvalidParameter(f"not HOST or HOST:PORT: {piece!r}") from None
+            raise InvalidParameter(
+                f"not HOST, HOST:PORT or HOST:TLS_NAME:PORT: {piece!r}"
+            ) from None
     if not found:
         raise InvalidParameter("no address to connect to")
     return tuple(found)
+
+
+def _parse_seed(text: str) -> Seed:
+    """`host:tls name:port`, or an address without the name. ValueError for anything else."""
+    host, colon, rest = text.rpartition("]") if text.startswith("[") else ("", "", text)
+    words = rest.split(":")
+    if len(words) != 3:
+        return Seed(parse_address(text, DEFAULT_PORT))
+    if not words[1]:
+        raise ValueError(f"no name between the colons: {text!r}")
+    return Seed(parse_address(f"{host}{colon}{words[0]}:{words[2]}", DEFAULT_PORT), words[1])
 
 
 def parse_address(text: str, default_port: int) -> Address:

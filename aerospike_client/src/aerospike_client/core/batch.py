@@ -11,6 +11,9 @@ A row is settled by the first answer to it. Rows of writing kinds whose share wa
 no end are in doubt from then on, as single writes are. Nothing here raises for a row: each ends as
 a `BatchResult` with a record or an error of its own.
 
+A node that does not know the session any more gets its rows again, once, in a round that is not
+counted: it has done nothing.
+
 The result code that ends a share speaks of the share: with `respond_all_keys` off, of the row that
 stopped it. It becomes the error of those rows of the share that have no answer.
 """
@@ -27,6 +30,7 @@ from aerospike_client.commands.flags import expression_bytes, server_timeout
 from aerospike_client.commands.replies import Row, batch_page
 from aerospike_client.core.command import RETRIED_CODES, told
 from aerospike_client.core.nodes import Node
+from aerospike_client.core.session import ENDED
 from aerospike_client.core.view import ClusterView
 from aerospike_client.errors import (
     BadReply,
@@ -75,6 +79,8 @@ class Share:
     timeout_us: int
     #: Whether its reply has ended or failed.
     over: bool = False
+    #: Whether the node does not know the session any more: it is to be forgotten.
+    session_ended: bool = False
 
 
 class BatchAttempts:
@@ -98,6 +104,9 @@ class BatchAttempts:
         self._causes: dict[int, ClientError] = {}
         self._failures: list[tuple[str, str]] = []
         self._shares: list[Share] = []
+        #: Nodes whose sessions had ended, and rounds that are not counted for it.
+        self._renewed: set[Node] = set()
+        self._uncounted = 0
 
     # ------------------------------------------------------------------ rounds
 
@@ -107,11 +116,13 @@ class BatchAttempts:
         All shares of the round before must be over. Pause for `pause_us` before later rounds.
         """
         assert all(share.over for share in self._shares)
-        if self._open and self._round and not self._may_go_on(now_us):
+        renewed = any(share.session_ended for share in self._shares)
+        if self._open and self._round and not renewed and not self._may_go_on(now_us):
             self._give_up()
         if not self._open:
             return []
         self._causes = {}
+        self._uncounted += renewed
         groups = self._divided()
         self._round += 1
         if not groups:
@@ -126,14 +137,14 @@ class BatchAttempts:
         return self._policy.sleep_between_retries * 1000 if self._round and self._open else 0
 
     def _may_go_on(self, now_us: int) -> bool:
-        if self._round > self._policy.max_retries:
+        if self._round - self._uncounted > self._policy.max_retries:
             return False
         return not self._deadline_us or now_us < self._deadline_us
 
     def _divided(self) -> dict[Node, list[int]]:
         """The open rows by the nodes that are to be asked for them."""
         groups: dict[Node, list[int]] = {}
-        attempt = self._offset + self._round
+        attempt = self._offset + self._round - self._uncounted
         choose, results = self._view.choose, self._results
         column: Sequence[Node | None] = _NOBODY
         table_of = ""
@@ -213,12 +224,15 @@ class BatchAttempts:
         if code:
             share.node.metrics.refusals += 1
             self._failures.append((str(share.node.address), str(server_error(code).args[0])))
+        if code in ENDED and share.node not in self._renewed:
+            share.session_ended = True
+            self._renewed.add(share.node)
         for number in self._unanswered(share):
             row = self._rows[number]
             row.in_doubt |= row.writes and code == ResultCode.TIMEOUT
             if not code:
                 self._refuse(number, BadReply("the reply has no answer to the row"))
-            elif code in RETRIED_CODES:
+            elif code in RETRIED_CODES or share.session_ended:
                 self._causes[number] = server_error(code, node=str(share.node))
             else:
                 self._refuse(number, server_error(code, node=str(share.node)))

@@ -6,6 +6,8 @@ report returns, and so on:
     SEND    send the frame to `node`, wait for the reply until `deadline_us`; then report `replied`,
             `broken`, `expired` or `unsent`
     SLEEP   pause for `pause_us`, then `woken`
+    RENEW   `node` does not know the session any more: forget it, and the connections that were let
+            in by it, then `renewed`; once a command (`core.session`)
     DONE    that's all: `result`
 
 or a `ClientError` is raised: the command has failed for good.
@@ -36,6 +38,7 @@ from typing import Final, Generic, TypeVar
 import attrs
 
 from aerospike_client.core.nodes import Node
+from aerospike_client.core.session import ENDED
 from aerospike_client.core.view import ClusterView
 from aerospike_client.errors import (
     BackedOff,
@@ -87,6 +90,7 @@ class Step(Enum):
 
     SEND = "send"
     SLEEP = "sleep"
+    RENEW = "renew"
     DONE = "done"
 
 
@@ -99,7 +103,8 @@ class Attempts(Generic[T]):
 
     __slots__ = (
         *("_attempt", "_begun_us", "_command", "_failures", "_in_doubt", "_last", "_offset"),
-        *("_total_us", "_view", "deadline_us", "node", "pause_us", "result", "timeout_us"),
+        *("_renewed", "_total_us", "_view", "deadline_us", "node", "pause_us", "result"),
+        "timeout_us",
     )
 
     #: Whom to send to.
@@ -121,6 +126,7 @@ class Attempts(Generic[T]):
         self._attempt = 0
         self.node = None
         self._in_doubt = False
+        self._renewed = False
         self._failures: list[tuple[str, str]] | None = None
 
     # ------------------------------------------------------------------ events
@@ -145,6 +151,9 @@ class Attempts(Generic[T]):
             except MessageError as error:
                 raise self._blamed(BadReply(f"the reply cannot be read: {error}")) from None
         metrics.refusals += 1
+        if code in ENDED and not self._renewed:
+            self._renewed = True
+            return Step.RENEW
         if code not in RETRIED_CODES:
             raise self._blamed(command.refusal(code, body))
         if code == ResultCode.TIMEOUT:
@@ -178,6 +187,11 @@ class Attempts(Generic[T]):
 
     def woken(self, now_us: int) -> Step:
         """The pause is over."""
+        return self._next(now_us)
+
+    def renewed(self, now_us: int) -> Step:
+        """The session has been forgotten: the attempt is made once more."""
+        self._attempt -= 1
         return self._next(now_us)
 
     # ------------------------------------------------------------------ decisions

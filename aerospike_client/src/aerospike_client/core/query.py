@@ -29,6 +29,7 @@ from aerospike_client.commands.query import Query, foreground_frame
 from aerospike_client.commands.replies import BinsReader, PageNotes, bins_at, query_records
 from aerospike_client.core.command import RETRIED_CODES, told
 from aerospike_client.core.nodes import Node
+from aerospike_client.core.session import ENDED
 from aerospike_client.core.view import ClusterView
 from aerospike_client.errors import (
     ClientError,
@@ -59,6 +60,8 @@ class QueryShare:
     delivered: int = 0
     #: Whether its reply has ended.
     over: bool = False
+    #: Whether the node does not know the session any more: it is to be forgotten.
+    session_ended: bool = False
 
 
 class QueryAttempts:
@@ -90,6 +93,8 @@ class QueryAttempts:
         self._delivered = 0
         self._shares: list[QueryShare] = []
         self._cause: ClientError | None = None
+        #: Nodes whose sessions had ended: each is asked once more.
+        self._renewed: set[Node] = set()
         self._failures: list[tuple[str, str]] = []
 
     # ------------------------------------------------------------------ rounds
@@ -192,6 +197,10 @@ class QueryAttempts:
     def _refused(self, share: QueryShare, code: int) -> None:
         error = server_error(code, node=str(share.node))
         share.node.metrics.refusals += 1
+        if code in ENDED and share.node not in self._renewed:
+            self._renewed.add(share.node)
+            share.session_ended = True
+            return
         if code not in _RETRIED:
             raise error
         self._failures.append((str(share.node.address), str(error.args[0])))

@@ -41,6 +41,7 @@ from typing import Final
 from aerospike_client.core.addresses import (
     Address,
     Peer,
+    Seed,
     parse_address,
     parse_peers,
     parse_services,
@@ -87,7 +88,7 @@ class Tend:
     """The state machine described above. Not for several threads at once."""
 
     def __init__(
-        self, view: ClusterView, seeds: tuple[Address, ...], options: TendOptions | None = None
+        self, view: ClusterView, seeds: tuple[Seed, ...], options: TendOptions | None = None
     ) -> None:
         self.view = view
         self.phase = Phase.IDLE
@@ -252,7 +253,8 @@ class Tend:
         commands: tuple[str, ...] = ("node", "partition-generation", "build")
         return (*commands, "cluster-name") if self._options.cluster_name else commands
 
-    def _ask_seed(self, seed: Address) -> None:
+    def _ask_seed(self, given: Seed) -> None:
+        seed, tls_name = given
         commands = self._who_commands()
         service = ""
         if not _is_loopback(seed.host):
@@ -264,13 +266,16 @@ class Tend:
             self._check_who(answers)
             listed = parse_services(answers.get(service, "")) if service else ()
             if listed and seed not in listed:
-                self._ask_listed(answers, seed, listed)
+                self._ask_listed(answers, given, listed)
             else:
-                self._add(answers, seed, "")
+                self._add(answers, seed, tls_name)
 
-        self._ask(seed, commands, answered, lambda reason: self._complain(seed, reason))
+        def failed(reason: str) -> None:
+            self._complain(seed, reason)
 
-    def _ask_listed(self, who: dict[str, str], seed: Address, listed: tuple[Address, ...]) -> None:
+        self._ask(seed, commands, answered, failed, tls_name=tls_name)
+
+    def _ask_listed(self, who: dict[str, str], seed: Seed, listed: tuple[Address, ...]) -> None:
         """The seed serves elsewhere, it says: use that address if the same node answers there."""
         address = self._mapped(listed[0])
 
@@ -278,15 +283,15 @@ class Tend:
             if len(listed) > 1:
                 self._ask_listed(who, seed, listed[1:])
             else:
-                self._add(who, seed, "")
+                self._add(who, *seed)
 
         def answered(answers: dict[str, str]) -> None:
             if answers.get("node") == who["node"]:
-                self._add(who, address, "")
+                self._add(who, address, seed.tls_name)
             else:
                 next_one()
 
-        self._ask(address, ("node",), answered, next_one)
+        self._ask(address, ("node",), answered, next_one, tls_name=seed.tls_name)
 
     def _ask_who(self, peer: Peer, place: int) -> None:
         """Make sure of a peer at the address in that place, or the ones behind it."""
@@ -344,7 +349,14 @@ class Tend:
         def ignore(_outcome: object) -> None:
             """What the node makes of it changes nothing."""
 
-        self._ask(node.address, (f"user-agent-set:value={value}",), ignore, ignore, node=node)
+        self._ask(
+            node.address,
+            (f"user-agent-set:value={value}",),
+            ignore,
+            ignore,
+            node=node,
+            tls_name=node.tls_name,
+        )
 
     def _mapped(self, address: Address) -> Address:
         known = self._options.ip_map

@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Iterable
 from typing import Final, NoReturn
 
+from aerospike_client.policies import AuthMode, ClientPolicy, TlsPolicy
+
 COMMANDS: Final = (
     "get",
     "put",
@@ -127,12 +129,57 @@ def line_parser() -> argparse.ArgumentParser:
         description="A shell for Aerospike-compatible clusters; with a COMMAND, that one alone.",
         epilog=f"Commands: {', '.join(COMMANDS[:-2])}. 'help COMMAND' tells about one.",
     )
-    parser.add_argument("seeds", metavar="HOST:PORT", help="one node or several, joined by commas")
+    parser.add_argument(
+        "seeds",
+        metavar="HOST:PORT",
+        help="one node or several, joined by commas; HOST:NAME:PORT says what the certificate is"
+        " for",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON, one value a line")
     parser.add_argument("--user", help="who to log in as")
     parser.add_argument("--password", help="asked for when missing")
+    parser.add_argument(
+        "--auth",
+        choices=[mode.name for mode in AuthMode],
+        default=AuthMode.INTERNAL.name,
+        help="who knows the user: the servers (INTERNAL, the default), a directory (EXTERNAL), or"
+        " whoever has issued the certificate (PKI)",
+    )
+    _tls_options(parser.add_argument_group("TLS", "each of these means TLS; files are PEM"))
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND ...")
     return parser
+
+
+def _tls_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--tls-enable", action="store_true", help="believe the system's authorities")
+    group.add_argument("--tls-cafile", metavar="FILE", help="certificates of those to believe")
+    group.add_argument("--tls-capath", metavar="DIR", help="a folder of such, by OpenSSL's hashes")
+    group.add_argument("--tls-name", metavar="NAME", help="what the nodes' certificates are for")
+    group.add_argument("--tls-certfile", metavar="FILE", help="a certificate to show")
+    group.add_argument("--tls-keyfile", metavar="FILE", help="its key")
+    group.add_argument(
+        "--tls-keyfile-password",
+        metavar="WHERE",
+        help="the key's password: env:NAME, file:PATH, or itself, which others then can see",
+    )
+
+
+def client_policy(given: argparse.Namespace, password: str | None, key: str | None) -> ClientPolicy:
+    """What the options of `line_parser` say of the client. `password` and `key`: the passwords of
+    the user and of the key. Raises InvalidParameter."""
+    files = (given.tls_cafile, given.tls_capath, given.tls_certfile, given.tls_keyfile)
+    tls = None
+    if given.tls_enable or given.tls_name or any(files):
+        ca_file, ca_path, cert_file, key_file = files
+        tls = TlsPolicy(
+            ca_file=ca_file,
+            ca_path=ca_path,
+            cert_file=cert_file,
+            key_file=key_file,
+            key_password=key,
+            name=given.tls_name or "",
+        )
+    return ClientPolicy(user=given.user, password=password, auth_mode=AuthMode[given.auth], tls=tls)
 
 
 def completions(words: list[str], namespaces: Iterable[str], sets: Iterable[str]) -> list[str]:

@@ -9,9 +9,8 @@ from typing import Final
 
 from aerospike_client.blocking.client import Client
 from aerospike_client.errors import ClientError
-from aerospike_client.policies import ClientPolicy
 from aerospike_client.shell import files
-from aerospike_client.shell.arguments import UsageError, line_parser
+from aerospike_client.shell.arguments import UsageError, client_policy, line_parser
 from aerospike_client.shell.output import Output
 from aerospike_client.shell.prompt import lines
 from aerospike_client.shell.session import Session, described
@@ -27,8 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.user and password is None:
         password = getpass.getpass(f"password of {arguments.user}: ")
     output = Output(print, as_json=arguments.json)
-    policy = ClientPolicy(user=arguments.user, password=password)
     try:
+        key_password = files.secret(arguments.tls_keyfile_password)
+        policy = client_policy(arguments, password, key_password)
         with Client(arguments.seeds, policy) as client:
             session = Session(client, output)
             if arguments.command:

@@ -39,6 +39,19 @@ def writing(path: str) -> Iterator[Callable[[bytes], object]]:
     part.replace(path)
 
 
+def secret(where: str | None) -> str | None:
+    """What is in the file (`file:PATH`) or variable (`env:NAME`) named; else the text itself.
+    Raises OSError."""
+    kind, _, name = (where or "").partition(":")
+    if kind == "file":
+        return Path(name).read_text("utf-8").strip()
+    if kind == "env":
+        if name not in os.environ:
+            raise OSError(f"there is no variable {name} in the environment")
+        return os.environ[name]
+    return where
+
+
 def terminal() -> Callable[[str], None] | None:
     """Writes to the terminal that standard error is; None when it is none."""
     if not sys.stderr.isatty():
