@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from aerospike_common.wire.codes import FieldType, Info1, Info2, OpType, ParticleType
+from aerospike_common.wire.codes import FieldType, Info1, Info2, Info3, OpType, ParticleType
 from aerospike_common.wire.message import Message, Op, encode_message, parse_message
 from asd.config import Config, Edition, NamespaceConfig
 from asd.measures.turns import Turns
@@ -215,6 +215,22 @@ def put(number: int, *bins: tuple[bytes, int, bytes], **more: Any) -> bytes:
     return request(number, info2=Info2.WRITE | more.pop("info2", 0), ops=ops, **more)
 
 
+def shipped(number: int, *bins: tuple[bytes, int, bytes], **more: Any) -> bytes:
+    """A write of these bins as another data center sends it: of the whole record, for ever."""
+    fields = {FieldType.NAMESPACE: b"test", FieldType.DIGEST: digest(number)}
+    set_name = more.pop("set_name", b"demo")
+    if set_name is not None:
+        fields[FieldType.SET] = set_name
+    fields |= more.pop("fields", {})
+    fields[FieldType.LAST_UPDATE_TIME] = bytes(8)
+    info2 = Info2.WRITE | more.pop("info2", 0)
+    info3 = more.pop("info3", 0) | Info3.CREATE_OR_REPLACE
+    ops = more.pop("ops", [Op(OpType.WRITE, kind, name, value) for name, kind, value in bins])
+    more = {"record_ttl": 0xFFFFFFFF, **more}
+    body = encode_message(Info1.XDR, info2, info3, fields=fields, ops=ops, **more)
+    return b"\x02\x03" + len(body).to_bytes(6, "big") + body
+
+
 def make_node(clock: VirtualClock | None = None, **config: Any) -> Node:
     """A node with the namespaces `test` and `bar`, open but on no port."""
     spaces = {name: NamespaceConfig(name, nsup_period=120) for name in ("test", "bar")}
@@ -252,6 +268,7 @@ class Kit:
     get = staticmethod(get)
     codes = staticmethod(codes)
     put = staticmethod(put)
+    shipped = staticmethod(shipped)
     make_node = staticmethod(make_node)
 
 

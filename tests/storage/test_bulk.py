@@ -41,7 +41,8 @@ def test_entries_columns_and_payloads(
     joined = b"".join(entries)
     wanted = [engine.index.entry(slot) for slot in slots]
     for name in ("generation", "set_id", "void_time", "flags", "size", "location"):
-        assert bulk.column(joined, name) == [getattr(entry, name) for entry in wanted]
+        values = [getattr(entry, name) for entry in wanted]
+        assert bulk.column(joined, name) == values == bulk.column_at(engine.index, name, slots)
     locations, sizes = bulk.column(joined, "location"), bulk.column(joined, "size")
     found = engine.payloads(locations, sizes)
     for entry, payload in zip(wanted, found, strict=True):

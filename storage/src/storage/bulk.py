@@ -53,6 +53,18 @@ def column(joined: bytes, name: str) -> list[int]:
         return cut.tolist()
 
 
+def column_at(index: PrimaryIndex, name: str, slots: Iterable[int]) -> list[int]:
+    """One field of the entries at slots in use, by its name as in `column`. A third of the cost of
+    taking the entries themselves: for those who want few of them."""
+    code, offset = _COLUMNS[name]
+    with (
+        memoryview(index.arena) as arena,
+        arena.cast(code) as cells,
+        cells[offset // cells.itemsize :: ENTRY_SIZE // cells.itemsize] as cut,
+    ):
+        return list(map(cut.__getitem__, slots))
+
+
 def forget_slots(index: PrimaryIndex, partition: int, slots: Sequence[int]) -> tuple[bytes, int]:
     """Take the entries at slots in use of a partition out of the index: (they end to end, how many
     of them were tombstones).

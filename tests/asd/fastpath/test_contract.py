@@ -30,10 +30,9 @@ from aerospike_common.wire.message import (
 from asd.batch.batch import Batch
 from asd.config import SetConfig
 from asd.fastpath import operate
-from asd.fastpath.cache import FastPaths, head_size
+from asd.fastpath.cache import head_size
 from asd.fastpath.contract import CONTRACT, Bar, Kind
-from asd.fastpath.rows import RowPaths
-from asd.service import connection
+from asd.service import connection, tsvc
 from asd.sindex import IndexDefinition, KeyType, Source
 from asd.space.consistency import Consistency
 from asd.space.namespace import Namespace
@@ -43,10 +42,12 @@ from citrusleaf.cf_digest import partition_id
 from cluster import PARTITIONS
 from storage.engine import OutOfSpace
 from storage.memory import MemoryEngine
+from without_paths import NoPaths
 
 INT: Final = ParticleType.INTEGER
 FIVE: Final = (b"a", INT, struct.pack(">q", 5))
 SIX: Final = (b"b", INT, struct.pack(">q", 6))
+NAME: Final = (b"name", ParticleType.STRING, b"ada")
 LIST: Final = (b"l", ParticleType.LIST, as_msgpack.pack([1, 2, 3]))
 FILTER: Final = as_msgpack.pack([1, [81, 2, "a"], 5])  # bin a, an integer, is 5
 KEY: Final = b"\x03user"
@@ -60,7 +61,7 @@ BINS: Final = {
 
 WRITES: Final = frozenset(
     {Kind.PUT_ONE, Kind.PUT_MANY, Kind.COLLECTION_WRITE, Kind.OPERATE, Kind.ROW_PUT}
-    | {Kind.PLAIN_OPERATE}
+    | {Kind.PLAIN_OPERATE, Kind.SHIPPED}
 )
 ROWS: Final = frozenset({Kind.ROW_GET, Kind.ROW_PUT})
 OWN_WAYS: Final = {
@@ -94,6 +95,8 @@ def ask(kit: Any, kind: Kind, **more: Any) -> bytes:
         case Kind.OPERATE | Kind.PLAIN_OPERATE:
             ops = [Op(OpType.INCR, INT, b"a", struct.pack(">q", 1))]
             return kit.request(1, info2=Info2.WRITE | more.pop("info2", 0), ops=ops, **more)
+        case Kind.SHIPPED:
+            return kit.shipped(1, FIVE, NAME, **{"generation": 7, **more})
         case _:
             return row(kit, kind, **more)
 
@@ -305,27 +308,6 @@ PAIRS: Final = [
 ]
 
 
-class NoRowPaths(RowPaths):
-    """Learns nothing."""
-
-    def find(self, head: bytes) -> None:
-        return None
-
-    def learn(self, head: bytes, namespace: Any, message: Any) -> None:
-        return None
-
-
-class NoPaths(FastPaths):
-    """Learns nothing: every request takes the general way."""
-
-    def __init__(self, node: Any) -> None:
-        super().__init__(node)
-        self.rows = NoRowPaths(node)
-
-    def wants(self, head: bytes, body: bytes) -> bool:
-        return False
-
-
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What has not been answered by the closest path: by another path, or the general way."""
@@ -342,6 +324,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         monkeypatch.setattr(owner, name, seen)
 
     spy(connection, "answer", "general")
+    spy(tsvc, "answer", "general")
     spy(operate, "perform", "operate")
     spy(operate, "apply_ops", "plain operate")
     spy(Batch, "_transaction", "general")

@@ -48,6 +48,7 @@ class Pipeline(asyncio.Protocol):
         self._line: deque[tuple[Any, int]] = deque()
         self._out: list[bytes] = []
         self._rest = b""
+        self._sent_us = 0
         self._asked: asyncio.Future[bytes] | None = None
         self._replied: Callable[[Answers, int], None] = _nobody
         self._lost: Callable[[list[Any], str], None] = _nobody
@@ -77,8 +78,10 @@ class Pipeline(asyncio.Protocol):
 
     def send(self, frame: bytes, token: Any) -> None:
         """A request, which leaves with the next `flush`."""
+        if not self._out:  # the time of the first is that of all that leave together
+            self._sent_us = self._monotonic_us()
         self._out.append(frame)
-        self._line.append((token, self._monotonic_us()))
+        self._line.append((token, self._sent_us))
 
     def flush(self) -> None:
         """Let everything go that was given to `send`."""

@@ -18,6 +18,7 @@ from asd.fastpath.one_bin import put_one_path
 from asd.fastpath.operate import operate_path, plain_operate_path
 from asd.fastpath.reads import filtered_path, read_path
 from asd.fastpath.rows import RowPaths
+from asd.fastpath.shipped import ShippedWrites
 from asd.measures.histogram import Histogram
 from asd.security.rights import UNRESTRICTED, Rights
 from asd.space.commitment import Commitments
@@ -59,7 +60,7 @@ class FastPaths:
     The node's own are for those who may do everything; `of` gives those of others.
     """
 
-    __slots__ = ("_by_rights", "_node", "_rights", "_without", "rows", "table")
+    __slots__ = ("_by_rights", "_node", "_rights", "_without", "rows", "shipped", "table")
 
     def __init__(self, node: NodeState, rights: Rights = UNRESTRICTED) -> None:
         self._node = node
@@ -67,6 +68,8 @@ class FastPaths:
         self._by_rights: dict[Rights, FastPaths] = {}
         self.rows = RowPaths(node, rights)
         """The paths of rows of batches."""
+        self.shipped = ShippedWrites(node, rights)
+        """The paths of what another data center ships."""
         self.table: dict[bytes, Entry] = {}
         """Paths by the head of a request."""
         self._without: set[bytes] = set()
@@ -94,6 +97,7 @@ class FastPaths:
         self.table.clear()
         self._without.clear()
         self.rows.clear()
+        self.shipped.clear()
         for paths in self._by_rights.values():
             paths.clear()
 

@@ -99,6 +99,9 @@ class Kind(Enum):
     """Rows of batches that read all bins."""
     ROW_PUT = auto()
     """Rows of batches that write one plain bin."""
+    SHIPPED = auto()
+    """Whole records of plain bins that another data center ships, with or without key and time to
+    live."""
 
 
 class Bar(Enum):
@@ -213,6 +216,9 @@ CONTRACT: Final[Mapping[Kind, frozenset[Bar]]] = MappingProxyType(
         Kind.OPERATE: _EVERY | {Bar.FILTER},
         Kind.ROW_GET: _READ | {Bar.FILTER},
         Kind.ROW_PUT: _WRITE - {Bar.SMALL_RECORDS} | {Bar.INDEXED_DEEP, Bar.OTHER_BINS},
+        Kind.SHIPPED: _EVERY - {Bar.KEY}
+        | {Bar.FILTER, Bar.CONDITION, Bar.LIMITED, Bar.OTHER_SET, Bar.KEY_STORED, Bar.EXPIRED}
+        | {Bar.FULL},
     }
 )
 """For each kind of path, the bars that send a request the general way; any others it serves."""
@@ -232,6 +238,15 @@ def bars(namespace: Namespace, message: Message) -> frozenset[Bar]:
         found |= set(_of_writes(namespace, set_name, message.record_ttl))
     elif message.record_ttl:
         found.add(Bar.TTL)
+    return frozenset(found)
+
+
+def bars_of_shipped(namespace: Namespace, set_name: bytes) -> frozenset[Bar]:
+    """The bars of a namespace, as things are now, for what is shipped here; those of the requests
+    are looked for in each."""
+    found = set(_of_namespace(namespace, set_name))
+    if namespace.limits_writes(set_name) or namespace.config.reject_xdr_writes:
+        found.add(Bar.LIMITED)
     return frozenset(found)
 
 

@@ -14,12 +14,13 @@ from aerospike_common.wire.info import encode_info_reply
 from aerospike_common.wire.message import reply_frame
 from asd.fastpath.cache import MESSAGE, head_size
 from asd.fastpath.contract import GENERAL_WAY
+from asd.fastpath.shipped import START as SHIPPED
 from asd.info import answers, respond_when_done, when_done
 from asd.security.rights import UNRESTRICTED, Rights
 from asd.security.session import CertificateRefused, Session, without_security
 from asd.service.held_replies import Held, HeldReplies
 from asd.service.struck import info_struck, message_struck
-from asd.service.tsvc import Job, answer
+from asd.service.tsvc import Job, answer, answer_shipped
 from asd.space.commitment import Commitment
 
 if TYPE_CHECKING:
@@ -375,7 +376,8 @@ class Connection:
         """Answer a message; a stream of replies is begun and answers nothing yet."""
         if self._node.faults.armed:
             return self._start(message_struck(self._node, self, body))
-        reply = answer(self._node, self, body, head)
+        way = answer_shipped if body.startswith(SHIPPED) else answer
+        reply = way(self._node, self, body, head)
         return reply if isinstance(reply, bytes | Held) else self._start(reply)
 
     def _start(self, job: Job) -> bytes:

@@ -97,6 +97,30 @@ def dispatch(
     return Held(framed, commitment)
 
 
+def answer_shipped(
+    node: ServiceNode, connection: BatchClient, body: bytes, head: bytes = b""
+) -> bytes | Held | Job:
+    """`answer` for a write that another data center ships (`asd.fastpath.shipped`)."""
+    try:
+        found = connection.paths.shipped.answer(body)
+    except Exception:  # our own bug, and it may have had its effect
+        log.exception("%s: a request failed inside the server", connection.peer)
+        return reply_frame(ResultCode.SERVER_ERROR)
+    if found is None:
+        reply = answer(node, connection, body, head)
+        if isinstance(reply, bytes | Held):
+            framed = reply if isinstance(reply, bytes) else reply.reply
+            connection.paths.shipped.learn(body, framed)
+        return reply
+    framed, namespace = found
+    commitment = namespace.commitments.turn
+    if commitment is None:
+        node.turns.count(namespace.write_latency)
+        return framed
+    commitment.count(namespace.write_latency)
+    return Held(framed, commitment)
+
+
 def _say_heavy(
     node: ServiceNode, connection: BatchClient, namespace: Namespace, message: Message
 ) -> None:

@@ -55,7 +55,8 @@ class Destination(Protocol):
         """Close everything; what is under way is lost."""
 
     def route(self, namespace: str, partition: int) -> Pipeline | None:
-        """The pipeline that takes the records of a partition, if one is open that has room."""
+        """The pipeline that takes the records of a partition, if it is open. One that is full
+        (`has_room`) is the partition's all the same: what goes there waits for it."""
 
     def flush(self) -> None:
         """Let go what was sent, and give up connections that do not answer."""
@@ -78,7 +79,7 @@ class Pipelines:
         self._pauses_s: dict[Hashable, float] = {}
 
     def get(self, node: Hashable, number: int, address: Address, name: str) -> Pipeline | None:
-        """The pipeline, if it is open and has room; one that is not there is opened."""
+        """The pipeline, if it is open; one that is not there is opened."""
         place = node, number
         pipeline = self._open.get(place)
         if pipeline is None or not pipeline.open:
@@ -87,7 +88,7 @@ class Pipelines:
                     self._dial(place, address, name)
                 )
             return None
-        return pipeline if pipeline.writable and pipeline.load < MOST_UNDER_WAY else None
+        return pipeline
 
     async def _dial(self, place: tuple[Hashable, int], address: Address, name: str) -> None:
         node = place[0]
@@ -218,6 +219,11 @@ class ConnectorDestination:
     def nodes(self) -> int:
         """See `Destination`."""
         return self._pipelines.nodes
+
+
+def has_room(pipeline: Pipeline) -> bool:
+    """May more be sent there now?"""
+    return pipeline.writable and pipeline.load < MOST_UNDER_WAY
 
 
 def host_and_port(text: str) -> tuple[str, int]:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from aerospike_common.wire.codes import ResultCode
@@ -66,6 +65,8 @@ class Link:
         self._changed = changed
         self._states = b""
         self._encoder = self._make_encoder()
+        self._kinds: dict[int, bytes] = {}
+        """The names of the sets of records that are shipped, by set and flags."""
         self._observer: Observer | None = None
         self._abandoned: Counter[int] = Counter()
         self._example = b""
@@ -80,6 +81,7 @@ class Link:
         self.selection = Selection.of(self.config)
         self.schedule.logger.limit = self.config.transaction_queue_limit
         self._encoder = self._make_encoder()
+        self._kinds.clear()
         self._observe(observer(self.schedule.logger, self.ships))
 
     def _make_encoder(self) -> Encoder:
@@ -130,22 +132,30 @@ class Link:
 
     # -------------------------------------------------------------------- records
 
-    def request(self, digest: bytes) -> bytes | None:
-        """The request that ships a record as it is now; None when there is nothing to ship, which
-        is counted. Raises NotResident, OperationError for a damaged record."""
-        namespace = self.namespace
-        now_s = namespace.clock.epoch_s()
-        record = namespace.load(digest, now_s)
-        if record is None:
-            return self._gone(digest)
-        set_name = namespace.set_names[record[3]]
-        if not self._wanted(digest, record, set_name):
-            return None
-        frame = self._encoder.write(digest, record, set_name, now_s)
-        if frame is None:
-            self.statistics.filtered_out += 1
-            return None
-        return self._packed(frame)
+    def requests(self) -> Callable[[bytes], bytes | None]:
+        """What makes requests, now: of a digest that which ships the record as it is; None when
+        there is nothing to ship, which is counted. It raises NotResident, OperationError for a
+        damaged record."""
+        namespace, encode, kinds = self.namespace, self._encoder.write, self._kinds
+        find, is_live, now_s = namespace.find, namespace.is_live, namespace.clock.epoch_s()
+        plain = self.filter is None and not self.config.enable_compression
+
+        def request(digest: bytes) -> bytes | None:
+            record = find(digest)
+            if record is None or not is_live(record, now_s):
+                return self._gone(digest)
+            set_name = kinds.get(record[3] | record[4] << 16)
+            if set_name is None or not plain:
+                set_name = namespace.set_names[record[3]]
+                if not self._wanted(digest, record, set_name):
+                    return None
+                kinds[record[3] | record[4] << 16] = set_name
+            frame = encode(digest, record, set_name, now_s)
+            if frame is None:
+                self.statistics.filtered_out += 1
+            return frame if plain or frame is None else self._packed(frame)
+
+        return request
 
     def _gone(self, digest: bytes) -> bytes | None:
         index = self.namespace.engine.index
@@ -201,6 +211,13 @@ class Link:
         else:
             self.abandon(digest, code)
 
+    def arrived(self, digests: Sequence[bytes], now_ms: int) -> None:
+        """They are there."""
+        self.statistics.success += len(digests)
+        complete = self.schedule.complete
+        for digest in digests:
+            complete(digest, now_ms)
+
     def lost(self, digest: bytes, now_ms: int) -> None:
         """Nothing was heard, and it is not known what became of it."""
         self.statistics.retry_conn_reset += 1
@@ -254,9 +271,3 @@ class Link:
     def damaged(self, digest: bytes, error: OperationError) -> None:
         """The record cannot be read."""
         self.abandon(digest, error.code)
-
-
-def ready_by(route: Callable[[str, int], object], remote: str) -> Callable[[int], bool]:
-    """Is there a way for a partition's records?"""
-    routed = partial(route, remote)
-    return lambda partition: routed(partition) is not None

@@ -17,8 +17,9 @@ from typing import Final
 
 from aerospike_common.wire.codes import FieldType, Info1, Info2, Info3, MessageType, OpType
 from aerospike_common.wire.frame import deflate
-from asd.records.record import KEY_STORED, XDR_TOMBSTONE, stored_key
+from asd.records.record import KEY_STORED, XDR_TOMBSTONE, XDR_WRITE, stored_key
 from asd.space.namespace import TTL_NEVER
+from citrusleaf.cf_digest import DIGEST_SIZE
 from cluster.consistency.stamp import time_of
 from storage.engine import TOMBSTONE, Record
 
@@ -35,16 +36,19 @@ _DELETE: Final = int(Info2.WRITE | Info2.DELETE)
 _DURABLE: Final = int(Info2.WRITE | Info2.DELETE | Info2.DURABLE_DELETE)
 _REPLACE: Final = int(Info3.CREATE_OR_REPLACE)
 _WRITE_OP: Final = int(OpType.WRITE)
+_WRITES: Final = bytes((_WRITE_OP,))
+_ONE: Final = b"\0\1"
+"""The count that the payload of a record with one bin begins with."""
 _TYPE_AT: Final = 4
 _MARK_AT: Final = 6
 _NAME_SIZE_AT: Final = 7
-_DIGEST_HEAD: Final = _FIELD.pack(21, int(FieldType.DIGEST))
+_DIGEST_HEAD: Final = _FIELD.pack(1 + DIGEST_SIZE, int(FieldType.DIGEST))
 
 
 class Encoder:
     """Makes the requests for one namespace at its destination."""
 
-    __slots__ = ("_bins", "_namespace", "_replaces", "_sets", "_without_bins")
+    __slots__ = ("_bins", "_fixed_size", "_namespace", "_replaces", "_sets", "_without_bins")
 
     def __init__(
         self,
@@ -56,6 +60,7 @@ class Encoder:
     ) -> None:
         """`namespace`: its name there. The others as in `asd.shipping.selection.Selection`."""
         self._namespace = field(FieldType.NAMESPACE, namespace) + _DIGEST_HEAD
+        self._fixed_size = _HEADER_SIZE + len(self._namespace) + DIGEST_SIZE + _LUT.size
         self._replaces = _REPLACE if replaces else 0
         self._bins = bins
         self._without_bins = without_bins
@@ -64,22 +69,35 @@ class Encoder:
     def write(self, digest: bytes, record: Record, set_name: bytes, now_s: int) -> bytes | None:
         """The request that writes a record; None when none of its bins goes."""
         generation, void_time, updated_ms, _, flags, payload = record
-        if flags or self._bins is not None or self._without_bins:
+        if flags & ~XDR_WRITE or self._bins is not None or self._without_bins:
             count, ops = self._chosen(payload, flags)
             if not count and not self._without_bins:
                 return None
+        elif payload.startswith(_ONE):
+            count, ops = 1, payload[2:6] + _WRITES + payload[7:]
         else:
             count, ops = _write_ops(payload)
-        body = self._namespace + digest + self._set(set_name)
-        fields = 3 + bool(set_name)
+        set_field = self._sets.get(set_name)
+        if set_field is None:
+            set_field = self._set(set_name)
+        key, fields = b"", 4 if set_name else 3
         if flags & KEY_STORED:
-            body += field(FieldType.KEY, stored_key(payload, flags))
+            key = field(FieldType.KEY, stored_key(payload, flags))
             fields += 1
-        body += _LUT.pack(9, 14, time_of(updated_ms))
         ttl = max(1, void_time - now_s) if void_time else TTL_NEVER
-        size = _HEADER_SIZE + len(body) + len(ops)
+        size = self._fixed_size + len(set_field) + len(key) + len(ops)
         head = (_PROTO | size, _HEADER_SIZE, _XDR, _WRITE, self._replaces, 0, 0)
-        return _HEAD.pack(*head, generation, ttl, 0, fields, count) + body + ops
+        return b"".join(
+            (
+                _HEAD.pack(*head, generation, ttl, 0, fields, count),
+                self._namespace,
+                digest,
+                set_field,
+                key,
+                _LUT.pack(9, 14, time_of(updated_ms)),
+                ops,
+            )
+        )
 
     def delete(
         self, digest: bytes, generation: int, updated_ms: int, flags: int, set_name: bytes

@@ -26,8 +26,8 @@ from typing import Final, TypeAlias
 
 from attrs import define, field
 
-from cluster.consistency.stamp import time_of
-from storage.bulk import FLAGS_AT, column, entries_at, partition_slots
+from cluster.consistency.stamp import TIME_MASK
+from storage.bulk import FLAGS_AT, column, column_at, entries_at, partition_slots
 from storage.index import ENTRY_SIZE, PrimaryIndex
 
 ROOM: Final = 2048
@@ -142,18 +142,25 @@ def changed_since(
     slots = partition_slots(index, partition)
     if not slots:
         return []
-    entries = entries_at(index, slots)
-    joined = b"".join(entries)
-    times = [time_of(stamp) for stamp in column(joined, "last_update_time")]
+    times = column_at(index, "last_update_time", slots)
+    if max(times) > TIME_MASK:  # those of strong consistency have more in them
+        times = [time & TIME_MASK for time in times]
     after_ms = since_ms - MARGIN_MS
     if max(times) <= after_ms:
         return []
+    changed = [slot for slot, ms in zip(slots, times, strict=True) if ms > after_ms]
+    entries = entries_at(index, changed)
+    joined = b"".join(entries)
     sets, flags = column(joined, "set_id"), joined[FLAGS_AT::ENTRY_SIZE]
     kinds = {kind: ships(*kind) for kind in set(zip(sets, flags, strict=True))}
+    if not any(kinds.values()):
+        return []
     found = [
-        (time_ms, entry[:_DIGEST])
-        for time_ms, entry, kind in zip(times, entries, zip(sets, flags, strict=True), strict=True)
-        if time_ms > after_ms and kinds[kind]
+        (stamp & TIME_MASK, entry[:_DIGEST])
+        for stamp, entry, kind in zip(
+            column(joined, "last_update_time"), entries, zip(sets, flags, strict=True), strict=True
+        )
+        if kinds[kind]
     ]
     found.sort()
     return found

@@ -24,7 +24,7 @@ once at most; the last ship time never passes a change that is not shipped.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from asd.shipping.failure_handler import MANY, FailureHandler
 from asd.shipping.logger import RECORDS_A_LAP, Logger
@@ -33,6 +33,10 @@ from cluster import PARTITIONS
 
 Ready: TypeAlias = Callable[[int], bool]
 """Can something be sent for this partition, now?"""
+
+
+# A NamedTuple's own constructor is Python code; the tuple's is not, and costs half.
+_new: Final = tuple.__new__
 
 
 class Shipment(NamedTuple):
@@ -175,8 +179,9 @@ class Schedule:
         entries: list[tuple[bytes, int]],
         taken: list[tuple[bytes, int]],
     ) -> None:
+        under_way = self.under_way
         for digest, time_ms in entries:
-            self.under_way[digest] = Shipment(partition, time_ms)
+            under_way[digest] = _new(Shipment, (partition, time_ms))
             taken.append((digest, partition))
         if entries:
             self._busy[partition] = self._busy.get(partition, 0) + len(entries)
@@ -247,23 +252,29 @@ class Schedule:
         `now_ms`, if they are to advance. O(partitions + what is under way)."""
         self._take_overflown()
         oldest: dict[int, int] = {}
-        for shipment in self.under_way.values():
-            time_ms = oldest.get(shipment.partition, shipment.time_ms)
-            oldest[shipment.partition] = min(time_ms, shipment.time_ms)
+        for partition, time_ms in self.under_way.values():
+            before_ms = oldest.get(partition)
+            if before_ms is None or time_ms < before_ms:
+                oldest[partition] = time_ms
         self.recovery.finish(oldest)
         busy = {*oldest, *self.logger.waiting, *self.failures.partitions}
         standing = self.recovery.pending.keys() | self.recovery.running.keys()
         last_ms = self.last_ms
-        for partition in (busy - standing) & self._owned:
-            times = (
+        owned = self._owned
+        for partition in (busy - standing) & owned:
+            times = [
                 oldest.get(partition),
                 self.logger.oldest_ms(partition),
                 self.failures.oldest_ms(partition),
-            )
-            last_ms[partition] = min(time_ms for time_ms in times if time_ms is not None) - 1
+            ]
+            last_ms[partition] = min([time_ms for time_ms in times if time_ms is not None]) - 1
         if advance:
-            for partition in self._owned - busy - standing:
-                last_ms[partition] = now_ms
+            resting = owned - busy - standing
+            if len(resting) == PARTITIONS:
+                last_ms[:] = [now_ms] * PARTITIONS
+            else:
+                for partition in resting:
+                    last_ms[partition] = now_ms
         return last_ms
 
     def lag_ms(self, now_ms: int) -> int:
@@ -271,7 +282,7 @@ class Schedule:
         if not self._owned:
             return 0
         times = self.last_ship_times(now_ms)
-        return max(0, now_ms - min(times[partition] for partition in self._owned))
+        return max(0, now_ms - min(map(times.__getitem__, self._owned)))
 
     @property
     def backlog(self) -> int:

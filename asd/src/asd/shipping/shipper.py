@@ -22,7 +22,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from aerospike_client.aio.pipeline import Answers
 from aerospike_client.policies import ClientPolicy
@@ -34,9 +34,10 @@ from asd.shipping.destination import (
     ClusterDestination,
     ConnectorDestination,
     Destination,
+    has_room,
     host_and_port,
 )
-from asd.shipping.link import Link, ready_by
+from asd.shipping.link import Link
 from citrusleaf.cf_clock import Clock
 from citrusleaf.cf_random import CfRandom
 from storage.engine import NotResident
@@ -58,8 +59,11 @@ class ShippingNode(Protocol):
     transaction_threads: TransactionThreads
 
 
-Token = tuple[Link, bytes]
+Token: TypeAlias = tuple[Link, bytes]
 """What a request is for: its link and the record's digest."""
+
+Unread: TypeAlias = tuple[bytes, int, Callable[[], None]]
+"""Digest and partition of a record that is not in memory, and what reads it."""
 
 
 class Shipper:
@@ -176,11 +180,9 @@ class Shipper:
                 continue
             if not destination.nodes:
                 link.no_node()
-            ready = ready_by(destination.route, link.remote)
+            ready = _ready_by(destination, link.remote)
             taken = link.take(room, ready, self.config.max_recoveries_interleaved)
-            unread: list[tuple[bytes, int, Callable[[], None]]] = []
-            for digest, partition in taken:
-                self._ship(link, destination, digest, partition, unread)
+            unread = self._ship(link, destination, taken)
             if unread:
                 self._read(link, unread)
             more |= len(taken) == room
@@ -201,44 +203,48 @@ class Shipper:
         return int(left)
 
     def _ship(
-        self,
-        link: Link,
-        destination: Destination,
-        digest: bytes,
-        partition: int,
-        unread: list[tuple[bytes, int, Callable[[], None]]],
-    ) -> None:
-        try:
-            frame = link.request(digest)
-        except NotResident as wait:
-            unread.append((digest, partition, wait.load))
-            return
-        except OperationError as error:
-            link.damaged(digest, error)
-            return
+        self, link: Link, destination: Destination, taken: list[tuple[bytes, int]]
+    ) -> list[Unread]:
+        """Read the records and send them; those that are not in memory."""
+        unread: list[Unread] = []
         now_ms = self._clock.epoch_ms()
-        if frame is None:
-            link.schedule.complete(digest, now_ms)
-            return
-        pipeline = destination.route(link.remote, partition)
-        if pipeline is None:
-            link.unsent(digest, now_ms)
-            return
+        sent = size = 0
+        pipeline, its_partition = None, -1
+        request = link.requests()
+        for digest, partition in taken:
+            try:
+                frame = request(digest)
+            except NotResident as wait:
+                unread.append((digest, partition, wait.load))
+                continue
+            except OperationError as error:
+                link.damaged(digest, error)
+                continue
+            if frame is None:
+                link.schedule.complete(digest, now_ms)
+                continue
+            if partition != its_partition:
+                its_partition, pipeline = partition, destination.route(link.remote, partition)
+            if pipeline is None:
+                link.unsent(digest, now_ms)
+                continue
+            sent += 1
+            size += len(frame)
+            pipeline.send(frame, (link, digest))
+        link.statistics.bytes_shipped += size
         left, since_us = self._allowance[link.namespace.name]
-        self._allowance[link.namespace.name] = left - 1, since_us
-        link.statistics.bytes_shipped += len(frame)
-        pipeline.send(frame, (link, digest))
+        self._allowance[link.namespace.name] = left - sent, since_us
+        return unread
 
-    def _read(self, link: Link, unread: list[tuple[bytes, int, Callable[[], None]]]) -> None:
+    def _read(self, link: Link, unread: list[Unread]) -> None:
         """Read from the medium what is not in memory, then ship it."""
 
         async def read() -> None:
             await asyncio.gather(*(self._threads.run(load) for _, _, load in unread))
-            again: list[tuple[bytes, int, Callable[[], None]]] = []
             if self.destination is None or self.links.get(link.namespace.name) is not link:
                 return
-            for digest, partition, _ in unread:
-                self._ship(link, self.destination, digest, partition, again)
+            taken = [(digest, partition) for digest, partition, _ in unread]
+            again = self._ship(link, self.destination, taken)
             self.destination.flush()
             for digest, _, _ in again:  # gone from memory once more
                 link.unsent(digest, self._clock.epoch_ms())
@@ -255,9 +261,16 @@ class Shipper:
         now_ms = self._clock.epoch_ms()
         self._reached_ms = self._clock.monotonic_ms()
         more = False
+        arrived: dict[Link, list[bytes]] = {}
         for (link, digest), code in answers:
-            link.ended(digest, code, now_ms)
-        for link in dict.fromkeys(token[0] for token, _ in answers):
+            if link not in arrived:
+                arrived[link] = []
+            if code:
+                link.ended(digest, code, now_ms)
+            else:
+                arrived[link].append(digest)
+        for link, digests in arrived.items():
+            link.arrived(digests, now_ms)
             link.statistics.add_latency(took_us / _US_PER_MS)
             schedule = link.schedule
             if len(schedule.under_way) <= MOST_UNDER_WAY - A_LAP:  # a lap costs, whatever it takes
@@ -285,4 +298,23 @@ class Shipper:
         elif now_ms > self._reached_ms + AWAY_MS and now_ms > self._gave_up_ms + AWAY_MS // 10:
             self._gave_up_ms = now_ms
             for link in self.links.values():
-                link.schedule.give_up_logging(ready_by(destination.route, link.remote))
+                link.schedule.give_up_logging(_reached_by(destination, link.remote))
+
+
+def _reached_by(destination: Destination, remote: str) -> Callable[[int], bool]:
+    """Is there a node for a partition's records?"""
+    return lambda partition: destination.route(remote, partition) is not None
+
+
+def _ready_by(destination: Destination, remote: str) -> Callable[[int], bool]:
+    """Is there room for a partition's records, in this lap?"""
+    route, known = destination.route, dict[int, bool]()
+
+    def ready(partition: int) -> bool:
+        is_ready = known.get(partition)
+        if is_ready is None:
+            pipeline = route(remote, partition)
+            is_ready = known[partition] = pipeline is not None and has_room(pipeline)
+        return is_ready
+
+    return ready
