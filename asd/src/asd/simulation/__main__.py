@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Container, Sequence
+from functools import partial
 from pathlib import Path
 
 from asd.simulation.account import Result, account, result_of
@@ -26,7 +27,7 @@ from asd.simulation.faults import KINDS
 from asd.simulation.plan import Plan, draw_plan
 from asd.simulation.run import Outcome, Run
 from asd.simulation.shrink import shrink
-from asd.simulation.workloads import WORKLOADS
+from asd.simulation.workloads import WORKLOADS, Mode
 from citrusleaf.cf_clock import SystemClock
 from cluster.simulation.sweep import Sweep, sweep
 
@@ -45,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--clients", type=int, help="clients (default: drawn)")
     add("--kinds", type=_names(KINDS), help=f"faults (default: drawn): {', '.join(KINDS)}")
     add("--workloads", type=_names(WORKLOADS), help=f"(default: drawn): {', '.join(WORKLOADS)}")
+    add("--mode", type=Mode, choices=list(Mode), help="of consistency (default: drawn)")
     add("--lines", type=int, default=60, help="lines of the log to print")
     add("--whole", action="store_true", help="do not make a failing run smaller")
     add("--sweep", action="store_true", help="run many seeds, print what they show")
@@ -55,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.sweep:
         seeds = range(options.first, options.first + options.seeds)
-        what = Sweep(_run, Result, account)
+        what = Sweep(partial(_run, options.mode), Result, account)
         clock = SystemClock()
         return sweep(what, seeds, options.minutes, options.jobs, options.record, clock)
     plan = draw_plan(
@@ -65,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         clients=options.clients,
         kinds=options.kinds,
         workloads=options.workloads,
+        mode=options.mode,
     )
     return one(plan, options.lines, whole=options.whole)
 
@@ -100,8 +103,8 @@ def simulate(plan: Plan) -> Outcome:
     return Run(plan).go()
 
 
-def _run(seed: int, minutes: float) -> Result:
-    return result_of(simulate(draw_plan(seed, minutes)))
+def _run(mode: Mode | None, seed: int, minutes: float) -> Result:
+    return result_of(simulate(draw_plan(seed, minutes, mode=mode)))
 
 
 if __name__ == "__main__":

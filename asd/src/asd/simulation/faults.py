@@ -19,6 +19,8 @@ from cluster.simulation import GENERAL, Chance, Fault
 
 KILLS: Final = frozenset({"kill", "power", "restart"})
 """Faults that end a process."""
+MEDIA: Final = frozenset({"full-disk", "short-write", "dying-disk"})
+"""Faults that a disk is not trusted after: what was not synced is lost."""
 KILLS_ALL: Final = frozenset({"kill-all"})
 """Faults that end all at once."""
 DISKS: Final = frozenset({"slow-disk", "full-disk", "short-write", "dying-disk"})
@@ -108,10 +110,16 @@ def strike(world: World, chance: Chance, kind: str, *, keeps_all: bool) -> str:
     """Have a fault of a kind happen, if it may; what it is, '' when nothing happened."""
     if not keeps_all and kind in KILLS_ALL:
         return ""
-    if not keeps_all and kind in KILLS and not _others_have_copies(world):
+    if not keeps_all and kind in KILLS | MEDIA and not _others_have_copies(world):
         return ""
     return KINDS[kind](world, chance)
 
 
 def _others_have_copies(world: World) -> bool:
+    """Nothing is lost with one node. In strong consistency what a node has lost counts until all
+    are together again, so all must be there."""
+    if not all(machine.disk_works for machine in world.machines.values()):
+        return False
+    if world.strong:
+        return world.is_serving()
     return len([name for name in world.names if world.is_running(name)]) > 1 and world.is_settled()

@@ -80,6 +80,8 @@ class Machine:
     address: str
     clock: SimulatedClock
     rate: float = 1.0
+    offset_s: float = 0.0
+    """By how much its wall clock is wrong without a fault."""
     disk: LastingDisk = field(factory=LastingDisk)
     metadata: MemoryStore = field(factory=MemoryStore)
     lives: int = 0
@@ -102,6 +104,19 @@ class Machine:
     def running(self) -> bool:
         """Is there a process that is not stopped?"""
         return self.loop is not None and self.loop.alive and not self.loop.paused
+
+    @property
+    def has_failed(self) -> bool:
+        """Has a disk failed, so that the node takes no writes any more?"""
+        spaces = self.node.namespaces.values() if self.node is not None else ()
+        return any(space.failure is not None for space in spaces)
+
+    @property
+    def disk_works(self) -> bool:
+        """Is the disk as it should be, and does the node think so?"""
+        disk = self.disk
+        spoilt = disk.dead or disk.short_writes or disk.capacity_bytes is not None
+        return not spoilt and not self.has_failed
 
     def new_node(self, shape: Shape, seeds: list[str], chance: Chance) -> Node:
         """The node of a new life."""

@@ -39,7 +39,12 @@ class Plan:
     """From one fault to the next, on average."""
     phase_s: tuple[float, float] = (4.0, 20.0)
     """The shortest and the longest phase."""
-    mode: Mode = Mode.AVAILABLE
+
+    @property
+    def mode(self) -> Mode:
+        """What the namespace promises."""
+        strong = any(each.strong_consistency for each in self.shape.namespaces)
+        return Mode.CONSISTENT if strong else Mode.AVAILABLE
 
     @property
     def keeps_all(self) -> bool:
@@ -55,7 +60,7 @@ class Plan:
         return (
             f"--seed {self.seed} --minutes {self.minutes:g} --nodes {shape.nodes}"
             f" --clients {self.clients} --kinds {','.join(self.kinds)}"
-            f" --workloads {','.join(self.workloads)} ({self.mode.value}, {engine.engine}{commits},"
+            f" --workloads {','.join(self.workloads)} --mode {self.mode} ({engine.engine}{commits},"
             f" replication factor {space.replication_factor}, heartbeat {shape.interval_ms} ms x"
             f" {shape.timeout_intervals}, faults every {self.fault_pause_s:g} s,"
             f" {self.clients / self.pause_s:.0f} operations/s)"
@@ -70,11 +75,17 @@ def draw_plan(
     clients: int | None = None,
     kinds: tuple[str, ...] | None = None,
     workloads: tuple[str, ...] | None = None,
+    mode: Mode | None = None,
 ) -> Plan:
-    """The plan of a seed; what is given replaces what is drawn."""
+    """The plan of a seed; what is given replaces what is drawn.
+
+    Strong consistency has no clocks that are always wrong: where they differ too far nothing is
+    written.
+    """
     chance = Chance(seed ^ 0xA5D)
     drawn = chance.choose((3, 3, 3, 4, 5))
-    space = _draw_namespace(chance)
+    space = _draw_namespace(chance, mode)
+    strong = space.strong_consistency
     shape = Shape(
         nodes=nodes or drawn,
         namespaces=(space,),
@@ -82,11 +93,13 @@ def draw_plan(
         timeout_intervals=chance.choose((8, 10, 10)),
         slowest_io_s=chance.choose((0.0005, 0.002, 0.02)),
         max_rate_drift=chance.choose((0.0, 0.001, 0.01)),
-        max_wall_offset_s=chance.choose((0.0, 0.0, 0.5, 30.0)),
+        max_wall_offset_s=chance.choose((0.0, 0.0, 0.5, 0.5 if strong else 30.0)),
     )
     on_disk = space.storage_engine.engine != "memory"
     enabled = swarm(chance, [kind for kind in KINDS if on_disk or kind not in DISKS])
-    chosen = tuple(chance.some(list(WORKLOADS)))[: 1 + chance.below(6)]
+    own = Mode.CONSISTENT if strong else Mode.AVAILABLE
+    possible = [name for name, each in WORKLOADS.items() if own in each.modes]
+    chosen = tuple(chance.some(possible))[: 1 + chance.below(6)]
     latency_s = chance.choose((0.0005, 0.001, 0.01))
     return Plan(
         seed,
@@ -101,8 +114,11 @@ def draw_plan(
     )
 
 
-def _draw_namespace(chance: Chance) -> NamespaceConfig:
+def _draw_namespace(chance: Chance, mode: Mode | None) -> NamespaceConfig:
     space = in_memory(NAMESPACE, chance.choose((2, 2, 3)))
+    drawn = chance.choose(tuple(Mode))
+    if (mode or drawn) is Mode.CONSISTENT:
+        space = evolve(space, strong_consistency=True)
     engine = chance.choose(ENGINES)
     commits = chance.happens(0.5)
     if engine == "memory":

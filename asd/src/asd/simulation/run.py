@@ -9,12 +9,12 @@ from typing import Any
 
 from attrs import define, field
 
-from aerospike_client import AsyncClient, ClientPolicy
+from aerospike_client import AsyncClient
 from asd.simulation.checkers.rest import check_at_rest
 from asd.simulation.faults import DISKS, strike
 from asd.simulation.plan import Plan
 from asd.simulation.workloads import WORKLOADS
-from asd.simulation.workloads.workload import Phase, Stage, Workload
+from asd.simulation.workloads.workload import Phase, Stage, Workload, policy_in
 from asd.simulation.world import World
 from cluster.simulation import Chance, Violation
 
@@ -113,8 +113,7 @@ class Run:
         task.result()
 
     async def _client(self, who: str, ready: list[Any]) -> None:
-        policy = ClientPolicy()
-        async with self.world.client(policy) as client:
+        async with self.world.client(policy_in(self.plan.mode)) as client:
             ready.append((client, asyncio.get_running_loop()))
             while True:
                 await asyncio.sleep(self._chance.between(0, 2 * self.plan.pause_s))

@@ -17,6 +17,7 @@ from typing import Any, Self, TypeVar
 
 from aerospike_client import AsyncClient, ClientPolicy
 from asd.simulation.machine import SERVICE_PORT, Machine, Shape
+from asd.simulation.operators import set_rosters
 from asd.simulation.record import Record
 from citrusleaf.cf_random import CfRandom
 from cluster.simulation import (
@@ -35,6 +36,8 @@ STEP_S = 0.01
 """How often it is looked whether what is waited for is there."""
 READY_S = 60.0
 """Nodes that are started have so long to serve."""
+REPAIRED_S = 2.0
+"""So long after disks work again nodes that have lost theirs are started anew."""
 
 
 class World:
@@ -77,7 +80,12 @@ class World:
             offset_s = chance.between(-shape.max_wall_offset_s, shape.max_wall_offset_s)
             rate = 1 + chance.between(-shape.max_rate_drift, shape.max_rate_drift)
             clock = SimulatedClock(self.timeline, offset_s, rate)
-            yield Machine(f"n{number}", number, address, clock, rate)
+            yield Machine(f"n{number}", number, address, clock, rate, offset_s)
+
+    @property
+    def strong(self) -> list[str]:
+        """The namespaces with strong consistency."""
+        return [each.name for each in self.shape.namespaces if each.strong_consistency]
 
     @property
     def chance(self) -> Chance:
@@ -105,7 +113,10 @@ class World:
         try:
             for name in self.names:
                 self.start(name)
-            self.wait_until(self.is_serving, READY_S, "serving")
+            self.wait_until(self._has_begun, READY_S, "serving")
+            if self.strong:
+                self.run(set_rosters(self), READY_S, name="operator")
+                self.wait_until(self.is_serving, READY_S, "served by its roster")
         except BaseException:
             self.close()
             raise
@@ -208,9 +219,21 @@ class World:
         await node.served()
         machine.serves = True
 
-    def is_serving(self) -> bool:
-        """Do all nodes serve, in one cluster that is at rest?"""
+    def _has_begun(self) -> bool:
         return all(m.running and m.serves for m in self.machines.values()) and self.is_settled()
+
+    def is_serving(self) -> bool:
+        """Do all nodes serve everything, in one cluster that is at rest?"""
+        return self._has_begun() and not self.unavailable()
+
+    def unavailable(self) -> int:
+        """Partitions with strong consistency that nobody may serve, as the nodes that run see it:
+        what the worst of them says."""
+        nodes = [m.node for m in self.machines.values() if m.running and m.node is not None]
+        regimes = [node.cluster.regime(name) for node in nodes for name in self.strong]
+        return max(
+            [each.unavailable + each.dead for each in regimes if each is not None], default=0
+        )
 
     def is_settled(self) -> bool:
         """Are the nodes that run one cluster, and every partition where it is to be?"""
@@ -348,7 +371,11 @@ class World:
             act()
 
     def heal(self) -> None:
-        """Everything works again: ways are free, processes run, disks do as they are told."""
+        """Everything works again: ways are free, processes run, disks do as they are told. Where
+        strong consistency refuses writes because clocks differ they are set right.
+
+        A node does not trust a disk again that has failed. An operator starts it anew, soon.
+        """
         self._stress += 1
         self.network.heal()
         for name, machine in self.machines.items():
@@ -356,4 +383,14 @@ class World:
             self.resume(name)
             self.restart(name)
             machine.restarts = machine.ending
+            if self.strong:
+                machine.clock.wall_offset_s = machine.offset_s
         self.note("", "all faults are over")
+        self.later(REPAIRED_S, self._start_failed)
+
+    def _start_failed(self) -> None:
+        for name, machine in self.machines.items():
+            if machine.running and machine.has_failed:
+                self.note("operator", f"starts {name} anew: its disk had failed")
+                self.crash(name)
+                self.restart(name)

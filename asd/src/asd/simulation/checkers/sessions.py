@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from typing import Final
 
 from asd.simulation.history import Operation
 from cluster.simulation.checks import Violation
 
+SESSION: Final = "session"
+"""A read that must have what its client has seen before, and may not have the latest."""
+READS: Final = ("read", SESSION)
 
-def check_sessions(operations: Iterable[Operation]) -> None:
+
+def check_sessions(operations: Iterable[Operation], *, stays: bool = False) -> None:
     """Held by the generations that each client was told, object by object; a client that was told
-    of no record begins anew. Raises Violation.
+    of no record begins anew, unless a record `stays` once it is there. Raises Violation.
 
     For histories in which generations only rise, or records are gone for a time.
     """
@@ -20,11 +25,31 @@ def check_sessions(operations: Iterable[Operation]) -> None:
             continue
         who = operation.client, operation.place
         if not operation.generation:
-            if operation.act in ("read", "remove"):
-                seen.pop(who, None)
+            before = seen.pop(who, None) if operation.act in (*READS, "remove") else None
+            if stays and before is not None and before.before(operation):
+                raise Violation(f"a session goes back:\n{before}\n{operation}")
             continue
         before = seen.get(who)
         if before is None or operation.generation >= before.generation:
             seen[who] = operation
         elif before.before(operation):
             raise Violation(f"a session goes back:\n{before}\n{operation}")
+
+
+def check_versions(operations: Iterable[Operation]) -> None:
+    """Reads in a session have versions that others may have, too: a generation has one value, and
+    nothing is read that was written later. Raises Violation.
+
+    For histories of one object in which each generation is written once.
+    """
+    told = [each for each in operations if each.done and each.generation]
+    values: dict[int, Operation] = {}
+    for read in told:
+        if read.act in READS:
+            other = values.setdefault(read.generation, read)
+            if other.result != read.result:
+                raise Violation(f"one generation, two values:\n{other}\n{read}")
+    for write in told:
+        seen = values.get(write.generation)
+        if write.act not in READS and seen is not None and seen.before(write):
+            raise Violation(f"it is read before it is written:\n{seen}\n{write}")

@@ -62,7 +62,7 @@ class BackgroundQueries(Workload):
             self.fail(f"everything is at rest, and {query}")
         done = 0 if phase.refused else sum(job.done for job in jobs)
         most = sum(job.status is not Status.REFUSED for job in jobs)
-        if self.demands_order(phase):
+        if phase.firm:
             for number, value in query.result.items():
                 added = value - self._before[number]
                 if not done <= added <= most:

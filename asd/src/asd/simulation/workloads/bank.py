@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from aerospike_client import AsyncClient, operations
-from asd.simulation.workloads.workload import Phase, Told, Workload, get
+from asd.simulation.workloads.workload import Mode, Phase, Told, Workload, get
 
 ACCOUNTS: Final = ("a", "b", "c", "d", "e")
 OPENED: Final = 100
@@ -46,6 +46,8 @@ class Bank(Workload):
     def check(self, phase: Phase) -> None:
         """Every sum that was seen is the sum of the beginning."""
         for each in self.clients.operations:
+            if each.done and each.result is None and self.stage.mode is Mode.CONSISTENT:
+                self.fail(f"accounts are not there: {each}")
             if each.done and each.result is not None and sum(each.result) != OPENED * len(ACCOUNTS):
                 self.fail(f"the accounts have {sum(each.result)} together: {each}")
         for last in self.clients.operations[-BANKS:]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aerospike_client import AsyncClient, WritePolicy
 from asd.simulation.history import Operation
-from asd.simulation.workloads.workload import Phase, Stage, Workload, get
+from asd.simulation.workloads.workload import Mode, Phase, Stage, Workload, get
 
 LIVES_S = (1, 2, 4)
 LATE_S = 2.0
@@ -16,6 +16,7 @@ class Expiring(Workload):
     """Written once with a time of life, then looked at."""
 
     name = "expiring"
+    modes = frozenset({Mode.AVAILABLE})
 
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage)

@@ -9,6 +9,7 @@ from aerospike_client import AsyncClient
 from aerospike_client.operations import lists
 from asd.simulation.checkers.linearizable import Step
 from asd.simulation.checkers.models import appended
+from asd.simulation.checkers.sessions import READS
 from asd.simulation.history import Operation
 from asd.simulation.workloads.objects import BIN, Objects
 
@@ -40,7 +41,7 @@ class ListAppend(Objects):
         """Elements that somebody appended, each once, as many as there were writes. Raises
         Violation."""
         for read in done:
-            if read.act != "read" or not read.done or read.result is None:
+            if read.act not in READS or not read.done or read.result is None:
                 continue
             if len(set(read.result)) != len(read.result):
                 self.fail(f"an element is there twice: {read}")

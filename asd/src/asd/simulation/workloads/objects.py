@@ -5,16 +5,17 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
-from aerospike_client import AsyncClient
+from aerospike_client import AsyncClient, ReadModeSC, ReadPolicy
 from asd.simulation.checkers.linearizable import Step, check_linearizable
 from asd.simulation.checkers.models import ABSENT, Versioned
-from asd.simulation.checkers.sessions import check_sessions
+from asd.simulation.checkers.sessions import READS, SESSION, check_sessions, check_versions
 from asd.simulation.history import Operation
-from asd.simulation.workloads.workload import Phase, Stage, Told, Workload, get
+from asd.simulation.workloads.workload import Mode, Phase, Stage, Told, Workload, get
 
 BIN = "value"
+IN_SESSION: Final = ReadPolicy(read_mode_sc=ReadModeSC.SESSION)
 AT_REST = "rest"
 """The client that reads when everything is at rest."""
 
@@ -39,7 +40,11 @@ class Objects(Workload):
         """Read an object, or change it."""
         place = self.chance.below(self.objects)
         if self.chance.happens(self.reads):
-            await self.look(client, who, place)
+            if self.stage.mode is Mode.CONSISTENT and self.chance.happens(0.5):
+                asked = get(client, self.key(place), IN_SESSION)
+                await self.ask(who, place, SESSION, None, asked, self._told)
+            else:
+                await self.look(client, who, place)
         else:
             await self.change(client, who, place)
 
@@ -75,8 +80,10 @@ class Objects(Workload):
             self.check_values(place, operations)
             if self.demands_order(phase):
                 began = self._began.get(place, ABSENT)
-                check_sessions(operations)
-                self.undecided += not check_linearizable(operations, type(self).step, began)
+                check_sessions(operations, stays=True)
+                check_versions(operations)
+                latest = [each for each in operations if each.act != SESSION]
+                self.undecided += not check_linearizable(latest, type(self).step, began)
             else:
                 self.check_kept(operations, last)
             self._began[place] = last.result, last.generation
@@ -89,7 +96,7 @@ class Objects(Workload):
     def check_values(self, place: Hashable, operations: Sequence[Operation]) -> None:
         """What was read was written by somebody. Raises Violation."""
         for read in operations:
-            found = read.result if read.act == "read" and read.done else None
+            found = read.result if read.act in READS and read.done else None
             if found is not None and found not in self._written[place]:
                 self.fail(f"nobody wrote this: {read}")
 

@@ -39,7 +39,7 @@ class Scans(Workload):
         if not self.clients.operations[-1].done:
             self.fail(f"everything is at rest, and {self.clients.operations[-1]}")
         for query in self.clients.operations:
-            if not query.done or not (query.client == "rest" or self.demands_order(phase)):
+            if not query.done or not (query.client == "rest" or phase.firm):
                 continue
             found = Counter(query.result)
             wrong = [number for number in range(RECORDS) if found[number] != 1]

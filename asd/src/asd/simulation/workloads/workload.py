@@ -6,7 +6,8 @@ comes to rest, `read` reads what there is, and `check` looks at the phase as a w
 
 What is demanded, by the namespace's mode:
 
-- Strong consistency: every phase is linearizable, object by object.
+- Strong consistency: every phase is linearizable, object by object. `get` reads so that it must be
+  (`latest`); reads that ask for less must be in an order of their own (`checkers.sessions`).
 - Availability: a firm phase is. In others nodes may have served apart, and of two versions the
   conflict rule has kept one. Then the values must be ones that were written, no acknowledged
   generation may be higher than the one that is there, and whatever each workload says besides.
@@ -21,7 +22,16 @@ from typing import Any, ClassVar, TypeVar
 
 from attrs import define, frozen
 
-from aerospike_client import AsyncClient, ClientError, Key, RecordNotFound
+from aerospike_client import (
+    AsyncClient,
+    BatchPolicy,
+    ClientError,
+    ClientPolicy,
+    Key,
+    ReadModeSC,
+    ReadPolicy,
+    RecordNotFound,
+)
 from asd.simulation.history import Clients, Operation, Status, outcome_of
 from cluster.simulation import Chance, Violation
 
@@ -36,6 +46,9 @@ class Mode(Enum):
 
     AVAILABLE = "available"
     CONSISTENT = "consistent"
+
+    def __str__(self) -> str:
+        return self.value
 
 
 @define
@@ -67,6 +80,8 @@ class Workload(ABC):
     """One of the library. A world has an object of it for all its clients."""
 
     name: ClassVar[str]
+    modes: ClassVar[frozenset[Mode]] = frozenset(Mode)
+    """Where it can be run."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
@@ -139,10 +154,22 @@ class Workload(ABC):
         raise Violation(f"{self.name}: {text}")
 
 
-async def get(client: AsyncClient, key: Key) -> Told:
+def policy_in(mode: Mode) -> ClientPolicy:
+    """What clients ask for by default: the latest values, where there is such a thing."""
+    if mode is Mode.AVAILABLE:
+        return ClientPolicy()
+    latest = ReadModeSC.LINEARIZE
+    return ClientPolicy(
+        read=ReadPolicy(read_mode_sc=latest),
+        batch=BatchPolicy(read_mode_sc=latest),
+        batch_write=BatchPolicy(read_mode_sc=latest, max_retries=0),
+    )
+
+
+async def get(client: AsyncClient, key: Key, policy: ReadPolicy | None = None) -> Told:
     """A record's bins and generation; None and 0 where there is none. Raises ClientError."""
     try:
-        record = await client.get(key)
+        record = await client.get(key, policy)
     except RecordNotFound:
         return None, 0
     return record.bins, record.generation

@@ -1,0 +1,49 @@
+"""What operators do to a world's nodes, by info commands over the simulated network.
+
+An operator has a host of its own and asks nodes as `asinfo` does. So a command may meet a node that
+is cut off, or be lost; then the answer is an error, which is noted, and nobody tries again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from aerospike_client import ClientError
+
+if TYPE_CHECKING:
+    from asd.simulation.world import World
+
+SPREADS_S = 1.0
+"""What was set on one node has come to all."""
+
+
+async def ask(world: World, names: Iterable[str], command: str) -> dict[str, str]:
+    """Ask nodes, one after the other; their answers, or what went wrong instead."""
+    told: dict[str, str] = {}
+    try:
+        async with world.client() as client:
+            for name in names:
+                node = world.machines[name].node
+                assert node is not None
+                try:
+                    told[name] = await client.info(command, node=node.node_id)
+                except ClientError as error:
+                    told[name] = f"no answer: {error}"
+                world.note("operator", f"asks {name}: {command} -> {told[name]:.100}")
+    except ClientError as error:
+        world.note("operator", f"reaches nobody: {error}")
+    return told
+
+
+async def set_rosters(world: World) -> None:
+    """Put all nodes on the roster of every namespace with strong consistency, and have the cluster
+    go by it."""
+    first = world.names[0]
+    for space in world.strong:
+        shown = await ask(world, (first,), f"roster:namespace={space}")
+        observed = shown[first].rpartition("observed_nodes=")[2]
+        await ask(world, (first,), f"roster-set:namespace={space};nodes={observed}")
+    await asyncio.sleep(SPREADS_S)
+    await ask(world, world.names, "recluster:")
