@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.engine import TOMBSTONE, NotResident, Overwrites
+from storage.engine import TOMBSTONE, Exchanges, NotResident, Overwrites
 from storage.memory import MemoryEngine
 from storage.ssd import SsdEngine
 from storage.testing import FaultyDisk
@@ -73,6 +73,18 @@ def test_it_agrees_with_get_and_put(let_go: LetGo, name: str, record: Any, paylo
     if isinstance(engine, SsdEngine):
         engine._check()
     engine.index._check()
+
+
+@pytest.mark.parametrize("make", [MemoryEngine, ssd])
+def test_a_record_that_was_updated_later_is_left_to_put(make: Callable[[], Any]) -> None:
+    engine = make()
+    engine.put(DIGEST, 1, 0, 500, 1, 0, START + b"old")
+    before = engine.get(DIGEST)
+    assert engine.overwrite(DIGEST, 499, 1, START, START + b"new") == 0
+    if isinstance(engine, Exchanges):
+        assert engine.exchange(DIGEST, 499, 1, START, START + b"new") is None
+    assert engine.get(DIGEST) == before
+    assert engine.overwrite(DIGEST, 500, 1, START, START + b"new") == 2
 
 
 def test_what_overwrites_by_configuration_has_it() -> None:

@@ -239,8 +239,9 @@ class Overwrites(Protocol):
         """Give a record another payload of the same size, if little else changes.
 
         The record must be there, in the set, without void-time and flags, its payload beginning
-        with `start`. Returns its new generation (65535 is followed by 1); 0 when it is not so, or
-        cannot be told at once, and then nothing has changed. Raises what `put` raises.
+        with `start`, and not have been updated later. Returns its new generation (65535 is followed
+        by 1); 0 when it is not so, or cannot be told at once, and then nothing has changed. Raises
+        what `put` raises.
         """
 
 

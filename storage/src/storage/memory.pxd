@@ -23,11 +23,11 @@ cdef class MemoryEngine:
               payload)
     @cython.locals(index=PrimaryIndex, offset=Py_ssize_t, generation=Py_ssize_t, old_set=Py_ssize_t,
                    void_time=Py_ssize_t, flags=Py_ssize_t, place=Py_ssize_t, size=Py_ssize_t,
-                   new_generation=Py_ssize_t)
+                   updated="unsigned long long", new_generation=Py_ssize_t)
     cpdef Py_ssize_t overwrite(self, bytes digest, unsigned long long last_update_time,
                                Py_ssize_t set_id, bytes start, payload) except -1
     @cython.locals(index=PrimaryIndex, offset=Py_ssize_t, generation=Py_ssize_t, old_set=Py_ssize_t,
                    void_time=Py_ssize_t, flags=Py_ssize_t, place=Py_ssize_t, size=Py_ssize_t,
-                   new_generation=Py_ssize_t)
+                   updated="unsigned long long", new_generation=Py_ssize_t)
     cpdef exchange(self, bytes digest, unsigned long long last_update_time, Py_ssize_t set_id,
                    bytes start, payload)

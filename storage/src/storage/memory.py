@@ -179,8 +179,12 @@ class MemoryEngine:
         if not offset:
             return 0
         arena = index.arena
-        generation, old_set, void_time, flags, _, place, size = direct.fields_at(arena, offset)
+        generation, old_set, void_time, flags, updated, place, size = direct.fields_at(
+            arena, offset
+        )
         if old_set != set_id or void_time or flags or size != len(payload):
+            return 0
+        if updated > last_update_time:
             return 0
         data = self._data
         begins = (
@@ -210,8 +214,12 @@ class MemoryEngine:
         if not offset:
             return None
         arena = index.arena
-        generation, old_set, void_time, flags, _, place, size = direct.fields_at(arena, offset)
+        generation, old_set, void_time, flags, updated, place, size = direct.fields_at(
+            arena, offset
+        )
         if old_set != set_id or void_time or flags or size != len(payload):
+            return None
+        if updated > last_update_time:
             return None
         data = self._data
         old = data[place : place + size]

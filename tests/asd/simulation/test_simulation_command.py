@@ -11,7 +11,7 @@ from asd.simulation.faults import DISKS, KINDS
 from asd.simulation.plan import Plan, draw_plan
 from asd.simulation.run import Outcome
 from asd.simulation.shrink import kind_of, shrink, smaller
-from asd.simulation.workloads import WORKLOADS
+from asd.simulation.workloads import WORKLOADS, Mode
 
 
 def test_swarms_differ_and_everything_is_drawn():
@@ -21,7 +21,18 @@ def test_swarms_differ_and_everything_is_drawn():
     assert {plan.shape.nodes for plan in plans} == {3, 4, 5}
     engines = {plan.shape.namespaces[0].storage_engine.engine for plan in plans}
     assert engines == {"memory", "ssd", "ssd_cold"}
+    assert {plan.mode for plan in plans} == set(Mode)
     assert draw_plan(7) == draw_plan(7)
+
+
+def test_strong_consistency_has_what_it_allows():
+    for seed in range(100):
+        plan = draw_plan(seed, mode=Mode.CONSISTENT)
+        assert plan.mode is Mode.CONSISTENT
+        assert "expiring" not in plan.workloads
+        assert plan.shape.max_wall_offset_s < 1
+        assert "--mode consistent" in str(plan)
+        assert draw_plan(seed, mode=Mode.AVAILABLE).mode is Mode.AVAILABLE
 
 
 def test_no_faults_of_disks_where_there_are_none():

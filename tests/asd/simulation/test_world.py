@@ -7,9 +7,13 @@ import subprocess
 import sys
 
 import pytest
+from attrs import evolve
 
-from aerospike_client import Key, NotConnected, RecordNotFound
+from aerospike_client import ClientError, Key, NotConnected, RecordNotFound
+from asd.config import StorageConfig
 from asd.simulation import Shape, Violation, World
+from asd.simulation.machine import in_memory
+from asd.simulation.workloads.workload import Mode, policy_in
 
 KEY = Key("test", "people", "ada")
 
@@ -142,3 +146,53 @@ def test_clocks_are_as_wrong_as_the_shape_says():
         before_ms = clocks[0].wall_ms()
         world.jump_clock("n1", 10)
         assert clocks[0].wall_ms() == before_ms + 10_000
+
+
+def test_a_node_whose_disk_has_failed_is_started_anew_and_serves():
+    storage = StorageConfig(engine="ssd", file=("/data/test",), commit_to_device=True)
+    shape = Shape(namespaces=(evolve(in_memory(), storage_engine=storage),))
+    with World(102, shape, nodes=1) as world:
+        machine = world.machines["n1"]
+
+        async def write(number: int) -> None:
+            async with world.client() as client:
+                await client.put(KEY, {"n": number})
+
+        world.run(write(1))
+        machine.disk.dead.update(machine.disk.files)
+        with pytest.raises(ClientError):
+            world.run(write(2))
+        world.wait_until(lambda: machine.has_failed, 5, "failed")
+        world.heal()
+        assert machine.has_failed  # a node does not trust its disk again
+        world.wait_until(lambda: machine.lives == 2 and world.is_serving(), 30, "serving")
+        world.run(write(3))
+
+
+def test_a_world_with_strong_consistency_is_served_by_its_roster():
+    shape = Shape(namespaces=(evolve(in_memory(), strong_consistency=True),))
+    with World(1, shape, nodes=2) as world:
+        assert not world.unavailable()
+        world.jump_clock("n1", 3600)
+        world.heal()
+        assert world.machines["n1"].clock.wall_offset_s == 0
+
+        async def application() -> None:
+            async with world.client(policy_in(Mode.CONSISTENT)) as client:
+                await client.put(KEY, {"n": 1})
+                assert (await client.get(KEY)).bins == {"n": 1}
+
+        world.run(application())
+
+
+def test_what_operators_did_is_taken_back():
+    with World(1, nodes=2) as world:
+        node = world.machines["n1"].node
+        assert node is not None
+        world.ask((("n1",), "quiesce:"))
+        world.owes("quiesce", (("n1",), "quiesce-undo:"))
+        world.wait_until(lambda: not world.is_operated, 5, "done")
+        assert node.cluster.will_be_quiesced
+        world.heal()
+        world.wait_until(lambda: not world.is_operated, 5, "done")
+        assert not node.cluster.will_be_quiesced

@@ -122,8 +122,9 @@ def collection_write_path(
         record = get(request.digest) if request is not None else None
         if request is None or record is None:
             return None
-        generation, void_time, _, set_id, flags, payload = record
-        if flags or void_time or set_id != kind.set_id:
+        generation, void_time, before_ms, set_id, flags, payload = record
+        updated_ms = now_ms()
+        if flags or void_time or set_id != kind.set_id or before_ms > updated_ms:
             return None
         old = find_bin(payload, request.name)
         if old is not None and len(old.data) > BIG_VALUE:
@@ -137,7 +138,7 @@ def collection_write_path(
         if len(payload) > longest:
             return None
         generation = next_generation(generation)
-        put(request.digest, generation, 0, now_ms(), set_id, 0, payload)
+        put(request.digest, generation, 0, updated_ms, set_id, 0, payload)
         counters.write_success += 1
         if result is None and not kind.respond_all:
             return framed(generation, 0, NO_OPS)

@@ -67,8 +67,10 @@ class ManyBinWrite:
         record = self._get(digest)
         generation = 1
         if record is not None:
-            generation, void_time, _, set_id, flags, payload = record
+            generation, void_time, updated_ms, set_id, flags, payload = record
             if flags or void_time or set_id != self._set_id or _names(payload) != names:
+                return 0
+            if updated_ms > now_ms:
                 return 0
             generation = next_generation(generation)
         self._put(digest, generation, 0, now_ms, self._set_id, 0, b"".join(parts))

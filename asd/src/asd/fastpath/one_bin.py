@@ -89,8 +89,8 @@ class OneBinWrite:
         record = self._get(digest)
         generation = 1
         if record is not None:
-            generation, void_time, _, set_id, flags, old = record
-            if flags or void_time or set_id != self.set_id:
+            generation, void_time, updated_ms, set_id, flags, old = record
+            if flags or void_time or set_id != self.set_id or updated_ms > now_ms:
                 return 0
             if old[:2] != ONE_BIN or old[_NAME_AT : len(head.start)] != head.name:
                 return 0

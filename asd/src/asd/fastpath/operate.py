@@ -97,8 +97,11 @@ def plain_operate_path(
         record = get(key)
         if record is None:
             return otherwise(data, digest)
-        generation, void_time, _, record_set, flags, payload = record
-        if flags or void_time or record_set != set_id or len(payload) > BIG_RECORD:
+        generation, void_time, before_ms, record_set, flags, payload = record
+        updated_ms = now_ms()
+        if flags or void_time or record_set != set_id or before_ms > updated_ms:
+            return otherwise(data, digest)
+        if len(payload) > BIG_RECORD:
             return otherwise(data, digest)
         wire = data[start : digest + rest]
         message = messages.get(wire) or known.add(data, digest, wire)
@@ -109,7 +112,7 @@ def plain_operate_path(
         if transaction.is_heavy or not 0 < len(bins) <= MAX_BINS or len(payload) > longest:
             return otherwise(data, digest)
         generation = next_generation(generation)
-        put(key, generation, 0, now_ms(), set_id, payload_flags(bins, b""), payload)
+        put(key, generation, 0, updated_ms, set_id, payload_flags(bins, b""), payload)
         counters.write_success += 1
         return reply_frame(OK, generation, 0, len(answers), b"".join(answers))
 

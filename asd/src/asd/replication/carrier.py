@@ -220,7 +220,7 @@ class Carrier:
             await namespace.group_commit.wait()
         except Exception as error:  # as the fast lane says it: the write is here, and may not last
             log.critical("{%s} cannot sync: %s", namespace.name, error)
-            outcome = Outcome(self._me, ResultCode.SERVER_ERROR)
+            outcome = Outcome(self._me, ResultCode.TIMEOUT)
             answer = CarriedOut(answer.token, answer.rows, outcome.pack())
         tell(answer)
 

@@ -425,11 +425,14 @@ class Replication:
             self._later(lambda: self._tell(answer))
 
     async def _when_synced(self, space: Namespace, answer: StoreAnswer) -> None:
+        is_said = False
         while True:
             try:
                 await space.group_commit.wait()
             except Exception as error:  # the medium fails: nothing is promised until it works again
-                log.critical("{%s} cannot sync: %s", space.name, error)
+                if not is_said:
+                    log.critical("{%s} cannot sync: %s", space.name, error)
+                is_said = True
                 await asyncio.sleep(RETRY_S)
             else:
                 break

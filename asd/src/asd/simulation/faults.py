@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from asd.simulation.commands import COMMANDS
 from asd.simulation.world import World
 from cluster.simulation import GENERAL, Chance, Fault
 
@@ -95,6 +96,7 @@ def _dying_disk(world: World, chance: Chance) -> str:
 KINDS: Mapping[str, Fault[World]] = MappingProxyType(
     {
         **GENERAL,
+        **COMMANDS,
         "restart": _restart,
         "reset-clients": _reset_clients,
         "slow-disk": _slow_disk,

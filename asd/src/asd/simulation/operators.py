@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from aerospike_client import ClientError
 
@@ -19,6 +19,16 @@ SPREADS_S = 1.0
 """What was set on one node has come to all."""
 
 
+Command: TypeAlias = tuple[Iterable[str], str]
+"""Who is asked, and what."""
+
+
+async def ask_all(world: World, commands: Iterable[Command]) -> None:
+    """Ask one thing after the other."""
+    for names, command in commands:
+        await ask(world, names, command)
+
+
 async def ask(world: World, names: Iterable[str], command: str) -> dict[str, str]:
     """Ask nodes, one after the other; their answers, or what went wrong instead."""
     told: dict[str, str] = {}
@@ -26,7 +36,8 @@ async def ask(world: World, names: Iterable[str], command: str) -> dict[str, str
         async with world.client() as client:
             for name in names:
                 node = world.machines[name].node
-                assert node is not None
+                if node is None:
+                    continue
                 try:
                     told[name] = await client.info(command, node=node.node_id)
                 except ClientError as error:

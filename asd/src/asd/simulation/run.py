@@ -165,7 +165,7 @@ class Run:
         for client in self._clients:
             if client.done():
                 client.result()  # it raises why
-        return not self._acting and self.world.is_serving()
+        return not self._acting and not self.world.is_operated and self.world.is_serving()
 
     def _fingerprint(self) -> dict[str, Any]:
         """What has changed if nodes were not one and the same cluster all the time."""

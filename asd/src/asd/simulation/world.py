@@ -17,7 +17,7 @@ from typing import Any, Self, TypeVar
 
 from aerospike_client import AsyncClient, ClientPolicy
 from asd.simulation.machine import SERVICE_PORT, Machine, Shape
-from asd.simulation.operators import set_rosters
+from asd.simulation.operators import Command, ask_all, set_rosters
 from asd.simulation.record import Record
 from citrusleaf.cf_random import CfRandom
 from cluster.simulation import (
@@ -69,6 +69,10 @@ class World:
         """By how much the nodes' wall clocks have differed at most."""
         self._note_skew()
         self._applications: list[ProcessLoop] = []
+        self._operators: list[asyncio.Task[None]] = []
+        """Those that are at work."""
+        self._owed: dict[str, tuple[Command, ...]] = {}
+        """What operators have to take back, by what they did."""
         self._stress = 0
         """Counts how often everything was healed."""
 
@@ -360,6 +364,28 @@ class World:
         for loop in self._applications:
             self.network.reset(loop.address, self.machines[name].address)
 
+    # --- what operators do ---------------------------------------------------------------------
+
+    def ask(self, *commands: Command) -> None:
+        """Have an operator ask nodes, one command after the other (`asd.simulation.operators`)."""
+        task = self.start_application(ask_all(self, commands), "operator")
+        self._operators = [each for each in self._operators if not each.done()] + [task]
+
+    @property
+    def is_operated(self) -> bool:
+        """Is an operator at work?"""
+        return any(not each.done() for each in self._operators)
+
+    def owes(self, what: str, *commands: Command) -> None:
+        """These commands take back what was done."""
+        self._owed[what] = commands
+
+    def take_back(self, what: str) -> None:
+        """Have it taken back, unless it was."""
+        commands = self._owed.pop(what, None)
+        if commands is not None:
+            self.ask(*commands)
+
     # --- faults that end -----------------------------------------------------------------------
 
     def later(self, delay_s: float, act: Callable[[], None]) -> None:
@@ -386,6 +412,8 @@ class World:
             if self.strong:
                 machine.clock.wall_offset_s = machine.offset_s
         self.note("", "all faults are over")
+        for what in list(self._owed):
+            self.take_back(what)
         self.later(REPAIRED_S, self._start_failed)
 
     def _start_failed(self) -> None:

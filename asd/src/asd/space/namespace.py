@@ -203,27 +203,30 @@ class Namespace:
         set_name: bytes,
         flags: int,
         payload: bytes,
+        before: Record | None,
     ) -> Record:
-        """A version to be written now; `flags` as `payload_flags` has them.
+        """A version to be written now over `before`; `flags` as `payload_flags` has them.
 
         Raises OperationError: as `intern_set`; FORBIDDEN for a set that has reached its limit, or
         why writes are stopped.
         """
         set_id = self.intern_set(set_name)
         self._check_limits(set_name, set_id)
-        return generation, void_time, self.update_time_ms(set_id), set_id, flags, payload
+        updated_ms = self.update_time_ms(set_id, before)
+        return generation, void_time, updated_ms, set_id, flags, payload
 
     def renewed(self, record: Record, void_time: int) -> Record:
         """A version with another void-time; nothing else changes, not even the generation."""
         generation, _, _, set_id, flags, payload = record
         flags &= ~XDR_WRITE
-        return generation, void_time, self.update_time_ms(set_id), set_id, flags, payload
+        updated_ms = self.update_time_ms(set_id, record)
+        return generation, void_time, updated_ms, set_id, flags, payload
 
     def tombstone(self, record: Record, marks: int = 0) -> Record:
         """What a durable delete leaves of a record, so that no older copy comes back. `marks`: more
         flags."""
         generation, set_id = next_generation(record[0]), record[3]
-        updated_ms = self.update_time_ms(set_id)
+        updated_ms = self.update_time_ms(set_id, record)
         if self.consistency is not None:
             self.consistency.seen(updated_ms, is_tombstone=True)
         return generation, 0, updated_ms, set_id, TOMBSTONE | marks, b""
@@ -236,10 +239,13 @@ class Namespace:
             return None
         return self.tombstone(record, marks)
 
-    def update_time_ms(self, set_id: int) -> int:
-        """The last-update-time of what is written now, which must not be taken for what a
-        truncation of this moment hides."""
+    def update_time_ms(self, set_id: int, before: Record | None) -> int:
+        """The last-update-time of what is written now over `before`: never an earlier one, whatever
+        the clock does, or the older version would win where two copies meet. Nor must it be taken
+        for what a truncation of this moment hides."""
         now_ms = self.clock.epoch_ms()
+        if before is not None:
+            now_ms = max(now_ms, time_of(before[2]))
         if self.truncation.running:
             now_ms = max(now_ms, self.truncation.hidden_before(set_id))
         return now_ms if self.consistency is None else self.consistency.stamp(now_ms)
@@ -255,8 +261,9 @@ class Namespace:
     ) -> None:
         """Write a whole record, whatever was there: for those who load records, and have no
         transaction. Raises OperationError as `version` and `commit`, NotResident as `find`."""
-        new = self.version(generation, void_time, set_name, flags, payload)
-        self.commit(Change(digest, self.find(digest), new))
+        before = self.find(digest)
+        new = self.version(generation, void_time, set_name, flags, payload, before)
+        self.commit(Change(digest, before, new))
 
     def limits_writes(self, set_name: bytes) -> bool:
         """Must every write of the set be looked at first? No fast path does one then."""

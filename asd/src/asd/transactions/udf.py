@@ -216,7 +216,8 @@ def _left_behind(
     check_size_if_near(namespace, void_time, set_name, key, bins, len(payload), MAX_BINS)
     generation = next_generation(record[0]) if record else 1
     flags = payload_flags(bins, key)
-    return namespace.version(generation, void_time, set_name, flags, payload), Effect.WRITTEN
+    new = namespace.version(generation, void_time, set_name, flags, payload, transaction.found)
+    return new, Effect.WRITTEN
 
 
 def _left_by_removal(transaction: Transaction, record: Record | None) -> Record | None:

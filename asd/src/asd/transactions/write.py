@@ -196,7 +196,7 @@ def _apply(transaction: Transaction, record: Record | None) -> Decision:
     check_size_if_near(namespace, void_time, set_name, key, bins, len(payload))
     generation = next_generation(record[0]) if record else 1
     flags |= transaction.mark
-    new = namespace.version(generation, void_time, set_name, flags, payload)
+    new = namespace.version(generation, void_time, set_name, flags, payload, transaction.found)
     reply = _new(Reply, (_OK, generation, void_time, len(answers), b"".join(answers)))
     return _new(Decision, (reply, transaction.change(new), _WRITTEN, record))
 

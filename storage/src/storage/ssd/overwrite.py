@@ -33,8 +33,10 @@ def overwrite(
     if not offset:
         return 0
     arena = index.arena
-    generation, old_set, void_time, flags, _, old, size = _fields_at(arena, offset)
+    generation, old_set, void_time, flags, before, old, size = _fields_at(arena, offset)
     if old_set != set_id or void_time or flags or size != len(payload):
+        return 0
+    if before > last_update_time:
         return 0
     if self._failure is not None or not self.payloads.plain:
         return 0

@@ -34,22 +34,3 @@ def check_sessions(operations: Iterable[Operation], *, stays: bool = False) -> N
             seen[who] = operation
         elif before.before(operation):
             raise Violation(f"a session goes back:\n{before}\n{operation}")
-
-
-def check_versions(operations: Iterable[Operation]) -> None:
-    """Reads in a session have versions that others may have, too: a generation has one value, and
-    nothing is read that was written later. Raises Violation.
-
-    For histories of one object in which each generation is written once.
-    """
-    told = [each for each in operations if each.done and each.generation]
-    values: dict[int, Operation] = {}
-    for read in told:
-        if read.act in READS:
-            other = values.setdefault(read.generation, read)
-            if other.result != read.result:
-                raise Violation(f"one generation, two values:\n{other}\n{read}")
-    for write in told:
-        seen = values.get(write.generation)
-        if write.act not in READS and seen is not None and seen.before(write):
-            raise Violation(f"it is read before it is written:\n{seen}\n{write}")
