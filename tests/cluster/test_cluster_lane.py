@@ -7,19 +7,33 @@ from random import Random
 import pytest
 
 from cluster.fabric import FOREVER
-from cluster.messages import RecordRow, ReplicaAck, ReplicaGroup
-from cluster.outputs import Apply, Channel, Replicated, Send
+from cluster.messages import RecordRow, ReplicaAck, ReplicaGroup, codec
+from cluster.outputs import Apply, Output, Post, Replicated
+from cluster.replication import lane_codec
 from cluster.replication.lane import FastLane, LaneConfig, LaneReceiver, LaneSender
 
+CODEC = codec()
 CONFIG = LaneConfig(window_bytes=300, queue_bytes=1000)
 
 
 def row(number: int) -> RecordRow:
-    return (b"%d" % number, 1, 1, 0, "s", 0, b"x" * 20)
+    return (b"%02d" % number, 1, 1, 0, "s", 0, b"x" * 20)
 
 
 def receiver() -> LaneReceiver:
     return LaneReceiver(1, "ns", 9, CONFIG, lambda _, sequence: ("transactions", sequence))
+
+
+def packed(*rows: RecordRow) -> bytes:
+    return lane_codec.packer()(rows)
+
+
+def message(output: Output) -> ReplicaGroup | ReplicaAck:
+    """What was posted, as the general codec reads it."""
+    assert isinstance(output, Post)
+    found = CODEC.decode(output.payload)
+    assert isinstance(found, ReplicaGroup | ReplicaAck)
+    return found
 
 
 class Pair:
@@ -42,11 +56,10 @@ class Pair:
                 assert not output.resolve
                 self.applied += output.rows
                 self.disk.append(output.token[1])
-            elif isinstance(output.message, ReplicaGroup):
-                assert output.channel is Channel.LANE
-                self.wire.append(output.message)
+            elif isinstance(sent := message(output), ReplicaGroup):
+                self.wire.append(sent)
             else:
-                self.back.append(output.message)
+                self.back.append(sent)
 
     def step(self, loss: float) -> None:
         self.now += self.random.randrange(200)
@@ -61,7 +74,7 @@ class Pair:
         if self.back:
             ack = self.back.pop(0)
             if self.random.random() >= loss:
-                kept, outputs = self.sender.receive(ack, self.now)
+                kept, outputs = self.sender.receive(ack.sequence, self.now)
                 self.kept += kept
                 self.take(outputs)
         self.sender._check()
@@ -75,7 +88,7 @@ def test_all_groups_are_applied_once_and_in_order(seed):
         pair.receiver.open(0)
     rows = [row(number) for number in range(40)]
     for number, each in enumerate(rows, 1):
-        pair.take(pair.sender.send(number, (each,), pair.now))
+        pair.take(pair.sender.send(number, 1, packed(each), pair.now))
         pair.step(0.3)
     pair.take(pair.receiver.open(pair.now))
     for _ in range(2000):
@@ -88,9 +101,10 @@ def test_all_groups_are_applied_once_and_in_order(seed):
 
 def test_no_more_than_a_window_is_under_way():
     sender = LaneSender(2, "ns", 9, CONFIG)
-    sent = [sender.send(number, (row(number),), 0) for number in range(1, 9)]
-    assert [len(each) for each in sent] == [1, 1, 1, 0, 0, 0, 0, 0]  # 84 bytes each
-    kept, more = sender.receive(ReplicaAck(9, "ns", 2), 5)
+    sent = [sender.send(number, 1, packed(row(number)), 0) for number in range(1, 9)]
+    assert [len(each) for each in sent] == [1, 1, 1, 1, 0, 0, 0, 0]
+    assert 60 < len(sent[0][0].payload) < 75
+    kept, more = sender.receive(2, 5)
     assert (kept, len(more)) == ([1, 2], 2)
 
 
@@ -105,7 +119,7 @@ def test_a_receiver_that_is_not_ready_holds_no_more_than_a_window():
 
 def test_silence_is_met_with_patience():
     sender = LaneSender(2, "ns", 9, LaneConfig(retransmit_ms=400, most_ms=1600))
-    sender.send(1, (row(1),), 0)
+    sender.send(1, 1, packed(row(1)), 0)
     times = [now for now in range(8000) if sender.tick(now)]
     assert times == [400, 1200, 2800, 4400, 6000, 7600]
 
@@ -117,15 +131,14 @@ def test_a_turn_s_rows_for_the_same_replicas_are_one_message_and_one_commitment(
     other = lane.add("ns", (2,), row(3))
     assert first[0] == first[1] != other
     sent = lane.flush(0)
-    assert [(s.to, s.message.rows) for s in sent] == [
+    assert [(s.to, message(s).rows) for s in sent] == [
         (2, (row(1), row(2))),
         (3, (row(1), row(2))),
         (2, (row(3),)),
     ]
-    assert all(isinstance(each, Send) for each in sent)
     assert lane.flush(0) == []
     assert lane.receive(2, ReplicaAck(9, "ns", 2), 0) == [Replicated(other, False)]
-    assert sorted(lane.unacknowledged("ns")) == [b"1", b"2"]
+    assert sorted(lane.unacknowledged("ns")) == [b"01", b"02"]
     assert lane.receive(3, ReplicaAck(8, "ns", 1), 0) == [], "an older cluster's word"
     assert lane.receive(3, ReplicaAck(9, "ns", 1), 0) == [Replicated(first[0], False)]
     lane._check()
@@ -136,11 +149,11 @@ def test_namespaces_do_not_wait_for_one_another():
     lane = FastLane()
     lane.begin(9)
     slow, quick = lane.add("slow", (2,), row(1)), lane.add("quick", (2,), row(1))
-    assert [s.message.sequence for s in lane.flush(0)] == [1, 1]
+    assert [message(s).sequence for s in lane.flush(0)] == [1, 1]
     assert lane.receive(2, ReplicaAck(9, "quick", 1), 0) == [Replicated(quick, False)]
-    assert lane.unacknowledged("slow") == [b"1"]
+    assert lane.unacknowledged("slow") == [b"01"]
     (broken,) = lane.begin(10)
-    assert (broken.commitment, broken.namespace, broken.digests) == (slow, "slow", (b"1",))
+    assert (broken.commitment, broken.namespace, broken.digests) == (slow, "slow", (b"01",))
 
 
 def test_a_peer_that_takes_nothing_fills_up():

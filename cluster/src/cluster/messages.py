@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from attrs import frozen
+from attrs import define, frozen
 
 from cluster.wire import Codec, Endpoint, Message
 
@@ -421,7 +421,7 @@ class DuplicateIs(Message):
     records: tuple[RecordRow, ...] = ()
 
 
-@frozen
+@define(unsafe_hash=True)
 class ReplicaGroup(Message):
     """The fast lane: keep these versions, in this order. `sequence` counts from 1 in a cluster."""
 
@@ -432,7 +432,7 @@ class ReplicaGroup(Message):
     rows: tuple[RecordRow, ...]
 
 
-@frozen
+@define(unsafe_hash=True)
 class ReplicaAck(Message):
     """Every group up to this one is kept."""
 

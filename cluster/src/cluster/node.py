@@ -32,6 +32,7 @@ from cluster.outputs import (
     NodeArrived,
     NodeDeparted,
     Output,
+    Post,
     Request,
     Respond,
     Send,
@@ -59,6 +60,8 @@ class Service:
     NAME: ClassVar[str] = ""
     """What tokens of its questions begin with; '' for one that asks the daemon nothing."""
     MESSAGES: ClassVar[tuple[type[Message], ...]] = ()
+    TAKES_LANE: ClassVar[bool] = False
+    """Is this the one service that `take` is for?"""
     deadline: int = FOREVER
 
     def cluster_changed(self, view: ClusterChanged, now: int) -> list[Output]:
@@ -73,6 +76,11 @@ class Service:
     def receive(self, came: Delivered, now: int) -> list[Output]:
         """One of `MESSAGES` has come."""
         return []
+
+    def take(self, node: int, payload: bytes, now: int) -> list[Output] | None:
+        """A message of the lane has come, undecoded, if the service `TAKES_LANE`; None: decode
+        it."""
+        return None
 
     def answered(self, tag: object, reply: Message | None, now: int) -> list[Output]:
         """The answer to a `Request` with this tag; None when there was none."""
@@ -145,6 +153,9 @@ class ClusterNode:
         self.services = tuple(services)
         self._clock = clock
         self._handlers = {kind: service for service in self.services for kind in service.MESSAGES}
+        for service in self.services:
+            if service.TAKES_LANE:
+                self.fabric.take = service.take
         self._named = {service.NAME: service for service in self.services if service.NAME}
         self._listeners: list[tuple[Listener, frozenset[type[Output]]]] = []
         self._hear: dict[type[Output], tuple[Listener, ...]] = {}
@@ -312,6 +323,8 @@ class ClusterNode:
                 kind = type(output)
                 if kind in NETWORK:
                     network.append(output)
+                elif type(output) is Post:  # of every group of replicated writes
+                    network += self.fabric.post(output.to, output.payload, now)
                 else:
                     way = self._ways.get(kind, self._tell)
                     batches.extend(way(output, source, now))

@@ -11,11 +11,10 @@ import struct
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import attrs
 import msgpack
-from attrs import frozen
 
 MAX_FRAME_BYTES = 64 << 20
 """A longer frame is no frame of ours: the stream is given up."""
@@ -30,10 +29,10 @@ class WireError(Exception):
     """The peer sent what is no message; the fault is the peer's."""
 
 
-@frozen
 class Message:
     """The base of all messages. `TYPE` is the number on the wire, unique and never reused."""
 
+    __slots__ = ()
     TYPE: ClassVar[int]
     VERSION: ClassVar[int] = 1
 
@@ -57,7 +56,7 @@ def _text(raw: Any) -> str:
 
 
 def _endpoint(raw: Any) -> Endpoint:
-    if type(raw) is not list or len(raw) < 2:
+    if type(raw) is not tuple or len(raw) < 2:
         raise WireError("not an endpoint")
     return _text(raw[0]), _int(raw[1])
 
@@ -79,7 +78,7 @@ def _digest(raw: Any) -> bytes:
 
 
 def _ints(raw: Any) -> tuple[int, ...]:
-    if type(raw) is not list:
+    if type(raw) is not tuple:
         raise WireError("not a list")
     for each in raw:
         if type(each) is not int or not 0 <= each < 1 << 64:
@@ -88,32 +87,35 @@ def _ints(raw: Any) -> tuple[int, ...]:
 
 
 def _lists_of_ints(raw: Any) -> tuple[tuple[int, ...], ...]:
-    if type(raw) is not list:
+    if type(raw) is not tuple:
         raise WireError("not a list")
     return tuple([_ints(each) for each in raw])
 
 
 def _rows(kinds: tuple[Callable[[Any], Any], ...], raw: Any) -> tuple[tuple[Any, ...], ...]:
-    if type(raw) is not list:
+    if type(raw) is not tuple:
         raise WireError("not a list")
     return tuple([_row(kinds, each) for each in raw])
 
 
 def _row(kinds: tuple[Callable[[Any], Any], ...], raw: Any) -> tuple[Any, ...]:
-    if type(raw) is not list or len(raw) < len(kinds):
+    if type(raw) is not tuple or len(raw) < len(kinds):
         raise WireError("not a row")
     return tuple([kind(each) for kind, each in zip(kinds, raw, strict=False)])
 
 
-def _record_rows(raw: Any) -> tuple[tuple[Any, ...], ...]:
-    """As `_rows`, spelled out: each replicated write comes through here."""
-    if type(raw) is not list:
+def record_rows(raw: Any) -> tuple[Any, ...]:
+    """As `_rows` of `RecordRow`, spelled out: each replicated write comes through here."""
+    if type(raw) is not tuple:
         raise WireError("not a list")
-    rows = []
+    longer = False
     for each in raw:
-        if type(each) is not list or len(each) < 7:
+        if type(each) is not tuple or len(each) < 7:
             raise WireError("not a record")
-        digest, generation, updated, void_time, set_name, flags, body = each[:7]
+        if len(each) > 7:  # a newer peer's
+            longer = True
+            each = each[:7]
+        digest, generation, updated, void_time, set_name, flags, body = each
         if not (
             type(digest) is bytes
             and 2 <= len(digest) <= 20
@@ -125,8 +127,7 @@ def _record_rows(raw: Any) -> tuple[tuple[Any, ...], ...]:
             and flags >= 0
         ):
             raise WireError("not a record")
-        rows.append((digest, generation, updated, void_time, set_name, flags, body))
-    return tuple(rows)
+    return tuple([each[:7] for each in raw]) if longer else raw
 
 
 Kind = Callable[[Any], Any]
@@ -152,7 +153,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             _rows, (_text, _int, _int, _int, _ints, partial(_rows, (_int, _int, _blob)))
         ),
         "tuple[StateRow, ...]": partial(_rows, (_text, _int, _bool, _lists_of_ints)),
-        "tuple[RecordRow, ...]": _record_rows,
+        "tuple[RecordRow, ...]": record_rows,
         "tuple[SummaryRow, ...]": partial(_rows, (_digest, _int, _int, _int, _int, _int)),
     }
 )
@@ -173,7 +174,7 @@ class Codec:
             if cls.TYPE in self.classes:
                 raise ValueError(f"{cls.__name__} and {self.classes[cls.TYPE]} share a number")
             self.classes[cls.TYPE] = cls
-            numbered = list(enumerate(attrs.fields(cls), 1))
+            numbered = list(enumerate(attrs.fields(cast(type[attrs.AttrsInstance], cls)), 1))
             self._fields[cls] = tuple((n, field.name, field.default) for n, field in numbered)
             kinds = {n: (field.name, KINDS[str(field.type)]) for n, field in numbered}
             self._kinds[cls.TYPE] = (cls, kinds)
@@ -191,7 +192,7 @@ class Codec:
     def decode(self, data: bytes) -> Message | None:
         """The message, or None for a type of a newer peer. Raises WireError only. O(size)."""
         try:
-            kind, _, values = msgpack.unpackb(data, strict_map_key=False)
+            kind, _, values = msgpack.unpackb(data, strict_map_key=False, use_list=False)
         except (ValueError, TypeError, msgpack.UnpackException) as error:
             raise WireError(f"not a message: {error}") from error
         if type(kind) is not int or type(values) is not dict:

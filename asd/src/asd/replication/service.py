@@ -120,6 +120,7 @@ class Replication:
         self._confirming: dict[int, Callable[[bool], None]] = {}
         cluster.listen(self._apply, Apply)
         cluster.listen(self._replicated, Replicated)
+        transactions.ask = self._asked_by_lane
         cluster.listen(self._hear, *(OwnershipChanged, Load, Survey, Compare, Close, CarryOut))
         cluster.listen(
             self._hear,
@@ -369,6 +370,13 @@ class Replication:
         self._tell(Loaded(token, store.load(digests)))
 
     # -------------------------------------------------------------------- effects
+
+    def _asked_by_lane(self, asked: Output) -> Applied | None:
+        """See `Transactions.ask`."""
+        if type(asked) is Replicated:
+            self._replicated(asked)
+            return None
+        return self._apply(asked)
 
     def _replicated(self, told: Output) -> None:
         assert isinstance(told, Replicated)

@@ -47,7 +47,8 @@ from attrs import define, field, frozen
 
 from cluster.fabric import FOREVER
 from cluster.messages import RecordRow, ReplicaAck, ReplicaGroup
-from cluster.outputs import Apply, Channel, Output, Replicated, Send, Token
+from cluster.outputs import Apply, Output, Post, Replicated, StoreAnswer, Token
+from cluster.replication import lane_codec
 
 ROW_BYTES = 64
 """What a row takes besides its bytes, about."""
@@ -74,14 +75,35 @@ class Lag:
     bytes: int
 
 
+Ask = Callable[[Output], StoreAnswer | None]
+"""Given a question or an event; the answer, if it is there at once."""
+
+
+def asked(
+    outputs: list[Output], ask: Ask | None, tell: Callable[[StoreAnswer], list[Output]]
+) -> list[Output]:
+    """Ask and tell the daemon directly, if it wants that; what is left to be asked or sent."""
+    if ask is None:
+        return outputs
+    left: list[Output] = []
+    for output in outputs:
+        if type(output) is Apply or type(output) is Replicated:
+            answer = ask(output)
+            if answer is not None:
+                left += tell(answer)
+        else:
+            left.append(output)
+    return left
+
+
 @define
 class _Group:
-    """A group for one peer."""
+    """A group for one peer: how many rows, and the whole message."""
 
     sequence: int
     commitment: int
-    rows: tuple[RecordRow, ...]
-    size: int
+    rows: int
+    payload: bytes
 
 
 class LaneSender:
@@ -90,9 +112,10 @@ class LaneSender:
     def __init__(self, peer: int, namespace: str, cluster_key: int, config: LaneConfig) -> None:
         self.queued_bytes = 0
         self.deadline = FOREVER
+        self.ack_head = lane_codec.head(ReplicaAck, cluster_key, namespace)
+        """What this peer's acknowledgements begin with."""
+        self._head = lane_codec.head(ReplicaGroup, cluster_key, namespace)
         self._peer = peer
-        self._namespace = namespace
-        self._key = cluster_key
         self._config = config
         self._groups: deque[_Group] = deque()
         self._sent = 0
@@ -103,29 +126,32 @@ class LaneSender:
     @property
     def lag(self) -> Lag:
         """What the peer has not acknowledged. O(groups)."""
-        return Lag(sum([len(group.rows) for group in self._groups]), self.queued_bytes)
+        return Lag(sum([group.rows for group in self._groups]), self.queued_bytes)
 
-    def send(self, commitment: int, rows: tuple[RecordRow, ...], now: int) -> list[Output]:
-        """Rows that are to be kept there. O(rows)."""
-        size = sum([len(row[6]) for row in rows]) + ROW_BYTES * len(rows)
-        self._groups.append(_Group(self._next, commitment, rows, size))
+    def send(self, commitment: int, rows: int, packed: bytes, now: int) -> list[Output]:
+        """So many rows, packed, that are to be kept there. O(bytes)."""
+        payload = lane_codec.group(self._head, self._next, packed)
+        self._groups.append(_Group(self._next, commitment, rows, payload))
         self._next += 1
-        self.queued_bytes += size
+        self.queued_bytes += len(payload)
         return self._fill(now)
 
-    def receive(self, ack: ReplicaAck, now: int) -> tuple[list[int], list[Output]]:
-        """Commitments that this peer has kept now, and what can be sent next. O(groups)."""
+    def receive(self, sequence: int, now: int) -> tuple[list[int], list[Output]]:
+        """An acknowledgement: commitments that this peer has kept now, and what can be sent next.
+        O(groups)."""
         kept = []
-        while self._sent and self._groups[0].sequence <= ack.sequence:
-            group = self._groups.popleft()
+        groups = self._groups
+        while self._sent and groups[0].sequence <= sequence:
+            group = groups.popleft()
+            size = len(group.payload)
             self._sent -= 1
-            self._flight_bytes -= group.size
-            self.queued_bytes -= group.size
+            self._flight_bytes -= size
+            self.queued_bytes -= size
             kept.append(group.commitment)
         if kept:
             self._patience_ms = self._config.retransmit_ms
             self.deadline = now + self._patience_ms if self._sent else FOREVER
-        return kept, self._fill(now)
+        return kept, self._fill(now) if self._sent < len(groups) else []
 
     def tick(self, now: int) -> list[Output]:
         """Time has reached `deadline`: send what is under way again."""
@@ -133,28 +159,25 @@ class LaneSender:
             return []
         self._patience_ms = min(2 * self._patience_ms, self._config.most_ms)
         self.deadline = now + self._patience_ms
-        return [self._message(self._groups[at]) for at in range(self._sent)]
+        return [Post(self._peer, self._groups[at].payload) for at in range(self._sent)]
 
     def _fill(self, now: int) -> list[Output]:
         outputs: list[Output] = []
         while self._sent < len(self._groups):
             group = self._groups[self._sent]
-            if self._sent and self._flight_bytes + group.size > self._config.window_bytes:
+            size = len(group.payload)
+            if self._sent and self._flight_bytes + size > self._config.window_bytes:
                 break
             self._sent += 1
-            self._flight_bytes += group.size
-            outputs.append(self._message(group))
+            self._flight_bytes += size
+            outputs.append(Post(self._peer, group.payload))
         if outputs and self.deadline == FOREVER:
             self.deadline = now + self._patience_ms
         return outputs
 
-    def _message(self, group: _Group) -> Send:
-        message = ReplicaGroup(self._key, self._namespace, group.sequence, group.rows)
-        return Send(self._peer, message, Channel.LANE)
-
     def _check(self) -> None:
         assert 0 <= self._sent <= len(self._groups)
-        assert self.queued_bytes == sum(group.size for group in self._groups)
+        assert self.queued_bytes == sum(len(group.payload) for group in self._groups)
         assert (self.deadline == FOREVER) == (not self._sent)
         numbers = [group.sequence for group in self._groups]
         assert numbers == list(range(self._next - len(numbers), self._next))
@@ -174,9 +197,12 @@ class LaneReceiver:
         """`token` makes the token with which the daemon's answer finds back here."""
         self.kept = 0
         """Every group up to this one is kept."""
+        self.group_head = lane_codec.head(ReplicaGroup, cluster_key, namespace)
+        """What this peer's groups begin with."""
+        self._ack_head = lane_codec.head(ReplicaAck, cluster_key, namespace)
         self._peer = peer
-        self._namespace = namespace
         self._key = cluster_key
+        self._namespace = namespace
         self._config = config
         self._token = token
         self._next = 1
@@ -199,6 +225,11 @@ class LaneReceiver:
         self._held_bytes += size
         self._held.append(group)
         return []
+
+    def opened(self, payload: bytes) -> ReplicaGroup:
+        """The group in a message with this lane's head. Raises WireError."""
+        sequence, rows = lane_codec.opened(payload, self.group_head)
+        return ReplicaGroup(self._key, self._namespace, sequence, rows)
 
     def open(self, now: int) -> list[Output]:
         """The namespace is ready: apply what is held."""
@@ -228,13 +259,65 @@ class LaneReceiver:
         return [Apply(self._namespace, token, group.rows, False)]
 
     def _ack(self) -> list[Output]:
-        message = ReplicaAck(self._key, self._namespace, self.kept)
-        return [Send(self._peer, message, Channel.LANE)]
+        return [Post(self._peer, lane_codec.ack(self._ack_head, self.kept))]
 
     def _check(self) -> None:
         assert self.kept < self._next
         assert all(self.kept < sequence < self._next for sequence in self._done)
         assert not self._held or not self._is_open
+
+
+class LaneReceivers:
+    """All lanes into one node, in one cluster."""
+
+    def __init__(
+        self,
+        receiver: type[LaneReceiver],
+        config: LaneConfig,
+        token: Callable[[LaneReceiver, int], Token],
+    ) -> None:
+        self._make = receiver
+        self._config = config
+        self._token = token
+        self._receivers: dict[tuple[int, str], LaneReceiver] = {}
+        self._by_node: dict[int, tuple[LaneReceiver, ...]] = {}
+
+    def receive(self, node: int, group: ReplicaGroup, is_ready: bool, now: int) -> list[Output]:
+        """A group of this cluster has come. Is its namespace ready?"""
+        receiver = self._receivers.get((node, group.namespace))
+        if receiver is None:
+            place = node, group.namespace, group.cluster_key
+            receiver = self._make(*place, self._config, self._token)
+            self._receivers[node, group.namespace] = receiver
+            self._by_node[node] = (*self._by_node.get(node, ()), receiver)
+            if is_ready:
+                receiver.open(now)
+        return receiver.receive(group, now)
+
+    def take(self, node: int, payload: bytes, now: int) -> list[Output] | None:
+        """As `receive`, of bytes; None when they are no group of a lane that is there."""
+        for receiver in self._by_node.get(node, ()):
+            if payload.startswith(receiver.group_head):
+                return receiver.receive(receiver.opened(payload), now)
+        return None
+
+    def open(self, namespace: str, now: int) -> list[Output]:
+        """The namespace is ready: apply what is held."""
+        return [
+            output
+            for (_, name), receiver in self._receivers.items()
+            if name == namespace
+            for output in receiver.open(now)
+        ]
+
+    def clear(self) -> None:
+        """Another cluster: all lanes begin anew."""
+        self._receivers.clear()
+        self._by_node.clear()
+
+    def _check(self) -> None:
+        for receiver in self._receivers.values():
+            receiver._check()
 
 
 @define(eq=False)
@@ -269,6 +352,9 @@ class FastLane:
         self._turn: dict[tuple[str, tuple[int, ...]], _Commitment] = {}
         self._open: dict[int, _Commitment] = {}
         self._senders: dict[tuple[int, str], LaneSender] = {}
+        self._by_head: dict[tuple[int, bytes], LaneSender] = {}
+        """By what their acknowledgements begin with."""
+        self._pack = lane_codec.packer()
 
     @property
     def deadline(self) -> int:
@@ -282,7 +368,7 @@ class FastLane:
             for number, each in self._open.items()
         ]
         self._key = cluster_key
-        for held in (self._turn, self._open, self._senders):
+        for held in (self._turn, self._open, self._senders, self._by_head):
             held.clear()
         return broken
 
@@ -301,11 +387,12 @@ class FastLane:
         """The turn ends: its rows leave. O(rows)."""
         outputs: list[Output] = []
         for commitment in self._turn.values():
-            rows = tuple(commitment.rows)
+            rows = commitment.rows
+            packed = self._pack(rows)
             commitment.left = len(commitment.targets)
             for peer in commitment.targets:
                 sender = self._sender(peer, commitment.namespace)
-                outputs += sender.send(commitment.number, rows, now)
+                outputs += sender.send(commitment.number, len(rows), packed, now)
         self._turn.clear()
         return outputs
 
@@ -313,7 +400,7 @@ class FastLane:
         sender = self._senders.get((peer, namespace))
         if sender is None:
             sender = self.sender(peer, namespace, self._key, self.config)
-            self._senders[peer, namespace] = sender
+            self._senders[peer, namespace] = self._by_head[peer, sender.ack_head] = sender
         return sender
 
     def receive(self, node: int, ack: ReplicaAck, now: int) -> list[Output]:
@@ -321,7 +408,17 @@ class FastLane:
         sender = self._senders.get((node, ack.namespace))
         if sender is None or ack.cluster_key != self._key:
             return []
-        kept, outputs = sender.receive(ack, now)
+        return self._acknowledged(sender, ack.sequence, now)
+
+    def take(self, node: int, payload: bytes, now: int) -> list[Output] | None:
+        """As `receive`, of bytes; None when they are no acknowledgement of a lane that is there."""
+        sender = self._by_head.get((node, payload[: -lane_codec.ACK_END]))
+        if sender is None:
+            return None
+        return self._acknowledged(sender, lane_codec.sequence_of(payload), now)
+
+    def _acknowledged(self, sender: LaneSender, sequence: int, now: int) -> list[Output]:
+        kept, outputs = sender.receive(sequence, now)
         for number in kept:
             commitment = self._open[number]
             commitment.left -= 1

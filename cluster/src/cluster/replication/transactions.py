@@ -44,7 +44,15 @@ from cluster.outputs import (
     Token,
 )
 from cluster.partitions.service import Partitions
-from cluster.replication.lane import FastLane, LaneConfig, LaneReceiver, Unfinished
+from cluster.replication.lane import (
+    Ask,
+    FastLane,
+    LaneConfig,
+    LaneReceiver,
+    LaneReceivers,
+    Unfinished,
+    asked,
+)
 from cluster.replication.proxy import (
     RETRY_MS,
     AnswerCame,
@@ -92,6 +100,7 @@ class Transactions(Service):
     MESSAGES: ClassVar[tuple[type[Message], ...]] = (
         *(DuplicateRead, ReplicaGroup, ReplicaAck, ProxyRequest),
     )
+    TAKES_LANE: ClassVar[bool] = True
     receiver: ClassVar[type[LaneReceiver]] = LaneReceiver
     lanes: ClassVar[type[FastLane]] = FastLane
 
@@ -108,6 +117,9 @@ class Transactions(Service):
         self.deadline = FOREVER
         self.lane = self.lanes(lane)
         self.next_number = 1
+        self.ask: Ask | None = None
+        """The daemon: what comes by the lane is asked and told it directly, when all else is done,
+        and not by way of listeners. None: it is not."""
         self._me = me
         self._partitions = partitions
         self._partition_of = partition_of
@@ -120,7 +132,7 @@ class Transactions(Service):
         self._by_commitment: dict[int, _Job] = {}
         self._proxies: dict[int, Proxy] = {}
         self._retries: deque[tuple[int, RecordWrite, int]] = deque()
-        self._receivers: dict[tuple[int, str], LaneReceiver] = {}
+        self._receivers = LaneReceivers(self.receiver, self.lane.config, self._applied_token)
         self._applying: dict[Token, tuple[LaneReceiver, int]] = {}
         self._loading: dict[Token, Delivered] = {}
         self._limbo: list[Unfinished] = []
@@ -214,10 +226,23 @@ class Transactions(Service):
                 self._loading[token] = came
                 return [Load(namespace, token, (digest,))]
             case ReplicaGroup():
-                return self._note_applies(self._receiver(came.node, message).receive(message, now))
+                came_by_lane = self._receivers.receive(came.node, message, space.is_ready, now)
+                return self._note_applies(came_by_lane)
             case ReplicaAck():
                 return self._released(self.lane.receive(came.node, message, now), now)
         return self._turn_away(came)
+
+    def take(self, node: int, payload: bytes, now: int) -> list[Output] | None:
+        """See `Service`. Whatever is known here is of this cluster, and of a namespace of it."""
+        outputs = self._receivers.take(node, payload, now)
+        if outputs is not None:
+            self._note_applies(outputs)
+        else:
+            outputs = self.lane.take(node, payload, now)
+            if outputs is None:
+                return None
+            outputs = self._released(outputs, now)
+        return asked(outputs, self.ask, lambda answer: self.tell(answer, now))
 
     def _turn_away(self, came: Delivered) -> list[Output]:
         """What is of another cluster, or came too early; who asked asks again."""
@@ -406,17 +431,6 @@ class Transactions(Service):
 
     # --- what comes by the fast lane -----------------------------------------------------------
 
-    def _receiver(self, node: int, group: ReplicaGroup) -> LaneReceiver:
-        place = node, group.namespace
-        receiver = self._receivers.get(place)
-        if receiver is None:
-            key, config = group.cluster_key, self.lane.config
-            receiver = self.receiver(node, group.namespace, key, config, self._applied_token)
-            self._receivers[place] = receiver
-            if self._partitions.spaces[group.namespace].is_ready:
-                receiver.open(0)
-        return receiver
-
     def _applied_token(self, receiver: LaneReceiver, sequence: int) -> Token:
         token = self._new_token()
         self._applying[token] = receiver, sequence
@@ -450,8 +464,9 @@ class Transactions(Service):
             in_doubt = is_strong and job.write.state is WriteState.CARRYING
             job.write.fire(BrokenOff(), 0)
             self._broken.append(self._outcome(job, None, in_doubt))
-        for held in (self._jobs, self._receivers, self._applying, self._loading):
+        for held in (self._jobs, self._applying, self._loading):
             held.clear()
+        self._receivers.clear()
         self._retries.clear()
         unfinished = self.lane.begin(cluster_key)
         for each in unfinished:
@@ -463,9 +478,7 @@ class Transactions(Service):
     def _balanced(self, namespace: str, now: int) -> list[Output]:
         """A namespace is served again: take what was held, and tell who waited in limbo."""
         outputs: list[Output] = []
-        for (_, name), receiver in self._receivers.items():
-            if name == namespace:
-                outputs += self._note_applies(receiver.open(now))
+        outputs += self._note_applies(self._receivers.open(namespace, now))
         space = self._partitions.spaces[namespace]
         over = [each for each in self._limbo if each.namespace == namespace]
         self._limbo = [each for each in self._limbo if each.namespace != namespace]
@@ -479,8 +492,7 @@ class Transactions(Service):
     def _check(self) -> None:
         self._hash._check()
         self.lane._check()
-        for receiver in self._receivers.values():
-            receiver._check()
+        self._receivers._check()
         for job in self._jobs.values():
             assert job.write.state in (WriteState.NEW, WriteState.RESOLVING, WriteState.CARRYING)
         for commitment, job in self._by_commitment.items():
