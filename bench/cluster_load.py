@@ -3,7 +3,8 @@
     python bench/cluster_load.py [--rounds N] [--seconds S] [--quick]
 
 Puts of one integer bin, or half gets and half puts, 1000 keys, namespace in memory, everything on
-this machine: load generator and two or three nodes share its cores. Each request goes to the node
+this machine: load generator and two or three nodes share its cores. All servers are plain, whether
+there are compiled modules or not. Each request goes to the node
 that is the master of its record, as clients send it. All servers run all the time; every round
 loads each of them once in turn. Shown are medians of the rounds; a ratio is the median of the
 ratios within each round.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -118,6 +120,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="only see whether it works")
     given = parser.parse_args()
     rounds, seconds = (1, 0.3) if given.quick else (given.rounds, given.seconds)
+    os.environ["ASD_COMPILED"] = "0"  # `running` sees to the single node
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         servers = {ALONE: str(stack.enter_context(running(asd_command())).port)}

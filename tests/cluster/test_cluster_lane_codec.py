@@ -70,7 +70,7 @@ def test_a_group_that_is_cut_short_or_changed_is_refused_as_bytes_of_a_peer_are(
 
 
 def test_a_newer_peer_s_longer_rows_are_cut():
-    longer = lane_codec.packer()([(*ROW, "more"), ROW])  # type: ignore[list-item]
+    longer = lane_codec.packer()([(*ROW, "more"), ROW])
     start = lane_codec.head(ReplicaGroup, KEY, "test")
     assert lane_codec.opened(lane_codec.group(start, 1, longer), start) == (1, (ROW, ROW))
 

@@ -21,7 +21,15 @@ from aerospike_common.wire.errors import OperationError
 from asd.membership.metadata import SystemMetadata
 from asd.membership.settings import policy
 from asd.records.change import Change
-from asd.replication.rows import found, record_of, row_of, set_bytes, set_text, summary_of
+from asd.replication.rows import (
+    found,
+    record_flags,
+    record_of,
+    row_of,
+    set_bytes,
+    set_text,
+    summary_of,
+)
 from asd.space import truncation
 from asd.space.namespace import Namespace
 from citrusleaf.cf_digest import partition_id
@@ -124,6 +132,9 @@ class Store:
 
     def apply(self, rows: tuple[RecordRow, ...], resolve: bool, migrates: bool) -> int:
         """Keep these versions; how many were, before one was refused for now (all, or fewer)."""
+        asks = resolve or migrates or self.namespace.indexes.in_use
+        if not asks and self.namespace.consistency is None:
+            return self._replace(rows)
         rule = self.policy if resolve else None
         hidden = self._hidden() if migrates else None
         adopt = self.namespace.door.adopt
@@ -134,6 +145,22 @@ class Store:
                 continue
             try:
                 adopt(*self._change(row))
+            except (OperationError, StorageError):
+                return done
+        return len(rows)
+
+    def _replace(self, rows: tuple[RecordRow, ...]) -> int:
+        """As `apply`, spelled out where nothing is asked of what is there: each write that comes
+        from a master comes through here."""
+        adopt, intern = self.namespace.door.adopt, self.namespace.intern_set
+        for done, row in enumerate(rows):
+            digest, generation, updated_ms, void_time, set_name, flags, payload = row
+            new: Record | None = None
+            try:
+                if not flags & REMOVAL:
+                    set_id = intern(set_name.encode("latin-1"))
+                    new = generation, void_time, updated_ms, set_id, record_flags(flags), payload
+                adopt(digest, None, new)
             except (OperationError, StorageError):
                 return done
         return len(rows)
