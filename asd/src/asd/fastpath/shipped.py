@@ -194,8 +194,11 @@ class ShippedWrites:
         namespace = place.namespace
         record = namespace.engine.get(digest)
         generation, void_time, old_void_time = 1, 0, None
+        updated_ms = namespace.clock.epoch_ms()
         if record is not None:
-            generation, old_void_time, _, set_id, flags, old = record
+            generation, old_void_time, before_ms, set_id, flags, old = record
+            if before_ms > updated_ms:
+                return None
             if set_id != place.set_id or (flags & KEY_STORED and stored_key(old, flags) != key):
                 return None
             if old_void_time and is_expired(old_void_time, namespace.clock.epoch_s()):
@@ -205,7 +208,7 @@ class ShippedWrites:
             now_s = namespace.clock.epoch_s()
             void_time = namespace.void_time(ttl, place.set_name, old_void_time, now_s)
         flags = XDR_WRITE | KEY_STORED if key else XDR_WRITE
-        new = (generation, void_time, namespace.clock.epoch_ms(), place.set_id, flags, payload)
+        new = (generation, void_time, updated_ms, place.set_id, flags, payload)
         if place.put is not None:
             place.put(digest, *new)
         else:
