@@ -107,6 +107,17 @@ class Entries(RuleBasedStateMachine):
         assert found.bvals == [b for b, _ in wanted]
         assert found.slots == [self.slots[d] for _, d in wanted]
 
+    @rule(ends=st.tuples(bvals, bvals), most=st.integers(0, 8))
+    def gather(self, ends: tuple[int, int], most: int) -> None:
+        low, high = min(ends), max(ends)
+        each = [self.entries.find(partition, low, high) for partition in PARTITIONS]
+        done, found = self.entries.gather(PARTITIONS, low, high, most)
+        assert found.bvals == [bval for one in each[:done] for bval in one.bvals]
+        assert found.slots == [slot for one in each[:done] for slot in one.slots]
+        size = len(found.bvals)
+        assert size <= most
+        assert done == len(PARTITIONS) or size + len(each[done].bvals) > most
+
     @invariant()
     def is_whole(self) -> None:
         if hasattr(self, "entries"):

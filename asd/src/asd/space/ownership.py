@@ -9,6 +9,7 @@ finding out which partition a digest is in. (A byte looked up costs 3 % of the s
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from cluster import PARTITIONS
@@ -45,6 +46,14 @@ class Ownership:
     def __getitem__(self, partition: int) -> int:
         """The state of a partition."""
         return self._states[partition]
+
+    def of(self, partitions: Iterable[int]) -> list[int]:
+        """The states of many."""
+        return list(map(self._states.__getitem__, partitions))
+
+    def has(self, *states: int) -> bool:
+        """Is any partition at all in one of these states? Much less than a look at each of them."""
+        return any(state in self._states for state in states)
 
     def snapshot(self) -> bytes:
         """All of them as they are now."""
