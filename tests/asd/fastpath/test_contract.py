@@ -51,6 +51,8 @@ NAME: Final = (b"name", ParticleType.STRING, b"ada")
 LIST: Final = (b"l", ParticleType.LIST, as_msgpack.pack([1, 2, 3]))
 FILTER: Final = as_msgpack.pack([1, [81, 2, "a"], 5])  # bin a, an integer, is 5
 KEY: Final = b"\x03user"
+BUMP: Final = b"function bump(r, by) r.a = (r.a or 0) + by aerospike:update(r) return r.a end"
+CALL: Final = {30: b"m", 31: b"bump", 32: as_msgpack.pack([1]), 33: b"\0"}  # fields UDF_...
 
 BINS: Final = {
     Kind.PUT_MANY: (FIVE, SIX),
@@ -61,7 +63,7 @@ BINS: Final = {
 
 WRITES: Final = frozenset(
     {Kind.PUT_ONE, Kind.PUT_MANY, Kind.COLLECTION_WRITE, Kind.OPERATE, Kind.ROW_PUT}
-    | {Kind.PLAIN_OPERATE, Kind.SHIPPED}
+    | {Kind.PLAIN_OPERATE, Kind.FUNCTION, Kind.SHIPPED}
 )
 ROWS: Final = frozenset({Kind.ROW_GET, Kind.ROW_PUT})
 OWN_WAYS: Final = {
@@ -97,6 +99,9 @@ def ask(kit: Any, kind: Kind, **more: Any) -> bytes:
             return kit.request(1, info2=Info2.WRITE | more.pop("info2", 0), ops=ops, **more)
         case Kind.SHIPPED:
             return kit.shipped(1, FIVE, NAME, **{"generation": 7, **more})
+        case Kind.FUNCTION:
+            fields = CALL | more.pop("fields", {})
+            return kit.request(1, info2=Info2.WRITE | more.pop("info2", 0), fields=fields, **more)
         case _:
             return row(kit, kind, **more)
 
@@ -134,6 +139,8 @@ def result_of(reply: bytes) -> int:
 def store(kit: Any, wire: Any, kind: Kind, set_name: bytes = b"demo", **more: Any) -> None:
     """Put the record that the kind is about into the store, as it is expected."""
     bins = more.pop("bins", None) or BINS.get(kind, (FIVE,))
+    if kind is Kind.FUNCTION:
+        wire.node.udf.put("m.lua", BUMP)
     wire.send(kit.put(1, *bins, set_name=set_name, **more))
 
 
@@ -293,7 +300,7 @@ SAYS_NOTHING: Final = frozenset(
     {(Kind.FILTERED_GET, Bar.FILTER), (Kind.GET, Bar.FILTER), (Kind.OPERATE, Bar.OTHER_BINS)}
     | {(kind, Bar.NEW_SET) for kind in WRITES}
     | {(kind, Bar.OTHER_BINS) for kind in (Kind.COLLECTION_READ, Kind.COLLECTION_WRITE)}
-    | {(Kind.PLAIN_OPERATE, Bar.OTHER_BINS)}
+    | {(kind, Bar.OTHER_BINS) for kind in (Kind.PLAIN_OPERATE, Kind.FUNCTION)}
 )
 """Pairs without a meaning: a filter makes a get a filtered one, a write makes the set."""
 

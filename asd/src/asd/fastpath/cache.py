@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from aerospike_common.wire.codes import FieldType, Info1, Info2, OpType
 from aerospike_common.wire.message import Message
 from asd.fastpath.collections import collection_read_path, collection_write_path
-from asd.fastpath.contract import LARGEST_REQUEST, Bar, FastPath, Kind, bars, fits
+from asd.fastpath.contract import (
+    LARGEST_REQUEST,
+    Bar,
+    FastPath,
+    Kind,
+    bars,
+    calls_function,
+    fits,
+)
+from asd.fastpath.functions import function_path
 from asd.fastpath.many_bins import put_many_path
 from asd.fastpath.one_bin import put_one_path
 from asd.fastpath.operate import operate_path, plain_operate_path
@@ -23,6 +32,7 @@ from asd.measures.histogram import Histogram
 from asd.security.rights import UNRESTRICTED, Rights
 from asd.space.commitment import Commitments
 from asd.space.namespace import Namespace
+from asd.transactions.dispatch import latency_of
 from citrusleaf.cf_digest import DIGEST_SIZE
 
 if TYPE_CHECKING:
@@ -145,7 +155,7 @@ class FastPaths:
             self._without.add(head)
         elif message.info2 & Info2.WRITE:
             waits = namespace.commitments if namespace.door.observers else None
-            self.table[head] = path, size, namespace.write_latency, waits
+            self.table[head] = path, size, latency_of(namespace, message), waits
         else:
             self.table[head] = path, size, namespace.read_latency, None
 
@@ -176,6 +186,10 @@ class FastPaths:
         present: frozenset[Bar],
     ) -> FastPath | None:
         """The closest path that fits, which leaves to `operate_path` what it does not expect."""
+        if calls_function(message):
+            if not fits(Kind.FUNCTION, present):
+                return None
+            return function_path(self._node, namespace, message, rest, head_size, self.unlearn)
         if not fits(Kind.OPERATE, present):
             return None
         otherwise = operate_path(self._node, namespace, rest, head_size, self.unlearn)

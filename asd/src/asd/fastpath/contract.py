@@ -95,6 +95,8 @@ class Kind(Enum):
     """Any other write, over a record that is there and never expires."""
     OPERATE = auto()
     """Any other write: the record is treated as on the general way, but the head is known."""
+    FUNCTION = auto()
+    """A call of a function: likewise."""
     ROW_GET = auto()
     """Rows of batches that read all bins."""
     ROW_PUT = auto()
@@ -214,6 +216,7 @@ CONTRACT: Final[Mapping[Kind, frozenset[Bar]]] = MappingProxyType(
         Kind.COLLECTION_WRITE: _WRITE_EXISTING,
         Kind.PLAIN_OPERATE: _WRITE_EXISTING,
         Kind.OPERATE: _EVERY | {Bar.FILTER},
+        Kind.FUNCTION: _EVERY | {Bar.FILTER, Bar.CONDITION},
         Kind.ROW_GET: _READ | {Bar.FILTER},
         Kind.ROW_PUT: _WRITE - {Bar.SMALL_RECORDS} | {Bar.INDEXED_DEEP, Bar.OTHER_BINS},
         Kind.SHIPPED: _EVERY - {Bar.KEY}
@@ -227,6 +230,9 @@ LARGEST_REQUEST: Final = 4096
 """Bytes of the largest request that has a path: large ones come in too many sizes."""
 
 _NAMED_FIELDS: Final = (FieldType.NAMESPACE, FieldType.SET, FieldType.DIGEST)
+_OF_FUNCTIONS: Final = frozenset(
+    {FieldType.UDF_PACKAGE, FieldType.UDF_FUNCTION, FieldType.UDF_ARGS, FieldType.UDF_OP}
+)
 _CONDITIONS2: Final = Info2.GENERATION | Info2.GENERATION_GT | Info2.CREATE_ONLY
 
 
@@ -255,6 +261,11 @@ def fits(kind: Kind, present: frozenset[Bar]) -> bool:
     return CONTRACT[kind].isdisjoint(present)
 
 
+def calls_function(message: Message) -> bool:
+    """Does the request call a function on its record?"""
+    return bool(message.info2 & Info2.WRITE) and FieldType.UDF_PACKAGE in message.fields
+
+
 def _of_request(message: Message) -> list[Bar]:
     found = []
     fields = message.fields.keys() - set(_NAMED_FIELDS)
@@ -262,6 +273,8 @@ def _of_request(message: Message) -> list[Bar]:
         found.append(Bar.FILTER)
     if FieldType.KEY in fields:
         found.append(Bar.KEY)
+    if calls_function(message):
+        fields -= _OF_FUNCTIONS
     if message.info4 or fields - {FieldType.FILTER, FieldType.KEY}:
         found.append(Bar.IN_TRANSACTION)
     if message.generation:

@@ -102,6 +102,12 @@ def unpack_bins(payload: bytes) -> Bins:
     return bins
 
 
+def count_bins(payload: bytes) -> int:
+    """How many bins there are."""
+    count: int = _U16.unpack_from(payload)[0]
+    return count
+
+
 def find_bin(payload: bytes, name: bytes) -> Particle | None:
     """One bin, without unpacking the others."""
     offset = 2

@@ -12,11 +12,13 @@ from asd.bins import scalars
 from asd.bins.particle import Particle
 from asd.records.record import (
     Bins,
+    count_bins,
     encode_op,
     next_generation,
     pack_payload,
     payload_flags,
     remove_bin,
+    replace_bin,
     stored_key,
     unpack_bins,
 )
@@ -24,7 +26,7 @@ from asd.records.work import Function
 from asd.transactions.decision import Decision, Effect
 from asd.transactions.heavy import LONGEST_NS, Leave
 from asd.transactions.transaction import Refused, Reply, Transaction, check_key_field, is_key
-from asd.transactions.write import check_size_if_near, left_by_delete
+from asd.transactions.write import SIZE_MARGIN, check_size_if_near, left_by_delete
 from asd.udf.call import Call, lua_record
 from asd.udf.lua_state import LuaFailure
 from storage.engine import Record
@@ -55,6 +57,13 @@ _KEY_TYPES: Final = frozenset({ParticleType.INTEGER, ParticleType.STRING, Partic
 
 _FLAGS: Final = b"\xc7\0"
 
+# Members of enumerations cost a look-up of a tenth of a microsecond; these are asked for in every
+# call.
+_KEY: Final = int(FieldType.KEY)
+_READ: Final = int(OpType.READ)
+_OK: Final = int(ResultCode.OK)
+_WRITTEN: Final = Effect.WRITTEN
+
 
 def udf(node: NodeState, transaction: Transaction) -> Decision:
     """Decide what a request to call a function on a record comes to. Raises OperationError with a
@@ -62,7 +71,12 @@ def udf(node: NodeState, transaction: Transaction) -> Decision:
     message = transaction.message
     if message.info2 & _REFUSED2 or message.info3 & _REFUSED3:
         raise OperationError(ResultCode.PARAMETER, "a condition on a function's call")
-    call = Call.of(message)
+    return called(node, Call.of(message), transaction)
+
+
+def called(node: NodeState, call: Call, transaction: Transaction) -> Decision:
+    """`udf` for a request without conditions, of which it is known what it calls."""
+    message = transaction.message
     check_enabled(node)
     record = transaction.load()
     transaction.weigh(record)
@@ -117,10 +131,10 @@ def _call(
         return _failure(record, NOT_LOADED)
     if result[0] == -1:
         return _failure(record, result[1])
-    value = encode_op(OpType.READ, b"SUCCESS", result[:2])
+    value = encode_op(_READ, b"SUCCESS", result[:2])
     if len(result) == 2:
         generation, void_time = (record[0], record[1]) if record else (0, 0)
-        return Decision(Reply(ResultCode.OK, generation, void_time, 1, value))
+        return Decision(Reply(_OK, generation, void_time, 1, value))
     try:
         new, effect = _left_behind(transaction, record, result[2:])
     except Refused:
@@ -141,7 +155,7 @@ def _result(
     if state is None:
         return None
     seen = lua_record(transaction.digest, record, transaction.set_name, transaction.now_s)
-    sent = _sent_key(transaction.message.fields.get(FieldType.KEY, b""))
+    sent = _sent_key(transaction.message.fields.get(_KEY, b""))
     leaves = transaction.namespace.leaves and timeout_ms > LONGEST_MS
     here_ms = LONGEST_MS if leaves else timeout_ms
     try:
@@ -166,11 +180,11 @@ def _done(
 ) -> Decision:
     """The function's value, and its effect on the record."""
     if new is not None:
-        reply = Reply(ResultCode.OK, new[0], new[1], 1, value)
+        reply = Reply(_OK, new[0], new[1], 1, value)
     elif record is not None:
-        reply = Reply(ResultCode.OK, next_generation(record[0]), 0, 1, value)
+        reply = Reply(_OK, next_generation(record[0]), 0, 1, value)
     else:
-        return Decision(Reply(ResultCode.OK, 0, 0, 1, value), None, effect)
+        return Decision(Reply(_OK, 0, 0, 1, value), None, effect)
     return Decision(reply, transaction.change(new), effect, record)
 
 
@@ -197,15 +211,22 @@ def _left_behind(
     if not exists:
         return _left_by_removal(transaction, record), Effect.DELETED
     kept = record if record and not removed else None
+    if kept and len(changes) == 3:
+        payload = _spliced(transaction, kept, *changes)
+        if payload is not None:
+            void_time = _void_time(transaction, kept, new_ttl)
+            generation = next_generation(kept[0])
+            found = transaction.found
+            new = namespace.version(generation, void_time, set_name, 0, payload, found)
+            return new, _WRITTEN
     bins = unpack_bins(kept[5]) if kept else {}
     _change(bins, changes)
     if not bins:
         if record is None:
             raise OperationError(ResultCode.NOT_FOUND, "the function leaves no bin")
         return _left_by_removal(transaction, record), Effect.EMPTIED
-    ttl = transaction.message.record_ttl if new_ttl < 0 else new_ttl
-    void_time = namespace.void_time(ttl, set_name, kept[1] if kept else None, transaction.now_s)
-    key = transaction.message.fields.get(FieldType.KEY, b"")
+    void_time = _void_time(transaction, kept, new_ttl)
+    key = transaction.message.fields.get(_KEY, b"")
     if kept:
         key = stored_key(kept[5], kept[4]) or key
     if drop_key:
@@ -217,7 +238,27 @@ def _left_behind(
     generation = next_generation(record[0]) if record else 1
     flags = payload_flags(bins, key)
     new = namespace.version(generation, void_time, set_name, flags, payload, transaction.found)
-    return new, Effect.WRITTEN
+    return new, _WRITTEN
+
+
+def _void_time(transaction: Transaction, kept: Record | None, new_ttl: int) -> int:
+    ttl = transaction.message.record_ttl if new_ttl < 0 else new_ttl
+    old = kept[1] if kept else None
+    return transaction.namespace.void_time(ttl, transaction.set_name, old, transaction.now_s)
+
+
+def _spliced(
+    transaction: Transaction, kept: Record, name: bytes, kind: int, data: bytes
+) -> bytes | None:
+    """The payload of a record after the commonest change, one bin of a plain type, made where it
+    stands; None where more is to be seen to: a key, an indexed map, a limit that is near."""
+    payload = kept[5]
+    if kind not in _SAFE or kept[4] or _KEY in transaction.message.fields:
+        return None
+    payload = replace_bin(payload, name, Particle(kind, data))
+    limit = transaction.namespace.config.max_record_size
+    near = 0 < limit < len(payload) + SIZE_MARGIN + len(transaction.set_name)
+    return None if near or count_bins(payload) > MAX_BINS else payload
 
 
 def _left_by_removal(transaction: Transaction, record: Record | None) -> Record | None:
