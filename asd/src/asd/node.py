@@ -37,6 +37,8 @@ from asd.shipping.shipping import Shipping
 from asd.space.engines import apply_storage, make_engine
 from asd.space.index_builder import IndexBuilder
 from asd.space.index_metadata import IndexMetadata
+from asd.space.masking import MODULE as MASKING
+from asd.space.masking import MaskingMetadata
 from asd.space.namespace import Namespace
 from asd.space.nsup import Nsup
 from asd.space.survey import RecordSurvey
@@ -56,7 +58,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("asd.node")
 
 EXPRESSIONS_KEPT = 1024
-SMD_MODULES = ("sindex", "truncate", "UDF", rosters.MODULE, MODULE, SHIPPING_FILTERS)
+SMD_MODULES = ("sindex", "truncate", "UDF", rosters.MODULE, MODULE, MASKING, SHIPPING_FILTERS)
 SMD_RULES = MappingProxyType({"truncate": latest})
 """Of two truncations the later one holds, whatever their generations."""
 STOP_GRACE_S = 0.5
@@ -137,6 +139,7 @@ class Node:
         self.queries = QueryManager(config, clock)
         self.connections = Connections(self)
         self.indexes = IndexMetadata(self.metadata, self.namespaces, clock, self.paths.clear)
+        self.masking = MaskingMetadata(self.metadata, self.namespaces, clock, self.paths.clear)
         self.truncations = TruncationMetadata(
             self.metadata, self.namespaces, clock, self.paths.clear
         )

@@ -33,9 +33,18 @@ class Carries(Protocol):
     """Has transactions carried out that this node cannot answer by itself."""
 
     def carry(
-        self, namespace: Namespace, digest: bytes, message: Message, *, in_batch: bool = False
+        self,
+        namespace: Namespace,
+        digest: bytes,
+        message: Message,
+        *,
+        in_batch: bool = False,
+        access: int = 0,
     ) -> Awaitable[Carried]:
-        """Find the node that serves the record, or resolve its duplicates, and have it done."""
+        """Find the node that serves the record, or resolve its duplicates, and have it done.
+
+        `access`: what of masked bins the client may not see or change (`asd.transactions.masked`).
+        """
 
 
 class NodeState(Protocol):

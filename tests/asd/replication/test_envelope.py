@@ -17,7 +17,7 @@ from asd.replication.envelope import (
 
 
 def test_there_and_back() -> None:
-    for request in (Request(0xA1, False, b"body"), Request(2**64 - 1, True, b"")):
+    for request in (Request(0xA1, False, 0, b"body"), Request(2**64 - 1, True, 3, b"")):
         assert unpack_request(request.pack()) == request
     outcome = Outcome(0xA1, 9, 65535, 2**32 - 1, 3, b"ops")
     assert unpack_outcome(outcome.pack()) == outcome

@@ -18,7 +18,9 @@ from aerospike_common.wire.admin import (
     encode_roles,
     parse_admin,
 )
+from aerospike_common.wire.codes import ParticleType, ResultCode
 from aerospike_common.wire.frame import frame
+from aerospike_common.wire.message import parse_message
 from asd.config import SecurityConfig
 from citrusleaf.cf_clock import VirtualClock
 from citrusleaf.cf_random import CfRandom
@@ -118,3 +120,61 @@ class SecureNode:
 def secure(kit: Any) -> Any:
     """A function from `security` parameters to a node with access control."""
     return lambda **config: SecureNode(kit, **config)
+
+
+# ------------------------------------------------------------------------ data masking
+
+SSN = b"123-45-6789"
+MASKING_RULE = (
+    "masking:namespace=test;set=demo;bin=ssn;type=string;function=redact;position=0;length=7"
+)
+USERS = {
+    "app": ("read-write-udf", "read-masked", "write-masked"),
+    "analyst": ("read-write-udf",),
+    "reader": ("read-write-udf", "read-masked"),
+    "writer": ("read-write-udf", "write-masked"),
+    "dba": ("masking-admin", "udf-admin", "sindex-admin"),
+}
+
+
+class Masked:
+    """A node with a masked bin, `ssn`, in the record 1, and one client of each user."""
+
+    def __init__(self, secure: Any, kit: Any, **config: Any) -> None:
+        self.kit = kit
+        self.secure = secure(**config)
+        admin = self.secure.client("admin")
+        for user, roles in USERS.items():
+            admin.create_user(user, *roles)
+        self.clients = {user: self.secure.client(user).wire for user in USERS}
+        self.info("dba", MASKING_RULE)
+        self.send(
+            "app",
+            kit.put(1, (b"ssn", ParticleType.STRING, SSN), (b"name", ParticleType.STRING, b"Ada")),
+        )
+
+    def info(self, user: str, command: str) -> str:
+        reply = self.clients[user].send(frame(1, command.encode() + b"\n"))[8:].decode()
+        return reply.partition("\t")[2].rstrip("\n")
+
+    def send(self, user: str, data: bytes) -> Any:
+        """The first message of the reply."""
+        reply = self.clients[user].send(data)
+        return parse_message(reply[8 : 8 + int.from_bytes(reply[2:8], "big")])
+
+    def read(self, user: str, data: bytes | None = None) -> dict[bytes, bytes]:
+        message = self.send(user, self.kit.get(1) if data is None else data)
+        assert message.result_code == ResultCode.OK
+        return {op.name: op.value for op in message.ops}
+
+
+@pytest.fixture(scope="session")
+def make_masked(secure: Any, kit: Any) -> Any:
+    """A function to a node with a masked bin."""
+    return lambda **config: Masked(secure, kit, **config)
+
+
+@pytest.fixture
+def masked(make_masked: Any) -> Masked:
+    """A node with a masked bin."""
+    return make_masked()

@@ -33,6 +33,7 @@ from asd.security.rights import UNRESTRICTED, Rights
 from asd.space.commitment import Commitments
 from asd.space.namespace import Namespace
 from asd.transactions.dispatch import latency_of
+from asd.transactions.masked import access_of
 from citrusleaf.cf_digest import DIGEST_SIZE
 
 if TYPE_CHECKING:
@@ -144,10 +145,10 @@ class FastPaths:
             return
         namespace = self._node.namespaces.get(message.fields.get(FieldType.NAMESPACE, b""))
         path = None
-        if self._rights.watched(message):
-            namespace = None
         if namespace is not None and list(message.fields)[:3] == _FIELDS:
-            path = self._make(namespace, message, size - len(head), len(head))
+            barred = self._rights.watched(message) or access_of(namespace, message, self._rights)
+            if not barred:
+                path = self._make(namespace, message, size - len(head), len(head))
         if len(self.table) + len(self._without) >= CAPACITY:
             self.table.clear()
             self._without.clear()

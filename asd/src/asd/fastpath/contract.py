@@ -29,7 +29,8 @@ What must hold:
   the same; the *reply* is held (`asd.service.held_replies`), the request is not.
 - What a connection may do is no bar: the table of paths belongs to the rights of its connections
   (`FastPaths.of`), or one user's path would answer another. What rights want to see each time, for
-  a quota or the audit log, has no path (`asd.security.rights`).
+  a quota or the audit log, has no path (`asd.security.rights`), and no request has one from which
+  masked bins are concealed, or guarded (`asd.transactions.masked`).
 
 `tests/asd/fastpath/test_contract.py` walks the table: for each kind and each bar it makes the
 situation, and sees the right way taken and the same answer given.

@@ -21,6 +21,7 @@ from asd.fastpath.one_bin import HEADS_CAPACITY, ONE_BIN, BinHead, OneBinWrite
 from asd.fastpath.replies import HEADER_OK, ROW_NOT_FOUND, row_with_ops, row_without_record
 from asd.security.rights import UNRESTRICTED, Rights
 from asd.space.namespace import Namespace
+from asd.transactions.masked import access_of
 
 if TYPE_CHECKING:
     from asd.state import NodeState
@@ -94,6 +95,8 @@ class RowPaths:
 
     def _make(self, head: bytes, namespace: Namespace, message: Message) -> RowPath | None:
         if list(message.fields) != _FIELDS or self._rights.watched(message):
+            return None
+        if access_of(namespace, message, self._rights):
             return None
         present = bars(namespace, message)
         set_name = message.fields[FieldType.SET]

@@ -26,6 +26,7 @@ from asd.info import (
     identity,
     latencies,
     logs,
+    masking,
     namespaces,
     partitions,
     peers,
@@ -94,6 +95,7 @@ COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
         **query.COMMANDS,
         **diagnostics.COMMANDS,
         **enterprise.COMMANDS,
+        **masking.COMMANDS,
         **shipping.COMMANDS,
     }
 )

@@ -1,4 +1,4 @@
-"""What only the enterprise edition answers: racks, rosters, quiescing, masking."""
+"""What only the enterprise edition answers: racks, rosters, quiescing."""
 
 from __future__ import annotations
 
@@ -104,10 +104,6 @@ def _revive(request: Request) -> str:
     return "ok"
 
 
-def _unsupported(request: Request) -> str:
-    raise OperationError(ResultCode.UNSUPPORTED_FEATURE, "not in this server")
-
-
 COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
     {
         name: enterprise_only(handler)
@@ -120,8 +116,6 @@ COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
             "quiesce-undo": _quiesce_undo,
             "revive": _revive,
             "feature-key": constant(""),
-            "masking": _unsupported,
-            "masking-show": constant(""),
         }.items()
     }
 )

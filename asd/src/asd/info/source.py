@@ -19,6 +19,7 @@ from asd.query import QueryManager
 from asd.security.rights import Rights
 from asd.shipping.shipping import Shipping
 from asd.space.index_metadata import IndexMetadata
+from asd.space.masking import MaskingMetadata
 from asd.space.namespace import Namespace
 from asd.space.survey import RecordSurvey
 from asd.space.truncation import TruncationMetadata
@@ -155,6 +156,10 @@ class InfoNode(Protocol):
     @property
     def queries(self) -> QueryManager:
         """The queries, running and done."""
+
+    @property
+    def masking(self) -> MaskingMetadata:
+        """By which masking rules are put and removed."""
 
     @property
     def indexes(self) -> IndexMetadata:

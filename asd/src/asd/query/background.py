@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -21,11 +23,13 @@ from asd.query.records import Reader
 from asd.query.request import check_write_op, parse_whole
 from asd.query.walk import STRETCH, Stretch, Walk
 from asd.records.work import Given
+from asd.security.rights import RoleViolation
 from asd.space.namespace import Namespace
 from asd.space.ownership import REPLICATED
 from asd.transactions.decision import Effect
 from asd.transactions.elsewhere import handed, until_ready
 from asd.transactions.heavy import Leave, Occupied
+from asd.transactions.masked import CONCEALED, GUARDED, access_of, check_bins, check_index
 from asd.transactions.outcome import Count, Decide, count_udf, count_write, perform
 from asd.transactions.transaction import Transaction
 from asd.transactions.udf import check_enabled, udf_on_found
@@ -53,12 +57,23 @@ def start_ops(node: QueryNode, connection: Client, namespace: Namespace, message
         raise OperationError(ResultCode.PARAMETER, "a background query has ops that write")
     for op in message.ops:
         check_write_op(op)
+    _check_masked(job, connection, namespace, message)
     job.rows = (("ops-active", "0"),)
     counters = namespace.statistics.ops_sub
     info2 = Info2.WRITE | message.info2 & Info2.DURABLE_DELETE
     request = _request(namespace, message, info2, Info3.UPDATE_ONLY | message.info3 & _MODES)
-    apply = Applier(namespace, request, node.expressions, counters, write, count_write)
+    apply = Applier(namespace, request, node.expressions, counters, write, count_write, job.access)
     return BackgroundQuery(node, namespace, job, walk, apply, _filter(message)).start()
+
+
+def _check_masked(
+    job: QueryJob, connection: Client, namespace: Namespace, message: Message
+) -> None:
+    """Raises RoleViolation for ops that would be refused on every record of the set."""
+    mask = namespace.masks.get(job.request.set_name) if job.access & GUARDED else None
+    if mask is not None:
+        with told_of(connection, message):
+            check_bins(mask, (op.name for op in message.ops))
 
 
 def start_function(
@@ -73,7 +88,7 @@ def start_function(
     counters = namespace.statistics.udf_sub
     request = _request(namespace, message, Info2.WRITE, 0)._replace(record_ttl=0)
     decide = partial(udf_on_found, node, call)
-    apply = Applier(namespace, request, node.expressions, counters, decide, count_udf)
+    apply = Applier(namespace, request, node.expressions, counters, decide, count_udf, job.access)
     return BackgroundQuery(node, namespace, job, walk, apply, _filter(message)).start()
 
 
@@ -104,8 +119,30 @@ def prepare(
         node.clock.monotonic_ms(),
         index_name,
     )
-    job.load = connection.rights.query_load(message)
+    admit(job, connection, namespace, message)
     return job, walk
+
+
+def admit(job: QueryJob, connection: Client, namespace: Namespace, message: Message) -> None:
+    """What the client's rights say of a query that passed their check. Raises RoleViolation when it
+    goes by an index of what the client may not see."""
+    rights = connection.rights
+    job.load = rights.query_load(message)
+    job.access = access_of(namespace, message, rights)
+    index = namespace.indexes.find(job.index_name) if job.access & CONCEALED else None
+    if index is not None:
+        with told_of(connection, message):
+            check_index(namespace, job.request.set_name, index.definition)
+
+
+@contextmanager
+def told_of(connection: Client, message: Message) -> Iterator[None]:
+    """The audit log is told when the query is refused inside."""
+    try:
+        yield
+    except RoleViolation:
+        connection.rights.violated(connection.peer, message, None)
+        raise
 
 
 def _request(namespace: Namespace, message: Message, info2: int, info3: int) -> Message:
@@ -125,6 +162,7 @@ class Applier:
         counters: OriginStatistics,
         decide: Decide,
         count: Count,
+        access: int,
     ) -> None:
         self._namespace = namespace
         self._request = request
@@ -132,6 +170,7 @@ class Applier:
         self._counters = counters
         self._decide = decide
         self._count = count
+        self._access = access
 
     def __call__(self, row: Row) -> int:
         """Run it; the result code."""
@@ -140,7 +179,8 @@ class Applier:
         if row.digest in self._namespace.held.digests:
             raise Occupied(self._namespace, row.digest)
         transaction = Transaction(
-            self._namespace, message, row.digest, self._expressions, self._counters
+            *(self._namespace, message, row.digest, self._expressions, self._counters),
+            self._access,
         )
         return perform(transaction, self._decide, self._count).code
 

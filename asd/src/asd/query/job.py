@@ -58,6 +58,8 @@ class QueryJob:
     abort_wanted: bool = False
     load: QueryLoad = field(factory=QueryLoad)
     """Is told of its beginning and its end."""
+    access: int = 0
+    """What of masked bins its client may not see or change (`asd.transactions.masked`)."""
     partitions_wanted: int = field(
         default=Factory(lambda job: len(job.request.partitions), takes_self=True)
     )

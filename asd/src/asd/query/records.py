@@ -21,6 +21,7 @@ from asd.space.namespace import Namespace
 from asd.state import NodeState
 from asd.transactions.effort import MOST, effort_of, may_be_heavy
 from asd.transactions.elsewhere import have_done
+from asd.transactions.masked import CONCEALED
 from asd.transactions.ops import READ_OPS, Operands
 from storage.bulk import FLAGS_AT, column
 from storage.engine import Bulk, NotResident, Record
@@ -55,7 +56,9 @@ class Reader:
         request = job.request
         self._work = _asked(request, filter_wire)
         self._light_size = LARGEST if node.heavy is None else _light_size(self._work)
-        self._plain = request.expression is None and (request.no_bins or not request.ops)
+        self._concealed = bool(job.access & CONCEALED)
+        as_it_is = not self._concealed and (request.no_bins or not request.ops)
+        self._plain = request.expression is None and as_it_is
         self._set_name = request.set_name
         self._left = request.max_records or None
         self._rows: AsyncIterator[Row] | None = None
@@ -143,13 +146,19 @@ class Reader:
         """The records of entries that may be served, waiting for those not in memory."""
         if self._bulk is not None:
             for row in _rows(self._bulk, batch):
-                yield row
+                yield self._shown(row) if self._concealed else row
             return
         bvals: Sequence[int | None] = batch.bvals or [None] * len(batch.entries)
         for entry, bval in zip(batch.entries, bvals, strict=True):
             record = await self._load(entry[:20])
             if record is not None:
-                yield Row(entry[:20], record, bval)
+                row = Row(entry[:20], record, bval)
+                yield self._shown(row) if self._concealed else row
+
+    def _shown(self, row: Row) -> Row:
+        """A record as it is shown to who may not see masked bins."""
+        mask = self._namespace.masks.get(self._namespace.set_names[row.record[3]])
+        return row if mask is None else row._replace(record=mask.record(row.record))
 
     async def _load(self, digest: bytes) -> Record | None:
         """The live record; None also for one that cannot be read, which is counted."""
@@ -165,7 +174,10 @@ class Reader:
     async def again(self, row: Row) -> Row | None:
         """A record as it is now; None when it is gone, or cannot be read."""
         record = await self._load(row.digest)
-        return None if record is None else row._replace(record=record)
+        if record is None:
+            return None
+        found = row._replace(record=record)
+        return self._shown(found) if self._concealed else found
 
     def view(self, row: Row) -> RecordView:
         """A record as expressions and ops see it."""

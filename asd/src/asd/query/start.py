@@ -11,7 +11,7 @@ from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message, reply_frame
 from asd.query.access import choose_walk, is_locked, split
 from asd.query.aggregation import AggregationQuery
-from asd.query.background import start_function, start_ops
+from asd.query.background import admit, start_function, start_ops
 from asd.query.basic import BasicQuery
 from asd.query.encode import Encoder
 from asd.query.foreground import Setting
@@ -137,7 +137,7 @@ def _setting(
     walk, index_name = choose_walk(namespace, message, request, here)
     started_ms = node.clock.monotonic_ms()
     job = QueryJob(request, namespace.name, kind, connection.peer, started_ms, index_name)
-    job.load = connection.rights.query_load(message)
+    admit(job, connection, namespace, message)
     encoder = Encoder(namespace.name.encode(), namespace.set_names, request.no_bins)
     reader = Reader(namespace, job, encoder, node, message.fields.get(FieldType.FILTER))
     return Setting(node, namespace, connection, job, walk, reader, unavailable)

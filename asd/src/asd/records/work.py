@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message
+from asd.records.mask import Mask
 from storage.engine import Record
 
 
@@ -33,6 +34,8 @@ class Work(NamedTuple):
     most_bytes: int
     limit_ms: int
     function: Function | None = None
+    mask: Mask | None = None
+    """What is to be seen of the record; None: all of it."""
 
     @property
     def size(self) -> int:

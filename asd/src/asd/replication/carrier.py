@@ -82,12 +82,13 @@ class Carrier:
         message: Message,
         *,
         in_batch: bool,
+        access: int,
         act: Act,
         now: int,
     ) -> Outcome:
         """Have a transaction carried out, wherever its record is served."""
         service = self._node.config.service
-        request = Request(self._me, in_batch, encode_message(**message._asdict()))
+        request = Request(self._me, in_batch, access, encode_message(**message._asdict()))
         timeout_ms = message.transaction_ttl or service.transaction_max_ms
         number, outputs = self._transactions.submit(
             namespace.name, digest, request.pack(), timeout_ms, now
@@ -256,10 +257,10 @@ class Carrier:
     ) -> Outcome:
         origin = self._origin(namespace, request)
         try:
-            reply = run_here(self._node, namespace, message, digest, origin)
+            reply = run_here(self._node, namespace, message, digest, origin, request.access)
         except NotResident as wait:
             wait.load()  # it was in memory a moment ago: this is rare, and must not be a step
-            reply = run_here(self._node, namespace, message, digest, origin)
+            reply = run_here(self._node, namespace, message, digest, origin, request.access)
         return Outcome(self._me, *reply)
 
     def _origin(self, namespace: Namespace, request: Request) -> OriginStatistics:

@@ -1,6 +1,7 @@
 """What a transaction is between two nodes: a request and its outcome, as bytes.
 
-    request   node that asks (u64), 1 for a row of a batch | the body of a single-record message
+    request   node that asks (u64), 1 for a row of a batch, what of masked bins its client may not
+              see or change (`asd.transactions.masked`) | the body of a single-record message
     outcome   node that did it (u64), result code, generation, void-time, number of ops | the ops
 
 The library carries both without looking inside. They name the nodes so that each side counts under
@@ -12,7 +13,7 @@ from __future__ import annotations
 import struct
 from typing import Final, NamedTuple
 
-_REQUEST: Final = struct.Struct(">QB")
+_REQUEST: Final = struct.Struct(">QBB")
 _OUTCOME: Final = struct.Struct(">QBHIH")
 
 
@@ -25,11 +26,12 @@ class Request(NamedTuple):
 
     node: int
     in_batch: bool
+    access: int
     body: bytes
 
     def pack(self) -> bytes:
         """The bytes."""
-        return _REQUEST.pack(self.node, self.in_batch) + self.body
+        return _REQUEST.pack(self.node, self.in_batch, self.access) + self.body
 
 
 class Outcome(NamedTuple):
@@ -50,10 +52,10 @@ class Outcome(NamedTuple):
 def unpack_request(data: bytes) -> Request:
     """The request in a peer's bytes. Raises Malformed."""
     try:
-        node, in_batch = _REQUEST.unpack_from(data)
+        node, in_batch, access = _REQUEST.unpack_from(data)
     except struct.error as error:
         raise Malformed(str(error)) from error
-    return Request(node, bool(in_batch), data[_REQUEST.size :])
+    return Request(node, bool(in_batch), access, data[_REQUEST.size :])
 
 
 def unpack_outcome(data: bytes) -> Outcome:

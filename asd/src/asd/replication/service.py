@@ -140,7 +140,13 @@ class Replication:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def carry(
-        self, namespace: Namespace, digest: bytes, message: Message, *, in_batch: bool = False
+        self,
+        namespace: Namespace,
+        digest: bytes,
+        message: Message,
+        *,
+        in_batch: bool = False,
+        access: int = 0,
     ) -> Outcome:
         """See `asd.state.Carries`."""
         if not self._flows.is_set():
@@ -151,6 +157,7 @@ class Replication:
         return await self.carrier.carry(
             *(namespace, digest, message),
             in_batch=in_batch,
+            access=access,
             act=self._act,
             now=self._cluster.now(),
         )

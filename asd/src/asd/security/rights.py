@@ -91,12 +91,20 @@ class Rights:
         namespace.
         """
 
+    def permits(self, permission: Permission, namespace: bytes, set_name: bytes) -> bool:
+        """`check` as a question."""
+        return True
+
     def check_message(self, peer: str, message: Message, digest: bytes | None) -> None:
         """`check` for a command on the record of a digest or, without one, for a query; with its
         quotas, and the audit log, which `peer` is for.
 
         Raises besides OperationError(QUOTA_EXCEEDED).
         """
+
+    def violated(self, peer: str, message: Message, digest: bytes | None) -> None:
+        """A message that has passed the check was refused all the same, for what it would change or
+        see (`asd.transactions.masked`): the audit log is told."""
 
     def check_info(self, asked: InfoAsked) -> None:
         """`check` for an info command."""
@@ -150,6 +158,10 @@ class Nobody(Rights):
     def check(self, permission: Permission, namespace: bytes = b"", set_name: bytes = b"") -> None:
         """Raises NotAuthenticated."""
         raise NotAuthenticated
+
+    def permits(self, permission: Permission, namespace: bytes, set_name: bytes) -> bool:
+        """Nothing."""
+        return False
 
     def check_message(self, peer: str, message: Message, digest: bytes | None) -> None:
         """Raises NotAuthenticated."""
@@ -224,6 +236,10 @@ class UserRights(Rights):
             self._watcher.violated(self, peer, message, digest)
             raise
         self._watcher.admit(self, peer, message, digest)
+
+    def violated(self, peer: str, message: Message, digest: bytes | None) -> None:
+        """A message that has passed the check was refused all the same."""
+        self._watcher.violated(self, peer, message, digest)
 
     def check_info(self, asked: InfoAsked) -> None:
         """`check` for an info command, with the audit log."""

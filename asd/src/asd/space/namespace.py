@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from aerospike_common.wire.codes import ResultCode
@@ -13,6 +14,7 @@ from asd.measures.statistics import NamespaceStatistics
 from asd.measures.turns import Turns
 from asd.process.transaction_threads import TransactionThreads
 from asd.records.change import Change
+from asd.records.mask import Mask
 from asd.records.record import XDR_TOMBSTONE, XDR_WRITE, is_expired, next_generation
 from asd.records.work import Given
 from asd.sindex import SecondaryIndexes
@@ -54,6 +56,9 @@ class Failure(NamedTuple):
 
 class Namespace:
     """The state of one namespace on this node. Owned by the loop's thread."""
+
+    masks: Mapping[bytes, Mask] = MappingProxyType({})
+    """By set, what is shown of bins to who may not see them."""
 
     def __init__(
         self,

@@ -38,7 +38,8 @@ def apply_ops(bench: Bench, record: Record | None, bins: Bins) -> Sequence[bytes
     OperationError."""
     message = bench.message
     look = partial(bench.view, record, bins)
-    operands = Operands(look, bench.expressions, bins, bench, bench.most_bytes)
+    mask = bench.mask
+    operands = Operands(look, bench.expressions, bins, bench, bench.most_bytes, mask)
     respond_all = message.info2 & _RESPOND_ALL != 0
     get_all = message.info1 & _GET_ALL
     answers: list[bytes] = []
@@ -49,7 +50,8 @@ def apply_ops(bench: Bench, record: Record | None, bins: Bins) -> Sequence[bytes
             answers_null = respond_all and op.type != _TOUCH
         elif op.type == _READ and not op.name and get_all:
             operands.settle()
-            answers.extend(encode_op(_READ, name, value) for name, value in bins.items())
+            shown = bins if mask is None else mask.bins(bins)
+            answers.extend(encode_op(_READ, name, value) for name, value in shown.items())
             continue
         else:
             handler = READ_OPS.get(op.type)

@@ -13,6 +13,7 @@ from asd.space.ownership import REPLICATED
 from asd.transactions.away import check, check_strong
 from asd.transactions.delete import delete
 from asd.transactions.heavy import Occupied
+from asd.transactions.masked import OPEN, access_of
 from asd.transactions.outcome import (
     count_delete,
     count_read,
@@ -55,7 +56,8 @@ def run(
     Whether the client may do this is the first of the checks: whatever is refused after it, a
     partition that is elsewhere too, tells something. How long it takes is counted by the caller.
     """
-    client.rights.check_message(client.peer, message, digest)
+    rights = client.rights
+    rights.check_message(client.peer, message, digest)
     if len(digest) != DIGEST_SIZE:
         raise OperationError(ResultCode.PARAMETER, f"a digest of {len(digest)} bytes")
     if not (message.info1 & _READ or message.info2 & _WRITE):
@@ -68,7 +70,13 @@ def run(
             check(state, message, namespace.config.read_consistency_level_override)
         elif not namespace.ownership.is_master(partition_id(digest)):
             raise OperationError(ResultCode.PARTITION_UNAVAILABLE)
-    return run_here(node, namespace, message, digest, origin)
+    if not namespace.masks:
+        return run_here(node, namespace, message, digest, origin)
+    access = access_of(namespace, message, rights)
+    reply = run_here(node, namespace, message, digest, origin, access)
+    if reply.code == ResultCode.ROLE_VIOLATION:
+        rights.violated(client.peer, message, digest)
+    return reply
 
 
 def run_here(
@@ -77,13 +85,15 @@ def run_here(
     message: Message,
     digest: bytes,
     origin: OriginStatistics,
+    access: int = OPEN,
 ) -> Reply:
-    """`run` for what is to be done on this node whatever the partition's state says."""
+    """`run` for what is to be done on this node whatever the partition's state says; `access` is
+    what of masked bins the client may not see or change (`access_of`)."""
     if _MRT_ID in message.fields or message.info4 & _IN_TRANSACTION:
         raise OperationError(ResultCode.ENTERPRISE_ONLY, "multi-record transaction")
     if namespace.consistency is not None:
         namespace.consistency.check(message)
-    transaction = Transaction(namespace, message, digest, node.expressions, origin)
+    transaction = Transaction(namespace, message, digest, node.expressions, origin, access)
     if not message.info2 & _WRITE:
         return perform(transaction, read, count_read)
     if digest in namespace.held.digests:

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from aerospike_common.wire.message import Message
 from asd.bins.expressions import ExpressionCache
+from asd.records.mask import Mask
 from asd.records.record import Bins
 from asd.records.record_view import RecordView
 from storage.engine import Record
@@ -79,6 +80,10 @@ class Bench(Protocol):
     @property
     def most_bytes(self) -> int:
         """What any value may have, in bytes."""
+
+    @property
+    def mask(self) -> Mask | None:
+        """What is to be seen of the record; None: all of it."""
 
     def view(self, record: Record | None, bins: Bins | None = None) -> RecordView:
         """The record as expressions see it; `bins` overrides what is stored."""

@@ -14,6 +14,7 @@ from asd.bins.cdt import Container
 from asd.bins.effort import HEAVY, MOST_BYTES, Timed
 from asd.bins.expressions import ExpressionCache, RecordPaths
 from asd.bins.particle import Particle
+from asd.records.mask import Mask
 from asd.records.record import BinOrder, Bins
 from asd.records.record_view import RecordView
 
@@ -60,6 +61,7 @@ class Operands:
         "_writes",
         "bins",
         "expressions",
+        "mask",
         "most_bytes",
         "time",
     )
@@ -71,8 +73,9 @@ class Operands:
         bins: Bins | None = None,
         time: Timed | None = None,
         most_bytes: int = MOST_BYTES,
+        mask: Mask | None = None,
     ) -> None:
-        """`time` limits heavy work, `most_bytes` each value."""
+        """`time` limits heavy work, `most_bytes` each value; `mask` says what reads see."""
         self._look = look
         self._view: RecordView | None = None
         self._writes = bins is not None
@@ -84,6 +87,7 @@ class Operands:
         self.bins: Bins = {} if bins is None else bins
         self.time = time
         self.most_bytes = most_bytes
+        self.mask = mask
 
     @property
     def view(self) -> RecordView:
@@ -209,7 +213,8 @@ def check_bin_name(name: bytes) -> None:
 
 
 def _read(operands: Operands, op: Op) -> Particle | None:
-    return operands.bin(op.name)
+    value, mask = operands.bin(op.name), operands.mask
+    return value if mask is None or value is None else mask.value(op.name, value)
 
 
 def _cdt_read(operands: Operands, op: Op) -> Particle | None:

@@ -28,7 +28,8 @@ def read(transaction: Transaction) -> Decision:
     transaction.check_filter(record)
     new, effect = renewal(transaction, record)
     change = None if new is None else transaction.change(new)
-    return Decision(_answer(transaction, record), change, effect)
+    shown = transaction.shown(record) if transaction.access else record
+    return Decision(_answer(transaction, shown), change, effect)
 
 
 def _answer(transaction: Transaction, record: Record) -> Reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from aerospike_common.wire.codes import FieldType, Info1, Info2, ParticleType, ResultCode
@@ -11,6 +12,7 @@ from asd.bins.effort import MOST_BYTES, TimeLimit
 from asd.bins.expressions import ExpressionCache
 from asd.measures.statistics import OriginStatistics
 from asd.records.change import Change
+from asd.records.mask import Mask, view_through
 from asd.records.record import XDR_WRITE, Bins, stored_key
 from asd.records.record_view import RecordView
 from asd.records.work import Function, Given, Work
@@ -18,6 +20,7 @@ from asd.space.consistency import is_linearizable
 from asd.space.namespace import Namespace
 from asd.transactions.effort import MOST, effort_of, may_be_heavy
 from asd.transactions.heavy import LONGEST_NS, MOST_ROUNDS, Leave
+from asd.transactions.masked import CONCEALED, GUARDED, OPEN, check_bins
 from storage.engine import Record
 
 _INTEGER_KEY: Final = bytes((ParticleType.INTEGER,))
@@ -76,6 +79,7 @@ class Transaction:
     __slots__ = (
         "_began_ns",
         "_time",
+        "access",
         "digest",
         "expressions",
         "found",
@@ -95,12 +99,15 @@ class Transaction:
         digest: bytes,
         expressions: ExpressionCache,
         origin: OriginStatistics,
+        access: int = OPEN,
     ) -> None:
+        """`access`: what of masked bins it may not see or change (`asd.transactions.masked`)."""
         self.namespace = namespace
         self.message = message
         self.digest = digest
         self.expressions = expressions
         self.origin = origin
+        self.access = access
         self.set_name = message.fields.get(_SET, b"")
         self.now_s = namespace.clock.epoch_s()
         self.found: Record | None = None
@@ -209,7 +216,7 @@ class Transaction:
         # Plain tuples are pickled in a third of the time.
         message = self.message._replace(ops=[tuple(op) for op in self.message.ops])  # type: ignore[misc]  # made ops again in the worker
         wanted = (self.digest, record, set_name, now_ms, self.most_bytes, limit_ms)
-        return Work(message, *wanted, self.function)
+        return Work(message, *wanted, self.function, self.mask)
 
     @property
     def most_bytes(self) -> int:
@@ -240,9 +247,28 @@ class Transaction:
         set_name = self.namespace.set_names[record[3]] if record else self.set_name
         key = self.message.fields.get(FieldType.KEY, b"") if record is None else None
         now_ms = self.namespace.clock.epoch_ms()
-        view = RecordView(self.digest, record, set_name, now_ms, bins, key)
+        view = view_through(self.mask, self.digest, record, set_name, now_ms, bins, key)
         view.time, view.keeps = self, True
         return view
+
+    @property
+    def mask(self) -> Mask | None:
+        """What is to be seen of the record that was found; None: all of it."""
+        if not self.access & CONCEALED:
+            return None
+        found, namespace = self.found, self.namespace
+        return namespace.masks.get(namespace.set_names[found[3]] if found else self.set_name)
+
+    def shown(self, record: Record) -> Record:
+        """What is to be seen of the record."""
+        mask = self.mask
+        return record if mask is None else mask.record(record)
+
+    def check_masked(self, changed: Iterable[bytes]) -> None:
+        """Raises RoleViolation when one of these bins is masked, and may not be changed."""
+        mask = self.namespace.masks.get(self.set_name) if self.access & GUARDED else None
+        if mask is not None:
+            check_bins(mask, changed)
 
     def check_consistency(self) -> None:
         """Linearizable reads want strong consistency, and that the enterprise edition."""

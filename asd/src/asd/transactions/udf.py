@@ -154,7 +154,8 @@ def _result(
     state = node.udf.idle_state(call.module)
     if state is None:
         return None
-    seen = lua_record(transaction.digest, record, transaction.set_name, transaction.now_s)
+    shown = transaction.shown(record) if record is not None else None
+    seen = lua_record(transaction.digest, shown, transaction.set_name, transaction.now_s)
     sent = _sent_key(transaction.message.fields.get(_KEY, b""))
     leaves = transaction.namespace.leaves and timeout_ms > LONGEST_MS
     here_ms = LONGEST_MS if leaves else timeout_ms
@@ -208,6 +209,7 @@ def _left_behind(
     if excessive:
         raise OperationError(ResultCode.BIN_NAME, "too many writes")
     transaction.check_origin()
+    transaction.check_masked(changes[::3])
     if not exists:
         return _left_by_removal(transaction, record), Effect.DELETED
     kept = record if record and not removed else None

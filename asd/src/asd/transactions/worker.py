@@ -9,6 +9,7 @@ from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Op
 from asd.bins.effort import OutOfTime, TimeLimit
 from asd.bins.expressions import ExpressionCache
+from asd.records.mask import view_through
 from asd.records.record import Bins, pack_payload, payload_flags, stored_key, unpack_bins
 from asd.records.record_view import RecordView
 from asd.records.work import Work, Worked
@@ -23,13 +24,14 @@ EXPRESSIONS_KEPT: Final = 256
 class WorkBench:
     """One command in a worker."""
 
-    __slots__ = ("_time", "_work", "expressions", "message", "most_bytes")
+    __slots__ = ("_time", "_work", "expressions", "mask", "message", "most_bytes")
 
     def __init__(self, work: Work, expressions: ExpressionCache, clock: Clock) -> None:
         self._work = work
         self._time = TimeLimit(clock.monotonic_ns, work.limit_ms)
         self._time.look()
         self.message = work.message
+        self.mask = work.mask
         self.expressions = expressions
         self.most_bytes = work.most_bytes
 
@@ -37,7 +39,7 @@ class WorkBench:
         """See `Bench`."""
         work = self._work
         key = self.message.fields.get(FieldType.KEY, b"") if record is None else None
-        view = RecordView(work.digest, record, work.set_name, work.now_ms, bins, key)
+        view = view_through(self.mask, work.digest, record, work.set_name, work.now_ms, bins, key)
         view.time, view.keeps = self, True
         return view
 

@@ -32,7 +32,7 @@ from asd.records.record import (
 from asd.space.namespace import Namespace
 from asd.transactions.applied import apply_ops, replaces
 from asd.transactions.decision import Decision, Effect
-from asd.transactions.ops import READ_OPS, check_bin_name
+from asd.transactions.ops import READ_OPS, WRITE_OPS, check_bin_name
 from asd.transactions.transaction import Refused, Reply, Transaction, check_key_field
 from storage.engine import Record
 
@@ -82,6 +82,8 @@ def write_checked(transaction: Transaction) -> Decision:
     """Decide a write whose ops have passed `check_ops`."""
     message = transaction.message
     transaction.check_origin()
+    if transaction.access:
+        transaction.check_masked(op.name for op in message.ops if op.type in WRITE_OPS)
     record = transaction.load()
     _check_existence(message, record)
     if record is None:
