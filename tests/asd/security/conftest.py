@@ -116,6 +116,12 @@ class SecureNode:
         return client
 
 
+@pytest.fixture(scope="session", name="hash_of")
+def _hash_of() -> Any:
+    """`hash_of`, to be called in a test."""
+    return hash_of
+
+
 @pytest.fixture(scope="session")
 def secure(kit: Any) -> Any:
     """A function from `security` parameters to a node with access control."""

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import struct
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aerospike_common.wire.admin import AdminCommand, AdminField, WirePrivilege
-from aerospike_common.wire.codes import ParticleType, ResultCode
+from aerospike_common.wire.codes import (
+    FieldType,
+    Info1,
+    Info2,
+    Info3,
+    OpType,
+    ParticleType,
+    ResultCode,
+)
+from aerospike_common.wire.frame import frame
+from aerospike_common.wire.message import Op, encode_message
 from asd.security.permissions import PrivilegeCode
 from asd.security.quotas import FLOOR, Meter
 
@@ -17,7 +29,8 @@ SECOND = 1_000_000_000
 BIN = (b"a", ParticleType.BLOB, b"x")
 
 
-@given(st.integers(1, 300), st.integers(2, 20))
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 50), st.integers(2, 20))
 def test_in_the_long_run_a_user_gets_the_quota(quota: int, weight: int) -> None:
     meter, done = Meter(), 0
     for second in range(10 * weight):
@@ -96,3 +109,69 @@ def test_quotas_need_to_be_enabled(secure: Any) -> None:
     admin = secure().client("admin")
     code = admin.create_role("slow", [WirePrivilege(PrivilegeCode.READ)], read_quota=3)
     assert code == ResultCode.QUOTAS_NOT_ENABLED
+
+
+def figures(admin: Any, user: str, field: AdminField) -> tuple[int, ...]:
+    """Quota, single records a second, limited and limitless queries, as tools show them."""
+    data = admin.ask(AdminCommand.QUERY_USERS, {AdminField.USER: user.encode()})[0].fields[field]
+    return struct.unpack(f">{data[0]}I", data[1:])
+
+
+def query(rps: int, *, background: bool = False) -> bytes:
+    fields = {FieldType.NAMESPACE: b"test", FieldType.RECORDS_PER_SECOND: struct.pack(">I", rps)}
+    if background:
+        op = Op(OpType.WRITE, ParticleType.BLOB, b"a", b"x")
+        return frame(3, encode_message(0, Info2.WRITE, fields=fields, ops=[op]))
+    fields[FieldType.PARTITION_IDS] = struct.pack("<H", 7)
+    info1 = Info1.READ | Info1.GET_ALL
+    return frame(3, encode_message(info1, 0, Info3.PARTITION_DONE, fields=fields))
+
+
+READS, WRITES = AdminField.READ_INFO, AdminField.WRITE_INFO
+
+
+@pytest.mark.parametrize(("rps", "limited", "limitless"), [(500, 500, 0), (1, FLOOR, 0), (0, 0, 1)])
+def test_background_queries_are_counted_as_long_as_they_run(
+    secure: Any, rps: int, limited: int, limitless: int
+) -> None:
+    node = secure(enable_quotas=True)
+    admin = node.client("admin")
+    admin.create_user("ann", "read-write")
+
+    async def ask() -> None:
+        ann = node.client("ann").wire
+        ann.send(query(rps, background=True))
+        assert figures(admin, "ann", WRITES) == (0, 0, limited, limitless)
+        assert figures(admin, "ann", READS) == (0, 0, 0, 0)
+        while node.node.queries._active:
+            node.clock.advance(0.01)
+            await asyncio.sleep(0)
+        assert figures(admin, "ann", WRITES) == (0, 0, 0, 0)
+        await node.node.queries.stop()
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_limitless_queries_are_refused_where_there_is_a_quota(
+    secure: Any, background: bool
+) -> None:
+    node = secure(enable_quotas=True)
+    admin = node.client("admin")
+    quota = {"write_quota" if background else "read_quota": 1000}
+    admin.create_role("slow", [WirePrivilege(PrivilegeCode.READ_WRITE)], **quota)
+    admin.create_user("ann", "slow")
+
+    async def codes() -> list[int]:
+        found = []
+        for rps in (0, 1001, 600):
+            ann = node.client("ann").wire
+            reply = ann.send(query(rps, background=background))
+            while not reply:
+                await asyncio.sleep(0)
+                reply = ann.transport.written
+            found.append(reply[13])
+        await node.node.queries.stop()
+        return found
+
+    assert asyncio.run(codes()) == [ResultCode.QUOTA_EXCEEDED, ResultCode.QUOTA_EXCEEDED, 0]
