@@ -205,6 +205,14 @@ def test_the_rest_of_a_record_is_changed_by_all(masked: Any, kit: Any, user: str
     assert masked.send(user, kit.request(1, info2=Info2.WRITE | Info2.DELETE)).result_code == 0
 
 
+@pytest.mark.parametrize("user", CHANGES)
+def test_what_is_shipped_here_is_written_by_who_may(masked: Any, kit: Any, user: str) -> None:
+    for _ in range(3):  # where there may be a path of its own for what is shipped
+        assert masked.send(user, kit.shipped(3, (b"name", STRING, b"x"))).result_code == Code.OK
+    code = masked.send(user, kit.shipped(3, (b"ssn", STRING, b"x"))).result_code
+    assert code == (Code.OK if CHANGES[user] else Code.ROLE_VIOLATION)
+
+
 def test_an_append_is_to_the_true_value(masked: Any, kit: Any) -> None:
     appended = operate(kit, Op(OpType.APPEND, STRING, b"ssn", b"0"), GET_SSN)
     assert masked.read("writer", appended) == {b"ssn": SHOWN + b"0"}

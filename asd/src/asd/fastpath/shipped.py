@@ -45,6 +45,7 @@ from asd.records.record import (
 from asd.security.rights import UNRESTRICTED, Rights
 from asd.space.commit import Put
 from asd.space.namespace import TTL_NEVER, Namespace
+from asd.transactions.masked import access_of
 from asd.transactions.ops import is_bin_name
 from asd.transactions.transaction import is_key
 from asd.transactions.write import SIZE_MARGIN
@@ -151,6 +152,7 @@ class ShippedWrites:
         if (
             namespace is None
             or self._rights.watched(message)
+            or access_of(namespace, message, self._rights)
             or not fits(Kind.SHIPPED, bars_of_shipped(namespace, set_name))
         ):
             self._without.add(where)
