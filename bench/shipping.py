@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from statistics import median
 
 import psutil
-from harness import Server, asd_command, load, running, table
+from harness import Server, asd_command, load, publish, running, table
 
 from aerospike_client import AsyncClient, Key
 from aerospike_client.changes import Receiver
@@ -186,7 +186,7 @@ def main() -> None:
         ["lag, 99 %, ms", f"{lags[len(lags) * 99 // 100]:.0f}"],
         ["records/s scanned by recovery", f"{scan():,.0f}"],
     ]
-    print(table(["What", "Measured"], rows))
+    publish("shipping", "Change shipping", table(["What", "Measured"], rows))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from asd.config import (
     NetworkServiceConfig,
     ServiceConfig,
 )
+from asd.config.xdr import DcConfig, XdrConfig
 from asd.node import SMD_MODULES, SMD_RULES, Node
 from asd.process.machine import Machine as Described
 from asd.simulation.threads import SimulatedThreads, SimulatedWorkers
@@ -53,6 +54,8 @@ class Shape:
     max_rate_drift: float = 0.0
     """Monotonic clocks run at rates between 1 - this and 1 + this."""
     max_wall_offset_s: float = 0.0
+    ships: tuple[tuple[int, int], ...] = ()
+    """Clusters (their numbers, from 0) of which the first ships all that it has to the second."""
 
     @property
     def timeout_s(self) -> float:
@@ -82,6 +85,8 @@ class Machine:
     rate: float = 1.0
     offset_s: float = 0.0
     """By how much its wall clock is wrong without a fault."""
+    site: int = 0
+    """The number of the cluster that it is of."""
     disk: LastingDisk = field(factory=LastingDisk)
     metadata: MemoryStore = field(factory=MemoryStore)
     lives: int = 0
@@ -118,11 +123,11 @@ class Machine:
         spoilt = disk.dead or disk.short_writes or disk.capacity_bytes is not None
         return not spoilt and not self.has_failed
 
-    def new_node(self, shape: Shape, seeds: list[str], chance: Chance) -> Node:
-        """The node of a new life."""
+    def new_node(self, shape: Shape, sites: list[list[str]], chance: Chance) -> Node:
+        """The node of a new life. `sites`: the addresses of all machines, by cluster."""
         self.threads = SimulatedThreads(chance, shape.slowest_io_s)
         return Node(
-            self._config(shape, seeds),
+            self._config(shape, sites),
             self.clock,
             machine_id=self.number,
             machine=_Described(self.address),
@@ -133,8 +138,9 @@ class Machine:
             heavy=SimulatedWorkers(self.clock, chance, shape.slowest_io_s),
         )
 
-    def _config(self, shape: Shape, seeds: list[str]) -> Config:
+    def _config(self, shape: Shape, sites: list[list[str]]) -> Config:
         here = (self.address,)
+        seeds = [address for address in sites[self.site] if address != self.address]
         meshed = tuple(Endpoint(seed, HEARTBEAT_PORT) for seed in seeds)
         return Config(
             service=evolve(deepcopy(shape.service), cluster_name="simulated"),
@@ -151,4 +157,21 @@ class Machine:
             ),
             namespaces={own.name: deepcopy(own) for own in shape.namespaces},
             edition=shape.edition,
+            xdr=self._shipping(shape, sites),
         )
+
+    def _shipping(self, shape: Shape, sites: list[list[str]]) -> XdrConfig:
+        """All namespaces go to the clusters that its own ships to."""
+        config = XdrConfig()
+        for site, to in shape.ships:
+            if site == self.site:
+                dc = config.create(f"site{to}")
+                _add(dc, sites[to], [own.name for own in shape.namespaces])
+        return config
+
+
+def _add(dc: DcConfig, addresses: list[str], namespaces: list[str]) -> None:
+    for address in addresses:
+        dc.add_node(f"{address}:{SERVICE_PORT}")
+    for name in namespaces:
+        dc.namespace(name).attach(enabled=True)

@@ -54,14 +54,15 @@ class World:
         conditions: Conditions | None = None,
         *,
         nodes: int | None = None,
+        sites: int = 1,
     ) -> None:
-        """`nodes`: how many, instead of what `shape` says."""
+        """`nodes`: how many, instead of what `shape` says; `sites`: clusters, of so many each."""
         self.seed = seed
         self.shape = shape or Shape()
         self.timeline = Timeline(seed)
         self.network = Network(self.timeline, conditions)
         self.record = Record(self.timeline)
-        self.machines = {m.name: m for m in self._build(nodes or self.shape.nodes)}
+        self.machines = {m.name: m for m in self._build(nodes or self.shape.nodes, sites)}
         self.names = list(self.machines)
         self.drawn = CfRandom(seed)
         """Where clients draw their ids from."""
@@ -76,15 +77,17 @@ class World:
         self._stress = 0
         """Counts how often everything was healed."""
 
-    def _build(self, nodes: int) -> Iterable[Machine]:
+    def _build(self, nodes: int, sites: int) -> Iterable[Machine]:
         chance, shape = self.chance, self.shape
-        for number in range(1, nodes + 1):
+        for number in range(1, nodes * sites + 1):
             address = f"10.0.0.{number}"
             self.network.add_host(address)
             offset_s = chance.between(-shape.max_wall_offset_s, shape.max_wall_offset_s)
             rate = 1 + chance.between(-shape.max_rate_drift, shape.max_rate_drift)
             clock = SimulatedClock(self.timeline, offset_s, rate)
-            yield Machine(f"n{number}", number, address, clock, rate, offset_s)
+            yield Machine(
+                f"n{number}", number, address, clock, rate, offset_s, (number - 1) // nodes
+            )
 
     @property
     def strong(self) -> list[str]:
@@ -188,8 +191,18 @@ class World:
 
     @property
     def seeds(self) -> list[tuple[str, int]]:
-        """Where the nodes listen for clients."""
-        return [(machine.address, SERVICE_PORT) for machine in self.machines.values()]
+        """Where the nodes of the first cluster listen for clients."""
+        return [(machine.address, SERVICE_PORT) for machine in self.of_site(0)]
+
+    def of_site(self, site: int) -> list[Machine]:
+        """The machines of a cluster."""
+        return [machine for machine in self.machines.values() if machine.site == site]
+
+    @property
+    def sites(self) -> list[list[Machine]]:
+        """The machines, by cluster."""
+        last = max(machine.site for machine in self.machines.values())
+        return [self.of_site(site) for site in range(last + 1)]
 
     @property
     def clock(self) -> SimulatedClock:
@@ -197,7 +210,7 @@ class World:
         return SimulatedClock(self.timeline)
 
     def client(self, policy: ClientPolicy | None = None) -> AsyncClient:
-        """A client that knows all nodes, for an application of this world."""
+        """A client that knows all nodes of the first cluster, for an application of this world."""
         return AsyncClient(self.seeds, policy, clock=self.clock, random=CfRandom(self.drawn.u32()))
 
     # --- nodes ---------------------------------------------------------------------------------
@@ -217,8 +230,8 @@ class World:
         loop.create_task(self._live(machine))
 
     async def _live(self, machine: Machine) -> None:
-        seeds = [other.address for other in self.machines.values() if other is not machine]
-        node = machine.node = machine.new_node(self.shape, seeds, self.chance)
+        addresses = [[each.address for each in site] for site in self.sites]
+        node = machine.node = machine.new_node(self.shape, addresses, self.chance)
         await node.start()
         await node.served()
         machine.serves = True
@@ -227,7 +240,7 @@ class World:
         return all(m.running and m.serves for m in self.machines.values()) and self.is_settled()
 
     def is_serving(self) -> bool:
-        """Do all nodes serve everything, in one cluster that is at rest?"""
+        """Do all nodes serve everything, in clusters that are at rest?"""
         return self._has_begun() and not self.unavailable()
 
     def unavailable(self) -> int:
@@ -240,18 +253,9 @@ class World:
         )
 
     def is_settled(self) -> bool:
-        """Are the nodes that run one cluster, and every partition where it is to be?"""
-        nodes = [m.node for m in self.machines.values() if m.running and m.serves]
-        living = sum(m.running for m in self.machines.values())
-        if len({node.cluster.key for node in nodes if node is not None}) > 1:
-            return False
-        return all(
-            node is not None
-            and len(node.cluster.nodes) == living
-            and node.cluster.integrity
-            and node.cluster.is_settled()
-            for node in nodes
-        )
+        """Are the nodes of each site that run one cluster, and every partition where it is to
+        be?"""
+        return all(_is_settled(machines) for machines in self.sites)
 
     def is_running(self, name: str) -> bool:
         """Is the node's process there, and not paused?"""
@@ -422,3 +426,17 @@ class World:
                 self.note("operator", f"starts {name} anew: its disk had failed")
                 self.crash(name)
                 self.restart(name)
+
+
+def _is_settled(machines: Sequence[Machine]) -> bool:
+    nodes = [m.node for m in machines if m.running and m.serves]
+    living = sum(m.running for m in machines)
+    if len({node.cluster.key for node in nodes if node is not None}) > 1:
+        return False
+    return all(
+        node is not None
+        and len(node.cluster.nodes) == living
+        and node.cluster.integrity
+        and node.cluster.is_settled()
+        for node in nodes
+    )
