@@ -61,7 +61,7 @@ def messages(draw: st.DrawFn) -> tuple[int, dict[str, Any]]:
     }
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
         st.tuples(messages(), st.sampled_from([0, 0, 0, 6, -3]), st.integers(0, 60)), max_size=12
