@@ -80,10 +80,11 @@ attack: $(UV)
 	$(UV) run pytest -q tests/attack tests/asd/process/test_compiled.py tests/aerospike_common/test_wire_fuzz.py
 	cd tests && $(UV) run python -m attack --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
 
-# Real nodes under load and faults, at least half an hour; SEED=N replays a plan (docs/cluster.md).
+# Real nodes under load and faults, at least half an hour; SEED=N replays a plan, TLS=1 has TLS
+# everywhere and replaces certificates meanwhile (docs/cluster.md).
 chaos: $(UV)
 	$(UV) run pytest -q $(LINKS)
-	cd tests && $(UV) run python -m chaos --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
+	cd tests && $(UV) run python -m chaos --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED)) $(if $(TLS),--tls)
 
 .uv/bin/uv:
 	$(PYTHON) -m venv .uv

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import attrs
 import pytest
 
-from aerospike_client import Client, ClientError, ClientPolicy, Key, ReadPolicy, WritePolicy
+from aerospike_client import (
+    Client,
+    ClientError,
+    ClientPolicy,
+    Key,
+    NotConnected,
+    ReadPolicy,
+    TlsPolicy,
+    WritePolicy,
+)
 from aerospike_common.wire import ResultCode
 from asd import Cluster
 
@@ -94,6 +104,26 @@ def test_a_node_that_does_not_run_is_named(cluster: Cluster) -> None:
     cluster.kill(1)
     with pytest.raises(RuntimeError, match="node 1 is not running"):
         cluster.node(1).inject("slow-node")
+
+
+def test_a_cluster_that_lets_nobody_in_without_a_certificate() -> None:
+    with Cluster(2, security=True, tls=True, client_certificates=True) as cluster:
+        assert "tls-port" in cluster.info(0, "get-config:context=network")
+        cluster.create_user("ann", "secret", "read-write")
+        pair = cluster.authority.issue("ann")
+        tls = TlsPolicy(
+            ca_file=cluster.authority.ca_file, cert_file=pair.cert_file, key_file=pair.key_file
+        )
+        policy = attrs.evolve(PATIENT, user="ann", password="secret", tls=tls)
+        with Client(cluster.tls_addresses[:1], policy) as client:
+            for key in KEYS:
+                client.put(key, {"a": 1})
+            assert {node.tls_name for node in client.nodes} == {"citrusleaf"}
+            assert len(client.nodes) == 2
+            assert all(client.get_many(KEYS))
+        bare = attrs.evolve(policy, tls=TlsPolicy(ca_file=cluster.authority.ca_file))
+        with pytest.raises(NotConnected, match=r"asks? for a certificate"):
+            Client(cluster.tls_addresses[:1], bare).connect()
 
 
 def test_a_cluster_for_measurements_has_nothing_to_control() -> None:

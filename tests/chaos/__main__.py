@@ -44,6 +44,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         help=f"heartbeats that end a node when they are missed (default {TIMEOUT}); more on a busy"
         " machine, where nodes that wait for a processor are missed",
     )
+    parser.add_argument(
+        "--tls",
+        action="store_true",
+        help="TLS on all planes, with certificates on both sides everywhere; before each fault all"
+        " certificates are replaced",
+    )
     given = parser.parse_args(argv)
     seed = given.seed if given.seed is not None else random.randrange(1_000_000)
     folder = given.logs or Path(tempfile.mkdtemp(prefix="chaos-"))
@@ -55,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         lambda text: print(text, flush=True),
         laps=Laps(given.laps),
         timeout=given.heartbeat_timeout,
+        tls=given.tls,
     )
     try:
         account = run.go(given.minutes)

@@ -7,6 +7,8 @@ with its time; what clusters there were is read from the nodes' logs afterwards 
 from __future__ import annotations
 
 import json
+import socket
+import ssl
 import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -14,7 +16,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from asd import Cluster
-from chaos.hands import Address
+from asd.fixtures.authority import Authority
+from chaos.hands import Address, TlsFiles, context_of
 
 MEMORY: Final = "mem"
 DISK: Final = "ssd"
@@ -28,6 +31,7 @@ REST_S: Final = 300.0
 _CONFIG: Final = """\
 service {{
     cluster-name citrusleaf
+    tls-refresh-period 1
     work-directory {folder}/work-{node}
 }}
 logging {{ file {folder}/node-{node}.log {{ context any info }} }}
@@ -81,9 +85,12 @@ class Listed(NamedTuple):
 class Ground:
     """A cluster to do things to. A context manager: on leaving, all nodes end."""
 
-    def __init__(self, folder: Path, *, nodes: int, commits: bool, timeout: int = TIMEOUT) -> None:
+    def __init__(
+        self, folder: Path, *, nodes: int, commits: bool, timeout: int = TIMEOUT, tls: bool = False
+    ) -> None:
         """`commits`: are writes to the device namespace acknowledged only when it has them?
-        `timeout`: heartbeats that a node may miss."""
+        `timeout`: heartbeats that a node may miss. `tls`: on all planes, with certificates on both
+        sides everywhere."""
         self.folder = folder
         self.events: list[Event] = []
         self.running: set[int] = set()
@@ -103,7 +110,10 @@ class Ground:
             ),
             errors=self._errors,
             controlled=False,
+            tls=Authority(_made(folder / "certificates")) if tls else False,
+            client_certificates=tls,
         )
+        self.tls = self._issue() if tls else None
 
     def __enter__(self) -> Ground:
         self.cluster.__enter__()
@@ -121,8 +131,39 @@ class Ground:
 
     @property
     def addresses(self) -> list[Address]:
-        """Of all nodes that ever were."""
-        return self.cluster.addresses
+        """Of all nodes that ever were, by TLS if they speak it."""
+        return [*(self.cluster.addresses if self.tls is None else self.cluster.tls_addresses)]
+
+    def _issue(self) -> TlsFiles:
+        """A certificate for clients, in the place of the one before."""
+        authority = self.cluster.authority
+        pair = authority.issue("chaos")
+        return TlsFiles(authority.ca_file, pair.cert_file, pair.key_file)
+
+    def renew_certificates(self) -> None:
+        """New certificates for nodes and clients, which take them up by themselves."""
+        if self.tls is not None:
+            self.note("certificates renewed")
+            self.cluster.renew_certificates()
+            self._issue()
+
+    def old_certificates(self) -> list[int]:
+        """Nodes that go on showing an old certificate to clients. Raises OSError."""
+        if self.tls is None:
+            return []
+        issued = Path(self.cluster.authority.node_pair.cert_file).read_text("ascii")
+        wanted = ssl.PEM_cert_to_DER_cert(issued[: issued.index("-----END") + 25])
+        return [node for node in sorted(self.running) if self._shown(node) != wanted]
+
+    def _shown(self, node: int) -> bytes | None:
+        host, port, name = self.cluster.tls_addresses[node]
+        assert self.tls is not None
+        context = context_of(self.tls)
+        with (
+            socket.create_connection((host, port), 10) as plain,
+            context.wrap_socket(plain, server_hostname=name) as connection,
+        ):
+            return connection.getpeercert(binary_form=True)
 
     def note(self, what: str, node: int = -1, detail: str = "") -> None:
         """Something happens now."""
@@ -212,6 +253,11 @@ class Ground:
             if path.exists():
                 for text in path.read_text("utf-8").splitlines():
                     yield line_of(node, text)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def line_of(node: int, text: str) -> Line:

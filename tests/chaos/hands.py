@@ -11,10 +11,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
+
+import attrs
 
 from aerospike_client import (
     AsyncClient,
@@ -29,6 +32,7 @@ from aerospike_client import (
     QueryPolicy,
     ReadPolicy,
     Record,
+    TlsPolicy,
     WritePolicy,
     between,
     operations,
@@ -40,7 +44,8 @@ from aerospike_common.wire.errors import MessageError
 from aerospike_common.wire.frame import frame
 from aerospike_common.wire.message import encode_message, parse_message
 
-Address = tuple[str, int]
+Address = tuple[str, int] | tuple[str, int, str]
+"""The third, with TLS: what the node's certificate is for."""
 T = TypeVar("T")
 
 PATIENT_MS: Final = 10_000
@@ -53,6 +58,14 @@ BIN: Final = "v"
 NUMBER: Final = "n"
 """The bin with an index."""
 MANY: Final = 1 << 40
+
+
+class TlsFiles(NamedTuple):
+    """What everybody believes, and what clients show."""
+
+    ca_file: str
+    cert_file: str
+    key_file: str
 
 
 class Answer(NamedTuple):
@@ -99,7 +112,7 @@ class Hand(Protocol):
 class Official:
     """The official Python client, shared by the threads of a process."""
 
-    def __init__(self, addresses: Sequence[Address]) -> None:
+    def __init__(self, addresses: Sequence[Address], tls: TlsFiles | None) -> None:
         import aerospike
         from aerospike_helpers.operations import (  # type: ignore[import-untyped]
             list_operations,
@@ -115,6 +128,9 @@ class Official:
             "hosts": list(addresses),
             "policies": {kind: dict(once) for kind in kinds},
         }
+        if tls is not None:
+            files = {"cafile": tls.ca_file, "certfile": tls.cert_file, "keyfile": tls.key_file}
+            config["tls"] = {"enable": True, **files}
         self._client: Any = self._connected(config)
         self._turn = 0
 
@@ -197,6 +213,23 @@ OWN_POLICY: Final = ClientPolicy(
     operate=OperatePolicy(total_timeout=PATIENT_MS),
     query=QueryPolicy(total_timeout=4 * PATIENT_MS),
 )
+
+
+def context_of(tls: TlsFiles) -> ssl.SSLContext:
+    """What bare sockets speak TLS with; made anew for each, so with the newest certificate."""
+    context = ssl.create_default_context(cafile=tls.ca_file)
+    context.load_cert_chain(tls.cert_file, tls.key_file)
+    return context
+
+
+def own_policy(tls: TlsFiles | None) -> ClientPolicy:
+    """Of our own client."""
+    return attrs.evolve(OWN_POLICY, tls=tls_policy(tls))
+
+
+def tls_policy(tls: TlsFiles | None) -> TlsPolicy | None:
+    """TLS as these files say."""
+    return None if tls is None else TlsPolicy(**tls._asdict())
 
 
 class Waiting:
@@ -322,8 +355,9 @@ def check_error(spot: Spot, error: ClientError) -> None:
 class Raw:
     """Bare sockets, to one node after the other, whoever serves the record."""
 
-    def __init__(self, addresses: Sequence[Address]) -> None:
+    def __init__(self, addresses: Sequence[Address], tls: TlsFiles | None) -> None:
         self._addresses = list(addresses)
+        self._tls = tls
         self._asked = self._node = 0
         self._socket: socket.socket | None = None
 
@@ -387,7 +421,11 @@ class Raw:
         if self._socket is None or self._asked % 10 == 0:
             self._drop()
             self._node = (self._node + 1) % len(self._addresses)
-            self._socket = socket.create_connection(self._addresses[self._node], HASTY_MS / 1000)
+            host, port, *name = self._addresses[self._node]
+            self._socket = socket.create_connection((host, port), HASTY_MS / 1000)
+            if self._tls is not None:
+                context = context_of(self._tls)
+                self._socket = context.wrap_socket(self._socket, server_hostname=name[0])
             self._socket.settimeout(1.5 * HASTY_MS / 1000)
         return self._socket
 

@@ -13,6 +13,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+import attrs
+
 from aerospike_client import (
     Client,
     ClientError,
@@ -60,7 +62,11 @@ class Holdings(NamedTuple):
 
 
 def look(
-    cluster: Cluster, nodes: Sequence[int], namespaces: Sequence[str], indexed: Sequence[str]
+    cluster: Cluster,
+    nodes: Sequence[int],
+    namespaces: Sequence[str],
+    indexed: Sequence[str],
+    policy: ClientPolicy,
 ) -> Holdings:
     """Cut all nodes off, look at each, and heal. Nobody may write meanwhile."""
     owners = {name: _owners(cluster, nodes, name) for name in namespaces}
@@ -71,9 +77,9 @@ def look(
         held, by_index = {}, {}
         for node in nodes:
             _wait_alone(cluster, node)
-            host, port = cluster.addresses[node]
-            policy = ClientPolicy(query=QueryPolicy(total_timeout=60_000))
-            with Client([(host, port)], policy) as client:
+            places = cluster.addresses if policy.tls is None else cluster.tls_addresses
+            patient = attrs.evolve(policy, query=QueryPolicy(total_timeout=60_000))
+            with Client([places[node]], patient) as client:
                 held[node] = {name: _scan(client, name) for name in namespaces}
                 by_index[node] = {
                     name: {each: _query(client, name, each) for each in indexed}

@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+import attrs
+
 from aerospike_client import Client, ClientPolicy, IndexKind, Key, WritePolicy
 from chaos.account import Account
 from chaos.check import Case, Complaint, End, check_queries, check_record
 from chaos.faults import Faults
 from chaos.ground import DISK, MEMORY, NAMESPACES, TIMEOUT, Ground, Line, clusters
-from chaos.hands import NUMBER
+from chaos.hands import NUMBER, tls_policy
 from chaos.history import Operation, Place, by_place, read_histories, tell
 from chaos.holdings import Holdings, check_copies, check_indexes, look
 from chaos.plan import NODES, Kind, Laps, Round, in_short, one_at_a_time, several
@@ -41,8 +43,10 @@ class Run:
         *,
         laps: Laps = Laps.BOTH,
         timeout: int = TIMEOUT,
+        tls: bool = False,
     ) -> None:
-        """`timeout`: heartbeats that a node may miss."""
+        """`timeout`: heartbeats that a node may miss. `tls`: everywhere, and before each fault all
+        certificates are replaced."""
         self.folder = folder
         self.seed = seed
         self.account = Account()
@@ -50,7 +54,7 @@ class Run:
         self._laps = laps
         self._began = time.monotonic()
         self._commits = bool(seed % 2)
-        self._ground = Ground(folder, nodes=NODES, commits=self._commits, timeout=timeout)
+        self._ground = Ground(folder, nodes=NODES, commits=self._commits, timeout=timeout, tls=tls)
         self._faults = Faults(self._ground)
         self._seen_faults = 0
 
@@ -105,12 +109,15 @@ class Run:
     def _writers(self, lap: int, name: str, kinds: tuple[str, ...]) -> Writers:
         path = self.folder / f"lap-{lap}-{name}.jsonl"
         addresses = tuple(self._ground.addresses[:NODES])
-        return Writers(Specification(kinds, addresses, NAMESPACES, lap, self.seed, str(path)))
+        return Writers(
+            Specification(kinds, addresses, NAMESPACES, lap, self.seed, str(path), self._ground.tls)
+        )
 
     def _do(self, faults: Round) -> None:
         kinds = " + ".join(fault.kind.value for fault in faults)
         nodes = ", ".join(str(fault.node) for fault in faults if fault.node >= 0)
         began = time.monotonic()
+        self._ground.renew_certificates()
         before = self._ground.cluster.wait_stable()
         self._ground.note("at rest")
         self._faults.do(faults)
@@ -129,8 +136,12 @@ class Run:
     # ------------------------------------------------------------------ before a lap
 
     def _client(self) -> Client:
-        policy = ClientPolicy(write=WritePolicy(total_timeout=10_000, max_retries=10))
-        return Client(self._ground.addresses[:NODES], policy)
+        write = WritePolicy(total_timeout=10_000, max_retries=10)
+        return Client(self._ground.addresses[:NODES], attrs.evolve(self._policy, write=write))
+
+    @property
+    def _policy(self) -> ClientPolicy:
+        return ClientPolicy(tls=tls_policy(self._ground.tls))
 
     def _make_indexes(self) -> None:
         with self._client() as client:
@@ -158,8 +169,10 @@ class Run:
         try:
             ground.rest()
             ground.note("apart to be looked at")
-            holdings = look(ground.cluster, sorted(ground.running), NAMESPACES, INDEXED)
+            nodes = sorted(ground.running)
+            holdings = look(ground.cluster, nodes, NAMESPACES, INDEXED, self._policy)
             ground.rest()
+            old = ground.old_certificates()
         except TimeoutError as error:
             self._complain([Complaint("does not come to rest", ("", "", ""), str(error))])
             return
@@ -177,6 +190,7 @@ class Run:
             *self._records(operations, holdings, windows),
             *self._rolling(operations, faults, windows),
             *self._failures_inside(lines),
+            *[Complaint("shows an old certificate", ("", "", ""), f"node {node}") for node in old],
         ]
         self._complain(found, operations)
         failed = sum(operation.failed for operation in operations)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Final, NamedTuple
 
 from aerospike_client import AsyncClient, Client
-from chaos.hands import OWN_POLICY, Address, Hand, Official, Own, Raw, Waiting
+from chaos.hands import Address, Hand, Official, Own, Raw, TlsFiles, Waiting, own_policy
 from chaos.workloads import Lane
 
 THINK_S: Final = 0.03
@@ -40,6 +40,7 @@ class Specification(NamedTuple):
     seed: int
     path: str
     """The file for the history."""
+    tls: TlsFiles | None = None
 
 
 class Writers:
@@ -74,17 +75,17 @@ class Writers:
             raise RuntimeError(f"writers ended with status {self._process.returncode}")
 
 
-def hand_of(kind: str, addresses: Sequence[Address]) -> Callable[[int], Hand]:
+def hand_of(kind: str, addresses: Sequence[Address], tls: TlsFiles | None) -> Callable[[int], Hand]:
     """Gives each lane its hand: the clients are shared, sockets are not."""
     if kind == "raw":
-        return lambda number: Raw([*addresses[number:], *addresses[:number]])
+        return lambda number: Raw([*addresses[number:], *addresses[:number]], tls)
     shared: Hand
     if kind == "official":
-        shared = Official(addresses)
+        shared = Official(addresses, tls)
     elif kind == "own":
-        shared = Own(Client(addresses, OWN_POLICY))
+        shared = Own(Client(addresses, own_policy(tls)))
     else:
-        shared = Own(Waiting(AsyncClient(addresses, OWN_POLICY)))
+        shared = Own(Waiting(AsyncClient(addresses, own_policy(tls))))
     return lambda number: shared
 
 
@@ -97,7 +98,7 @@ def main(specification: Specification, until: IO[str]) -> int:
         threads = []
         hands = []
         for kind in specification.kinds:
-            give = hand_of(kind, specification.addresses)
+            give = hand_of(kind, specification.addresses, specification.tls)
             lanes = KINDS[kind] + (kind != "raw")
             for number in range(lanes):
                 name = f"{kind}-{number}" if number < KINDS[kind] else f"{kind}-q"
@@ -135,9 +136,10 @@ def _run(
 
 
 def _specification(text: str) -> Specification:
-    kinds, addresses, namespaces, *rest = json.loads(text)
-    where = tuple((host, port) for host, port in addresses)
-    return Specification(tuple(kinds), where, tuple(namespaces), *rest)
+    kinds, addresses, namespaces, lap, seed, path, tls = json.loads(text)
+    where = tuple(tuple(address) for address in addresses)
+    files = None if tls is None else TlsFiles(*tls)
+    return Specification(tuple(kinds), where, tuple(namespaces), lap, seed, path, files)
 
 
 if __name__ == "__main__":

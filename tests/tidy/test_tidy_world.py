@@ -59,6 +59,7 @@ ADAPTERS = {
     "asd/src/asd/control/server_process.py": "starts and ends the process of a server",
     "asd/src/asd/shipping/passwords.py": "reads the password for a destination",
     "asd/src/asd/fixtures/files.py": "files of records",
+    "asd/src/asd/fixtures/authority.py": "files of certificates",
     "asd/src/asd/hosted.py": "hands the real world to a node that another process ordered",
     "asd/src/asd/thread_host.py": "hosts a node in a thread",
     "asd/src/asd/process/worker.py": "a process of its own, with a socket",

@@ -16,7 +16,9 @@ from asd.control.caller import call
 from asd.control.injectable import Injectable
 from asd.control.place import Place, new_place
 from asd.faults.ready_made import CLOCK_SKEW
-from asd.process.node_processes import HOST, DidNotStart, NodeProcesses, ask
+from asd.fixtures.authority import NAME as AUTHORITY_NAME
+from asd.fixtures.authority import Authority, authority_of
+from asd.process.node_processes import HOST, DidNotStart, NodeProcesses
 
 NAME: Final = "citrusleaf"
 START_S: Final = 120.0
@@ -54,6 +56,11 @@ class Cluster:
     `replication_factor`  copies of each record
     `arguments`           more options of `asd`, for every node
     `errors`              where the nodes' standard error goes, as for `subprocess.Popen`
+    `security`            True: nobody gets in without a password; the first user is admin, password
+                          admin, and `create_user` makes others
+    `tls`                 True, or an `Authority`: heartbeat and fabric speak TLS alone, and clients
+                          may at `tls_addresses` (`authority` vouches for the nodes)
+    `client_certificates` True: there clients must show a certificate (`authority.issue(...)`)
     `controlled`          False: nodes go by the system's clock, and nothing can be injected or
                           advanced, as in production; for measurements
 
@@ -78,10 +85,17 @@ class Cluster:
         arguments: Sequence[str] = (),
         errors: IO[str] | int = subprocess.DEVNULL,
         controlled: bool = True,
+        security: bool = False,
+        tls: bool | Authority = False,
+        client_certificates: bool = False,
     ) -> None:
         if isinstance(namespaces, str):
             raise TypeError(f"namespaces is a list of names: [{namespaces!r}]")
         words = [word for name in namespaces for word in ("--namespace", name)]
+        words += ["--security"] if security else []
+        self._authority = authority_of(tls, client_certificates=client_certificates)
+        if self._authority is not None:
+            words += self._authority.arguments(HOST, ask_clients=client_certificates)
         self._processes = NodeProcesses(
             (
                 *("--cluster-name", NAME, "--replication-factor", str(replication_factor)),
@@ -89,6 +103,7 @@ class Cluster:
                 *arguments,
             ),
             errors=errors,
+            tls=self._authority is not None,
         )
         self._controlled = controlled
         self._places: list[Place] = []
@@ -127,6 +142,32 @@ class Cluster:
     def addresses(self) -> list[tuple[str, int]]:
         """Host and port of every node, running or not: what to give to a client."""
         return [(HOST, node.ports.service) for node in self._processes.nodes]
+
+    @property
+    def tls_addresses(self) -> list[tuple[str, int, str]]:
+        """The same for clients that speak TLS: host, port, and what the certificate is for.
+        RuntimeError without TLS."""
+        assert self.authority
+        return [(HOST, node.ports.tls, AUTHORITY_NAME) for node in self._processes.nodes]
+
+    @property
+    def authority(self) -> Authority:
+        """Who vouches for the nodes. RuntimeError without TLS."""
+        if self._authority is None:
+            raise RuntimeError("the cluster speaks no TLS: Cluster(tls=True)")
+        return self._authority
+
+    def create_user(self, name: str, password: str, *roles: str) -> None:
+        """Make a user who has these roles. All nodes know him at once.
+
+        TypeError where `controlled` is False.
+        """
+        given = {"name": name, "password": password, "roles": list(roles)}
+        self.node(self._processes.running[0].number).control("create-user", given)
+
+    def renew_certificates(self) -> None:
+        """Give the nodes new certificates; they take them up within `tls-refresh-period`."""
+        self.authority.issue_node(HOST)
 
     def is_running(self, node: int) -> bool:
         """Has a node been started, and not ended?"""
@@ -232,7 +273,7 @@ class Cluster:
 
     def info(self, node: int, command: str) -> str:
         """The value that a node answers an info command with. Raises OSError."""
-        return ask(self._processes.nodes[node].ports.service, command)
+        return self._processes.nodes[node].ask(command)
 
     def wait_stable(self, timeout_s: float = START_S, nodes: Sequence[int] | None = None) -> str:
         """Wait until these nodes (by default all that run) are one cluster in which nothing is left
@@ -248,4 +289,4 @@ class Cluster:
             known[node].wait_ready(until_s)
 
 
-__all__ = ["Cluster", "ClusterNode", "DidNotStart"]
+__all__ = ["Authority", "Cluster", "ClusterNode", "DidNotStart"]

@@ -14,6 +14,7 @@ from aerospike_common.as_password import hash_password
 from aerospike_common.wire.errors import AerospikeError
 from asd.config import Config, SecurityConfig, ServiceConfig
 from asd.control.commands import Control
+from asd.control.parent import Parent
 from asd.control.place import Place
 from asd.control.port import ControlPort
 from asd.fixtures import contents
@@ -134,7 +135,7 @@ async def _serve(config: Config, logs: LogSinks, control: Place | None, options:
         loop.add_signal_handler(number, stopping.set)
     loop.add_signal_handler(signal.SIGHUP, logs.reopen)
     if options.until_eof:
-        loop.add_reader(sys.stdin, _at_eof, stopping)
+        loop.add_reader(sys.stdin, _hear, Parent(node, _say), stopping)
     try:
         await node.start()
     except (OSError, StorageError) as error:
@@ -182,11 +183,19 @@ async def _control(port: ControlPort | None) -> bool:
     return True
 
 
-def _at_eof(stopping: asyncio.Event) -> None:
-    """The standard input can be read: it is closed, or somebody types."""
-    if not os.read(sys.stdin.fileno(), 4096):
+def _hear(parent: Parent, stopping: asyncio.Event) -> None:
+    """The standard input can be read: it is closed, or something is asked."""
+    data = os.read(sys.stdin.fileno(), 65536)
+    if data:
+        parent.feed(data)
+    else:
         asyncio.get_running_loop().remove_reader(sys.stdin)
         stopping.set()
+
+
+def _say(line: bytes) -> None:
+    sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()
 
 
 async def _leave(node: Node, loop: asyncio.AbstractEventLoop) -> None:

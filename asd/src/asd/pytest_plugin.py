@@ -4,12 +4,17 @@
 `aerospike_client`          the official client, connected to it; skips where it is not installed
 `aerospike_session_server`  the server behind both, for fixtures that outlive a test
 `aerospike_secure_server`   a server of its own for each test, with access control: the user admin
-                            has the password admin, `create_user` makes others
+                            has the password admin, `create_user` makes others; `server.clock` steps
+                            end sessions
 `aerospike_cluster`         an `asd.Cluster` of three nodes, whole again at the start of each test
 
 The ini option `asd_namespaces` names the namespaces (default: `test`), `asd_edition` the edition
 (default: `enterprise`). With `asd_in_thread = true` servers are on threads of the tests' process
 instead of in processes of their own.
+
+A test orders the users of its `aerospike_secure_server`, and TLS with certificates made on the fly:
+
+    @pytest.mark.aerospike_secure(users={"ann": ("secret", "read")}, tls=True)
 """
 
 from __future__ import annotations
@@ -40,6 +45,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "servers on threads of the tests' process, not in processes of their own",
         "bool",
         default=False,
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marker."""
+    config.addinivalue_line(
+        "markers",
+        "aerospike_secure(users={NAME: (PASSWORD, ROLE, ...)}, tls=False, client_certificates="
+        "False): what aerospike_secure_server is to be",
     )
 
 
@@ -112,11 +126,21 @@ def aerospike_cluster(aerospike_session_cluster: Cluster) -> Cluster:
 
 
 @pytest.fixture
-def aerospike_secure_server(pytestconfig: pytest.Config) -> Iterator[Server]:
-    """A server with access control, with the user admin alone."""
+def aerospike_secure_server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A server with access control, with the user admin and those that the test has ordered."""
     from asd.server import Server
 
-    with Server(security=True, **_options(pytestconfig)) as server:
+    order: dict[str, Any] = {}
+    for mark in reversed(list(request.node.iter_markers("aerospike_secure"))):
+        order |= mark.kwargs  # the closest one counts
+    users = order.pop("users", {})
+    try:
+        server = Server(security=True, **order, **_options(request.config))
+    except TypeError as error:
+        raise pytest.UsageError(f"aerospike_secure: {error}") from None
+    with server:
+        for name, (password, *roles) in users.items():
+            server.create_user(name, password, *roles)
         yield server
 
 

@@ -24,6 +24,7 @@ from asd.fixtures.records import Records
 from citrusleaf.cf_clock import VirtualClock
 
 if TYPE_CHECKING:
+    from asd.fixtures.authority import Authority
     from asd.thread_host import ThreadHost
     from storage.device import Disk
 
@@ -39,6 +40,9 @@ class Server(Injectable):
     `edition`     `enterprise`, or `community` to be refused what the community server refuses
     `security`    True: nobody gets in without a password. The first user is admin, password admin;
                   `create_user` makes others
+    `tls`         True, or an `Authority`: clients may speak TLS at `tls_address`; certificates are
+                  made on the fly (`authority`). Needs the extra `certificates`
+    `client_certificates`  True: there they must show a certificate (`authority.issue(NAME)`)
     `config`      all of the above and the rest of a configuration (see `asd.config.read_config`);
                   the other arguments are then not looked at, but for those of a thread
     `in_thread`   True: on a thread of this process instead. A client in this process that keeps the
@@ -71,6 +75,8 @@ class Server(Injectable):
         port: int = 0,
         edition: str = "enterprise",
         security: bool = False,
+        tls: bool | Authority = False,
+        client_certificates: bool = False,
         in_thread: bool = False,
         clock: VirtualClock | None = None,
         disk: Disk | None = None,
@@ -80,8 +86,16 @@ class Server(Injectable):
         if not in_thread and (clock is not None or disk is not None):
             name = "disk" if clock is None else "clock"
             raise TypeError(f"a {name} of your own is for Server(in_thread=True, {name}=...)")
+        self._authority = None
+        network = NetworkConfig(service=NetworkServiceConfig(address=(address,), port=port))
+        if tls or client_certificates:
+            from asd.fixtures.authority import authority_of  # loads what few tests need
+
+            self._authority = authority_of(tls, client_certificates=client_certificates)
+            assert self._authority is not None
+            network = self._authority.network(network.service, ask_clients=client_certificates)
         self._config = config or Config(
-            network=NetworkConfig(service=NetworkServiceConfig(address=(address,), port=port)),
+            network=network,
             namespaces={name: _in_memory(name) for name in namespaces},
             edition=Edition(edition),
             security=SecurityConfig() if security else None,
@@ -95,6 +109,21 @@ class Server(Injectable):
     def address(self) -> tuple[str, int]:
         """Host and port to give to a client. RuntimeError when the server is not running."""
         return self._running().address
+
+    @property
+    def tls_address(self) -> tuple[str, int, str]:
+        """The same for clients that speak TLS: host, port, and the name that the certificate is
+        for. RuntimeError when the server is not running, or speaks no TLS."""
+        name = self.authority.name
+        return self.address[0], self._config.network.service.tls_port, name
+
+    @property
+    def authority(self) -> Authority:
+        """Who vouches for the server, and makes certificates for clients: `ca_file`,
+        `issue(NAME)`. RuntimeError without TLS."""
+        if self._authority is None:
+            raise RuntimeError("the server speaks no TLS: Server(tls=True)")
+        return self._authority
 
     @property
     def clock(self) -> RemoteClock | VirtualClock:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import base64
 import contextlib
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 
 from asd.process.machine import processors
 from asd.process.node_processes import ask, free_ports
+from certificates import Authority
 
 LIMIT_S = 60.0
 
@@ -45,6 +48,16 @@ def stable(port: int) -> bool:
         return "ERROR" not in ask(port, "cluster-stable:size=2")
     except OSError:
         return False
+
+
+def test_nodes_that_let_nobody_in_are_looked_after_all_the_same(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    tls = Authority(tmp_path).arguments("127.0.0.1", ask_clients=True)
+    with started(["--nodes", "2", "--security", "--tls-port", str(port), *tls]) as process:
+        ports = ports_of(process)
+        assert len(ports) == 2
+        with contextlib.closing(socket.create_connection(("127.0.0.1", port))) as served:
+            assert served.fileno() > 0
 
 
 def test_a_node_that_dies_is_started_again_and_all_end_together(

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from asd.config import (
     ENGINES,
@@ -32,6 +32,7 @@ from asd.config import (
 )
 from asd.config.kinds import Endpoint
 from asd.process.machine import processors
+from asd.process.tls_options import TlsOptions, add_tls_options
 from asd.process.version import ShowVersion
 
 DEFAULT_ADDRESS: Final = "127.0.0.1"
@@ -109,6 +110,7 @@ class Options:
     """The processor to keep this node on."""
     rack_id: int | None = None
     edition: Edition = Edition.ENTERPRISE
+    tls: TlsOptions = field(factory=TlsOptions)
 
 
 def parse_arguments(argv: Sequence[str]) -> Options:
@@ -146,6 +148,7 @@ def parse_arguments(argv: Sequence[str]) -> Options:
         pin=given.pin,
         rack_id=given.rack_id,
         edition=Edition(given.edition),
+        tls=TlsOptions.of(given),
     )
 
 
@@ -242,6 +245,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_ports(parser)
     _add_cluster(parser)
+    add_tls_options(parser)
     _add_testing(parser)
     parser.add_argument(
         "--namespace",
@@ -292,11 +296,8 @@ def _add_ports(parser: argparse.ArgumentParser) -> None:
         help="keep index definitions, functions and truncations here, so that they outlive a "
         "restart (default: they do not, unless the file names a work-directory)",
     )
-    parser.add_argument(
-        "--http-address",
-        metavar="ADDRESS",
-        help="where to listen for HTTP (default 127.0.0.1)",
-    )
+    http_address = "where to listen for HTTP (default 127.0.0.1)"
+    parser.add_argument("--http-address", metavar="ADDRESS", help=http_address)
     parser.add_argument(
         "--http-port",
         metavar="N",
@@ -351,9 +352,8 @@ def _add_cluster(parser: argparse.ArgumentParser) -> None:
         help="rack of the node, in all namespaces: copies are spread over racks (default 0, or as "
         "the file says; with --nodes made from the address of the machine)",
     )
-    group.add_argument(
-        "--until-eof", action="store_true", help="end when the standard input is closed"
-    )
+    ends = "end when the standard input is closed"
+    group.add_argument("--until-eof", action="store_true", help=ends)
     group.add_argument("--cluster-name", metavar="NAME", help="nodes of another name are ignored")
     group.add_argument("--node-id", metavar="HEX", help="identity of the node (default made up)")
     group.add_argument(
@@ -365,12 +365,10 @@ def _add_cluster(parser: argparse.ArgumentParser) -> None:
         help="heartbeat address of a node to begin with; may be repeated",
     )
     group.add_argument("--heartbeat-port", metavar="N", type=_port, help="port for heartbeats")
-    group.add_argument(
-        "--heartbeat-interval", metavar="MS", type=int, help="time between them (default 150)"
-    )
-    group.add_argument(
-        "--heartbeat-timeout", metavar="N", type=int, help="missed ones that end it (default 10)"
-    )
+    between = "time between them (default 150)"
+    group.add_argument("--heartbeat-interval", metavar="MS", type=int, help=between)
+    missed = "missed ones that end it (default 10)"
+    group.add_argument("--heartbeat-timeout", metavar="N", type=int, help=missed)
     group.add_argument("--fabric-port", metavar="N", type=_port, help="port for other nodes")
     group.add_argument(
         "--replication-factor",
@@ -440,13 +438,14 @@ def _read(path: Path, edition: Edition) -> Config:
 
 def _network(network: NetworkConfig, options: Options) -> NetworkConfig:
     try:
-        return evolve(
+        clear = evolve(
             network,
             service=_listener(network.service, options.service_address, options.service_port),
             http=_listener(network.http, options.http_address, options.http_port),
             heartbeat=_heartbeat(network.heartbeat, options),
             fabric=_fabric(network.fabric, options),
         )
+        return options.tls.applied(clear)
     except ValueError as error:
         raise CommandLineError(str(error)) from None
 

@@ -55,7 +55,7 @@ def supervisor(options: Options, argv: Sequence[str]) -> Supervisor:
     _refuse_ones_own(options)
     refuse_racks(options)
     number, address = _number(options), options.service_address or HOST
-    firsts = ("--service-port", "--heartbeat-port", "--fabric-port", "--http-port")
+    firsts = ("--service-port", "--heartbeat-port", "--fabric-port", "--http-port", "--tls-port")
     words = [*_without(argv, "--nodes", *firsts)]
     if options.cluster_name is None:
         words += ["--cluster-name", DEFAULT_CLUSTER]
@@ -67,6 +67,7 @@ def supervisor(options: Options, argv: Sequence[str]) -> Supervisor:
         tuple(words),
         host=HOST if address in WILDCARDS else address,
         first_id=(number << ID_BITS) + FIRST_ID,
+        tls=bool(options.tls.port),
     )
     for number, ports in enumerate(_ports(options)):
         own = ["--pin", str(options.cores[number])] if options.cores else []
@@ -108,18 +109,28 @@ def _ports(options: Options) -> list[Ports]:
     """Those of each node: the ones given are the first node's, the others have the next ones.
     Raises CommandLineError where one is given twice."""
     service = DEFAULT_PORT if options.service_port is None else options.service_port
-    firsts = (service, options.heartbeat_port or 0, options.fabric_port or 0)
+    firsts = (
+        service,
+        options.heartbeat_port or 0,
+        options.fabric_port or 0,
+        options.tls.port,
+    )
     found = [
         Ports(*(first and first + number for first in firsts)) for number in range(options.nodes)
     ]
-    given = [port for each in found for port in (each.service, each.heartbeat, each.fabric) if port]
+    given = [
+        port
+        for each in found
+        for port in (each.service, each.heartbeat, each.fabric, each.tls)
+        if port
+    ]
     if options.http_port:
         given += range(options.http_port, options.http_port + options.nodes)
     twice = {port for port in given if given.count(port) > 1}
     if twice:
         raise CommandLineError(
             f"port {min(twice)} is given twice: each of the {options.nodes} nodes takes the next"
-            " service, heartbeat, fabric and HTTP port"
+            " service, heartbeat, fabric, TLS and HTTP port"
         )
     return found
 

@@ -1,11 +1,15 @@
 """Node processes on one machine: for the supervisor, and for tests of applications.
 
-An adapter: it starts, stops and signals processes, and asks them by their port for clients.
+They are asked through the pipes that are their standard input and output (`asd.control.parent`):
+so nobody need log in, nor speak TLS, to look after them.
+
+An adapter: it starts, stops and signals processes, and asks them.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 import selectors
 import signal
 import socket
@@ -32,6 +36,9 @@ ASK_S: Final = 10.0
 POLL_S: Final = 0.02
 READY: Final = b"asd ready "
 CONTROLLED: Final = b"asd control "
+ANSWER: Final = b"asd info "
+PEER: Final = re.compile(r"\[[0-9A-F]+,")
+"""How each node begins in a list of peers."""
 
 
 class DidNotStart(Exception):
@@ -66,6 +73,8 @@ class Ports:
     service: int = 0
     heartbeat: int = 0
     fabric: int = 0
+    tls: int = 0
+    """For clients that speak TLS; 0: none."""
 
 
 @define
@@ -77,6 +86,10 @@ class NodeProcess:
     ports: Ports
     arguments: tuple[str, ...]
     process: subprocess.Popen[bytes] | None = None
+    asked: int = 0
+    """How many questions it was asked."""
+    heard: bytes = b""
+    """What it has said of a line that has no end yet."""
 
     @property
     def is_running(self) -> bool:
@@ -87,6 +100,7 @@ class NodeProcess:
         """Start the process. Raises OSError."""
         assert not self.is_running
         self.close()
+        tls = ["--tls-port", str(self.ports.tls)] if self.ports.tls else []
         known = [word for seed in seeds for word in ("--seed", seed)]
         self.process = subprocess.Popen(
             [
@@ -95,7 +109,7 @@ class NodeProcess:
                 *("--heartbeat-port", str(self.ports.heartbeat)),
                 *("--fabric-port", str(self.ports.fabric)),
                 *("--heartbeat-interval", str(INTERVAL_MS), "--heartbeat-timeout", str(TIMEOUT)),
-                *("--until-eof", *known),
+                *("--until-eof", *tls, *known),
                 *self.arguments,
             ],
             stdin=subprocess.PIPE,
@@ -118,15 +132,38 @@ class NodeProcess:
         if not line.startswith(READY):
             raise DidNotStart(f"node {self.node_id} ended with status {self.process.wait()}")
 
+    def ask(self, command: str) -> str:
+        """The value of an info command. Raises OSError where it does not run, or does not answer
+        in time."""
+        if self.process is None or self.process.stdin is None:
+            raise ConnectionRefusedError(f"node {self.node_id} does not run")
+        self.asked += 1
+        self.process.stdin.write(f"{self.asked} {command}\n".encode())
+        until_s = time.monotonic() + ASK_S
+        wanted = b"%s%d " % (ANSWER, self.asked)
+        try:
+            while not (line := self._line(until_s)).startswith(wanted):
+                if not line:
+                    raise ConnectionResetError(f"node {self.node_id} has ended")
+        except DidNotStart:
+            raise TimeoutError(f"node {self.node_id} does not answer") from None
+        return line.removeprefix(wanted).decode().rstrip("\n")
+
     def _line(self, until_s: float) -> bytes:
-        """The next line that it says. Raises DidNotStart."""
+        """The next line that it says; empty when it has ended. Raises DidNotStart."""
         assert self.process is not None
         assert self.process.stdout is not None
         with selectors.DefaultSelector() as selector:
             selector.register(self.process.stdout, selectors.EVENT_READ)
-            if not selector.select(max(0.0, until_s - time.monotonic())):
-                raise DidNotStart(f"node {self.node_id} does not serve in time")
-        return self.process.stdout.readline()
+            while b"\n" not in self.heard:
+                if not selector.select(max(0.0, until_s - time.monotonic())):
+                    raise DidNotStart(f"node {self.node_id} does not serve in time")
+                data = self.process.stdout.read(65536)
+                if not data:
+                    return b""
+                self.heard += data
+        line, end, self.heard = self.heard.partition(b"\n")
+        return line + end
 
     def close(self) -> None:
         """Let go of a process that has ended."""
@@ -134,8 +171,10 @@ class NodeProcess:
             self.process.wait()
             for pipe in (self.process.stdin, self.process.stdout):
                 if pipe is not None:
-                    pipe.close()
+                    with contextlib.suppress(BrokenPipeError):
+                        pipe.close()
             self.process = None
+            self.heard = b""
 
 
 @define
@@ -148,13 +187,18 @@ class NodeProcesses:
     host: str = HOST
     """Where they listen."""
     first_id: int = FIRST_ID
+    tls: bool = False
+    """Do they speak TLS with clients, too?"""
 
     def add(self, ports: Ports | None = None, arguments: Sequence[str] = ()) -> NodeProcess:
         """One more node, not started, with options of its own. Ports that are 0 are any free."""
         wanted = ports if ports is not None else Ports()
-        service, heartbeat, fabric = free_ports(3)
+        service, heartbeat, fabric, tls = free_ports(4)
         given = Ports(
-            wanted.service or service, wanted.heartbeat or heartbeat, wanted.fabric or fabric
+            wanted.service or service,
+            wanted.heartbeat or heartbeat,
+            wanted.fabric or fabric,
+            (wanted.tls or tls) if self.tls else 0,
         )
         number = len(self.nodes)
         node_id = f"{self.first_id + number:X}"
@@ -197,13 +241,12 @@ class NodeProcesses:
         """The node's cluster key, if its cluster has this size, nothing migrates, and so many
         nodes at least are known to clients."""
         try:
-            key, peers = (
-                ask(node.ports.service, f"cluster-stable:{size}", self.host),
-                ask(node.ports.service, "peers-clear-std", self.host),
-            )
-        except (OSError, ValueError):
+            key = node.ask(f"cluster-stable:{size}")
+            peers = node.ask(f"peers-{'tls' if self.tls else 'clear'}-std")
+        except OSError:
             return ""
-        return "" if key.startswith("ERROR") or peers.count(",,[") < least - 1 else key
+        known = PEER.findall(peers)
+        return "" if key.startswith("ERROR") or len(known) < least - 1 else key
 
     def stop(self, grace_s: float = 5.0) -> None:
         """End all: they are asked to, and then made to. Nothing is handed over: a second signal
