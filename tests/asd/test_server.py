@@ -317,7 +317,8 @@ def test_a_command_that_is_none_names_those_there_are(serve: Any) -> None:
 
 def test_users_are_made(serve: Any) -> None:
     with serve(security=True) as server:
-        server.create_user("ada", "secret", "read-write")
+        server.create_role("clerk", "read.test.people", "write.test")
+        server.create_user("ada", "secret", "read-write", "clerk")
         with pytest.raises(OperationError, match="role"):
             server.create_user("ada", "secret", "no-such-role")
     with serve() as server, pytest.raises(RuntimeError, match="security=True"):

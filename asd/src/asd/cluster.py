@@ -165,6 +165,11 @@ class Cluster:
         given = {"name": name, "password": password, "roles": list(roles)}
         self.node(self._processes.running[0].number).control("create-user", given)
 
+    def create_role(self, name: str, *privileges: str) -> None:
+        """Make a role of privileges such as `read` and `write.NAMESPACE.SET`, as `create_user`."""
+        given = {"name": name, "privileges": list(privileges)}
+        self.node(self._processes.running[0].number).control("create-role", given)
+
     def renew_certificates(self) -> None:
         """Give the nodes new certificates; they take them up within `tls-refresh-period`."""
         self.authority.issue_node(HOST)

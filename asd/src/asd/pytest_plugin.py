@@ -52,8 +52,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare the marker."""
     config.addinivalue_line(
         "markers",
-        "aerospike_secure(users={NAME: (PASSWORD, ROLE, ...)}, tls=False, client_certificates="
-        "False): what aerospike_secure_server is to be",
+        "aerospike_secure(users={NAME: (PASSWORD, ROLE, ...)}, roles={NAME: (PRIVILEGE, ...)}, "
+        "tls=False, client_certificates=False): what aerospike_secure_server is to be",
     )
 
 
@@ -133,14 +133,16 @@ def aerospike_secure_server(request: pytest.FixtureRequest) -> Iterator[Server]:
     order: dict[str, Any] = {}
     for mark in reversed(list(request.node.iter_markers("aerospike_secure"))):
         order |= mark.kwargs  # the closest one counts
-    users = order.pop("users", {})
+    users, roles = order.pop("users", {}), order.pop("roles", {})
     try:
         server = Server(security=True, **order, **_options(request.config))
     except TypeError as error:
         raise pytest.UsageError(f"aerospike_secure: {error}") from None
     with server:
-        for name, (password, *roles) in users.items():
-            server.create_user(name, password, *roles)
+        for name, privileges in roles.items():
+            server.create_role(name, *privileges)
+        for name, (password, *names) in users.items():
+            server.create_user(name, password, *names)
         yield server
 
 

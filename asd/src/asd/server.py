@@ -214,6 +214,16 @@ class Server(Injectable):
             raise RuntimeError("the server has no access control: Server(security=True)")
         self.control("create-user", {"name": name, "password": password, "roles": list(roles)})
 
+    def create_role(self, name: str, *privileges: str) -> None:
+        """Make a role, for `create_user`, from privileges such as `read`, `write.NAMESPACE` and
+        `read.NAMESPACE.SET`.
+
+        Raises as `create_user` does; OperationError, too, where there is one of this name.
+        """
+        if self._config.security is None:
+            raise RuntimeError("the server has no access control: Server(security=True)")
+        self.control("create-role", {"name": name, "privileges": list(privileges)})
+
     def control(self, command: str, arguments: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """See `Injectable`."""
         return self._running().call(command, arguments or {})

@@ -217,6 +217,19 @@ def _create_user(control: Control, arguments: Arguments) -> dict[str, Any]:
     return {}
 
 
+def _create_role(control: Control, arguments: Arguments) -> dict[str, Any]:
+    from asd.security.roles import Privilege, Role  # loads what few servers need
+
+    name, given = arguments.need("name", str), arguments.need("privileges", list)
+    arguments.end()
+    security = control.node.security
+    if security is None:
+        raise BadRequest("create-role: the server has no access control")
+    privileges = frozenset(Privilege.parse(str(text)) for text in given)
+    security.accounts.create_role(name, Role(privileges))
+    return {}
+
+
 def _inject(control: Control, arguments: Arguments) -> dict[str, Any]:
     if arguments.peek("fault") == CLOCK_SKEW:
         arguments.need("fault", str)
@@ -301,6 +314,7 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
         "restore": Command(_restore, indexes=True),
         "forget": Command(_forget),
         "create-user": Command(_create_user),
+        "create-role": Command(_create_role),
         "routes": Command(_routes),
         "stop": Command(_stop),
     }

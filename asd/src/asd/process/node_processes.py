@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Final
@@ -90,6 +91,8 @@ class NodeProcess:
     """How many questions it was asked."""
     heard: bytes = b""
     """What it has said of a line that has no end yet."""
+    asking: threading.Lock = field(factory=threading.Lock, repr=False, eq=False)
+    """One question at a time: tests have threads."""
 
     @property
     def is_running(self) -> bool:
@@ -135,6 +138,10 @@ class NodeProcess:
     def ask(self, command: str) -> str:
         """The value of an info command. Raises OSError where it does not run, or does not answer
         in time."""
+        with self.asking:
+            return self._ask(command)
+
+    def _ask(self, command: str) -> str:
         if self.process is None or self.process.stdin is None:
             raise ConnectionRefusedError(f"node {self.node_id} does not run")
         self.asked += 1

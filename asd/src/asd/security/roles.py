@@ -53,6 +53,18 @@ class Privilege:
             raise OperationError(ResultCode.PRIVILEGE_INVALID, "a scope that there cannot be")
         return cls(known, namespace, set_name)
 
+    @classmethod
+    def parse(cls, text: str) -> Privilege:
+        """`read`, `read.NAMESPACE` or `read.NAMESPACE.SET`, as tools write it. Raises
+        PRIVILEGE_INVALID."""
+        name, _, scope = text.partition(".")
+        code = next((code for code in PrivilegeCode if code.text == name), None)
+        if code is None:
+            known = ", ".join(code.text for code in PrivilegeCode)
+            raise OperationError(ResultCode.PRIVILEGE_INVALID, f"'{name}' is none of {known}")
+        namespace, _, set_name = scope.partition(".")
+        return cls.of(code, namespace.encode(), set_name.encode())
+
     def covers(self, namespace: bytes, set_name: bytes) -> bool:
         """Is this place (empty: all of them) within the scope?"""
         if not self.namespace:
