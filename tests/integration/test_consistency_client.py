@@ -230,7 +230,7 @@ class Counting:
 def settled(cluster: Cluster) -> Client:
     """Everything is healed and at rest: a client of all nodes."""
     cluster.wait_stable(REST_S)
-    assert is_served(cluster, range(3), 3)
+    until("everything is served", lambda: is_served(cluster, range(3), 3))
     return connect(cluster, 0, 1, 2)
 
 

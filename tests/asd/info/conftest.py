@@ -21,6 +21,8 @@ from asd.query import QueryManager
 from asd.security.rights import UNRESTRICTED, Rights
 from asd.space.engines import make_engine
 from asd.space.index_metadata import IndexMetadata
+from asd.space.masking import MODULE as MASKING
+from asd.space.masking import MaskingMetadata
 from asd.space.namespace import Namespace
 from asd.space.survey import RecordSurvey
 from asd.space.truncation import TruncationMetadata
@@ -78,12 +80,15 @@ class FakeNode:
     queries: QueryManager = field(init=False)
     indexes: IndexMetadata = field(init=False)
     truncations: TruncationMetadata = field(init=False)
+    masking: MaskingMetadata = field(init=False)
     namespaces: dict[bytes, Namespace] = field(init=False)
     logs: LogSinks = field(init=False)
     surveys: dict[bytes, RecordSurvey] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.metadata = SystemMetadata(Smd(MemoryStore(), ["sindex", "truncate", "UDF", "roster"]))
+        self.metadata = SystemMetadata(
+            Smd(MemoryStore(), ["sindex", "truncate", "UDF", "roster", MASKING])
+        )
         self.cluster = Alone(0)
         self.cluster.node_id = self.node_id
         self.udf = UdfModules(self.metadata, self.clock)
@@ -103,6 +108,7 @@ class FakeNode:
             self.metadata, self.namespaces, self.clock, lambda: None
         )
         self.truncations.start()
+        self.masking = MaskingMetadata(self.metadata, self.namespaces, self.clock, lambda: None)
 
     @property
     def community(self) -> bool:

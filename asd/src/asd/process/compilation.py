@@ -126,7 +126,8 @@ class _Work:
         self._run(*cython, source, "-o", c_source)
         linking = _LINKED_AT_LOAD if sys.platform == "darwin" else ("-shared",)
         twin = str(self._twins / (module + compiled.SUFFIX))
-        self._run(*self._c_compiler, *compiled.C_FLAGS, *linking, c_source, "-o", twin)
+        flags = *compiled.C_FLAGS, *shlex.split(os.environ.get("CFLAGS", ""))
+        self._run(*self._c_compiler, *flags, *linking, c_source, "-o", twin)
         return perf_counter() - began
 
     def _run(self, *command: str) -> None:
