@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 
 from aerospike_common.as_password import hash_password
@@ -129,13 +130,13 @@ async def _serve(config: Config, logs: LogSinks, control: Place | None, options:
     except (OSError, SmdCorrupt) as error:
         print(f"asd: cannot read the system metadata: {error}", file=sys.stderr)
         return 1
-    stopping = asyncio.Event()
+    stopping, hurried = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     loop.add_signal_handler(signal.SIGHUP, logs.reopen)
     if options.until_eof:
-        loop.add_reader(sys.stdin, _hear, Parent(node, _say), stopping)
+        loop.add_reader(sys.stdin, _hear, Parent(node, _say), (stopping, hurried))
     try:
         await node.start()
     except (OSError, StorageError) as error:
@@ -149,7 +150,7 @@ async def _serve(config: Config, logs: LogSinks, control: Place | None, options:
         host = node.addresses[0] if node.addresses else "0.0.0.0"
         print(f"asd ready {host}:{node.port}", flush=True)
         await stopping.wait()
-        await _leave(node, loop)
+        await _leave(node, loop, hurried)
     if port is not None:
         await port.stop()
     await node.stop()
@@ -183,14 +184,16 @@ async def _control(port: ControlPort | None) -> bool:
     return True
 
 
-def _hear(parent: Parent, stopping: asyncio.Event) -> None:
-    """The standard input can be read: it is closed, or something is asked."""
+def _hear(parent: Parent, end: Iterable[asyncio.Event]) -> None:
+    """The standard input can be read: something is asked; or it is closed, and then so are those
+    of the nodes beside this one, which has nobody to hand anything over to."""
     data = os.read(sys.stdin.fileno(), 65536)
     if data:
         parent.feed(data)
     else:
         asyncio.get_running_loop().remove_reader(sys.stdin)
-        stopping.set()
+        for event in end:
+            event.set()
 
 
 def _say(line: bytes) -> None:
@@ -198,9 +201,10 @@ def _say(line: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-async def _leave(node: Node, loop: asyncio.AbstractEventLoop) -> None:
-    """Leave the cluster; a second signal ends that."""
-    hurried = asyncio.Event()
+async def _leave(node: Node, loop: asyncio.AbstractEventLoop, hurried: asyncio.Event) -> None:
+    """Leave the cluster, unless `hurried`; a second signal ends that."""
+    if hurried.is_set():
+        return
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, hurried.set)
     leaves = asyncio.create_task(node.leave())
