@@ -6,11 +6,13 @@ Shared environments hide a dependency that a package forgot to name; empty ones 
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 import tempfile
 import venv
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,21 +50,36 @@ def examples(member: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
 
 
+def prove(member: str) -> str:
+    """Install one, and try it; what was printed. Raises CalledProcessError, which has the rest."""
+    said = []
+
+    def run(*command: str, cwd: str | None = None) -> None:
+        done = subprocess.run(command, check=True, cwd=cwd, text=True, capture_output=True)
+        said.append(done.stdout)
+
+    with tempfile.TemporaryDirectory() as directory:
+        venv.create(directory, with_pip=True)
+        python = str(Path(directory) / "bin" / "python")
+        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        run(*install, *(str(ROOT / folder) for folder in MEMBERS[member]))
+        run(python, "-I", "-c", IMPORT_ALL, member, cwd=directory)
+        if member in EXAMPLE_NEEDS:
+            run(*install, *EXAMPLE_NEEDS[member])
+        for example in examples(member):
+            run(python, "-I", "-W", "error", "-c", example, cwd=directory)
+    said.append(f"{member}: {len(examples(member))} examples of the README run")
+    return "".join(said)
+
+
 def main() -> int:
-    for member, folders in MEMBERS.items():
-        with tempfile.TemporaryDirectory() as directory:
-            venv.create(directory, with_pip=True)
-            python = str(Path(directory) / "bin" / "python")
-            install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            subprocess.run([*install, *(str(ROOT / folder) for folder in folders)], check=True)
-            subprocess.run([python, "-I", "-c", IMPORT_ALL, member], check=True, cwd=directory)
-            if member in EXAMPLE_NEEDS:
-                subprocess.run([*install, *EXAMPLE_NEEDS[member]], check=True)
-            for example in examples(member):
-                subprocess.run(
-                    [python, "-I", "-W", "error", "-c", example], check=True, cwd=directory
-                )
-            print(f"{member}: {len(examples(member))} examples of the README run")
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        try:
+            for said in threads.map(prove, MEMBERS):
+                print(said, flush=True)
+        except subprocess.CalledProcessError as error:
+            print(error.stdout, error.stderr, error, sep="\n", file=sys.stderr)
+            return 1
     return 0
 
 

@@ -9,6 +9,7 @@ An adapter: it starts, stops and signals processes, and asks them.
 from __future__ import annotations
 
 import contextlib
+import random
 import re
 import selectors
 import signal
@@ -32,6 +33,8 @@ INTERVAL_MS: Final = 100
 TIMEOUT: Final = 10
 """Heartbeats between processes of one machine: a second of silence ends a node. Less would end one
 that waits for a processor."""
+OWN_PORTS: Final = range(10_000, 32_768)
+TRIES: Final = 100
 FIRST_ID: Final = 0xA1
 ASK_S: Final = 10.0
 POLL_S: Final = 0.02
@@ -47,12 +50,23 @@ class DidNotStart(Exception):
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on just now."""
+    """Ports that nobody listens on just now. None of those that the system gives to connections
+    that go out: one of them might be taken before a node listens on it. Raises OSError where hardly
+    any port is free."""
+    chance, found = random.Random(), list[int]()
     with contextlib.ExitStack() as sockets:
-        opened = [sockets.enter_context(socket.socket()) for _ in range(count)]
-        for each in opened:
-            each.bind((HOST, 0))
-        return [each.getsockname()[1] for each in opened]
+        for _ in range(TRIES * count):
+            if len(found) == count:
+                break
+            port = chance.choice(OWN_PORTS)
+            opened = sockets.enter_context(socket.socket())
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                opened.bind((HOST, port))
+                found.append(port)
+    if len(found) < count:
+        raise OSError(f"no {count} ports are free from {OWN_PORTS.start} to {OWN_PORTS.stop}")
+    return found
 
 
 def ask(port: int, command: str, host: str = HOST) -> str:
