@@ -95,12 +95,13 @@ def several(rng: random.Random) -> list[Round]:
 
 
 def in_short(rng: random.Random) -> list[Round]:
-    """One of each kind but the long pause, as short as it can be: a smoke test."""
+    """One of each kind as short as it can be: a smoke test."""
     return [
         (fault(kind, rng.randrange(NODES), rng)._replace(hold_s=hold_s),)
         for kind, hold_s in (
             (Kind.STUTTER, STUTTER_S),
             (Kind.KILL, 2.0),
+            (Kind.HANG, HANGS_S[0]),
             (Kind.SPLIT, 1.5),
             (Kind.RESTART, 0.0),
             (Kind.JOIN, 0.5),

@@ -197,4 +197,4 @@ class EnginesSideBySide(RuleBasedStateMachine):
 
 
 TestEnginesSideBySide = EnginesSideBySide.TestCase
-TestEnginesSideBySide.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)
+TestEnginesSideBySide.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)

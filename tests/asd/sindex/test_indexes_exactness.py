@@ -172,4 +172,4 @@ class Exactness(RuleBasedStateMachine):
 
 
 TestExactness = Exactness.TestCase
-TestExactness.settings = settings(max_examples=25, stateful_step_count=40, deadline=None)
+TestExactness.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
