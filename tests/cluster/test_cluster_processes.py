@@ -17,20 +17,11 @@ from contextlib import contextmanager
 
 import pytest
 
+from asd.process.node_processes import free_ports
+
 INTERVAL_MS = 50
 LIMIT_S = 20
 IDS = ("a1", "a2", "a3", "a4", "a5")
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 class Processes:

@@ -16,7 +16,6 @@ from asd.control.caller import call
 from asd.control.injectable import Injectable
 from asd.control.place import Place, new_place
 from asd.faults.ready_made import CLOCK_SKEW
-from asd.fixtures.authority import NAME as AUTHORITY_NAME
 from asd.fixtures.authority import Authority, authority_of
 from asd.process.node_processes import HOST, DidNotStart, NodeProcesses
 
@@ -147,8 +146,8 @@ class Cluster:
     def tls_addresses(self) -> list[tuple[str, int, str]]:
         """The same for clients that speak TLS: host, port, and what the certificate is for.
         RuntimeError without TLS."""
-        assert self.authority
-        return [(HOST, node.ports.tls, AUTHORITY_NAME) for node in self._processes.nodes]
+        name = self.authority.name
+        return [(HOST, node.ports.tls, name) for node in self._processes.nodes]
 
     @property
     def authority(self) -> Authority:

@@ -138,11 +138,10 @@ class Node:
         self.shipping = Shipping(self, self.paths.clear)
         self.queries = QueryManager(config, clock)
         self.connections = Connections(self)
-        self.indexes = IndexMetadata(self.metadata, self.namespaces, clock, self.paths.clear)
-        self.masking = MaskingMetadata(self.metadata, self.namespaces, clock, self.paths.clear)
-        self.truncations = TruncationMetadata(
-            self.metadata, self.namespaces, clock, self.paths.clear
-        )
+        known = self.metadata, self.namespaces, clock, self.paths.clear
+        self.indexes = IndexMetadata(*known).start()
+        self.masking = MaskingMetadata(*known).start()
+        self.truncations = TruncationMetadata(*known)
         self.started_ms = clock.monotonic_ms()
         self.place: Place = PlaceAlone(self)
         self.addresses = listening_addresses(config.network.service.address)
@@ -203,7 +202,7 @@ class Node:
         for namespace in self.namespaces.values():
             namespace.open()
         self.place = find_place(self)
-        self.truncations.start()
+        self.truncations.start()  # not before the records and their sets are known
         server = await listen(
             lambda: cast(asyncio.Protocol, Connection(self)), self.addresses, self.port
         )

@@ -9,7 +9,7 @@ import pytest
 
 from aerospike_common import as_msgpack
 from aerospike_common.wire.codes import FieldType, Info2, ParticleType, ResultCode
-from asd.fastpath import functions
+from asd.fastpath import functions, known
 from asd.fastpath.cache import head_size
 from asd.transactions.heavy import Leave
 
@@ -50,7 +50,7 @@ def learned(wire: Any, request: bytes) -> Any:
 
 
 def test_new_arguments_and_bins_take_the_same_path(kit: Any, wire: Any) -> None:
-    for number in range(functions.CALLS_KNOWN + 2):
+    for number in range(known.KNOWN + 2):
         bin = "ab"[number % 2]
         reply = wire.call(call(kit, bin, number))
         assert reply.ops[0].value == struct.pack(">q", number)

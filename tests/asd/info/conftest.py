@@ -104,11 +104,13 @@ class FakeNode:
             namespace.engine.open()
         self.queries = QueryManager(self.config, self.clock)
         self.indexes = IndexMetadata(self.metadata, self.namespaces, self.clock, lambda: None)
+        self.indexes.start()
         self.truncations = TruncationMetadata(
             self.metadata, self.namespaces, self.clock, lambda: None
         )
         self.truncations.start()
         self.masking = MaskingMetadata(self.metadata, self.namespaces, self.clock, lambda: None)
+        self.masking.start()
 
     @property
     def community(self) -> bool:

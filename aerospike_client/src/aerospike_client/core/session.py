@@ -45,7 +45,7 @@ _REFUSED: Final = ENDED | {ResultCode.CREDENTIAL_INVALID}
 _MARGIN_S: Final = 60
 """How long before its end a session is renewed; less for one that lives less than twice as long."""
 
-_HELP: Final = {
+_HELP: Final[Mapping[int, str]] = {
     ResultCode.USER_INVALID: "there is no such user",
     ResultCode.PASSWORD_INVALID: "the password is wrong",
     ResultCode.PASSWORD_EXPIRED: "the password has expired",
@@ -54,7 +54,7 @@ _HELP: Final = {
     ResultCode.SECURITY_NOT_SUPPORTED: "the server has no access control: give no user",
     ResultCode.LDAP_NOT_CONFIGURED: "the server asks no directory (LDAP)",
 }
-_HELP_WITH_CERTIFICATE: Final = {
+_HELP_WITH_CERTIFICATE: Final[Mapping[int, str]] = {
     ResultCode.USER_INVALID: "there is no user of the certificate's common name"
     " (`create_pki_user` makes one)",
     ResultCode.CREDENTIAL_INVALID: "the port asks clients for no certificate",
@@ -155,9 +155,8 @@ class Sessions:
 
     def _failure(self, what: str, code: int, node: str) -> ClientError:
         who = f"user {self.user!r}" if self.user else "the user of the certificate"
-        known = _HELP if self.user else _HELP | _HELP_WITH_CERTIFICATE
-        why = next((text for known_code, text in known.items() if known_code == code), "")
-        why = why or str(server_error(code).args[0])
+        known = _HELP if self.user else {**_HELP, **_HELP_WITH_CERTIFICATE}
+        why = known.get(code) or str(server_error(code).args[0])
         return server_error(code, f"{who} {what}: {why}", node=node)
 
 

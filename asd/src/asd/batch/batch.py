@@ -39,9 +39,8 @@ from asd.space.commitment import Commitment
 from asd.space.consistency import Consistency
 from asd.space.namespace import Namespace
 from asd.transactions.away import Away
-from asd.transactions.elsewhere import handed, until_ready
+from asd.transactions.elsewhere import handed, have_carried, until_ready
 from asd.transactions.heavy import Leave, Occupied
-from asd.transactions.masked import access_of
 from asd.transactions.transaction import Reply
 from storage.engine import NotResident
 
@@ -261,12 +260,7 @@ class Batch:
         elif heavy is not None:
             self._given = await until_ready(self._node, heavy)
         elif away is not None:
-            assert self._node.carrier is not None
-            namespace, digest, message = away
-            access = access_of(namespace, message, self._client.rights)
-            carried = await self._node.carrier.carry(*away, in_batch=True, access=access)
-            if access and carried[1] == ResultCode.ROLE_VIOLATION:
-                self._client.rights.violated(self._client.peer, message, digest)
+            carried = await have_carried(self._node, self._client, *away, in_batch=True)
             self._carried = Reply(*carried[1:])
         else:
             began_ns = self._node.clock.monotonic_ns()

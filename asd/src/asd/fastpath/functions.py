@@ -11,8 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from aerospike_common.wire.codes import FieldType
-from aerospike_common.wire.message import Message, parse_message, reply_frame
+from aerospike_common.wire.message import Message, reply_frame
 from asd.fastpath.contract import FastPath
+from asd.fastpath.known import Known
 from asd.space.namespace import Namespace
 from asd.transactions.heavy import Leave
 from asd.transactions.outcome import Decide, count_udf, perform
@@ -24,16 +25,10 @@ from citrusleaf.cf_digest import DIGEST_SIZE
 if TYPE_CHECKING:
     from asd.state import NodeState
 
-CALLS_KNOWN: Final = 64
-"""Calls that one path keeps."""
-
-MAX_CALL_SIZE: Final = 256
-"""Bytes of the longest call that is kept: long ones hold values, which seldom come again."""
-
-_FRAME_HEADER: Final = 8
 _WHERE: Final = (FieldType.NAMESPACE, FieldType.SET)
 
-Known: TypeAlias = tuple[Message, Decide]
+Asked: TypeAlias = tuple[Message, Decide]
+"""A call, and what decides it."""
 
 
 def function_path(
@@ -51,8 +46,8 @@ def function_path(
     """
     expressions, counters = node.expressions, namespace.statistics.client
     barred = namespace.ownership.barred
-    calls = _Calls(node, message, rest, head_size)
-    known = calls.known
+    calls = Known(_maker(node, message), rest, head_size)
+    known = calls.made
 
     def path(data: bytes, digest: int) -> bytes | None:
         if barred and data[digest] | (data[digest + 1] & 15) << 8 in barred:
@@ -74,29 +69,15 @@ def function_path(
     return path
 
 
-class _Calls:
-    """What is called, by the bytes behind the digest."""
+def _maker(node: NodeState, example: Message) -> Callable[[Message], Asked | None]:
+    """What makes of a message what it asks for, and what decides it; None when it has other fields
+    than `example`, for which the path is made. It raises OperationError for a wrong one."""
+    wanted = example.fields
 
-    __slots__ = ("_before", "_example", "_keeps", "_node", "_rest", "known")
-
-    def __init__(self, node: NodeState, example: Message, rest: int, head_size: int) -> None:
-        self._node = node
-        self._example = example.fields
-        self._rest = rest
-        self._before = head_size - _FRAME_HEADER
-        self._keeps = rest - DIGEST_SIZE <= MAX_CALL_SIZE
-        self.known: dict[bytes, Known] = {}
-
-    def add(self, data: bytes, digest: int, wire: bytes) -> Known | None:
-        """The message around a digest, and what decides it; None when it has other fields than
-        those that the path was made for. Raises MessageError, OperationError for a wrong one."""
-        message = parse_message(data[digest - self._before : digest + self._rest])
-        fields, example = message.fields, self._example
-        if fields.keys() != example.keys() or any(fields[at] != example[at] for at in _WHERE):
+    def make(message: Message) -> Asked | None:
+        fields = message.fields
+        if fields.keys() != wanted.keys() or any(fields[at] != wanted[at] for at in _WHERE):
             return None
-        found = message, partial(called, self._node, Call.of(message))
-        if self._keeps:
-            if len(self.known) >= CALLS_KNOWN:
-                self.known.clear()
-            self.known[wire] = found
-        return found
+        return message, partial(called, node, Call.of(message))
+
+    return make

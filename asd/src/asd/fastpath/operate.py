@@ -12,30 +12,24 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from aerospike_common.wire.codes import ResultCode
-from aerospike_common.wire.message import Message, parse_message, reply_frame
+from aerospike_common.wire.message import Message, reply_frame
 from asd.fastpath.contract import FastPath
+from asd.fastpath.known import Known
 from asd.records.record import MAX_BINS, next_generation, pack_bins, payload_flags, unpack_bins
 from asd.space.namespace import Namespace
 from asd.transactions.applied import apply_ops
 from asd.transactions.outcome import count_write, perform
 from asd.transactions.transaction import Transaction
-from asd.transactions.write import SIZE_MARGIN, check_ops, write_checked
+from asd.transactions.write import check_ops, longest_payload, write_checked
 from citrusleaf.cf_digest import DIGEST_SIZE
 
 if TYPE_CHECKING:
     from asd.state import NodeState
 
-OPS_KNOWN: Final = 64
-"""Lists of ops that one path keeps."""
-
-MAX_OPS_SIZE: Final = 256
-"""Bytes of the longest list of ops that is kept: long ones hold values, which seldom come again."""
-
 BIG_RECORD: Final = 1 << 17
 """Bytes of a record from which on what is done to it is left to those who mind the time."""
 
 OK: Final = int(ResultCode.OK)
-_FRAME_HEADER: Final = 8
 
 
 def operate_path(
@@ -52,8 +46,8 @@ def operate_path(
     """
     expressions, counters = node.expressions, namespace.statistics.client
     barred = namespace.ownership.barred
-    known = _Known(rest, head_size)
-    messages = known.messages
+    known = Known(_checked, rest, head_size)
+    messages = known.made
 
     def path(data: bytes, digest: int) -> bytes | None:
         if barred and data[digest] | (data[digest + 1] & 15) << 8 in barred:
@@ -85,9 +79,9 @@ def plain_operate_path(
     put, barred = namespace.door.doors(set_name).put, namespace.ownership.barred
     assert put is not None
     set_id = namespace.intern_set(set_name)
-    longest = (namespace.config.max_record_size or 1 << 30) - SIZE_MARGIN - len(set_name)
-    known = _Known(rest, head_size)
-    messages = known.messages
+    longest = longest_payload(namespace, set_name)
+    known = Known(_checked, rest, head_size)
+    messages = known.made
 
     def path(data: bytes, digest: int) -> bytes | None:
         if barred and data[digest] | (data[digest + 1] & 15) << 8 in barred:
@@ -119,23 +113,7 @@ def plain_operate_path(
     return path
 
 
-class _Known:
-    """Messages by their ops' bytes: the ops are parsed, and have passed `check_ops`."""
-
-    __slots__ = ("_before", "_keeps", "_rest", "messages")
-
-    def __init__(self, rest: int, head_size: int) -> None:
-        self._rest = rest
-        self._before = head_size - _FRAME_HEADER
-        self._keeps = rest - DIGEST_SIZE <= MAX_OPS_SIZE
-        self.messages: dict[bytes, Message] = {}
-
-    def add(self, data: bytes, digest: int, wire: bytes) -> Message:
-        """The message around a digest. Raises MessageError, OperationError for wrong ops."""
-        message = parse_message(data[digest - self._before : digest + self._rest])
-        check_ops(message)
-        if self._keeps:
-            if len(self.messages) >= OPS_KNOWN:
-                self.messages.clear()
-            self.messages[wire] = message
-        return message
+def _checked(message: Message) -> Message:
+    """A message whose ops may be applied. Raises OperationError."""
+    check_ops(message)
+    return message

@@ -48,7 +48,7 @@ from asd.space.namespace import TTL_NEVER, Namespace
 from asd.transactions.masked import access_of
 from asd.transactions.ops import is_bin_name
 from asd.transactions.transaction import is_key
-from asd.transactions.write import SIZE_MARGIN
+from asd.transactions.write import longest_payload
 from citrusleaf.cf_digest import DIGEST_SIZE
 
 if TYPE_CHECKING:
@@ -125,9 +125,9 @@ class ShippedWrites:
         self._without.clear()
 
     def answer(self, body: bytes) -> Answer | None:
-        """The reply to a message; None: the general way must be taken. Raises for a fault of ours
-        alone, which may have had its effect."""
-        if not body.startswith(START) or len(body) > LARGEST:
+        """The reply to a message that begins with START; None: the general way must be taken.
+        Raises for a fault of ours alone, which may have had its effect."""
+        if len(body) > LARGEST:
             return None
         try:
             return self._write(body)
@@ -135,8 +135,8 @@ class ShippedWrites:
             return None
 
     def learn(self, body: bytes, reply: bytes) -> None:
-        """Make a path for the set of a message that the general way has answered."""
-        if not body.startswith(START) or reply[_CODE_AT] != ResultCode.OK:
+        """Make a path for the set of such a message that the general way has answered."""
+        if reply[_CODE_AT] != ResultCode.OK:
             return
         try:
             where, _, _ = _where(body)
@@ -157,7 +157,7 @@ class ShippedWrites:
         ):
             self._without.add(where)
             return
-        longest = (namespace.config.max_record_size or 1 << 30) - SIZE_MARGIN - len(set_name)
+        longest = longest_payload(namespace, set_name)
         put, set_id = namespace.door.doors(set_name).put, namespace.intern_set(set_name)
         self._places[where] = Place(namespace, set_name, set_id, put, longest)
 

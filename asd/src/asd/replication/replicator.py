@@ -86,7 +86,7 @@ class Replicator:
             return
         self.made += 1
         number = self._replicate(self._namespace.name, row)
-        if number and (number not in self._waiting or self._namespace.consistency is not None):
+        if number:
             self._wait(number, digest, new)
 
     def again(self, row: RecordRow) -> None:

@@ -14,9 +14,8 @@ from asd.query import answer as answer_query
 from asd.service.held_replies import Held
 from asd.transactions.away import Away
 from asd.transactions.dispatch import latency_of, run, run_row
-from asd.transactions.elsewhere import handed, until_ready
+from asd.transactions.elsewhere import handed, have_carried, until_ready
 from asd.transactions.heavy import Leave, Occupied
-from asd.transactions.masked import access_of
 from storage.engine import NotResident
 
 if TYPE_CHECKING:
@@ -190,12 +189,8 @@ async def _carried(node: ServiceNode, connection: BatchClient, message: Message)
     """Have a transaction done elsewhere, or with the versions of other nodes."""
     namespace = find_namespace(node, message)
     started_ns = connection.last_used_ns
-    assert node.carrier is not None
-    digest, rights = message.fields[FieldType.DIGEST], connection.rights
-    access = access_of(namespace, message, rights)
-    carried = await node.carrier.carry(namespace, digest, message, access=access)
-    if access and carried[1] == ResultCode.ROLE_VIOLATION:
-        rights.violated(connection.peer, message, digest)
+    digest = message.fields[FieldType.DIGEST]
+    carried = await have_carried(node, connection, namespace, digest, message)
     with node.turns.since(started_ns):
         node.turns.count(latency_of(namespace, message))
     await connection.send(reply_frame(*carried[1:]))

@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from aerospike_client import AsyncClient, ClientError, Key, RecordNotFound
+from asd.simulation.checkers.rest import digests_of
 from asd.simulation.machine import Machine, Shape
 from asd.simulation.world import World
 from cluster import PARTITIONS
 from cluster.simulation import Violation
-from storage.bulk import entries_at, partition_slots
 
 SPACE: Final = b"test"
 KEYS: Final = 24
@@ -163,8 +163,8 @@ def records_of(machine: Machine) -> dict[bytes, int]:
     engine = node.namespaces[SPACE].engine
     found: dict[bytes, int] = {}
     for partition in range(PARTITIONS):
-        for entry in entries_at(engine.index, partition_slots(engine.index, partition)):
-            record = engine.get(entry[:20])
+        for digest in digests_of(engine.index, partition):
+            record = engine.get(digest)
             if record is not None:
-                found[entry[:20]] = int.from_bytes(record[5][-8:], "big")
+                found[digest] = int.from_bytes(record[5][-8:], "big")
     return found

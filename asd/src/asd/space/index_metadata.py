@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
-from asd.membership.metadata import SystemMetadata
 from asd.sindex.definition import IndexDefinition
 from asd.sindex.indexes import MAX_INDEXES
-from citrusleaf.cf_clock import Clock
+from asd.space.namespace_metadata import NamespaceMetadata
 from cluster.smd import SmdItem
 
 if TYPE_CHECKING:
@@ -23,22 +21,10 @@ MODULE: Final = "sindex"
 """The module of the metadata; `namespace|index name` to the definition."""
 
 
-class IndexMetadata:
+class IndexMetadata(NamespaceMetadata):
     """Creates and drops indexes by way of the metadata."""
 
-    def __init__(
-        self,
-        metadata: SystemMetadata,
-        namespaces: Mapping[bytes, Namespace],
-        clock: Clock,
-        changed: Callable[[], None],
-    ) -> None:
-        """`changed` is called after the indexes of a namespace have changed."""
-        self._metadata = metadata
-        self._namespaces = namespaces
-        self._clock = clock
-        self._changed = changed
-        metadata.listen(MODULE, self._apply)
+    MODULE = MODULE
 
     def create(self, namespace: Namespace, definition: IndexDefinition) -> None:
         """Create or rename an index. Raises OperationError when it cannot be."""
@@ -69,13 +55,13 @@ class IndexMetadata:
             raise OperationError(
                 ResultCode.SINDEX_MAX_COUNT, f"over {MAX_INDEXES} indexes of unknown namespaces"
             )
-        self._metadata.set(MODULE, key, text, self._clock.epoch_ms())
+        self._keep(key, text)
 
     def delete_elsewhere(self, namespace: str, name: str) -> None:
         """Forget what `create_elsewhere` noted."""
         key = f"{namespace}|{name}"
         if self._metadata.get(MODULE, key) is not None:
-            self._metadata.set(MODULE, key, None, self._clock.epoch_ms())
+            self._keep(key, None)
 
     def _count_elsewhere(self) -> int:
         known = {namespace.name for namespace in self._namespaces.values()}
@@ -90,11 +76,11 @@ class IndexMetadata:
             self._set(namespace, name, None)
 
     def _set(self, namespace: Namespace, name: str, text: str | None) -> None:
-        self._metadata.set(MODULE, f"{namespace.name}|{name}", text, self._clock.epoch_ms())
+        self._keep(f"{namespace.name}|{name}", text)
 
     def _apply(self, key: str, item: SmdItem) -> None:
         namespace_name, _, name = key.partition("|")
-        namespace = self._namespaces.get(namespace_name.encode("utf-8", "surrogateescape"))
+        namespace = self._namespace(namespace_name)
         if namespace is None:
             return
         if item.value is None:

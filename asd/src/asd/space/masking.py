@@ -12,17 +12,15 @@ import struct
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
+
+from attrs import define, field
 
 from aerospike_common.wire.codes import ParticleType, ResultCode
 from aerospike_common.wire.errors import OperationError
-from asd.membership.metadata import SystemMetadata
 from asd.records.mask import Constant, Function, Mask, Redact, Rule
-from citrusleaf.cf_clock import Clock
+from asd.space.namespace_metadata import NamespaceMetadata
 from cluster.smd import SmdItem
-
-if TYPE_CHECKING:
-    from asd.space.namespace import Namespace
 
 log = logging.getLogger("asd.masking")
 
@@ -119,23 +117,13 @@ _FUNCTIONS: Final[Mapping[str, Callable[[ParticleType, dict[str, str]], Function
 )
 
 
-class MaskingMetadata:
+@define(eq=False)
+class MaskingMetadata(NamespaceMetadata):
     """Puts and removes rules by way of the metadata."""
 
-    def __init__(
-        self,
-        metadata: SystemMetadata,
-        namespaces: Mapping[bytes, Namespace],
-        clock: Clock,
-        changed: Callable[[], None],
-    ) -> None:
-        """`changed` is called after the rules of a namespace have changed."""
-        self._metadata = metadata
-        self._namespaces = namespaces
-        self._clock = clock
-        self._changed = changed
-        self._rules: dict[str, dict[str, RuleText]] = defaultdict(dict)
-        metadata.listen(MODULE, self._apply)
+    MODULE = MODULE
+
+    _rules: dict[str, dict[str, RuleText]] = field(factory=lambda: defaultdict(dict), init=False)
 
     def put(self, namespace: str, rule: RuleText) -> None:
         """Put a rule in the place of the one of the same bin and type, if there is one. Raises
@@ -147,13 +135,13 @@ class MaskingMetadata:
             return
         if key not in rules and sum(map(len, self._rules.values())) >= MAX_RULES:
             raise OperationError(ResultCode.FORBIDDEN, f"over {MAX_RULES} masking rules")
-        self._metadata.set(MODULE, key, json.dumps(rule), self._clock.epoch_ms())
+        self._keep(key, json.dumps(rule))
 
     def remove(self, namespace: str, rule: RuleText) -> None:
         """Remove the rule of a bin and type, if there is one."""
         key = _key(namespace, rule)
         if key in self._rules[namespace]:
-            self._metadata.delete(MODULE, key, self._clock.epoch_ms())
+            self._keep(key, None)
 
     def rules(self, namespace: str) -> list[RuleText]:
         """The rules of a namespace, by set and bin."""
@@ -170,7 +158,7 @@ class MaskingMetadata:
                 rules[key] = rule
             except (OperationError, ValueError, TypeError) as error:
                 log.warning("masking rule '%s' cannot be had: %s", key, error)
-        namespace = self._namespaces.get(name.encode("utf-8", "surrogateescape"))
+        namespace = self._namespace(name)
         if namespace is not None:
             namespace.masks = self._masks(name)
             self._changed()

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
-from asd.membership.metadata import SystemMetadata
-from citrusleaf.cf_clock import Clock
+from asd.space.namespace_metadata import NamespaceMetadata
 from cluster import PARTITIONS
 from cluster.consistency.stamp import time_of
 from cluster.smd import SmdItem
@@ -202,25 +201,10 @@ class Truncator:
         ]
 
 
-class TruncationMetadata:
+class TruncationMetadata(NamespaceMetadata):
     """Begins truncations by way of the metadata."""
 
-    def __init__(
-        self,
-        metadata: SystemMetadata,
-        namespaces: Mapping[bytes, Namespace],
-        clock: Clock,
-        changed: Callable[[], None],
-    ) -> None:
-        """`changed` is called before records begin to be hidden."""
-        self._metadata = metadata
-        self._namespaces = namespaces
-        self._clock = clock
-        self._changed = changed
-
-    def start(self) -> None:
-        """Take up what is in the metadata, once the records and their sets are known."""
-        self._metadata.listen(MODULE, self._apply)
+    MODULE = MODULE
 
     def truncate(self, namespace: str, set_name: str | None, before_ms: int) -> None:
         """Let the set's, or all, records last written before a time be gone.
@@ -232,10 +216,10 @@ class TruncationMetadata:
         new = key not in known and not self._is_known(namespace, set_name)
         if new and len(known) >= MOST_THRESHOLDS:
             raise OperationError(ResultCode.FORBIDDEN, "too many truncations of unknown sets")
-        self._metadata.set(MODULE, key, str(before_ms), self._now_ms())
+        self._keep(key, str(before_ms))
 
     def _is_known(self, namespace_name: str, set_name: str | None) -> bool:
-        namespace = self._namespaces.get(namespace_name.encode("utf-8", "surrogateescape"))
+        namespace = self._namespace(namespace_name)
         if namespace is None or set_name is None:
             return namespace is not None
         return namespace.find_set(set_name.encode("utf-8", "surrogateescape")) is not None
@@ -244,14 +228,11 @@ class TruncationMetadata:
         """Take a threshold back, if there is one."""
         key = _key(namespace, set_name)
         if self._metadata.get(MODULE, key) is not None:
-            self._metadata.set(MODULE, key, None, self._now_ms())
-
-    def _now_ms(self) -> int:
-        return self._clock.epoch_ms()
+            self._keep(key, None)
 
     def _apply(self, key: str, item: SmdItem) -> None:
         namespace_name, has_set, set_name = key.partition("|")
-        namespace = self._namespaces.get(namespace_name.encode("utf-8", "surrogateescape"))
+        namespace = self._namespace(namespace_name)
         if namespace is None:
             return
         truncation, name = namespace.truncation, set_name.encode("utf-8", "surrogateescape")

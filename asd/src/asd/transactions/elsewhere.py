@@ -1,4 +1,5 @@
-"""Having heavy work (`asd.transactions.heavy`) done off the loop, and what comes of it."""
+"""Having transactions done elsewhere, and what comes of it: heavy work (`asd.transactions.heavy`)
+off the loop, what other nodes must do or know of by them."""
 
 from __future__ import annotations
 
@@ -7,13 +8,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from aerospike_common.wire.codes import Info2, ResultCode
+from aerospike_common.wire.message import Message
 from asd.process.heavy_work import Failed, Overloaded, Overrun
 from asd.records.work import Given, Work, Worked
 from asd.space.namespace import Namespace
 from asd.transactions.heavy import Leave, Occupied
+from asd.transactions.masked import access_of
 
 if TYPE_CHECKING:
-    from asd.state import NodeState
+    from asd.state import Carried, Client, NodeState
 
 
 async def until_ready(node: NodeState, wait: Leave | Occupied) -> Given | None:
@@ -36,6 +39,25 @@ async def until_ready(node: NodeState, wait: Leave | Occupied) -> Given | None:
     finally:
         held.release(transaction.digest)
     return Given(work, worked, wait.round)
+
+
+async def have_carried(
+    node: NodeState,
+    client: Client,
+    namespace: Namespace,
+    digest: bytes,
+    message: Message,
+    *,
+    in_batch: bool = False,
+) -> Carried:
+    """What comes of a transaction that is carried out by other nodes, or with their versions. What
+    it was refused there for the client's rights, the audit log is told here."""
+    assert node.carrier is not None
+    access = access_of(namespace, message, client.rights)
+    carried = await node.carrier.carry(namespace, digest, message, in_batch=in_batch, access=access)
+    if access and carried[1] == ResultCode.ROLE_VIOLATION:
+        client.rights.violated(client.peer, message, digest)
+    return carried
 
 
 async def have_done(node: NodeState, work: Work) -> Worked:

@@ -26,7 +26,7 @@ from asd.records.work import Function
 from asd.transactions.decision import Decision, Effect
 from asd.transactions.heavy import LONGEST_NS, Leave
 from asd.transactions.transaction import Refused, Reply, Transaction, check_key_field, is_key
-from asd.transactions.write import SIZE_MARGIN, check_size_if_near, left_by_delete
+from asd.transactions.write import check_size_if_near, left_by_delete, longest_payload
 from asd.udf.call import Call, lua_record
 from asd.udf.lua_state import LuaFailure
 from storage.engine import Record
@@ -258,8 +258,7 @@ def _spliced(
     if kind not in _SAFE or kept[4] or _KEY in transaction.message.fields:
         return None
     payload = replace_bin(payload, name, Particle(kind, data))
-    limit = transaction.namespace.config.max_record_size
-    near = 0 < limit < len(payload) + SIZE_MARGIN + len(transaction.set_name)
+    near = len(payload) > longest_payload(transaction.namespace, transaction.set_name)
     return None if near or count_bins(payload) > MAX_BINS else payload
 
 

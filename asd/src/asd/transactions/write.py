@@ -238,6 +238,11 @@ def left_by_delete(transaction: Transaction, record: Record) -> Record | None:
     return transaction.namespace.tombstone(record, transaction.mark)
 
 
+def longest_payload(namespace: Namespace, set_name: bytes) -> int:
+    """Bytes of a payload that surely makes no record of the set that is too large."""
+    return (namespace.config.max_record_size or 1 << 30) - SIZE_MARGIN - len(set_name)
+
+
 def check_size_if_near(
     namespace: Namespace,
     void_time: int,

@@ -16,13 +16,12 @@ from asd.membership.cluster import Clustered
 from asd.node import Node
 from asd.replication.store import Store
 from asd.simulation.machine import Machine
-from asd.space.namespace import Namespace
 from cluster import PARTITIONS, Transactions
 from cluster.messages import RecordRow
 from cluster.simulation.checks import Violation
 from storage.bulk import entries_at, partition_slots
 from storage.engine import get_waited
-from storage.index import ENTRY, Entry
+from storage.index import ENTRY, Entry, PrimaryIndex
 
 EXPIRY_S: Final = 2
 """Expired records are looked for every second."""
@@ -86,15 +85,15 @@ def _records(node: Node, space: str, now_s: float) -> dict[int, dict[bytes, Reco
     found: dict[int, dict[bytes, RecordRow]] = {}
     for partition in range(PARTITIONS):
         if index.count(partition):
-            rows = [store.row(digest) for digest in _digests(namespace, partition)]
+            rows = [store.row(digest) for digest in digests_of(namespace.engine.index, partition)]
             live = {row[0]: row for row in rows if row is not None and not 0 < row[3] <= now_s}
             if live:
                 found[partition] = live
     return found
 
 
-def _digests(namespace: Namespace, partition: int) -> Iterator[bytes]:
-    index = namespace.engine.index
+def digests_of(index: PrimaryIndex, partition: int) -> Iterator[bytes]:
+    """The digests of all records of a partition, tombstones included."""
     for entry in entries_at(index, partition_slots(index, partition)):
         yield Entry._make(ENTRY.unpack(entry)).digest
 
@@ -122,7 +121,7 @@ def check_indexes(name: str, node: Node) -> None:
         for index in namespace.indexes:
             expected = 0
             for partition in range(PARTITIONS):
-                for digest in _digests(namespace, partition):
+                for digest in digests_of(namespace.engine.index, partition):
                     record = get_waited(namespace.engine, digest)
                     set_name = namespace.set_names[record[3]] if record is not None else b""
                     if not index.watches(set_name):
