@@ -8,9 +8,10 @@ nodes apply the same items.
 The user `admin` exists until an item says otherwise: it is never written of itself. A node that
 joins a cluster with a default of its own has nothing that could win against what the cluster knows.
 
-Dropping a role takes it from its users, one item each. Where such items were lost (a split), a user
-may name a role that is not there: it counts for nothing, is not shown, and is taken away before a
-role of that name is created anew, so that nobody gets rights by an old name.
+A user may be given a role that is not there, as the real server allows it: its name is kept and
+listed and counts for nothing until somebody makes a role of it, so users and roles can be made in
+any order. Since a name that is mistyped looks the same, the log tells of each one. Dropping a role
+takes it from its users, one item each, so that nobody gets rights by an old name.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ class Accounts:
             raise OperationError(ResultCode.USER_EXISTS, "the user exists")
         if len(self._users) >= MAX_USERS:
             raise OperationError(ResultCode.FORBIDDEN, f"{MAX_USERS} users")
-        names = self._known_roles(roles)
+        names = self._role_names(name, roles)
         self._put_user(name, User.with_password(given, salt, names))
 
     def drop_user(self, name: str) -> None:
@@ -144,22 +145,25 @@ class Accounts:
     def grant_roles(self, name: str, roles: Iterable[str]) -> None:
         """Give the user these roles besides. Raises OperationError."""
         user = self.user(name)
-        self._put_user(name, evolve(user, roles=self._known_roles(roles, user.roles)))
+        self._put_user(name, evolve(user, roles=self._role_names(name, roles, user.roles)))
 
     def revoke_roles(self, name: str, roles: Iterable[str]) -> None:
         """Take these roles from the user, who need not have them. Raises OperationError."""
         user = self.user(name)
-        self._put_user(name, evolve(user, roles=user.roles - self._known_roles(roles)))
+        self._put_user(name, evolve(user, roles=user.roles - frozenset(roles)))
 
-    def _known_roles(
-        self, names: Iterable[str], besides: frozenset[str] = frozenset()
+    def _role_names(
+        self, user: str, names: Iterable[str], besides: frozenset[str] = frozenset()
     ) -> frozenset[str]:
-        """All these; raises ROLE_INVALID when one is not there, or there are too many."""
+        """All these; raises ROLE_INVALID when one can be no role's, or there are too many."""
         given = frozenset(names)
-        for name in given:
-            self.role(name)
+        for name in sorted(given):
+            check_name(name, ResultCode.ROLE_INVALID)
         if len(given | besides) > MAX_ROLES_OF_USER:
             raise OperationError(ResultCode.ROLE_INVALID, f"over {MAX_ROLES_OF_USER} roles")
+        for name in sorted(given):
+            if self._find_role(name) is None:
+                log.warning("user '%s' is given the role '%s', which is not known", user, name)
         return given | besides
 
     def _put_user(self, name: str, user: User) -> None:
@@ -175,7 +179,6 @@ class Accounts:
             raise OperationError(ResultCode.ROLE_EXISTS, "the role exists")
         if len(self._roles) >= MAX_ROLES:
             raise OperationError(ResultCode.FORBIDDEN, f"{MAX_ROLES} roles")
-        self._take_from_users(name)
         self._put_role(name, role.granted(()))  # which looks that they are not too many
 
     def drop_role(self, name: str) -> None:

@@ -187,7 +187,7 @@ def _query_users(security: Security, _: Session, fields: Fields) -> Done:
 
 
 def _user_message(security: Security, name: str) -> bytes:
-    roles = security.accounts.roles_of(security.accounts.user(name))
+    roles = sorted(security.accounts.user(name).roles)  # those that are not known, too
     live = security.find_live(name)
     fields: dict[int, bytes] = {
         AdminField.USER: name.encode(),
