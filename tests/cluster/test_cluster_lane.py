@@ -142,6 +142,7 @@ def test_a_turn_s_rows_for_the_same_replicas_are_one_message_and_one_commitment(
     assert lane.receive(3, ReplicaAck(8, "ns", 1), 0) == [], "an older cluster's word"
     assert lane.receive(3, ReplicaAck(9, "ns", 1), 0) == [Replicated(first[0], False)]
     lane._check()
+    assert lane.tick(lane.deadline) == [], "all is acknowledged"
     assert lane.deadline == FOREVER
 
 

@@ -290,15 +290,19 @@ class ClusterNode:
         self, outputs: list[Output], now: int, service: Service | None = None
     ) -> list[Output]:
         """Route what an input came to; after it another deadline may be the first."""
-        network = self._route(outputs, now, service)
+        network = self._route(outputs, now, service) if outputs else outputs
         # What is due later than before is found by the tick that comes too early.
-        self.deadline = min(self.deadline, self._due())
+        deadline = self._due()
+        if deadline < self.deadline:
+            self.deadline = deadline
         return network
 
     def _due(self) -> int:
         """When a part wants a tick; paxos' timers, which change seldom, are seen to where they
         may."""
-        deadline = min(self.heartbeat.deadline, self.fabric.deadline)
+        deadline, fabric = self.heartbeat.deadline, self.fabric.deadline
+        if fabric < deadline:
+            deadline = fabric
         for service in self.services:
             if service.deadline < deadline:
                 deadline = service.deadline

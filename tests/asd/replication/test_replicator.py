@@ -36,13 +36,30 @@ def test_turns_are_released_in_order(bench: Any) -> None:
     for digest in (ONE, TWO):
         bench.put(digest)
         turns.append(bench.namespace.commitments.turn)
-        bench.end_turn()
+        bench.end_turns()
     bench.replicator.released(2, False)
     assert not turns[1].released
     bench.replicator.released(1, True)
     assert turns[0].released
     assert turns[1].released
     assert [turn.code for turn in turns] == [ResultCode.TIMEOUT, ResultCode.OK]
+
+
+def test_while_a_commitment_is_under_way_the_next_takes_the_writes_of_two_turns(bench: Any) -> None:
+    bench.replicator.observe(True)
+    bench.put(ONE)
+    bench.end_turn()
+    assert bench.flushes == 1, "it does not wait for others"
+    bench.put(ONE)
+    first = bench.namespace.commitments.turn
+    bench.end_turn()
+    assert bench.flushes == 1
+    bench.put(TWO)
+    assert bench.namespace.commitments.turn is first
+    bench.end_turn()
+    assert bench.flushes == 2
+    bench.put(TWO)
+    assert bench.namespace.commitments.turn is not first
 
 
 def test_without_replicas_nothing_waits(bench: Any) -> None:

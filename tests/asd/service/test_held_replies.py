@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from aerospike_common.wire.codes import Info2, OpType, ParticleType, ResultCode
 from aerospike_common.wire.message import Op, reply_frame
 from asd.measures.turns import Turns
-from asd.service.held_replies import Held, HeldReplies
+from asd.service.held_replies import HeldReplies
 from asd.space.commitment import Commitment
 from asd.space.namespace import Namespace
 from storage.memory import MemoryEngine
@@ -254,7 +254,7 @@ class Line(RuleBasedStateMachine):
     def hold(self) -> None:
         reply = self.reply()
         self.expected.append((reply, self.open[-1]))
-        self.line.hold(Held(reply, self.open[-1]))
+        self.line.hold(reply, self.open[-1])
 
     @precondition(lambda self: len(self.line))
     @rule()

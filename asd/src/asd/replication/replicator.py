@@ -33,7 +33,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from aerospike_common.wire.codes import ResultCode
-from asd.replication.rows import removal, row_of, set_text
+from asd.replication.rows import removal, row_flags, set_text
 from asd.space.commitment import Commitment
 from asd.space.namespace import Namespace
 from cluster.messages import RecordRow
@@ -55,7 +55,10 @@ class Replicator:
         self._flush = flush
         self._collected: list[RecordRow] | None = None
         self._set_texts: dict[int, str] = {}
+        self._name = namespace.name
         self._waiting: dict[int, Commitment] = {}
+        self._noted = 0
+        """The commitment of the lane that was last given a write."""
         self._observes = False
         self.made = 0
         """Versions that were made here, and given to the lane."""
@@ -79,24 +82,30 @@ class Replicator:
         """A record has this version now; None: it has gone and left nothing."""
         if new is None:
             row = removal(digest, self._namespace.clock.epoch_ms())
-        else:
-            row = row_of(digest, new, self._set_text(new[3]))
+        else:  # `row_of`, spelled out: each replicated write comes through here
+            generation, void_time, updated_ms, set_id, flags, payload = new
+            text = self._set_texts.get(set_id)
+            if text is None:
+                text = self._learn(set_id)
+            flags = flags and row_flags(flags)
+            row = digest, generation, updated_ms, void_time, text, flags, payload
         if self._collected is not None:
             self._collected.append(row)
             return
         self.made += 1
-        number = self._replicate(self._namespace.name, row)
-        if number:
+        number = self._replicate(self._name, row)
+        if number != self._noted or self._namespace.consistency is not None:
             self._wait(number, digest, new)
 
     def again(self, row: RecordRow) -> None:
         """Give a version that stands here to all replicas, which may not have it."""
-        number = self._replicate(self._namespace.name, row)
-        if number:
-            self._wait(number, row[0], None)
+        self._wait(self._replicate(self._name, row), row[0], None)
 
     def _wait(self, number: int, digest: bytes, new: Record | None) -> None:
-        """The turn's writes are acknowledged when the lane's commitment is over."""
+        """The turn's writes are acknowledged when the lane's commitment, if any, is over."""
+        self._noted = number
+        if not number:
+            return
         if number not in self._waiting:
             commitments = self._namespace.commitments
             commitments(digest, new)
@@ -106,10 +115,8 @@ class Replicator:
         if self._namespace.consistency is not None:
             self._namespace.consistency.written(digest, self._waiting[number])
 
-    def _set_text(self, set_id: int) -> str:
-        text = self._set_texts.get(set_id)
-        if text is None:
-            text = self._set_texts[set_id] = set_text(self._namespace.set_names[set_id])
+    def _learn(self, set_id: int) -> str:
+        text = self._set_texts[set_id] = set_text(self._namespace.set_names[set_id])
         return text
 
     @contextmanager

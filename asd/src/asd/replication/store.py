@@ -153,17 +153,22 @@ class Store:
         """As `apply`, spelled out where nothing is asked of what is there: each write that comes
         from a master comes through here."""
         adopt, intern = self.namespace.door.adopt, self.namespace.intern_set
-        for done, row in enumerate(rows):
-            digest, generation, updated_ms, void_time, set_name, flags, payload = row
-            new: Record | None = None
-            try:
-                if not flags & REMOVAL:
-                    set_id = intern(set_name.encode("latin-1"))
-                    new = generation, void_time, updated_ms, set_id, record_flags(flags), payload
-                adopt(digest, None, new)
-            except (OperationError, StorageError):
-                return done
-        return len(rows)
+        known, set_id = "", 0  # neighbours are in one set, mostly
+        done = 0
+        try:
+            for digest, generation, updated_ms, void_time, set_name, flags, payload in rows:
+                if flags & REMOVAL:
+                    adopt(digest, None, None)
+                else:
+                    if set_name != known:
+                        known, set_id = set_name, intern(set_bytes(set_name))
+                    flags = flags and record_flags(flags)
+                    new = generation, void_time, updated_ms, set_id, flags, payload
+                    adopt(digest, None, new)
+                done += 1
+        except (OperationError, StorageError):
+            return done
+        return done
 
     def _change(self, row: RecordRow) -> Change:
         """A version in place of what is there. Raises OperationError when its set is refused."""

@@ -24,7 +24,6 @@ from asd.service.tsvc import Job, answer, answer_shipped
 from asd.space.commitment import Commitment
 
 if TYPE_CHECKING:
-    from asd.measures.histogram import Histogram
     from asd.service.node import ServiceNode
     from asd.tls.certificates import Certificates
 
@@ -200,7 +199,8 @@ class Connection:
                     reply = self._failed()
                 if reply is not None:
                     if waits is not None and waits.turn is not None:
-                        self._hold(Held(reply, waits.turn), latency)
+                        waits.turn.count(latency)
+                        self._hold(reply, waits.turn)
                         return
                     write = self._write
                     write(reply)
@@ -236,7 +236,7 @@ class Connection:
             if isinstance(reply, Held):
                 self._send(replies)
                 replies.clear()
-                self._hold(reply)
+                self._hold(*reply)
             elif reply:
                 replies.append(reply)
                 if self._slice_over(offset < size):
@@ -286,7 +286,8 @@ class Connection:
                 if replies:
                     self._send(replies)
                     replies.clear()
-                if self._hold(Held(reply, waits.turn), latency):
+                waits.turn.count(latency)
+                if self._hold(reply, waits.turn):
                     break
                 continue
             if not latency.pending:
@@ -324,16 +325,13 @@ class Connection:
         log.exception("%s: a request failed inside the server", self.peer)
         return reply_frame(ResultCode.SERVER_ERROR)
 
-    def _hold(self, held: Held, latency: Histogram | None = None) -> bool:
+    def _hold(self, reply: bytes, commitment: Commitment) -> bool:
         """Send it, and what comes behind it, once it is released; True: take no more for now."""
-        commitment = held.commitment
-        if latency is not None:
-            commitment.count(latency)
         if commitment is not self._awaited:
             self._awaited = commitment
             commitment.when_released(self._release)
             self._write = self._held.add
-        full = self._held.hold(held)
+        full = self._held.hold(reply, commitment)
         if full:
             self._stall()
         return full

@@ -42,7 +42,8 @@ class HeldReplies:
     def __init__(self, write: Callable[[bytes], None]) -> None:
         """`write` sends bytes to the client."""
         self._write = write
-        self._line: deque[Held | bytes] = deque()
+        self._line: deque[tuple[bytes, Commitment | None]] = deque()
+        """Replies; None: it waits for nothing but its place."""
         self._size = 0
 
     def __len__(self) -> int:
@@ -58,15 +59,16 @@ class HeldReplies:
         """Take no more requests for now."""
         return self._size >= MOST_BYTES or len(self._line) >= MOST_REPLIES
 
-    def hold(self, held: Held) -> bool:
+    def hold(self, reply: bytes, commitment: Commitment) -> bool:
         """A reply that waits for its commitment; True when the line is full now."""
-        self._line.append(held)
-        self._size += len(held.reply)
-        return self.full
+        line = self._line
+        line.append((reply, commitment))
+        self._size += len(reply)
+        return self._size >= MOST_BYTES or len(line) >= MOST_REPLIES
 
     def add(self, data: bytes) -> None:
         """What waits for nothing but its place in the line."""
-        self._line.append(data)
+        self._line.append((data, None))
         self._size += len(data)
 
     def clear(self) -> None:
@@ -78,22 +80,18 @@ class HeldReplies:
         """Send all that need not wait any longer; True when the line is empty."""
         line, ready = self._line, []
         while line:
-            first = line[0]
-            if isinstance(first, Held):
-                if not first.commitment.released:
-                    break
-                ready.append(first.final)
-                self._size -= len(first.reply)
-            else:
-                ready.append(first)
-                self._size -= len(first)
+            reply, commitment = line[0]
+            if commitment is not None and not commitment.released:
+                break
             line.popleft()
+            self._size -= len(reply)
+            failed = commitment is not None and commitment.code
+            ready.append(reply_frame(failed) if failed else reply)
         if ready:
             self._write(b"".join(ready))
         return not line
 
     def _check(self) -> None:
         """Assert every invariant: what waits for nothing is never first in line."""
-        sizes = [len(each.reply) if isinstance(each, Held) else len(each) for each in self._line]
-        assert self._size == sum(sizes)
-        assert not self._line or isinstance(self._line[0], Held)
+        assert self._size == sum(len(reply) for reply, _ in self._line)
+        assert not self._line or self._line[0][1] is not None

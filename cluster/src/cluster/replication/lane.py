@@ -42,6 +42,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 from attrs import define, field, frozen
 
@@ -96,8 +97,7 @@ def asked(
     return left
 
 
-@define
-class _Group:
+class _Group(NamedTuple):
     """A group for one peer: how many rows, and the whole message."""
 
     sequence: int
@@ -131,10 +131,18 @@ class LaneSender:
     def send(self, commitment: int, rows: int, packed: bytes, now: int) -> list[Output]:
         """So many rows, packed, that are to be kept there. O(bytes)."""
         payload = lane_codec.group(self._head, self._next, packed)
-        self._groups.append(_Group(self._next, commitment, rows, payload))
+        groups, size = self._groups, len(payload)
+        groups.append(_Group(self._next, commitment, rows, payload))
         self._next += 1
-        self.queued_bytes += len(payload)
-        return self._fill(now)
+        self.queued_bytes += size
+        if self._sent != len(groups) - 1 or self._flight_bytes + size > self._config.window_bytes:
+            return self._fill(now)
+        # Nothing waits for room, which is so but for slow peers: as `_fill`.
+        self._sent += 1
+        self._flight_bytes += size
+        if self.deadline == FOREVER:
+            self.deadline = now + self._patience_ms
+        return [Post(self._peer, payload)]
 
     def receive(self, sequence: int, now: int) -> tuple[list[int], list[Output]]:
         """An acknowledgement: commitments that this peer has kept now, and what can be sent next.
@@ -217,7 +225,8 @@ class LaneReceiver:
             # It comes again, or one before it was lost: say what there is.
             return self._ack() if self.kept else []
         if self._is_open:
-            return self._take(group)
+            self._next += 1
+            return self._apply(group)
         size = sum([len(row[6]) for row in group.rows]) + ROW_BYTES * len(group.rows)
         if self._held and self._held_bytes + size > self._config.window_bytes:
             return []
@@ -226,10 +235,10 @@ class LaneReceiver:
         self._held.append(group)
         return []
 
-    def opened(self, payload: bytes) -> ReplicaGroup:
-        """The group in a message with this lane's head. Raises WireError."""
+    def take(self, payload: bytes, now: int) -> list[Output]:
+        """As `receive`, of a message that begins with this lane's head. Raises WireError."""
         sequence, rows = lane_codec.opened(payload, self.group_head)
-        return ReplicaGroup(self._key, self._namespace, sequence, rows)
+        return self.receive(ReplicaGroup(self._key, self._namespace, sequence, rows), now)
 
     def open(self, now: int) -> list[Output]:
         """The namespace is ready: apply what is held."""
@@ -243,16 +252,15 @@ class LaneReceiver:
 
     def applied(self, sequence: int, now: int) -> list[Output]:
         """A group is kept."""
+        if sequence == self.kept + 1 and not self._done:  # in order, as most are
+            self.kept = sequence
+            return self._ack()
         self._done.add(sequence)
         before = self.kept
         while self.kept + 1 in self._done:
             self.kept += 1
             self._done.remove(self.kept)
         return self._ack() if self.kept > before else []
-
-    def _take(self, group: ReplicaGroup) -> list[Output]:
-        self._next += 1
-        return self._apply(group)
 
     def _apply(self, group: ReplicaGroup) -> list[Output]:
         token = self._token(self, group.sequence)
@@ -298,7 +306,7 @@ class LaneReceivers:
         """As `receive`, of bytes; None when they are no group of a lane that is there."""
         for receiver in self._by_node.get(node, ()):
             if payload.startswith(receiver.group_head):
-                return receiver.receive(receiver.opened(payload), now)
+                return receiver.take(payload, now)
         return None
 
     def open(self, namespace: str, now: int) -> list[Output]:
@@ -347,6 +355,8 @@ class FastLane:
 
     def __init__(self, config: LaneConfig | None = None) -> None:
         self.config = config if config is not None else LaneConfig()
+        self.deadline = FOREVER
+        """When `tick` is due, or earlier: what is acknowledged in time does not put it off."""
         self._key = 0
         self._next = 1
         self._turn: dict[tuple[str, tuple[int, ...]], _Commitment] = {}
@@ -355,11 +365,6 @@ class FastLane:
         self._by_head: dict[tuple[int, bytes], LaneSender] = {}
         """By what their acknowledgements begin with."""
         self._pack = lane_codec.packer()
-
-    @property
-    def deadline(self) -> int:
-        """When `tick` is due."""
-        return min([each.deadline for each in self._senders.values()], default=FOREVER)
 
     def begin(self, cluster_key: int) -> list[Unfinished]:
         """A new cluster: all lanes begin anew; what nobody will acknowledge any more."""
@@ -370,6 +375,7 @@ class FastLane:
         self._key = cluster_key
         for held in (self._turn, self._open, self._senders, self._by_head):
             held.clear()
+        self.deadline = FOREVER
         return broken
 
     def add(self, namespace: str, targets: tuple[int, ...], row: RecordRow) -> int:
@@ -391,16 +397,18 @@ class FastLane:
             packed = self._pack(rows)
             commitment.left = len(commitment.targets)
             for peer in commitment.targets:
-                sender = self._sender(peer, commitment.namespace)
+                sender = self._senders.get((peer, commitment.namespace))
+                if sender is None:
+                    sender = self._new_sender(peer, commitment.namespace)
                 outputs += sender.send(commitment.number, len(rows), packed, now)
+                if sender.deadline < self.deadline:
+                    self.deadline = sender.deadline
         self._turn.clear()
         return outputs
 
-    def _sender(self, peer: int, namespace: str) -> LaneSender:
-        sender = self._senders.get((peer, namespace))
-        if sender is None:
-            sender = self.sender(peer, namespace, self._key, self.config)
-            self._senders[peer, namespace] = self._by_head[peer, sender.ack_head] = sender
+    def _new_sender(self, peer: int, namespace: str) -> LaneSender:
+        sender = self.sender(peer, namespace, self._key, self.config)
+        self._senders[peer, namespace] = self._by_head[peer, sender.ack_head] = sender
         return sender
 
     def receive(self, node: int, ack: ReplicaAck, now: int) -> list[Output]:
@@ -429,7 +437,9 @@ class FastLane:
 
     def tick(self, now: int) -> list[Output]:
         """Send again what is not acknowledged."""
-        return [output for each in self._senders.values() for output in each.tick(now)]
+        outputs = [output for each in self._senders.values() for output in each.tick(now)]
+        self.deadline = min([each.deadline for each in self._senders.values()], default=FOREVER)
+        return outputs
 
     def is_full(self, namespace: str, targets: tuple[int, ...]) -> bool:
         """Does so much wait for one of these peers that a write should be refused? O(targets)."""
@@ -453,6 +463,7 @@ class FastLane:
     def _check(self) -> None:
         for sender in self._senders.values():
             sender._check()
+            assert self.deadline <= sender.deadline
         for number, commitment in self._open.items():
             assert commitment.number == number
             assert commitment.rows

@@ -32,6 +32,7 @@ from cluster.messages import (
 from cluster.node import Service
 from cluster.outputs import (
     Answered,
+    Applied,
     Apply,
     CarriedOut,
     ClusterChanged,
@@ -254,20 +255,21 @@ class Transactions(Service):
 
     def tell(self, answer: StoreAnswer, now: int) -> list[Output]:
         """The daemon's answer; one to a question of an older cluster is nothing."""
+        if type(answer) is Applied:  # of every group of replicated writes
+            applied = self._applying.pop(answer.token, None)
+            return applied[0].applied(applied[1], now) if applied is not None else []
         if isinstance(answer, Loaded):
             came = self._loading.pop(answer.token, None)
             if came is None:
                 return []
             self.duplicates_told[cast(DuplicateRead, came.message).namespace] += 1
             return [self._respond(came, DuplicateIs(True, answer.rows))]
-        if isinstance(answer, CarriedOut):
-            job = self._jobs.pop(answer.token, None)
-            if job is None:
-                return []
-            job.write.fire(answer, now)
-            return [*self.flush(now), *self._advance(job, now)]
-        applied = self._applying.pop(answer.token, None)
-        return applied[0].applied(applied[1], now) if applied is not None else []
+        assert isinstance(answer, CarriedOut)
+        job = self._jobs.pop(answer.token, None)
+        if job is None:
+            return []
+        job.write.fire(answer, now)
+        return [*self.flush(now), *self._advance(job, now)]
 
     def is_wanted(self, token: Token) -> bool:
         """Is what `CarryOut` asked still to be carried out? To be asked in the same step as it is
@@ -425,8 +427,7 @@ class Transactions(Service):
                     job.write.fire(NobodyKnows() if output.in_doubt else ReplicasHaveIt(), now)
                     answer = None if output.in_doubt else job.write.answer
                     caused.append(self._outcome(job, answer, output.in_doubt))
-                self._partitions.drained(now)
-        self.deadline = min(self.deadline, self.lane.deadline)
+        self._partitions.drained(now)
         return caused
 
     # --- what comes by the fast lane -----------------------------------------------------------
@@ -439,11 +440,10 @@ class Transactions(Service):
     def _note_applies(self, outputs: list[Output]) -> list[Output]:
         """Records that the master wrote: what immigrates for them is older."""
         for output in outputs:
-            if isinstance(output, Apply):
+            if type(output) is Apply:
                 space = self._partitions.spaces[output.namespace]
-                if space.expects:
-                    for row in output.rows:
-                        space.note_written(self._partition_of(row[0]), (row[0],))
+                for row in output.rows if space.expects else ():
+                    space.note_written(self._partition_of(row[0]), (row[0],))
         return outputs
 
     # --- a new cluster -------------------------------------------------------------------------
