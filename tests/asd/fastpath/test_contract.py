@@ -32,6 +32,7 @@ from asd.config import SetConfig
 from asd.fastpath import operate
 from asd.fastpath.cache import head_size
 from asd.fastpath.contract import CONTRACT, Bar, Kind
+from asd.records.bin_times import Rules
 from asd.service import connection, tsvc
 from asd.sindex import IndexDefinition, KeyType, Source
 from asd.space.consistency import Consistency
@@ -230,6 +231,14 @@ def strong(kit: Any, wire: Any, kind: Kind) -> dict[str, Any]:
     return {}
 
 
+def timed(kit: Any, wire: Any, kind: Kind) -> dict[str, Any]:
+    """Times of bins are kept."""
+    store(kit, wire, kind)
+    wire.node.namespaces[b"test"].bin_times = Rules(0, merges=False, refuses=False)
+    wire.node.paths.clear()
+    return {}
+
+
 def small_records(kit: Any, wire: Any, kind: Kind) -> dict[str, Any]:
     store(kit, wire, kind)
     wire.node.namespaces[b"test"].config.set("max-record-size", "4096")
@@ -283,6 +292,7 @@ SITUATIONS: Final[dict[Bar, Prepare]] = {
     Bar.STRONG: strong,
     Bar.FAULTS: faulty,
     Bar.TRUNCATING: truncating,
+    Bar.BIN_TIMES: timed,
     Bar.NEW_SET: new_set,
     Bar.INDEXED: with_index(Source.DEFAULT),
     Bar.INDEXED_DEEP: with_index(Source.LIST),

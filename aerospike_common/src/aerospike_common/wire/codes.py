@@ -127,6 +127,8 @@ class FieldType(IntEnum):
     BATCH_WITH_SET = 42
     FILTER = 43
     ERROR_DETAILS = 45
+    BIN_TIMES = 250
+    """This project's own: when the bins of a shipped record were written."""
 
 
 class OpType(IntEnum):

@@ -22,12 +22,10 @@ from asd.config.storage import StorageConfig
 MAX_NAMESPACE_NAME: Final = 31
 _MIB: Final = 1 << 20
 _GIB: Final = 1 << 30
-_NO_CONVERGENCE: Final = "this server has no convergence of bins"
 _NO_ACTIVE_RACK: Final = "this server spreads masters over all racks; leave it out"
 _ALONE: Final = "migration goes its own way here"
 _NO_STAGES: Final = "only whole requests are timed, not their stages"
 _NO_TRANSACTIONS: Final = "this server has no transactions over several records"
-_NO_BIN_TOMBSTONES: Final = f"{_NO_CONVERGENCE}, so a deleted bin leaves no trace"
 _ONE_TASK: Final = "one task of each namespace does it, beside the requests"
 _ONE_QUERY_WAY: Final = "queries run in slices between the requests, short and long ones alike"
 _GROWS: Final = "indexes grow by as much as they need"
@@ -77,7 +75,7 @@ class NamespaceConfig(Section):
     conflict_resolve_writes: bool = flag(
         dynamic=True,
         enterprise=True,
-        refused=_NO_CONVERGENCE,
+        works=True,
         help="Resolve conflicts bin by bin.",
     )
     default_read_touch_ttl_pct: int = integer(
@@ -326,8 +324,8 @@ class NamespaceConfig(Section):
         TEN_YEARS,
         dynamic=True,
         enterprise=True,
+        works=True,
         help="Life of a deleted bin's trace.",
-        why_not=_NO_BIN_TOMBSTONES,
     )
     xdr_tomb_raider_period: int = seconds(
         120,

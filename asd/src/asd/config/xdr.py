@@ -106,8 +106,8 @@ class ShipConfig(Section):
     )
     ship_bin_luts: bool = flag(
         dynamic=True,
+        works=True,
         help="Ship when each bin was written, for convergence.",
-        refused="this server has no convergence of bins",
     )
     ship_nsup_deletes: bool = flag(
         dynamic=True, works=True, help="Ship expirations and evictions as deletes."
@@ -152,6 +152,11 @@ class ShipConfig(Section):
     )
     enabled: bool = field(default=False, kw_only=True)
     """Is the namespace attached?"""
+
+    @property
+    def keeps_bin_times(self) -> bool:
+        """Does it matter when each bin was written?"""
+        return self.ship_bin_luts or self.forward or self.bin_policy in CHANGED_POLICIES
 
     def conflict(self) -> str:
         """A replaced record has all of its bins; lists have an end."""
@@ -317,9 +322,14 @@ class XdrConfig(Section):
         0,
         255,
         dynamic=True,
+        works=True,
         help="This cluster's number, for convergence.",
-        why_not="this server has no convergence of bins",
     )
+
+    def ways_of(self, namespace: str) -> list[ShipConfig]:
+        """How a namespace is shipped, by each data center that it is shipped to."""
+        ways = [dc.namespaces[namespace] for dc in self.dcs.values() if namespace in dc.namespaces]
+        return [way for way in ways if way.enabled]
 
     def create(self, name: str) -> DcConfig:
         """A new data center. Raises InvalidParameterError for a bad or known name."""

@@ -135,6 +135,8 @@ class Bar(Enum):
     """Strong consistency: nothing may be told that not all replicas have."""
     FAULTS = auto()
     """Tests have injected faults, which are looked for in every request."""
+    BIN_TIMES = auto()
+    """The namespace keeps when each bin was written."""
     TRUNCATING = auto()
     """Records of the namespace are being truncated."""
     NEW_SET = auto()
@@ -201,6 +203,7 @@ _WRITE: Final = _EVERY | {
     Bar.EXPIRING,
     Bar.EXPIRED,
     Bar.FULL,
+    Bar.BIN_TIMES,
 }
 
 _WRITE_EXISTING: Final = _WRITE - {Bar.SMALL_RECORDS} | {Bar.INDEXED, Bar.INDEXED_DEEP, Bar.MISSING}
@@ -222,7 +225,7 @@ CONTRACT: Final[Mapping[Kind, frozenset[Bar]]] = MappingProxyType(
         Kind.ROW_PUT: _WRITE - {Bar.SMALL_RECORDS} | {Bar.INDEXED_DEEP, Bar.OTHER_BINS},
         Kind.SHIPPED: _EVERY - {Bar.KEY}
         | {Bar.FILTER, Bar.CONDITION, Bar.LIMITED, Bar.OTHER_SET, Bar.KEY_STORED, Bar.EXPIRED}
-        | {Bar.FULL},
+        | {Bar.FULL, Bar.BIN_TIMES},
     }
 )
 """For each kind of path, the bars that send a request the general way; any others it serves."""
@@ -291,6 +294,8 @@ def _of_namespace(namespace: Namespace, set_name: bytes) -> list[Bar]:
         found.append(Bar.STRONG)
     if namespace.faulty:
         found.append(Bar.FAULTS)
+    if namespace.bin_times is not None:
+        found.append(Bar.BIN_TIMES)
     if namespace.truncation.running:
         found.append(Bar.TRUNCATING)
     if namespace.find_set(set_name) is None:

@@ -12,6 +12,7 @@ from asd.info.names import NAMESPACE_COUNTERS, NAMESPACE_STATE, PLACE, STRIPE
 from asd.info.request import Handler, Request, pairs, shown, to_bytes, to_text
 from asd.info.source import InfoNode
 from asd.membership.state import Regime
+from asd.shipping.graves import count_cemeteries
 from asd.space.namespace import Namespace
 from cluster import Role
 from storage.index import SetUsage
@@ -47,6 +48,12 @@ def namespace_figures(node: InfoNode, namespace: Namespace) -> list[tuple[str, A
         **namespace.statistics.flat(),
         **namespace.engine.statistics(),
     }
+    if namespace.bin_times is not None:
+        cemeteries = count_cemeteries(namespace.engine.index)
+        figures |= {
+            "xdr_bin_cemeteries": cemeteries,
+            "objects": figures["objects"] - cemeteries,
+        }
     figures |= _room(node, namespace, figures)
     now_s, evict_s = namespace.clock.epoch_s(), namespace.evict_void_time
     figures |= {

@@ -78,6 +78,10 @@ class NamespaceStatistics:
     read_touch_skip: int = 0
     fail_generation: int = 0
     fail_xdr_forbidden: int = 0
+    fail_client_lost_conflict: int = 0
+    """Writes of clients that were earlier than what another data center had written."""
+    fail_xdr_lost_conflict: int = 0
+    """Shipments that had nothing newer than what was there."""
     fail_record_too_big: int = 0
     deleted_last_bin: int = 0
     ttl_reductions_ignored: int = 0

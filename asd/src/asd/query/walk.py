@@ -13,10 +13,10 @@ from itertools import compress
 from typing import Final, NamedTuple, Protocol
 
 from asd.query.request import Resume
+from asd.records.record import CEMETERY
 from asd.space.truncation import Truncation
 from citrusleaf.cf_digest import DIGEST_SIZE
 from storage.bulk import FLAGS_AT, column, entries_at, partition_slots
-from storage.engine import TOMBSTONE
 from storage.index import ENTRY_SIZE, PrimaryIndex
 
 STRETCH: Final = 256
@@ -165,13 +165,13 @@ def served(
     in_set = set_id is None or sets.count(set_id) == len(sets)
     if (
         in_set
-        and max(flags) < TOMBSTONE
+        and max(flags) < CEMETERY
         and min(filter(None, times), default=now_s) >= now_s
         and not truncation.running
     ):
         return None
     wanted = [
-        flag < TOMBSTONE and not 0 < time < now_s for flag, time in zip(flags, times, strict=True)
+        flag < CEMETERY and not 0 < time < now_s for flag, time in zip(flags, times, strict=True)
     ]
     if not in_set:
         wanted = [good and its_set == set_id for good, its_set in zip(wanted, sets, strict=True)]

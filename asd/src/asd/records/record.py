@@ -1,10 +1,11 @@
 """A record at rest: the payload an engine keeps, laid out as a whole-record reply sends it.
 
-    u16 number of bins | one READ op a bin, as on the wire | stored key | u32 length of that key
+    u16 number of bins | one READ op a bin, as on the wire
+    | bins' times | u32 length of these      with BIN_TIMES in the record's flags
+    | stored key | u32 length of that key    with KEY_STORED
 
-The last two parts are there only when the record's flags have `KEY_STORED`. A whole-record read is
-therefore a header and one slice. With `INDEXED` in the flags, ops of indexed maps have a mark where
-a reply has a 0. `docs/formats/record-payload.md` draws it.
+A whole-record read is therefore a header and one slice. With `INDEXED` in the flags, ops of indexed
+maps have a mark where a reply has a 0. `docs/formats/record-payload.md` draws it.
 """
 
 from __future__ import annotations
@@ -25,11 +26,18 @@ INDEXED = 0x02
 XDR_WRITE = 0x04
 """Record flag: this version came from another data center."""
 
+BIN_TIMES = 0x08
+"""Record flag: the payload says when each bin was written (`asd.records.bin_times`)."""
+
 XDR_TOMBSTONE = 0x10
 """Record flag, of tombstones: of a delete that was not durable, kept until it has been shipped."""
 
 NSUP_TOMBSTONE = 0x20
 """Record flag, of those tombstones: the record has expired, or was evicted."""
+
+CEMETERY = 0x40
+"""Record flag: nothing but the times of bins that were deleted; clients do not see it. All flags
+from this one on are of what is no record to them."""
 
 Bins: TypeAlias = dict[bytes, Particle]
 """Bin name to value, in storage order."""
@@ -144,10 +152,36 @@ def stored_key(payload: bytes, flags: int) -> bytes:
     return payload[-4 - _U32.unpack_from(payload, len(payload) - 4)[0] : -4]
 
 
+def _before(payload: bytes, end: int) -> int:
+    """Where a part of a payload begins that its size stands behind."""
+    begin: int = end - 4 - _U32.unpack_from(payload, end - 4)[0]
+    return begin
+
+
+def bin_times(payload: bytes, flags: int) -> bytes:
+    """The block of the bins' times, where there is one."""
+    end = _before(payload, len(payload)) if flags & KEY_STORED else len(payload)
+    return payload[_before(payload, end) : end - 4]
+
+
+def with_bin_times(payload: bytes, flags: int, block: bytes) -> bytes:
+    """A payload that has no block, with one."""
+    end = _before(payload, len(payload)) if flags & KEY_STORED else len(payload)
+    return payload[:end] + block + _U32.pack(len(block)) + payload[end:]
+
+
+def without_bin_times(payload: bytes, flags: int) -> bytes:
+    """A payload that has a block, without it."""
+    end = _before(payload, len(payload)) if flags & KEY_STORED else len(payload)
+    return payload[: _before(payload, end)] + payload[end:]
+
+
 def without_key(payload: bytes, flags: int) -> bytes:
     """The count and the ops, as they end a whole-record reply."""
     if flags & KEY_STORED:
-        payload = payload[: -4 - _U32.unpack_from(payload, len(payload) - 4)[0]]
+        payload = payload[: _before(payload, len(payload))]
+    if flags & BIN_TIMES:
+        payload = payload[: _before(payload, len(payload))]
     return _without_marks(payload) if flags & INDEXED else payload
 
 

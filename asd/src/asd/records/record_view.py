@@ -9,9 +9,9 @@ from aerospike_common.wire.message import value_head
 from asd.bins.effort import HEAVY, Timed
 from asd.bins.expressions.record import record_size
 from asd.bins.particle import Particle
-from asd.records.record import Bins, find_bin, stored_key, unpack_bins
+from asd.records.record import CEMETERY, Bins, find_bin, stored_key, unpack_bins
 from cluster.consistency.stamp import time_of
-from storage.engine import TOMBSTONE, Record
+from storage.engine import Record
 
 
 class RecordView:
@@ -86,7 +86,7 @@ class RecordView:
     @property
     def is_tombstone(self) -> bool:
         """The record is a durable delete."""
-        return bool(self.record[4] & TOMBSTONE)
+        return self.record[4] >= CEMETERY
 
     def key(self) -> Particle | None:
         """The stored key, or None."""

@@ -75,6 +75,8 @@ class Waiting(NamedTuple):
     attempts: int
     in_doubt: bool
     """An older shipment may still arrive."""
+    since_ms: int
+    """Since then single bins of it may have changed that are not shipped."""
 
 
 class FailureHandler:
@@ -120,21 +122,34 @@ class FailureHandler:
         return taken
 
     def failed(
-        self, digest: bytes, partition: int, time_ms: int, now_ms: int, *, in_doubt: bool
+        self,
+        digest: bytes,
+        partition: int,
+        time_ms: int,
+        since_ms: int,
+        now_ms: int,
+        *,
+        in_doubt: bool,
     ) -> None:
         """A shipment is to be tried again."""
         before = self._attempted.pop(digest, None)
         attempts = before.attempts + 1 if before is not None else 0
         doubt = in_doubt or (before is not None and before.in_doubt)
         pause_ms = min(FIRST_MS << min(attempts, 10), LONGEST_MS)
-        self._wait(digest, partition, Waiting(time_ms, now_ms + pause_ms, attempts, doubt))
+        entry = Waiting(time_ms, now_ms + pause_ms, attempts, doubt, since_ms)
+        self._wait(digest, partition, entry)
+
+    def since_ms(self, digest: bytes) -> int:
+        """Since when bins may have changed of a record that is under way again."""
+        return self._attempted[digest].since_ms
 
     def succeeded(self, digest: bytes, partition: int, now_ms: int) -> bool:
         """A shipment is over for good. True: it is shipped once more all the same, later."""
         before = self._attempted.pop(digest, None)
         if before is None or not before.in_doubt:
             return False
-        self._wait(digest, partition, Waiting(now_ms, now_ms + SETTLE_MS, 0, False))
+        again = Waiting(now_ms, now_ms + SETTLE_MS, 0, False, before.since_ms)
+        self._wait(digest, partition, again)
         return True
 
     def abandoned(self, digest: bytes) -> None:
@@ -142,7 +157,15 @@ class FailureHandler:
         self._attempted.pop(digest, None)
 
     def _wait(self, digest: bytes, partition: int, entry: Waiting) -> None:
-        self._waiting.setdefault(partition, {})[digest] = entry
+        waiting = self._waiting.setdefault(partition, {})
+        older = waiting.get(digest)  # it went once more meanwhile, by the queue
+        if older is not None:
+            entry = entry._replace(
+                time_ms=min(older.time_ms, entry.time_ms),
+                in_doubt=older.in_doubt or entry.in_doubt,
+                since_ms=min(older.since_ms, entry.since_ms),
+            )
+        waiting[digest] = entry
 
     def oldest_ms(self, partition: int) -> int | None:
         """When the record that waits longest changed; None when none waits."""

@@ -12,11 +12,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from attrs import evolve
+
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
-from asd.config.xdr import ShipConfig
-from asd.records.record import XDR_WRITE
+from asd.config.xdr import DcConfig, ShipConfig
+from asd.records.record import CEMETERY, XDR_WRITE
 from asd.records.record_view import RecordView
+from asd.shipping.changed import changed_bins, deleted_times
 from asd.shipping.failure_handler import Ending, ending_of
 from asd.shipping.logger import observer
 from asd.shipping.message import Encoder, compressed
@@ -45,7 +48,7 @@ class Link:
 
     def __init__(
         self,
-        dc: str,
+        dc: DcConfig,
         namespace: Namespace,
         config: ShipConfig,
         *,
@@ -54,14 +57,15 @@ class Link:
     ) -> None:
         """`from_now`: what was there before is not shipped. `changed`: fast paths must be made
         anew."""
-        self.dc = dc
+        self.dc = dc.name
+        self._center = dc
         self.namespace = namespace
         self.config = config
         self.statistics = ShippingStatistics()
         now_ms = namespace.clock.epoch_ms()
         self.schedule = Schedule(config.transaction_queue_limit, now_ms if from_now else 0)
         self.filter: Expression | None = None
-        self.selection = Selection.of(config)
+        self.selection = self._select()
         self._changed = changed
         self._states = b""
         self._encoder = self._make_encoder()
@@ -78,11 +82,16 @@ class Link:
 
     def take_up(self) -> None:
         """Go by settings that have changed."""
-        self.selection = Selection.of(self.config)
+        self.selection = self._select()
         self.schedule.logger.limit = self.config.transaction_queue_limit
         self._encoder = self._make_encoder()
         self._kinds.clear()
         self._observe(observer(self.schedule.logger, self.ships))
+
+    def _select(self) -> Selection:
+        """The rules; connectors know nothing of times of bins."""
+        selection = Selection.of(self.config)
+        return evolve(selection, tells_times=False) if self._center.connector else selection
 
     def _make_encoder(self) -> Encoder:
         name = self.remote.encode("utf-8", "surrogateescape")
@@ -139,37 +148,69 @@ class Link:
         namespace, encode, kinds = self.namespace, self._encoder.write, self._kinds
         find, is_live, now_s = namespace.find, namespace.is_live, namespace.clock.epoch_s()
         plain = self.filter is None and not self.config.enable_compression
+        by_bin = self._ships_by_bin
 
         def request(digest: bytes) -> bytes | None:
             record = find(digest)
             if record is None or not is_live(record, now_s):
-                return self._gone(digest)
+                return self._gone(digest, record)
             set_name = kinds.get(record[3] | record[4] << 16)
             if set_name is None or not plain:
                 set_name = namespace.set_names[record[3]]
                 if not self._wanted(digest, record, set_name):
                     return None
                 kinds[record[3] | record[4] << 16] = set_name
-            frame = encode(digest, record, set_name, now_s)
+            if by_bin:
+                frame = self._by_bin(digest, record, set_name, now_s)
+            else:
+                frame = encode(digest, record, set_name, now_s)
             if frame is None:
                 self.statistics.filtered_out += 1
             return frame if plain or frame is None else self._packed(frame)
 
         return request
 
-    def _gone(self, digest: bytes) -> bytes | None:
+    @property
+    def _ships_by_bin(self) -> bool:
+        """Do times of bins decide what of a record goes, or go along?"""
+        chosen = self.selection
+        return self.namespace.bin_times is not None and (chosen.by_time or chosen.tells_times)
+
+    def _by_bin(self, digest: bytes, record: Record, set_name: bytes, now_s: int) -> bytes | None:
+        rules, since_ms = self.namespace.bin_times, self.schedule.under_way[digest].since_ms
+        assert rules is not None
+        chosen = changed_bins(self.selection, record, since_ms, rules.source)
+        if chosen is None:
+            return None
+        if not chosen.bins:  # all that is to be told is that something went
+            head = record[0], record[2], TOMBSTONE
+            return self._encoder.delete(digest, *head, set_name, chosen.times)
+        return self._encoder.write_bins(digest, record, set_name, now_s, chosen)
+
+    def _gone(self, digest: bytes, record: Record | None) -> bytes | None:
+        """A delete, where there is a trace of one."""
+        if record is None or record[4] < CEMETERY:
+            record = self._tombstone(digest)
+        if record is None:
+            self.statistics.not_found += 1
+            return None
+        generation, _, time_ms, set_id, flags, _ = record
+        set_name = self.namespace.set_names[set_id]
+        if not self._wanted(digest, record, set_name):
+            return None
+        rules, times = self.namespace.bin_times, b""
+        if rules is not None and self.selection.tells_times:
+            times = deleted_times(self.selection, record, rules.source)
+        return self._encoder.delete(digest, generation, time_ms, flags, set_name, times)
+
+    def _tombstone(self, digest: bytes) -> Record | None:
         index = self.namespace.engine.index
         slot = index.find(digest)
         entry = index.entry(slot) if slot else None
         if entry is None or not entry.flags & TOMBSTONE:
-            self.statistics.not_found += 1
             return None
         time_ms, flags = entry.last_update_time, entry.flags
-        set_name = self.namespace.set_names[entry.set_id]
-        record = entry.generation, entry.void_time, time_ms, entry.set_id, flags, _NOTHING
-        if not self._wanted(digest, record, set_name):
-            return None
-        return self._encoder.delete(digest, entry.generation, time_ms, flags, set_name)
+        return entry.generation, entry.void_time, time_ms, entry.set_id, flags, _NOTHING
 
     def _wanted(self, digest: bytes, record: Record, set_name: bytes) -> bool:
         """Do the rules let a record through, as it is now?"""

@@ -3,10 +3,12 @@
     header   info1 XDR, info2 WRITE (with DELETE and DURABLE_DELETE for deletes), info3
              CREATE_OR_REPLACE where the record there is replaced; generation and remaining seconds
              of life of the record here
-    fields   namespace, digest, set, key where it is stored, last-update-time
-    ops      a WRITE for each bin
+    fields   namespace, digest, set, key where it is stored, last-update-time; the times of the
+             bins, where they are asked for (`asd.records.bin_times`)
+    ops      a WRITE for each bin; one of nothing for a bin that was deleted
 
-It is an ordinary write but for its first flag, which any server of the protocol understands.
+It is an ordinary write but for its first flag, which any server of the protocol understands. The
+field of the times is this project's own; others skip it.
 """
 
 from __future__ import annotations
@@ -17,11 +19,19 @@ from typing import Final
 
 from aerospike_common.wire.codes import FieldType, Info1, Info2, Info3, MessageType, OpType
 from aerospike_common.wire.frame import deflate
-from asd.records.record import KEY_STORED, XDR_TOMBSTONE, XDR_WRITE, stored_key
+from asd.records.record import (
+    CEMETERY,
+    KEY_STORED,
+    XDR_TOMBSTONE,
+    XDR_WRITE,
+    encode_op,
+    stored_key,
+)
+from asd.shipping.changed import Chosen
 from asd.space.namespace import TTL_NEVER
 from citrusleaf.cf_digest import DIGEST_SIZE
 from cluster.consistency.stamp import time_of
-from storage.engine import TOMBSTONE, Record
+from storage.engine import Record
 
 _HEAD: Final = struct.Struct(">QBBBBBBIIIHH")
 _FIELD: Final = struct.Struct(">IB")
@@ -99,17 +109,42 @@ class Encoder:
             )
         )
 
-    def delete(
-        self, digest: bytes, generation: int, updated_ms: int, flags: int, set_name: bytes
+    def write_bins(
+        self, digest: bytes, record: Record, set_name: bytes, now_s: int, chosen: Chosen
     ) -> bytes:
-        """The request that deletes a record."""
-        assert flags & TOMBSTONE
+        """The request that writes these bins of a record."""
+        generation, void_time, updated_ms, _, flags, payload = record
+        key = stored_key(payload, flags)
+        extra = field(FieldType.KEY, key) if key else b""
+        extra += _LUT.pack(9, 14, time_of(updated_ms))
+        if chosen.times:
+            extra += field(FieldType.BIN_TIMES, chosen.times)
+        ops = b"".join(encode_op(_WRITE_OP, name, value) for name, value in chosen.bins)
+        ttl = max(1, void_time - now_s) if void_time else TTL_NEVER
+        body = self._namespace + digest + self._set(set_name) + extra + ops
+        fields = 3 + bool(set_name) + bool(key) + bool(chosen.times)
+        head = (_PROTO | _HEADER_SIZE + len(body), _HEADER_SIZE, _XDR, _WRITE, self._replaces, 0, 0)
+        return _HEAD.pack(*head, generation, ttl, 0, fields, len(chosen.bins)) + body
+
+    def delete(
+        self,
+        digest: bytes,
+        generation: int,
+        updated_ms: int,
+        flags: int,
+        set_name: bytes,
+        times: bytes = b"",
+    ) -> bytes:
+        """The request that deletes a record; `times` as in `Chosen`."""
+        assert flags >= CEMETERY
         body = (
             self._namespace + digest + self._set(set_name) + _LUT.pack(9, 14, time_of(updated_ms))
         )
+        if times:
+            body += field(FieldType.BIN_TIMES, times)
         info2 = _DELETE if flags & XDR_TOMBSTONE else _DURABLE
         head = (_PROTO | _HEADER_SIZE + len(body), _HEADER_SIZE, _XDR, info2, 0, 0, 0)
-        return _HEAD.pack(*head, generation, 0, 0, 3 + bool(set_name), 0) + body
+        return _HEAD.pack(*head, generation, 0, 0, 3 + bool(set_name) + bool(times), 0) + body
 
     def _set(self, name: bytes) -> bytes:
         if not name:

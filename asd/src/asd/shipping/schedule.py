@@ -28,7 +28,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from asd.shipping.failure_handler import MANY, FailureHandler
 from asd.shipping.logger import RECORDS_A_LAP, Logger
-from asd.shipping.recovery import Recovery, Scan
+from asd.shipping.recovery import MARGIN_MS, Recovery, Scan
 from cluster import PARTITIONS
 
 Ready: TypeAlias = Callable[[int], bool]
@@ -45,6 +45,8 @@ class Shipment(NamedTuple):
     partition: int
     time_ms: int
     """When it changed: the oldest change that is not shipped."""
+    since_ms: int
+    """Since then single bins of it may have changed that are not shipped."""
 
 
 class Schedule:
@@ -169,19 +171,25 @@ class Schedule:
     ) -> None:
         failed = self.failures.take(partition, most, now_ms, self._may_go)
         self._send(partition, failed, taken)
+        for digest, _ in failed:
+            since_ms = self.failures.since_ms(digest)
+            self.under_way[digest] = self.under_way[digest]._replace(since_ms=since_ms)
         if partition in self.recovery.running and self.failures.count(partition) < MANY:
             found = self.recovery.take(partition, most - len(failed), self._may_go)
-            self._send(partition, found, taken)
+            self._send(partition, found, taken, self.recovery.running[partition].since_ms)
 
     def _send(
         self,
         partition: int,
         entries: list[tuple[bytes, int]],
         taken: list[tuple[bytes, int]],
+        since_ms: int | None = None,
     ) -> None:
+        """Records go. `since_ms`: their bins may have changed since then, else since they did."""
         under_way = self.under_way
         for digest, time_ms in entries:
-            under_way[digest] = _new(Shipment, (partition, time_ms))
+            since = time_ms if since_ms is None else since_ms - MARGIN_MS
+            under_way[digest] = _new(Shipment, (partition, time_ms, since))
             taken.append((digest, partition))
         if entries:
             self._busy[partition] = self._busy.get(partition, 0) + len(entries)
@@ -222,8 +230,7 @@ class Schedule:
         if shipment is None:
             return
         if shipment.partition in self._owned and self.logger.is_logged(shipment.partition):
-            where = digest, shipment.partition, shipment.time_ms
-            self.failures.failed(*where, now_ms, in_doubt=in_doubt)
+            self.failures.failed(digest, *shipment, now_ms, in_doubt=in_doubt)
             if self.failures.count(shipment.partition) > self.logger.limit:
                 self.last_ship_times(0, advance=False)
                 self._recover(shipment.partition)
@@ -252,7 +259,7 @@ class Schedule:
         `now_ms`, if they are to advance. O(partitions + what is under way)."""
         self._take_overflown()
         oldest: dict[int, int] = {}
-        for partition, time_ms in self.under_way.values():
+        for partition, time_ms, _ in self.under_way.values():
             before_ms = oldest.get(partition)
             if before_ms is None or time_ms < before_ms:
                 oldest[partition] = time_ms

@@ -18,8 +18,7 @@ from typing import Final
 from attrs import frozen
 
 from asd.config.xdr import CHANGED_POLICIES, ShipConfig
-from asd.records.record import NSUP_TOMBSTONE, XDR_TOMBSTONE, XDR_WRITE
-from storage.engine import TOMBSTONE
+from asd.records.record import CEMETERY, NSUP_TOMBSTONE, XDR_TOMBSTONE, XDR_WRITE
 
 NO_BINS: Final = "no-bins"
 
@@ -39,6 +38,12 @@ class Selection:
     without_bins: bool
     replaces: bool
     """Is a record there replaced? Else bins are written into it."""
+    by_time: bool
+    """Do only bins go that have changed since the record was shipped last?"""
+    always: frozenset[bytes]
+    """Bins that go even if they have not."""
+    tells_times: bool
+    """Does it go along when each bin was written?"""
 
     @classmethod
     def of(cls, config: ShipConfig) -> Selection:
@@ -57,13 +62,16 @@ class Selection:
             bins,
             config.bin_policy == NO_BINS,
             replaces,
+            config.bin_policy in CHANGED_POLICIES,
+            _always(config),
+            config.ship_bin_luts or config.forward,
         )
 
     def ships(self, set_name: bytes, flags: int) -> bool:
         """Do records of this set with these flags go at all?"""
         if flags & XDR_WRITE and not self.forward:
             return False
-        if flags & TOMBSTONE and flags & (XDR_TOMBSTONE | NSUP_TOMBSTONE):
+        if flags >= CEMETERY and flags & (XDR_TOMBSTONE | NSUP_TOMBSTONE):
             if flags & NSUP_TOMBSTONE and not self.nsup_deletes:
                 return False
             if not flags & NSUP_TOMBSTONE and not self.expunges:
@@ -74,8 +82,7 @@ class Selection:
 
 
 def _bins(config: ShipConfig) -> Callable[[bytes], bool] | None:
-    """Which bins go, by name; what has changed is not known bin by bin, so all that the policy
-    may choose among go."""
+    """Which bins may go, by name."""
     policy = config.bin_policy
     shipped: Container[bytes] = frozenset(map(_encoded, config.ship_bin))
     ignored = frozenset(map(_encoded, config.ignore_bin))
@@ -84,6 +91,12 @@ def _bins(config: ShipConfig) -> Callable[[bytes], bool] | None:
     if policy in ("all", *CHANGED_POLICIES[:1]) and ignored:
         return lambda name: name not in ignored
     return None
+
+
+def _always(config: ShipConfig) -> frozenset[bytes]:
+    if config.bin_policy != "changed-or-specified":
+        return frozenset()
+    return frozenset(map(_encoded, config.ship_bin))
 
 
 def _encoded(name: str) -> bytes:

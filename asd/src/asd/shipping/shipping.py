@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from aerospike_common.wire.errors import OperationError
-from asd.config import Config
-from asd.config.xdr import DcConfig
+from asd.config import Config, NamespaceConfig
+from asd.config.xdr import DcConfig, XdrConfig
 from asd.membership.metadata import SystemMetadata
 from asd.membership.state import Membership
+from asd.records.bin_times import Rules
 from asd.shipping import ship_times
-from asd.shipping.graves import take_shipped
+from asd.shipping.graves import take_cemeteries, take_shipped
 from asd.shipping.link import Link
 from asd.shipping.passwords import read_password
 from asd.shipping.statistics import ShippingStatistics, total
@@ -78,6 +79,7 @@ class Shipping:
         self._routes: dict[str, str] = {}
         self._ticks = 0
         node.metadata.listen(MODULE, self._filter_changed)
+        self._keep_bin_times()
 
     @property
     def shippers(self) -> Mapping[str, Shipper]:
@@ -93,8 +95,10 @@ class Shipping:
         self._node.cluster.hear_ship_times(self._heard)
         while True:
             await asyncio.sleep(TICK_S)
+            self._ticks += 1
             if self._shippers:
                 self._tick()
+            self._raid()
 
     async def stop(self) -> None:
         """Ship no more; keep how far it has come."""
@@ -109,6 +113,7 @@ class Shipping:
     def apply_configuration(self, *, starting: bool = False) -> None:
         """Take up a configuration that has changed. `starting`: what it says has held since before
         the node started."""
+        self._keep_bin_times()
         if not self._running:
             return
         wanted = {} if self._node.config.community else self._node.config.xdr.dcs
@@ -119,6 +124,16 @@ class Shipping:
         for namespace in self._node.namespaces.values():
             links = self._links(namespace.name)
             namespace.ships = _any_of([link.ships for link in links]) if links else None
+
+    def _keep_bin_times(self) -> None:
+        """Keep times of bins where they are asked for, from the start and not only when shipping
+        runs."""
+        config = self._node.config
+        for namespace in self._node.namespaces.values():
+            rules = None if config.community else _rules(config.xdr, namespace.config)
+            if rules != namespace.bin_times:
+                namespace.bin_times = rules
+                self._changed()
 
     def go_by(self, routes: Mapping[str, str]) -> None:
         """Reach these addresses of destinations by others from now on."""
@@ -162,7 +177,7 @@ class Shipping:
                 continue
             settings = config.namespace(name)
             link = Link(
-                *(config.name, namespace, settings), from_now=not starting, changed=self._changed
+                *(config, namespace, settings), from_now=not starting, changed=self._changed
             )
             if starting:
                 self._take_up_kept(link)
@@ -194,7 +209,6 @@ class Shipping:
     # --------------------------------------------------------------- how far it is
 
     def _tick(self) -> None:
-        self._ticks += 1
         now_ns = self._node.clock.monotonic_ns()
         now_ms = self._node.clock.epoch_ms()
         for dc, shipper in self._shippers.items():
@@ -206,10 +220,15 @@ class Shipping:
                 self._node.cluster.tell_ship_times(dc, link.namespace.name, told)
         if self._ticks % KEEP_EVERY == 0:
             self._keep()
+
+    def _raid(self) -> None:
+        """Take away the tombstones that nobody needs any more."""
         for namespace in self._node.namespaces.values():
             period_s = namespace.config.xdr_tomb_raider_period
             if period_s and self._ticks % period_s == 0:
                 self._take_tombstones(namespace)
+                if namespace.bin_times is not None:
+                    self._spawn(take_cemeteries(namespace))
 
     def _keep(self) -> None:
         for dc, shipper in self._shippers.items():
@@ -294,6 +313,15 @@ class Shipping:
         return _figures(
             chosen, shipper if namespace is None else None, self._node.clock.epoch_ms(), namespace
         )
+
+
+def _rules(section: XdrConfig, config: NamespaceConfig) -> Rules | None:
+    """How times of bins are kept; None: nobody needs them."""
+    ways, resolves = section.ways_of(config.name), config.conflict_resolve_writes
+    merges = resolves or any(way.forward for way in ways)
+    if not merges and not any(way.keeps_bin_times for way in ways):
+        return None
+    return Rules(section.src_id, merges, resolves)
 
 
 def _any_of(

@@ -8,6 +8,7 @@ from typing import Final
 
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
+from asd.records.record import CEMETERY
 from asd.records.record_view import RecordView
 from asd.sindex.definition import IndexDefinition, KeyType, Source
 from asd.sindex.entries import IndexEntries
@@ -15,7 +16,7 @@ from asd.sindex.keys import Keys
 from citrusleaf.cf_digest import partition_id
 from cluster import PARTITIONS
 from cluster.consistency.stamp import time_of
-from storage.engine import TOMBSTONE, Record
+from storage.engine import Record
 from storage.index import PrimaryIndex
 
 MAX_INDEXES: Final = 256
@@ -28,7 +29,7 @@ def _view(digest: bytes, record: Record | None, set_name: bytes) -> RecordView |
     Index values depend on the record alone, not on the time: for an expression it is always the
     moment of the last update.
     """
-    if record is None or record[4] & TOMBSTONE:
+    if record is None or record[4] >= CEMETERY:
         return None
     return RecordView(digest, record, set_name, time_of(record[2]))
 

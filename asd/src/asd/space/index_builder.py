@@ -10,14 +10,14 @@ from struct import Struct
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from asd.measures.share import slice_ns
-from asd.records.record import find_bin
+from asd.records.record import CEMETERY, find_bin
 from asd.sindex.definition import KeyType, Source
 from asd.sindex.indexes import SecondaryIndex
 from asd.sindex.keys import bvals
 from citrusleaf.cf_digest import DIGEST_SIZE
 from cluster import PARTITIONS
 from storage.bulk import FLAGS_AT, column, entries_at, partition_slots
-from storage.engine import TOMBSTONE, Bulk, NotResident, StorageError
+from storage.engine import Bulk, NotResident, StorageError
 
 if TYPE_CHECKING:
     from asd.process.transaction_threads import TransactionThreads
@@ -122,7 +122,7 @@ class IndexBuilder:
         if not slots:
             return [], []
         entries = entries_at(primary, slots)
-        alive = [entry[FLAGS_AT] < TOMBSTONE for entry in entries]
+        alive = [entry[FLAGS_AT] < CEMETERY for entry in entries]
         if not all(alive):
             slots, entries = list(compress(slots, alive)), list(compress(entries, alive))
         set_name = index.definition.set_name

@@ -13,9 +13,10 @@ from asd.measures.histogram import Histogram
 from asd.measures.statistics import NamespaceStatistics
 from asd.measures.turns import Turns
 from asd.process.transaction_threads import TransactionThreads
+from asd.records.bin_times import Rules
 from asd.records.change import Change
 from asd.records.mask import Mask
-from asd.records.record import XDR_TOMBSTONE, XDR_WRITE, is_expired, next_generation
+from asd.records.record import CEMETERY, XDR_TOMBSTONE, XDR_WRITE, is_expired, next_generation
 from asd.records.work import Given
 from asd.sindex import SecondaryIndexes
 from asd.space.commit import Commit
@@ -59,6 +60,9 @@ class Namespace:
 
     masks: Mapping[bytes, Mask] = MappingProxyType({})
     """By set, what is shown of bins to who may not see them."""
+
+    bin_times: Rules | None = None
+    """How times of single bins are kept; None: they are not (`asd.records.bin_times`)."""
 
     def __init__(
         self,
@@ -190,7 +194,7 @@ class Namespace:
 
     def is_live(self, record: Record, now_s: int) -> bool:
         """Neither expired nor truncated: what clients may see."""
-        if record[1] and is_expired(record[1], now_s):
+        if (record[1] and is_expired(record[1], now_s)) or record[4] >= CEMETERY:
             return False
         if not self.truncation.running:
             return True

@@ -14,8 +14,8 @@ from typing import Final, TypeAlias
 
 from attrs import frozen
 
+from asd.records.record import CEMETERY
 from asd.space.namespace import Namespace
-from storage.engine import TOMBSTONE
 
 TTL: Final = "ttl"
 OBJECT_SIZE: Final = "object-size"
@@ -150,7 +150,7 @@ class RecordSurvey:
         for first, last in index.slices(SLOTS_PER_STEP):
             generations = index.column("generation", first, last)
             flags = index.column("flags", first, last)
-            live = [g and not f & TOMBSTONE for g, f in zip(generations, flags, strict=True)]
+            live = [g and f < CEMETERY for g, f in zip(generations, flags, strict=True)]
             sets, void_times, sizes = (
                 list(compress(index.column(name, first, last), live))
                 for name in ("set_id", "void_time", "size")

@@ -18,6 +18,7 @@ from asd.records.record_view import RecordView
 from asd.records.work import Function, Given, Work
 from asd.space.consistency import is_linearizable
 from asd.space.namespace import Namespace
+from asd.transactions.bin_times import stamped
 from asd.transactions.effort import MOST, effort_of, may_be_heavy
 from asd.transactions.heavy import LONGEST_NS, MOST_ROUNDS, Leave
 from asd.transactions.masked import CONCEALED, GUARDED, OPEN, check_bins
@@ -125,7 +126,10 @@ class Transaction:
         return found if found is not None and self.namespace.is_live(found, self.now_s) else None
 
     def change(self, new: Record | None) -> Change:
-        """The record becomes `new`; None: it goes."""
+        """The record becomes `new`; None: it goes. Raises OperationError for a write that another
+        data center's is ahead of."""
+        if self.namespace.bin_times is not None:
+            new = stamped(self.namespace, self.message, self.digest, self.found, new)
         return _new(Change, (self.digest, self.found, new))
 
     def check_set(self, record: Record, *, must_name: bool = False) -> None:

@@ -20,6 +20,7 @@ from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message, Op
 from asd.bins.expressions.record import record_size
 from asd.bins.particle import Particle
+from asd.records.change import Change
 from asd.records.record import (
     MAX_BINS,
     Bins,
@@ -31,6 +32,7 @@ from asd.records.record import (
 )
 from asd.space.namespace import Namespace
 from asd.transactions.applied import apply_ops, replaces
+from asd.transactions.bin_times import is_merged, merge_sent, sent_times
 from asd.transactions.decision import Decision, Effect
 from asd.transactions.ops import READ_OPS, WRITE_OPS, check_bin_name
 from asd.transactions.transaction import Refused, Reply, Transaction, check_key_field
@@ -85,6 +87,12 @@ def write_checked(transaction: Transaction) -> Decision:
     if transaction.access:
         transaction.check_masked(op.name for op in message.ops if op.type in WRITE_OPS)
     record = transaction.load()
+    rules = transaction.namespace.bin_times
+    if rules is not None:
+        if is_merged(rules, message):
+            return _merge(transaction, record)
+        if rules.refuses and replaces(message):
+            raise OperationError(ResultCode.FORBIDDEN, "a replace while conflicts are resolved")
     _check_existence(message, record)
     if record is None:
         transaction.weigh(None)
@@ -201,6 +209,36 @@ def _apply(transaction: Transaction, record: Record | None) -> Decision:
     new = namespace.version(generation, void_time, set_name, flags, payload, transaction.found)
     reply = _new(Reply, (_OK, generation, void_time, len(answers), b"".join(answers)))
     return _new(Decision, (reply, transaction.change(new), _WRITTEN, record))
+
+
+def _merge(transaction: Transaction, record: Record | None) -> Decision:
+    """Take over what is newer of a record that another data center ships."""
+    message, namespace = transaction.message, transaction.namespace
+    if record is not None:
+        transaction.check_set(record, must_name=True)
+        transaction.check_key(record)
+    bins: Bins = {}
+    apply_ops(transaction, None, bins)
+    sent = sent_times(namespace, message)
+    merged = merge_sent(namespace, transaction.digest, transaction.found, sent, bins)
+    if merged is None:
+        namespace.statistics.fail_xdr_lost_conflict += 1
+        generation, void_time = (record[0], record[1]) if record else (0, 0)
+        return Decision(Reply(_OK, generation, void_time))
+    void_time = record[1] if record else 0
+    set_name = namespace.set_names[record[3]] if record else transaction.set_name
+    if merged.newest:
+        ttl = message.record_ttl
+        void_time = namespace.void_time(ttl, set_name, void_time or None, transaction.now_s)
+    key = _key_to_store(message, record)
+    payload, flags = merged.payload(key)
+    check_size_if_near(namespace, void_time, set_name, key, merged.bins, len(payload))
+    generation = next_generation(record[0]) if record else 1
+    if not merged.bins:
+        void_time = 0
+    new = namespace.version(generation, void_time, set_name, flags, payload, transaction.found)
+    change = Change(transaction.digest, transaction.found, new)
+    return Decision(Reply(_OK, generation, void_time), change, _WRITTEN, record)
 
 
 def _key_to_store(message: Message, record: Record | None) -> bytes:
