@@ -221,8 +221,10 @@ def test_namespace_lines_that_are_refused(line, expected):
         ("xdr {\n dc x {\nport 3\n}\n}\n", "a.conf:3: unknown name 'port' in the context 'dc'"),
         ("xdr {\n enable-xdr true\n}\n", "a.conf:2: 'enable-xdr' is obsolete"),
         ("xdr { dc x {\n node-address-port a 0\n} }\n", "a.conf:2: 'node-address-port'"),
-        ("xdr { dc x {\n node-address-port a 1 t\n} }\n", "client speaks no TLS"),
-        ("xdr { dc x {\n auth-mode pki\n} }\n", "auth-mode pki is not spoken here"),
+        ("xdr { dc x {\n node-address-port a 1 t\n} }\n", "set tls-name first"),
+        ("xdr { dc x {\n node-address-port a 1 t\ntls-name t } }\n", "there is no such tls block"),
+        ("xdr { dc x {\n auth-mode pki\n} }\n", "auth-mode pki needs a tls-name"),
+        ("xdr { dc x {\n auth-password-file secrets:a:b\n} }\n", "reads no secret store"),
         ("xdr { dc x {\n auth-mode internal\n} }\n", "needs an auth-user"),
         ("xdr { dc x { namespace other {\n} } }\n", "there is no namespace 'other' to be shipped"),
         (

@@ -260,6 +260,8 @@ def file_with(context: str, name: str) -> str:
         lines += ["service {", "cluster-name blue", "}"]
     if words[0] != "namespace":
         lines += ["namespace test {", "}"]
+    if (context, name) == ("xdr dc", "tls-name"):
+        lines += ["network {", "tls /some/where {", "}", "}"]
     return "\n".join(lines) + "\n"
 
 

@@ -15,15 +15,19 @@ class FullPipeline:
 
     open, writable, load = True, True, MOST_UNDER_WAY
 
-    def begin(self, *_: object) -> None:
-        """Who is told does not matter."""
+    def begin(self, replied: Any, lost: Any) -> None:
+        self.replied, self.lost = replied, lost
 
     def close(self) -> None:
         self.open = False
 
 
 class Pools:
-    async def dial(self, *_: object) -> Any:
+    def __init__(self) -> None:
+        self.renewed: list[bool] = []
+
+    async def dial(self, *_: object, renew: bool) -> Any:
+        self.renewed.append(renew)
         return FullPipeline()
 
 
@@ -44,4 +48,28 @@ async def fill_up() -> None:
     assert has_room(pipeline)
     pipeline.close()
     assert pipelines.get(*place) is not pipeline
+    await pipelines.stop()
+
+
+def test_a_session_that_is_over_is_begun_anew() -> None:
+    """The connection answered every record with 80, and was kept."""
+    asyncio.run(end_session())
+
+
+async def end_session() -> None:
+    pools, heard = Pools(), list[Any]()
+    known: Any = pools
+    pipelines = Pipelines(known, VirtualClock(), lambda *told: heard.append(told), lambda *_: None)
+    place = "node", 0, Address("127.0.0.1", 1), "node"
+    while (pipeline := pipelines.get(*place)) is None:
+        await asyncio.sleep(0)
+    made: Any = pipeline
+    made.replied([("record", 0)], 1)
+    assert pipelines.get(*place) is pipeline
+    made.replied([("record", 0), ("another", 80)], 1)
+    while (again := pipelines.get(*place)) is None:
+        await asyncio.sleep(0)
+    assert again is not pipeline
+    assert pools.renewed == [False, True]
+    assert [answers[-1] for answers, _ in heard] == [("record", 0), ("another", 80)]
     await pipelines.stop()

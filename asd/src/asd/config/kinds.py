@@ -326,16 +326,13 @@ class Endpoints(Kind):
 
 @frozen
 class NodeAddresses(Texts):
-    """Nodes elsewhere: `HOST PORT` in a file, `HOST:PORT` in a command."""
+    """Nodes elsewhere: `HOST PORT [TLS-NAME]` in a file, `HOST:PORT[:TLS-NAME]` in a command."""
 
     words = 3
     wanted = "a host and a port"
 
     def parse(self, text: str) -> tuple[str, ...]:
-        words = text.split(" ")
-        if len(words) == 3:
-            raise ValueError(f"'{text}' names a tls block, and this server's client speaks no TLS")
-        value = (":".join(words),)
+        value = (":".join(text.split(" ")),)
         self.check(value)
         return value
 
@@ -343,16 +340,26 @@ class NodeAddresses(Texts):
         super().check(value)
         assert isinstance(value, tuple)
         for text in value:
-            host, _, port = text.rpartition(":")
+            host, port, name = node_address(text)
             bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
             of_ipv6 = bare != host
             if not bare or (":" in bare and not of_ipv6) or any(c in " ,;\t\0" for c in bare):
                 raise self.refusal(text)
             if not port.isascii() or not port.isdecimal() or not 0 < int(port) <= PORT_MAX:
                 raise self.refusal(text)
+            if any(c in " ,;:\t\0" for c in name) or text.endswith(":"):
+                raise self.refusal(text)
 
     def allowed(self) -> str:
-        return f"HOST PORT with a port from 1 to {PORT_MAX}; the parameter may be repeated"
+        return f"HOST PORT [TLS-NAME], a port from 1 to {PORT_MAX}; the parameter may be repeated"
+
+
+def node_address(text: str) -> tuple[str, str, str]:
+    """Host (that of IPv6 in brackets), port and TLS name of `HOST:PORT[:TLS-NAME]`."""
+    bracketed, bracket, rest = text.rpartition("]") if text.startswith("[") else ("", "", text)
+    words = rest.split(":", 2)
+    host, port, name = (*words, "", "")[:3]
+    return bracketed + bracket + host, port, name
 
 
 def _short(size: int) -> str:

@@ -62,6 +62,7 @@ class _Reader:
         self.problems: list[Problem] = []
         self.notices: list[Problem] = []
         self._shipped: list[tuple[Directive, str]] = []
+        self._centers: list[tuple[Directive, DcConfig]] = []
         """Namespaces that are to be shipped, to be looked for when all are known."""
 
     def read(self, text: str) -> Config:
@@ -90,6 +91,7 @@ class _Reader:
         self._blocks("", directives, blocks, repeatable={"namespace"})
         if not self.problems:
             self._check_whole(directives, namespaces, parts.get("service", ServiceConfig()))
+            self._check_centers(parts.get("network", NetworkConfig()))
         if self.problems:
             raise ConfigFileError(self.problems)
         return Config(
@@ -116,6 +118,11 @@ class _Reader:
         for directive, name in self._shipped:
             if name not in namespaces:
                 self._say(directive, f"there is no namespace '{name}' to be shipped in this file")
+
+    def _check_centers(self, network: NetworkConfig) -> None:
+        for directive, dc in self._centers:
+            if dc.tls_name and dc.tls_name not in network.tls:
+                self._say(directive, f"tls-name '{dc.tls_name}': there is no such tls block")
 
     # -------------------------------------------------------------- contexts
 
@@ -196,6 +203,7 @@ class _Reader:
         dc = self._section(directive, DcConfig, "dc", given, blocks, repeatable={"namespace"})
         if dc is not None:
             dcs[name] = dc
+            self._centers.append((directive, dc))
         return None
 
     def _shipped_namespace(self, spaces: dict[str, ShipConfig], directive: Directive) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 from attrs import define, field, setters
 
 from asd.config.errors import InvalidParameterError
-from asd.config.kinds import NodeAddresses
+from asd.config.kinds import NodeAddresses, node_address
 from asd.config.parameters import Section, choice, flag, integer, seconds, text, texts, value
 
 MAX_DC_NAME: Final = 31
@@ -224,7 +224,11 @@ class DcConfig(Section):
         works=True,
         help="How to log in there.",
     )
-    auth_password_file: str = text(dynamic=True, works=True, help="File with the user's password.")
+    auth_password_file: str = text(
+        dynamic=True,
+        works=True,
+        help="Where the user's password is: a path, `file:PATH` or `env:NAME`.",
+    )
     auth_user: str = text(longest=63, dynamic=True, works=True, help="The user there.")
     connector: bool = flag(
         dynamic=True, works=True, help="It is a connector, which takes records and is no cluster."
@@ -247,20 +251,23 @@ class DcConfig(Section):
         why_not="the node's one loop scans, beside the requests",
     )
     tls_name: str = text(
-        dynamic=True,
-        help="The tls block to connect with.",
-        refused="this server's own client speaks no TLS",
+        dynamic=True, works=True, help="The tls block to connect with; set it before the nodes."
     )
     use_alternate_access_address: bool = flag(
         dynamic=True, works=True, help="Connect to the alternate addresses of the nodes there."
     )
 
     def conflict(self) -> str:
-        """Ways to log in that are not spoken, and bins that only connectors do without."""
-        if self.auth_mode not in ("none", "internal"):
-            return f"auth-mode {self.auth_mode} is not spoken here, only none and internal"
-        if self.auth_mode == "internal" and not self.auth_user:
-            return "auth-mode internal needs an auth-user"
+        """Ways to log in that want more, and bins that only connectors do without."""
+        if self.auth_mode not in ("none", "pki") and not self.auth_user:
+            return f"auth-mode {self.auth_mode} needs an auth-user"
+        if self.auth_mode in ("external", "pki") and not self.tls_name:
+            return f"auth-mode {self.auth_mode} needs a tls-name"
+        if self.auth_password_file.startswith("secrets:"):
+            return "auth-password-file: this server reads no secret store"
+        named = [address for address in self.node_address_port if node_address(address)[2]]
+        if named and not self.tls_name:
+            return f"the node {named[0]} has a TLS name: set tls-name first"
         if not self.connector:
             for space in self.namespaces.values():
                 if space.bin_policy == "no-bins":
@@ -289,6 +296,8 @@ class DcConfig(Section):
             added = NodeAddresses().parse(address)
         except ValueError as error:
             raise InvalidParameterError(f"'node-address-port': {error}") from None
+        if node_address(address)[2] and not self.tls_name:
+            raise InvalidParameterError("a node with a TLS name: set tls-name first")
         kept = tuple(each for each in self.node_address_port if each not in added)
         self._change("node_address_port", kept + added)
 

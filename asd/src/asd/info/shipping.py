@@ -77,7 +77,10 @@ def _change(request: Request) -> None:
     if "node-address-port" in request.parameters:
         return _change_nodes(dc, request.parameters["node-address-port"], action)
     if "namespace" not in request.parameters:
-        return dc.set(*_only(changes))
+        name, value = _only(changes)
+        if name == "tls-name" and value and value not in request.node.config.network.tls:
+            raise InvalidParameterError(f"tls-name '{value}': there is no such tls block")
+        return dc.set(name, value)
     namespace = request.namespace().name
     if action:
         return _attach(request, dc, namespace, action)

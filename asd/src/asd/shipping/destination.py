@@ -13,19 +13,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Final, Protocol
 
 from aerospike_client.aio.engine import Engine
 from aerospike_client.aio.pipeline import Answers, Pipeline
 from aerospike_client.aio.pools import Pools
-from aerospike_client.core.addresses import Address, parse_address
+from aerospike_client.core.addresses import Address, Seed
 from aerospike_client.core.nodes import Node
 from aerospike_client.errors import ClientError
 from aerospike_client.policies import ClientPolicy
 from aerospike_client.settings import Settings
+from aerospike_client.tls import Tls
 from aerospike_client.transport import Broken, Expired
+from aerospike_common.wire.codes import ResultCode
 from citrusleaf.cf_clock import Clock
 
 log = logging.getLogger("asd.xdr_client")
@@ -38,6 +40,9 @@ ANSWER_US: Final = 10_000_000
 """After so long without an answer a connection is given up."""
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 2.0
+
+UNKNOWN_HERE: Final = frozenset({ResultCode.NOT_AUTHENTICATED, ResultCode.SESSION_EXPIRED})
+"""Result codes of a node with which nobody is logged in on this connection."""
 
 Replied = Callable[[Answers, int], None]
 """Result codes with their tokens, and microseconds that the last took."""
@@ -77,36 +82,51 @@ class Pipelines:
         self._open: dict[tuple[Hashable, int], Pipeline] = {}
         self._opening: dict[tuple[Hashable, int], asyncio.Task[None]] = {}
         self._pauses_s: dict[Hashable, float] = {}
+        self._unknown: set[Hashable] = set()
+        """Nodes that do not know us any more, and want another login."""
 
-    def get(self, node: Hashable, number: int, address: Address, name: str) -> Pipeline | None:
+    def get(
+        self, node: Hashable, number: int, address: Address, name: str, tls_name: str = ""
+    ) -> Pipeline | None:
         """The pipeline, if it is open; one that is not there is opened."""
         place = node, number
         pipeline = self._open.get(place)
         if pipeline is None or not pipeline.open:
             if place not in self._opening:
                 self._opening[place] = asyncio.get_running_loop().create_task(
-                    self._dial(place, address, name)
+                    self._dial(place, address, name, tls_name)
                 )
             return None
         return pipeline
 
-    async def _dial(self, place: tuple[Hashable, int], address: Address, name: str) -> None:
+    async def _dial(
+        self, place: tuple[Hashable, int], address: Address, name: str, tls_name: str
+    ) -> None:
         node = place[0]
         pause_s = self._pauses_s.get(node, 0.0)
         try:
             await asyncio.sleep(pause_s)
-            pipeline = await self._pools.dial(address, name, Pipeline)
+            renew = node in self._unknown
+            pipeline = await self._pools.dial(address, name, Pipeline, tls_name, renew=renew)
         except (Broken, Expired, ClientError) as error:
             if node not in self._pauses_s:
                 log.warning("%s %s", address, error)
             self._pauses_s[node] = min(max(FIRST_PAUSE_S, 2 * pause_s), LONGEST_PAUSE_S)
         else:
-            pipeline.begin(self._replied, partial(self._ended, address))
+            self._unknown.discard(node)
+            replied = partial(self._answered, node, pipeline)
+            pipeline.begin(replied, partial(self._ended, address))
             self._open[place] = pipeline
             if self._pauses_s.pop(node, None):
                 log.info("%s can be reached again", address)
         finally:
             del self._opening[place]
+
+    def _answered(self, node: Hashable, pipeline: Pipeline, answers: Answers, took_us: int) -> None:
+        self._replied(answers, took_us)
+        if answers[-1][1] in UNKNOWN_HERE:  # the session is over: log in anew
+            self._unknown.add(node)
+            pipeline.close()
 
     def _ended(self, address: Address, tokens: list[object], reason: str) -> None:
         if tokens:
@@ -168,7 +188,9 @@ class ClusterDestination:
         node = table.master(partition) if table is not None else None
         if node is None:
             return None
-        return self._pipelines.get(node, partition % PIPELINES, node.address, node.name)
+        return self._pipelines.get(
+            node, partition % PIPELINES, node.address, node.name, node.tls_name
+        )
 
     def flush(self) -> None:
         """See `Destination`."""
@@ -186,14 +208,15 @@ class ConnectorDestination:
 
     def __init__(
         self,
-        addresses: list[tuple[str, int]],
+        nodes: Sequence[Seed],
         policy: ClientPolicy,
         clock: Clock,
         replied: Replied,
         lost: Lost,
     ) -> None:
-        self._addresses = [Address(host, port) for host, port in addresses]
-        self._pipelines = Pipelines(Pools(policy, None, clock), clock, replied, lost)
+        self._nodes = nodes
+        tls = Tls(policy.tls) if policy.tls is not None else None
+        self._pipelines = Pipelines(Pools(policy, None, clock, tls), clock, replied, lost)
 
     async def start(self) -> None:
         """See `Destination`."""
@@ -204,9 +227,9 @@ class ConnectorDestination:
 
     def route(self, namespace: str, partition: int) -> Pipeline | None:
         """See `Destination`. One address after the other is tried, the partition's own first."""
-        for offset in range(len(self._addresses)):
-            address = self._addresses[(partition + offset) % len(self._addresses)]
-            pipeline = self._pipelines.get(address, 0, address, str(address))
+        for offset in range(len(self._nodes)):
+            address, tls_name = self._nodes[(partition + offset) % len(self._nodes)]
+            pipeline = self._pipelines.get(address, 0, address, str(address), tls_name)
             if pipeline is not None:
                 return pipeline
         return None
@@ -224,9 +247,3 @@ class ConnectorDestination:
 def has_room(pipeline: Pipeline) -> bool:
     """May more be sent there now?"""
     return pipeline.writable and pipeline.load < MOST_UNDER_WAY
-
-
-def host_and_port(text: str) -> tuple[str, int]:
-    """Of an address in the configuration."""
-    address = parse_address(text, 3000)
-    return address.host, address.port

@@ -43,12 +43,13 @@ RETRIED: Final = frozenset(
         ResultCode.DEVICE_OVERLOAD,
         ResultCode.XDR_KEY_BUSY,
         ResultCode.NOT_AUTHENTICATED,
+        ResultCode.SESSION_EXPIRED,
     }
 )
 """Result codes after which a record may succeed later."""
 
-COMPLETE: Final = frozenset({ResultCode.OK, ResultCode.NOT_FOUND})
-"""It is there, or it was to be deleted and is not there."""
+COMPLETE: Final = frozenset({ResultCode.OK, ResultCode.NOT_FOUND, ResultCode.LOST_CONFLICT})
+"""It is there, or it was to be deleted and is not there, or there is something newer."""
 
 
 class Ending(Enum):

@@ -25,9 +25,10 @@ from collections.abc import Callable
 from typing import Final, Protocol, TypeAlias
 
 from aerospike_client.aio.pipeline import Answers
-from aerospike_client.policies import ClientPolicy
+from aerospike_client.errors import ClientError
 from aerospike_client.settings import Settings
 from aerospike_common.wire.errors import OperationError
+from asd.config import Config
 from asd.config.xdr import DcConfig
 from asd.process.transaction_threads import TransactionThreads
 from asd.shipping.destination import (
@@ -35,8 +36,8 @@ from asd.shipping.destination import (
     ConnectorDestination,
     Destination,
     has_room,
-    host_and_port,
 )
+from asd.shipping.introduction import nodes_of, policy_of, seeds_of
 from asd.shipping.link import Link
 from citrusleaf.cf_clock import Clock
 from citrusleaf.cf_random import CfRandom
@@ -54,6 +55,7 @@ _BURST_MS: Final = 100
 class ShippingNode(Protocol):
     """A node as shippers see it."""
 
+    config: Config
     clock: Clock
     random: CfRandom
     transaction_threads: TransactionThreads
@@ -69,10 +71,9 @@ Unread: TypeAlias = tuple[bytes, int, Callable[[], None]]
 class Shipper:
     """The shipping to one data center."""
 
-    def __init__(
-        self, node: ShippingNode, config: DcConfig, password: str, routes: dict[str, str]
-    ) -> None:
+    def __init__(self, node: ShippingNode, config: DcConfig, routes: dict[str, str]) -> None:
         """`routes`: by which other addresses some are reached."""
+        self._config = node.config
         self.config = config
         self.links: dict[str, Link] = {}
         self._clock = node.clock
@@ -88,27 +89,22 @@ class Shipper:
         self._stopped = False
         self.lap_us = 0
         """How long the last lap took."""
-        self.destination = self._make_destination(password, routes)
+        self.destination = self._make_destination(routes)
 
-    def _make_destination(self, password: str, routes: dict[str, str]) -> Destination | None:
-        """None while it has no address."""
-        config = self.config
-        addresses = [host_and_port(text) for text in config.node_address_port]
-        if not addresses:
+    def _make_destination(self, routes: dict[str, str]) -> Destination | None:
+        """None while it has no address, or what it takes to connect cannot be used."""
+        config, tls = self.config, self._config.network.tls
+        if not config.node_address_port:
             return None
-        login = config.auth_mode == "internal"
-        policy = ClientPolicy(
-            user=config.auth_user if login else None,
-            password=password if login else None,
-            fail_if_not_connected=False,
-            use_services_alternate=config.use_alternate_access_address,
-            ip_map=routes,
-            app_id=f"xdr-{config.name}",
-        )
-        heard = self._replied, self._lost
-        if config.connector:
-            return ConnectorDestination(addresses, policy, self._clock, *heard)
-        settings = Settings.of(addresses, policy, self._random)
+        try:
+            policy = policy_of(config, tls, routes)
+            heard = self._replied, self._lost
+            if config.connector:
+                return ConnectorDestination(nodes_of(config), policy, self._clock, *heard)
+            settings = Settings.of(seeds_of(config), policy, self._random)
+        except (ClientError, OSError) as error:
+            log.warning("dc %s cannot be connected to: %s", config.name, error)
+            return None
         return ClusterDestination(settings, self._clock, *heard)
 
     async def start(self) -> None:

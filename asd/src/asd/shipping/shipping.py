@@ -23,7 +23,6 @@ from asd.records.bin_times import Rules
 from asd.shipping import ship_times
 from asd.shipping.graves import take_cemeteries, take_shipped
 from asd.shipping.link import Link
-from asd.shipping.passwords import read_password
 from asd.shipping.statistics import ShippingStatistics, total
 from citrusleaf.cf_clock import Clock
 from citrusleaf.cf_random import CfRandom
@@ -149,7 +148,7 @@ class Shipping:
 
         made_of = (
             *(config.node_address_port, config.connector, config.use_alternate_access_address),
-            *(config.auth_mode, config.auth_user, config.auth_password_file),
+            *(config.auth_mode, config.auth_user, config.auth_password_file, config.tls_name),
             tuple(self._routes.items()),
         )
         shipper = self._shippers.get(name)
@@ -157,8 +156,7 @@ class Shipping:
             links = shipper.links if shipper is not None else {}
             if shipper is not None:
                 self._end(shipper)
-            password = read_password(config.auth_password_file)
-            shipper = Shipper(self._node, config, password, self._routes)
+            shipper = Shipper(self._node, config, self._routes)
             shipper.links = links
             self._shippers[name], self._made_of[name] = shipper, made_of
             self._spawn(shipper.start())
