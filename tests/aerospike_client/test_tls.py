@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +24,10 @@ from aerospike_client import (
     SecurityFailed,
     TlsPolicy,
 )
+from aerospike_client.aio.connection import Connection as LoopConnection
+from aerospike_client.aio.connection import connect
+from aerospike_client.blocking.tls_connection import TlsConnection
+from aerospike_client.core.addresses import Address
 from aerospike_client.shell.cli import main
 from aerospike_client.tls import Tls
 from asd import Server
@@ -32,8 +38,10 @@ from asd.config import (
     NetworkServiceConfig,
     SecurityConfig,
 )
+from asd.process.loops import new_event_loop
 from asd.process.node_processes import free_ports
 from certificates import NAME, Authority, Pair
+from citrusleaf.cf_clock import SystemClock
 
 HOST = "127.0.0.1"
 KEY = Key("test", "s", 1)
@@ -180,6 +188,52 @@ def test_the_shell_speaks_tls(mutual: Secured, capsys: pytest.CaptureFixture[str
     assert f"(ca_file {mutual.authority.ca_file}, cert_file" in capsys.readouterr().err
 
 
+# ------------------------------------------------------------------------- sessions
+
+STATUS = b"\x02\x01\0\0\0\0\0\x07status\n"
+
+
+def test_tls_sessions_are_resumed_by_sockets(mutual: Secured) -> None:
+    tls, address = _of(mutual)
+    reused = []
+    for _ in range(2):
+        connection = TlsConnection(address, 0, SystemClock(), tls, NAME)
+        connection.send(STATUS, 0)
+        connection.receive(0)
+        reused.append(connection._socket.session_reused)
+        connection.close()
+    assert reused == [False, True]
+
+
+@pytest.mark.parametrize("loop", [asyncio.SelectorEventLoop, new_event_loop])
+def test_tls_sessions_are_resumed_by_loops(
+    mutual: Secured, loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    tls, address = _of(mutual)
+
+    async def visit() -> bool:
+        made = partial(LoopConnection, asyncio.get_running_loop(), SystemClock())
+        connection = await connect(address, 0, made, tls, NAME)
+        connection.send(STATUS, 0)
+        await connection.receive()
+        assert connection._transport is not None
+        reused = connection._transport.get_extra_info("ssl_object").session_reused
+        connection.close()
+        return bool(reused)
+
+    async def both() -> list[bool]:
+        return [await visit(), await visit()]
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        assert runner.run(both()) == [False, True]
+
+
+def _of(secured: Secured) -> tuple[Tls, Address]:
+    pair = secured.authority.issue("ann")
+    policy = TlsPolicy(ca_file=secured.authority.ca_file, **attrs.asdict(pair))
+    return Tls(policy), Address(*secured.address[:2])
+
+
 # ------------------------------------------------------------------------- files
 
 
@@ -189,18 +243,18 @@ def test_certificates_that_change_are_taken_up(
     authority = Authority(tmp_path)
     pair = authority.issue("ann")
     tls = Tls(TlsPolicy(ca_file=authority.ca_file, **attrs.asdict(pair)))
-    first = tls.context
+    first = tls.made[0]
     tls.refresh()
-    assert tls.context is first
+    assert tls.made[0] is first
     authority.issue("ann", not_after=datetime.now(UTC) + timedelta(days=1))
     tls.refresh()
-    second = tls.context
+    second = tls.made[0]
     assert second is not first
     Path(pair.cert_file).write_text("none")
     with caplog.at_level(logging.WARNING, logger="aerospike_client"):
         tls.refresh()
         tls.refresh()
-    assert tls.context is second
+    assert tls.made[0] is second
     assert [record.message for record in caplog.records if "goes on" in record.message][1:] == []
     assert "TLS goes on as it was" in caplog.text
 

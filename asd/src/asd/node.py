@@ -203,9 +203,7 @@ class Node:
             namespace.open()
         self.place = find_place(self)
         self.truncations.start()  # not before the records and their sets are known
-        server = await listen(
-            lambda: cast(asyncio.Protocol, Connection(self)), self.addresses, self.port
-        )
+        server = await listen(self._connection, self.addresses, self.port)
         self._servers.append(server)
         self.port = server.sockets[0].getsockname()[1]
         self.apply_configuration()
@@ -240,17 +238,20 @@ class Node:
         task.add_done_callback(_tell_of_failure)
         self._tasks.append(task)
 
+    def _connection(self, certificate_user: str) -> asyncio.Protocol:
+        return cast(asyncio.Protocol, Connection(self, certificate_user))
+
     async def _start_tls(self) -> None:
         """Listen for clients that speak TLS, if the configuration says so. Raises OSError."""
         service = self.config.network.service
-        certificates = self.tls.of_port(service)
+        certificates = self.tls.of_port(service, "service")
         if certificates is None:
             return
         server = await listen(
-            lambda: cast(asyncio.Protocol, Connection(self, certificates)),
+            self._connection,
             listening_addresses(service.tls_address or service.address),
             service.tls_port,
-            certificates.context,
+            certificates,
         )
         self._servers.append(server)
         log.info("clients that speak TLS are served on port %d", service.tls_port)

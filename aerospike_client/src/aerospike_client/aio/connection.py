@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Final, TypeVar
 
 from aerospike_client.core.addresses import Address
@@ -183,15 +184,13 @@ async def connect(
     which `tls_name` is known. Raises Broken."""
     loop = asyncio.get_running_loop()
     secured = tls is not None
+    name = tls.server_name(tls_name, address.host) if tls else None
     try:
         async with asyncio.timeout(timeout_us / 1e6 if timeout_us else None):
-            _, protocol = await loop.create_connection(
-                make,
-                address.host,
-                address.port,
-                ssl=tls.context if tls is not None else None,
-                server_hostname=tls.server_name(tls_name, address.host) if tls else None,
-            )
+            with tls.resuming(address) if tls else nullcontext() as context:
+                _, protocol = await loop.create_connection(
+                    make, address.host, address.port, ssl=context, server_hostname=name
+                )
     except (OSError, UnicodeError) as error:  # UnicodeError: a host that no name can have
         raise Broken(reason_of(error, tls=secured)) from None
     except ValueError as error:  # a name that nothing can have

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+from collections.abc import Callable
+from functools import partial
 
 from aerospike_client.blocking.connection import Connection
 from aerospike_client.core.addresses import Address
@@ -18,7 +20,7 @@ from citrusleaf.cf_clock import Clock
 class TlsConnection(Connection):
     """As `Connection`."""
 
-    __slots__ = ()
+    __slots__ = ("_keep_session",)
 
     _socket: ssl.SSLSocket
 
@@ -31,14 +33,27 @@ class TlsConnection(Connection):
         plain = self._socket
         left_us = timeout_us - (clock.monotonic_us() - begun_us)
         plain.settimeout(max(1, left_us) / 1e6 if timeout_us else None)
+        context, sessions = tls.made
+        name = tls.server_name(tls_name, address.host)
+        self._keep_session: Callable[[ssl.SSLSession | None], None] | None = partial(
+            sessions.keep, address, name
+        )
         try:
-            self._socket = tls.context.wrap_socket(
-                plain, server_hostname=tls.server_name(tls_name, address.host)
+            self._socket = context.wrap_socket(
+                plain, server_hostname=name, session=sessions.find(address, name)
             )
         except (OSError, ValueError) as error:  # ValueError: a name that nothing can have
             plain.close()
             reason = reason_of(error, tls=True) if isinstance(error, OSError) else str(error)
             raise Broken(reason) from None
+
+    def receive(self, deadline_us: int) -> tuple[int, bytes]:
+        """As `Connection`'s; what comes first brings the session to be resumed next time."""
+        answer = super().receive(deadline_us)
+        if self._keep_session is not None:
+            self._keep_session(self._socket.session)
+            self._keep_session = None
+        return answer
 
     @property
     def begun(self) -> bool:

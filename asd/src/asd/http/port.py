@@ -26,7 +26,6 @@ from asd.http.messages import (
 from asd.http.metrics import CONTENT_TYPE, exposition
 from asd.http.status import configuration, status
 from asd.http.visitors import HttpNode, Visitors
-from asd.security.session import CertificateRefused
 from asd.service.listening import listen, listening_addresses
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ class HttpPort:
     async def start(self) -> None:
         """Listen. Raises OSError when a port cannot be had."""
         config = self._node.config.network.http
-        certificates = self._node.tls.of_port(config)
+        certificates = self._node.tls.of_port(config, "http")
         if not config.port and certificates is None:
             return
         self._routes = {path: partial(_file, *file) for path, file in _FILES.items()}
@@ -86,8 +85,7 @@ class HttpPort:
         self, addresses: tuple[str, ...], port: int, certificates: Certificates | None = None
     ) -> None:
         hosts = listening_addresses(addresses)
-        context = None if certificates is None else certificates.context
-        server = await listen(lambda: _Connection(self, certificates), hosts, port, context)
+        server = await listen(lambda _: _Connection(self), hosts, port, certificates)
         self._servers.append(server)
         scheme = "http" if certificates is None else "https"
         log.info("page and metrics on %s://%s:%d/", scheme, hosts[0] if hosts else "*", port)
@@ -150,10 +148,8 @@ def _file(name: str, content_type: str) -> Response:
 class _Connection(asyncio.Protocol):
     """One connection of a browser or a scraper. Requests are answered in order."""
 
-    def __init__(self, port: HttpPort, certificates: Certificates | None) -> None:
-        """`certificates` is what the visitor's is to be looked at by, where it speaks TLS."""
+    def __init__(self, port: HttpPort) -> None:
         self._port = port
-        self._certificates = certificates
         self._received = bytearray()
         self._transport: asyncio.Transport
         self._deadline: asyncio.TimerHandle | None = None
@@ -162,23 +158,10 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are not subclasses of asyncio's.
         self._transport = cast(asyncio.Transport, transport)
-        if not self._certified():
-            self._transport.abort()
-        elif not self._port.admit(self):
+        if not self._port.admit(self):
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
         else:
             self._wait()
-
-    def _certified(self) -> bool:
-        """Has the visitor, where it must have one, a certificate that is good here?"""
-        if self._certificates is None:
-            return True
-        try:
-            self._certificates.admit(self._transport.get_extra_info("ssl_object"))
-        except CertificateRefused as error:
-            log.warning("%s turned away: %s", self._transport.get_extra_info("peername"), error)
-            return False
-        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._deadline is not None:

@@ -304,11 +304,11 @@ def carriers(network: NetworkConfig, tls: Keeper, clock: Clock) -> dict[str, Car
     """What makes the connections of the planes that are to be encrypted. Raises OSError."""
     found: dict[str, Carrier] = {}
     for plane, section in (("heartbeat", network.heartbeat), ("fabric", network.fabric)):
-        certificates = tls.of_nodes(section)
+        certificates = tls.of_nodes(section, plane)
         if certificates is not None:
             from asd.tls.links import TlsCarrier  # as in `Keeper`: for those alone who use it
 
-            found[plane] = TlsCarrier(certificates, plane, clock)
+            found[plane] = TlsCarrier(certificates)
     return found
 
 

@@ -21,7 +21,6 @@ from asd.security.rights import UNRESTRICTED, Rights
 from asd.security.session import (
     LOGIN_WITHIN_NS,
     Answer,
-    CertificateRefused,
     Session,
     without_security,
 )
@@ -30,7 +29,6 @@ from asd.tls.keeper import Keeper
 
 if TYPE_CHECKING:
     from asd.security.security import Security
-    from asd.tls.certificates import Certificates
 
 log = logging.getLogger("asd.info")
 
@@ -68,20 +66,23 @@ class AdminPort:
         config = self.node.config.network.admin
         if config.port:
             self.addresses = listening_addresses(config.address)
-            server = await listen(lambda: AdminConnection(self), self.addresses, config.port)
+            server = await listen(self._connection, self.addresses, config.port)
             self._servers.append(server)
             self.port = config.port
             log.info("tools are served on port %d of %s", self.port, self.addresses or "all")
-        certificates = self.node.tls.of_port(config)
+        certificates = self.node.tls.of_port(config, "admin")
         if certificates is not None:
             server = await listen(
-                lambda: AdminConnection(self, certificates),
+                self._connection,
                 listening_addresses(config.tls_address or config.address),
                 config.tls_port,
-                certificates.context,
+                certificates,
             )
             self._servers.append(server)
             log.info("tools that speak TLS are served on port %d", config.tls_port)
+
+    def _connection(self, certificate_user: str) -> AdminConnection:
+        return AdminConnection(self, certificate_user)
 
     async def stop(self) -> None:
         """Close the port and its connections."""
@@ -115,16 +116,16 @@ class AdminPort:
 class AdminConnection(asyncio.Protocol):
     """One connection of a tool. Frames are answered in order, and only as fast as they are read."""
 
-    def __init__(self, port: AdminPort, certificates: Certificates | None = None) -> None:
-        """`certificates` is what the tool's is to be looked at by, where it speaks TLS."""
+    def __init__(self, port: AdminPort, certificate_user: str) -> None:
+        """`certificate_user` is whom the tool's certificate names, where it has shown one."""
         self._port = port
-        self._certificates = certificates
         self._frames = FrameReader(MAX_REQUEST)
         self._transport: asyncio.Transport
         self._writable = True
         self._answering: asyncio.Task[None] | None = None
         self.peer = self.local_host = "?"
-        self.address = self.certificate_user = ""
+        self.address = ""
+        self.certificate_user = certificate_user
         self.user_agent: str | None = None
         security = port.node.security
         self._session = None if security is None else Session(security, self)
@@ -143,24 +144,12 @@ class AdminConnection(asyncio.Protocol):
         self.peer = f"{peer[0]}:{peer[1]}" if peer else "?"
         self.address = peer[0] if peer else ""
         self.local_host = local[0] if local else "?"
-        if not self._port.admit(self) or not self._admitted():
+        if not self._port.admit(self):
             self._transport.abort()
         elif self._session is not None:
             within_s = LOGIN_WITHIN_NS / 1e9
             loop = asyncio.get_running_loop()
             self._deadline = loop.call_later(within_s, self._close_stranger)
-
-    def _admitted(self) -> bool:
-        """Has the tool, where it must have one, a certificate that is good here?"""
-        if self._certificates is None:
-            return True
-        try:
-            tool = self._transport.get_extra_info("ssl_object")
-            self.certificate_user = self._certificates.admit(tool)
-        except CertificateRefused as error:
-            log.warning("%s turned away: %s", self.peer, error)
-            return False
-        return True
 
     def _close_stranger(self) -> None:
         if not self.rights.authenticated:

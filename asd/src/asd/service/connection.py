@@ -17,7 +17,7 @@ from asd.fastpath.contract import GENERAL_WAY
 from asd.fastpath.shipped import START as SHIPPED
 from asd.info import answers, respond_when_done, when_done
 from asd.security.rights import UNRESTRICTED, Rights
-from asd.security.session import CertificateRefused, Session, without_security
+from asd.security.session import Session, without_security
 from asd.service.held_replies import Held, HeldReplies
 from asd.service.struck import info_struck, message_struck
 from asd.service.tsvc import Job, answer, answer_shipped
@@ -25,7 +25,6 @@ from asd.space.commitment import Commitment
 
 if TYPE_CHECKING:
     from asd.service.node import ServiceNode
-    from asd.tls.certificates import Certificates
 
 log = logging.getLogger("asd.service")
 
@@ -54,7 +53,6 @@ class Connection:
 
     __slots__ = (
         "_awaited",
-        "_certificates",
         "_chunks",
         "_closing",
         "_head_size",
@@ -76,10 +74,9 @@ class Connection:
         *("kept_ns", "last_used_ns", "local_host", "paths", "peer", "rights", "user_agent"),
     )
 
-    def __init__(self, node: ServiceNode, certificates: Certificates | None = None) -> None:
-        """`certificates` is what the client's is to be looked at by, where it speaks TLS."""
+    def __init__(self, node: ServiceNode, certificate_user: str = "") -> None:
+        """`certificate_user` is whom the client's certificate names, where it has shown one."""
         self._node = node
-        self._certificates = certificates
         self._turns = node.turns
         self._chunks: list[bytes] = []
         self._head_size = 0
@@ -94,7 +91,8 @@ class Connection:
         self.last_used_ns = 0
         self.kept_ns = 0
         self.peer = self.local_host = "?"
-        self.address = self.certificate_user = ""
+        self.address = ""
+        self.certificate_user = certificate_user
         self.user_agent: str | None = None
         self._session = None if node.security is None else Session(node.security, self)
         self.enter(UNRESTRICTED if self._session is None else self._session.rights)
@@ -120,20 +118,8 @@ class Connection:
         self.address = peer[0] if peer else ""
         self.local_host = local[0] if local else "?"
         self.last_used_ns = self._node.clock.monotonic_ns()
-        if not self._node.connections.add(self) or not self._admitted():
+        if not self._node.connections.add(self):
             self._transport.abort()
-
-    def _admitted(self) -> bool:
-        """Has the client, where it must have one, a certificate that is good here?"""
-        if self._certificates is None:
-            return True
-        try:
-            client = self._transport.get_extra_info("ssl_object")
-            self.certificate_user = self._certificates.admit(client)
-        except CertificateRefused as error:
-            log.warning("%s turned away: %s", self.peer, error)
-            return False
-        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone, and with it whatever was running for it."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Callable
-from ssl import SSLContext
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from asd.tls.door import Door, MakeProtocol
+
+if TYPE_CHECKING:
+    from asd.tls.certificates import Certificates
 
 BACKLOG: Final = 1024
-HANDSHAKE_WITHIN_S: Final = 10.0
-"""After this a client that has not finished its TLS handshake is cut: it is counted nowhere yet."""
 ATTEMPTS: Final = 20
 """Ports tried before it is said that none is free on all addresses."""
 
@@ -21,29 +22,25 @@ def listening_addresses(configured: tuple[str, ...]) -> list[str] | None:
 
 
 async def listen(
-    make_connection: Callable[[], asyncio.BaseProtocol],
+    make_connection: MakeProtocol,
     addresses: list[str] | None,
     port: int,
-    tls: SSLContext | None = None,
+    certificates: Certificates | None = None,
 ) -> asyncio.Server:
     """Serve a port on all `addresses` (None = all there are); with port 0 any that is free on all.
 
-    With `tls` nobody is served who does not speak it.
-
-    Raises OSError when the port cannot be had.
+    With `certificates` nobody is served who does not speak TLS, and show one where one is asked
+    for. Raises OSError when the port cannot be had.
     """
+
+    def welcome() -> asyncio.BaseProtocol:
+        return make_connection("") if certificates is None else Door(certificates, make_connection)
+
     loop = asyncio.get_running_loop()
     wanted = port
     for _ in range(ATTEMPTS):
         try:
-            server = await loop.create_server(
-                make_connection,
-                addresses,
-                wanted,
-                backlog=BACKLOG,
-                ssl=tls,
-                ssl_handshake_timeout=None if tls is None else HANDSHAKE_WITHIN_S,
-            )
+            server = await loop.create_server(welcome, addresses, wanted, backlog=BACKLOG)
         except OSError:
             if wanted == port:
                 raise

@@ -11,9 +11,11 @@ An adapter: it reads certificate files, and makes the `ssl.SSLContext` that the 
 - Between nodes both sides show a certificate, and it must be one for the name of the `tls` block:
   that some application has one of the same authority makes it no node. Both sides look by the same
   function, so that none is let in where it would not be called, or the other way round.
-- A handshake that fails is told of in the log, since the loop says nothing of it.
+- Whoever is refused is told of in one line of the log: the port, the address, and why, in words
+  for people who mend it (`reason`); the same again at most once a minute.
 - TLS 1.2 and 1.3 only, and of 1.2 only ciphers with forward secrecy; sessions are resumed by
-  tickets.
+  tickets, good at the port that gave them until the node stops. What a handshake would have seen
+  of a certificate that has ended or was blacklisted since then, `admit` sees.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from cryptography.x509.oid import NameOID
 
 from asd.config import TlsConfig
 from asd.config.tls import versions
+from asd.process.complaints import Complaints
 from asd.security.session import CertificateRefused
 from citrusleaf.cf_clock import NS_PER_S, Clock
 
@@ -44,18 +47,24 @@ OU_SEPARATOR: Final = ":"
 _VERSIONS: Final = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
 
 
-class _Handshake(ssl.SSLObject):
-    """Tells the log why a handshake has failed."""
+_REASONS: Final = (
+    ("peer did not return a certificate", "it has shown no certificate"),
+    ("http request", "it does not speak TLS, but HTTP"),
+    ("wrong version number", "it does not speak TLS"),
+    ("record layer failure", "it does not speak TLS"),
+    ("unsupported protocol", "it speaks no version of TLS that protocols allows"),
+    ("unsupported version", "it speaks no version of TLS that protocols allows"),
+    ("version too low", "it speaks no version of TLS that protocols allows"),
+    ("no shared cipher", "it knows no cipher that cipher-suite allows"),
+    ("no suitable signature algorithm", "its ways to sign are not allowed"),
+)
+"""What the library says, and what that means."""
 
-    def do_handshake(self) -> None:
-        """As the library's own."""
-        try:
-            super().do_handshake()
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            raise
-        except ssl.SSLError as error:
-            log.warning("a client's TLS handshake has failed: %s", reason(error))
-            raise
+_VERIFY: Final = (
+    ("self-signed", ", and ca-file and ca-path have none such"),
+    ("issuer", ": whoever has signed it is not in ca-file or ca-path"),
+)
+"""Of certificates that cannot be verified: what is to be added to what the library says."""
 
 
 class Certificates:
@@ -63,18 +72,22 @@ class Certificates:
 
     _wanted = "among the names of tls-authenticate-client"
 
-    def __init__(self, config: TlsConfig, whose: tuple[str, ...], clock: Clock) -> None:
-        """`whose` is `tls-authenticate-client`: `false`, `any` or nothing, or names.
+    def __init__(
+        self, config: TlsConfig, whose: tuple[str, ...], clock: Clock, port: str = "service"
+    ) -> None:
+        """`whose` is `tls-authenticate-client`: `false`, `any` or nothing, or names; `port` is what
+        the log calls the connections.
 
         Raises OSError (`ssl.SSLError` is one) when a file cannot be used.
         """
         self.config = config
         self._clock = clock
+        self._port = port
+        self._complaints = Complaints(log, clock.monotonic_ms)
         self._names = frozenset(whose) - {"any", "false"}
         self._blacklist: frozenset[int] = frozenset()
         self._read: dict[str, int] = {}
         self.context = _context(config, ssl.PROTOCOL_TLS_SERVER)
-        self.context.sslobject_class = _Handshake
         asks = whose != ("false",)
         self.context.verify_mode = ssl.CERT_REQUIRED if asks else ssl.CERT_NONE
         self._load()
@@ -140,10 +153,20 @@ class Certificates:
         certificate = x509.load_der_x509_certificate(wire)
         name = self._name(certificate)
         if certificate.serial_number in self._blacklist:
-            raise CertificateRefused(f"'{name}' is on the cert-blacklist")
+            serial = f"{certificate.serial_number:x}"
+            raise CertificateRefused(f"the certificate of '{name}', {serial}, is blacklisted")
+        if certificate.not_valid_after_utc.timestamp() < self._clock.wall_ns() / NS_PER_S:
+            raise CertificateRefused(f"the certificate of '{name}' has expired")
         if self._names and self._names.isdisjoint(_names(certificate)):
             raise CertificateRefused(f"'{name}' is not {self._wanted}")
         return name
+
+    def complain(self, peer: str, what: str | ssl.SSLError) -> None:
+        """Tell of one that is refused, by its host and port."""
+        why = what if isinstance(what, str) else reason(what)
+        host = peer.rpartition(":")[0]
+        text = "%s: %s refused, by TLS: %s"
+        self._complaints.say((host, why), text, self._port, peer, why)
 
     def _name(self, certificate: x509.Certificate) -> str:
         subject = certificate.subject
@@ -159,12 +182,15 @@ class Certificates:
 class NodeCertificates(Certificates):
     """The certificate that a node shows to others, whoever of the two has called."""
 
-    def __init__(self, config: TlsConfig, clock: Clock) -> None:
-        """Raises OSError (`ssl.SSLError` is one) when a file cannot be used."""
+    def __init__(self, config: TlsConfig, clock: Clock, plane: str) -> None:
+        """`plane` is what the log calls the connections.
+
+        Raises OSError (`ssl.SSLError` is one) when a file cannot be used.
+        """
         self.dialing = _context(config, ssl.PROTOCOL_TLS_CLIENT)
         self.dialing.check_hostname = False  # nodes are known by the name of the block: `admit`
         self._wanted = f"a node: no certificate for '{config.name}'"
-        super().__init__(config, (config.name,), clock)
+        super().__init__(config, (config.name,), clock, plane)
 
     def _contexts(self) -> tuple[ssl.SSLContext, ...]:
         return (self.context, self.dialing)
@@ -184,8 +210,14 @@ def _context(config: TlsConfig, side: int) -> ssl.SSLContext:
 def reason(error: ssl.SSLError) -> str:
     """What went wrong, in words for people who mend it."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate cannot be verified: {error.verify_message}"
-    return (error.reason or str(error)).lower().replace("_", " ")
+        said = error.verify_message
+        more = next((more for part, more in _VERIFY if part in said), "")
+        return f"its certificate cannot be verified: {said}{more}"
+    said = (error.reason or str(error)).lower().replace("_", " ")
+    _, alert, about = said.partition(" alert ")
+    if alert:
+        return f"it refuses our certificate or our TLS: {about}"
+    return next((means for part, means in _REASONS if part in said), said)
 
 
 def _names(certificate: x509.Certificate) -> set[str]:

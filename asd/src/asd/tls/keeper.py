@@ -43,8 +43,9 @@ class Keeper:
         self._clock = clock
         self._kept: list[Certificates] = []
 
-    def of_port(self, section: ClientSection) -> Certificates | None:
-        """What a port for clients shows and asks for; None without a TLS port.
+    def of_port(self, section: ClientSection, port: str) -> Certificates | None:
+        """What a port for clients shows and asks for; None without a TLS port. `port` is what the
+        log calls it.
 
         Raises OSError (`ssl.SSLError` is one) when a file cannot be used.
         """
@@ -53,18 +54,19 @@ class Keeper:
         from asd.tls.certificates import Certificates
 
         tls = self._config.network.tls[section.tls_name]
-        made = Certificates(tls, section.tls_authenticate_client, self._clock)
+        made = Certificates(tls, section.tls_authenticate_client, self._clock, port)
         self._kept.append(made)
         return made
 
-    def of_nodes(self, section: TlsSection) -> NodeCertificates | None:
+    def of_nodes(self, section: TlsSection, plane: str) -> NodeCertificates | None:
         """What a node shows to others, and asks of them; None without a TLS port. Raises OSError,
         likewise."""
         if not section.tls_port:
             return None
         from asd.tls.certificates import NodeCertificates
 
-        made = NodeCertificates(self._config.network.tls[section.tls_name], self._clock)
+        tls = self._config.network.tls[section.tls_name]
+        made = NodeCertificates(tls, self._clock, plane)
         self._kept.append(made)
         return made
 

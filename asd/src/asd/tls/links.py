@@ -2,28 +2,21 @@
 
 A connection is handed on when both certificates have been looked at, not before: so no stranger's
 byte is read, and none is sent to a stranger. Whoever is refused is told of in the log, and nodes
-that go on trying are told of now and then (`Complaints`).
+that go on trying are told of now and then (`Certificates.complain`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import ssl
 from collections.abc import Callable
 from typing import Any, cast
 
 from asd.config.kinds import host_port
-from asd.process.complaints import Complaints
 from asd.security.session import CertificateRefused
-from asd.tls.certificates import NodeCertificates, reason
-from citrusleaf.cf_clock import Clock
+from asd.tls.certificates import NodeCertificates
+from asd.tls.door import HANDSHAKE_WITHIN_S, Door
 from cluster import Carrier, Endpoint
-
-log = logging.getLogger("asd.tls")
-
-HANDSHAKE_WITHIN_S = 10.0
-"""After this a handshake that has not come to its end is given up."""
 
 Make = Callable[[], asyncio.BaseProtocol]
 
@@ -31,22 +24,15 @@ Make = Callable[[], asyncio.BaseProtocol]
 class TlsCarrier(Carrier):
     """Makes the connections of one plane."""
 
-    def __init__(self, certificates: NodeCertificates, plane: str, clock: Clock) -> None:
-        """`plane` is what the log calls these connections."""
+    def __init__(self, certificates: NodeCertificates) -> None:
         self._certificates = certificates
-        self._plane = plane
-        self._complaints = Complaints(log, clock.monotonic_ms)
 
     async def listen(
         self, loop: asyncio.AbstractEventLoop, make: Make, host: str | None, port: int
     ) -> asyncio.AbstractServer:
         """Await other nodes. Raises OSError."""
         return await loop.create_server(
-            lambda: _Guarded(make(), self),
-            host,
-            port,
-            ssl=self._certificates.context,
-            ssl_handshake_timeout=HANDSHAKE_WITHIN_S,
+            lambda: Door(self._certificates, lambda _: make()), host, port
         )
 
     async def dial(self, loop: asyncio.AbstractEventLoop, make: Make, endpoint: Endpoint) -> None:
@@ -59,7 +45,7 @@ class TlsCarrier(Carrier):
                 ssl_handshake_timeout=HANDSHAKE_WITHIN_S,
             )
         except ssl.SSLError as error:
-            self.complain(host_port(*endpoint), reason(error))
+            self._certificates.complain(host_port(*endpoint), error)
             raise
         if not guarded.admitted:
             raise ConnectionRefusedError("the other side's certificate is not a node's")
@@ -70,18 +56,14 @@ class TlsCarrier(Carrier):
             self._certificates.admit(transport.get_extra_info("ssl_object"))
         except CertificateRefused as error:
             peer = transport.get_extra_info("peername")
-            self.complain(host_port(*peer[:2]) if peer else "?", str(error))
+            self._certificates.complain(host_port(*peer[:2]) if peer else "?", str(error))
             return False
         return True
 
-    def complain(self, peer: str, why: str) -> None:
-        """Tell of one that is refused."""
-        host = peer.rpartition(":")[0]
-        self._complaints.say((self._plane, host, why), "%s: %s refused: %s", self._plane, peer, why)
-
 
 class _Guarded(asyncio.Protocol):
-    """Stands before a protocol until the other side's certificate has been looked at."""
+    """Stands before a protocol until the certificate of the node that was called has been looked
+    at."""
 
     def __init__(self, behind: asyncio.BaseProtocol, carrier: TlsCarrier) -> None:
         self._behind = cast(asyncio.Protocol, behind)
