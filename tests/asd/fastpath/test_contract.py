@@ -88,6 +88,9 @@ def ask(kit: Any, kind: Kind, **more: Any) -> bytes:
         case Kind.COLLECTION_READ:
             ops = [Op(OpType.CDT_READ, ParticleType.BLOB, b"l", as_msgpack.pack([16]))]
             return kit.request(1, info1=Info1.READ, ops=ops, **more)
+        case Kind.READ_OPS:
+            ops = [Op(OpType.EXP_READ, ParticleType.BLOB, b"x", b"\x92" + FILTER + b"\0")]
+            return kit.request(1, info1=Info1.READ, ops=ops, **more)
         case Kind.PUT_ONE:
             return kit.put(1, FIVE, **more)
         case Kind.PUT_MANY:
@@ -310,7 +313,7 @@ SAYS_NOTHING: Final = frozenset(
     {(Kind.FILTERED_GET, Bar.FILTER), (Kind.GET, Bar.FILTER), (Kind.OPERATE, Bar.OTHER_BINS)}
     | {(kind, Bar.NEW_SET) for kind in WRITES}
     | {(kind, Bar.OTHER_BINS) for kind in (Kind.COLLECTION_READ, Kind.COLLECTION_WRITE)}
-    | {(kind, Bar.OTHER_BINS) for kind in (Kind.PLAIN_OPERATE, Kind.FUNCTION)}
+    | {(kind, Bar.OTHER_BINS) for kind in (Kind.PLAIN_OPERATE, Kind.FUNCTION, Kind.READ_OPS)}
 )
 """Pairs without a meaning: a filter makes a get a filtered one, a write makes the set."""
 

@@ -378,10 +378,12 @@ class Batch:
             reply, self._carried = self._carried, None
             if reply is None:
                 given, self._given = self._given, None
-                with handed(namespace, given):
-                    reply = self._transact(
-                        self._node, namespace, message, digest, origin, self._client
-                    )
+                ask = self._node, namespace, message, digest, origin, self._client
+                if given is None:
+                    reply = self._transact(*ask)
+                else:
+                    with handed(namespace, given):
+                        reply = self._transact(*ask)
                 if namespace.consistency is not None:
                     self._await_replicas(namespace.consistency, message, digest)
         except NotResident:

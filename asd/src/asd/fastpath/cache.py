@@ -24,7 +24,7 @@ from asd.fastpath.contract import (
 from asd.fastpath.functions import function_path
 from asd.fastpath.many_bins import put_many_path
 from asd.fastpath.one_bin import put_one_path
-from asd.fastpath.operate import operate_path, plain_operate_path
+from asd.fastpath.operate import operate_path, plain_operate_path, read_ops_path
 from asd.fastpath.reads import filtered_path, read_path
 from asd.fastpath.rows import RowPaths
 from asd.fastpath.shipped import ShippedWrites
@@ -171,12 +171,19 @@ class FastPaths:
             return self._make_write(namespace, message, rest, head_size, present)
         if Bar.FILTER in present:
             return filtered_path(self._node, namespace, message, rest, present)
-        if _one_op(message, OpType.CDT_READ):
-            plain = message.info1 == Info1.READ and not message.info2 & ~_RESPOND_ALL
-            if plain and fits(Kind.COLLECTION_READ, present):
-                return collection_read_path(self._node, namespace, message, rest)
+        path = read_path(namespace, message, rest, present)
+        if path is not None or not message.ops:
+            return path
+        if message.info1 != Info1.READ or message.info2 & ~_RESPOND_ALL:
             return None
-        return read_path(namespace, message, rest, present)
+        if _one_op(message, OpType.CDT_READ):
+            if not fits(Kind.COLLECTION_READ, present):
+                return None
+            return collection_read_path(self._node, namespace, message, rest)
+        if not fits(Kind.READ_OPS, present):
+            return None
+        set_name = message.fields[FieldType.SET]
+        return read_ops_path(self._node, namespace, set_name, rest, head_size)
 
     def _make_write(
         self,

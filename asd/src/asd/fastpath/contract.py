@@ -86,6 +86,8 @@ class Kind(Enum):
     FILTERED_GET = auto()
     COLLECTION_READ = auto()
     """One operation that reads a list or map."""
+    READ_OPS = auto()
+    """Any other operations that read."""
     PUT_ONE = auto()
     """One plain bin, over a record that has just this bin, or over none."""
     PUT_MANY = auto()
@@ -215,6 +217,7 @@ CONTRACT: Final[Mapping[Kind, frozenset[Bar]]] = MappingProxyType(
         Kind.SELECT: _READ | {Bar.FILTER},
         Kind.FILTERED_GET: _READ | {Bar.MISSING},
         Kind.COLLECTION_READ: _READ | {Bar.FILTER, Bar.MISSING},
+        Kind.READ_OPS: _READ | {Bar.FILTER, Bar.MISSING},
         Kind.PUT_ONE: _WRITE | {Bar.INDEXED_DEEP, Bar.OTHER_BINS},
         Kind.PUT_MANY: _WRITE | {Bar.INDEXED, Bar.INDEXED_DEEP, Bar.OTHER_BINS},
         Kind.COLLECTION_WRITE: _WRITE_EXISTING,

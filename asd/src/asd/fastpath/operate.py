@@ -1,9 +1,11 @@
-"""The fast paths of writes that no closer one fits: increments, touches, several ops on one record.
+"""The fast paths of operations that no closer one fits: increments, touches, expressions, several
+ops on one record.
 
 What the head asks for is known, and what the ops are is remembered by their bytes. `operate_path`
-treats the record as `asd.transactions.write` does, refusals included. `plain_operate_path` stands
-before it: a record that is there, has no key and never expires leaves nothing to ask about it, so
-the ops are applied and what they make is written.
+treats the record of a write as `asd.transactions.write` does, refusals included.
+`plain_operate_path` stands before it: a record that is there, has no key and never expires leaves
+nothing to ask about it, so the ops are applied and what they make is written. `read_ops_path` is
+the same for ops that only read; what may be heavy it leaves to the general way.
 """
 
 from __future__ import annotations
@@ -13,11 +15,12 @@ from typing import TYPE_CHECKING, Final
 
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.message import Message, reply_frame
-from asd.fastpath.contract import FastPath
+from asd.fastpath.contract import FastPath, unplain
 from asd.fastpath.known import Known
 from asd.records.record import MAX_BINS, next_generation, pack_bins, payload_flags, unpack_bins
 from asd.space.namespace import Namespace
-from asd.transactions.applied import apply_ops
+from asd.transactions.applied import apply_ops, read_ops
+from asd.transactions.effort import may_be_heavy
 from asd.transactions.outcome import count_write, perform
 from asd.transactions.transaction import Transaction
 from asd.transactions.write import check_ops, longest_payload, write_checked
@@ -111,6 +114,46 @@ def plain_operate_path(
         return reply_frame(OK, generation, 0, len(answers), b"".join(answers))
 
     return path
+
+
+def read_ops_path(
+    node: NodeState,
+    namespace: Namespace,
+    set_name: bytes,
+    rest: int,
+    head_size: int,
+) -> FastPath:
+    """The path for operations that read records of the set; `rest` and `head_size` as above."""
+    expressions, counters = node.expressions, namespace.statistics.client
+    get, now_s = namespace.engine.get, namespace.clock.epoch_s
+    set_id, barred = namespace.intern_set(set_name), namespace.ownership.barred
+    known = Known(_as_it_is, rest, head_size)
+    messages = known.made
+
+    def path(data: bytes, digest: int) -> bytes | None:
+        if barred and data[digest] | (data[digest + 1] & 15) << 8 in barred:
+            return None
+        start = digest + DIGEST_SIZE
+        key = data[digest:start]
+        record = get(key)
+        if record is None:
+            return None
+        generation, void_time, _, record_set, flags, _ = record
+        if (flags or void_time or record_set != set_id) and unplain(record, set_id, now_s):
+            return None
+        wire = data[start : digest + rest]
+        message = messages.get(wire) or known.add(data, digest, wire)
+        if may_be_heavy(message, record):
+            return None
+        answers = read_ops(Transaction(namespace, message, key, expressions, counters), record)
+        counters.read_success += 1
+        return reply_frame(OK, generation, void_time, len(answers), b"".join(answers))
+
+    return path
+
+
+def _as_it_is(message: Message) -> Message:
+    return message
 
 
 def _checked(message: Message) -> Message:
