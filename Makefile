@@ -21,8 +21,8 @@ CLUSTERS := tests/integration/test_cluster_client.py tests/integration/test_clus
 	tests/cluster/test_cluster_processes.py tests/chaos/test_chaos_short.py \
 	tests/asd/http/test_http_cluster_processes.py
 
-# Two clusters and the link between them take minutes: with `make chaos`.
-LINKS := tests/asd/process/test_links.py
+# Clusters and the links between them take minutes: with `make chaos`.
+LINKS := tests/asd/process/test_links.py tests/asd/process/test_links_topologies.py
 
 test: check members
 	$(UV) run pytest -n auto $(addprefix --ignore=,$(CLUSTERS) $(LINKS))

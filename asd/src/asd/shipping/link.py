@@ -233,6 +233,9 @@ class Link:
             statistics.uncompressed += 1
             return frame
         packed = compressed(frame, config.compression_level)
+        if len(packed) >= len(frame):
+            statistics.uncompressed += 1
+            return frame
         statistics.compressed += 1
         statistics.original_bytes += len(frame)
         statistics.compressed_bytes += len(packed)
