@@ -52,16 +52,20 @@ class Server:
     port: int
 
 
-def tool(name: str) -> Path:
-    """The compiled program of `bench/NAME.c`, built when it is missing or older than its source."""
-    source, program = BENCH / f"{name}.c", BUILD / name
+WITH_TLS: Final = ("-DWITH_TLS", "-lssl", "-lcrypto")
+
+
+def tool(name: str, *, tls: bool = False) -> Path:
+    """The compiled program of `bench/NAME.c`, built when it is missing or older than its source.
+    With `tls` it is one that speaks TLS, and needs OpenSSL's headers."""
+    source, program = BENCH / f"{name}.c", BUILD / (f"{name}-tls" if tls else name)
     if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
         compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
         if compiler is None:
             raise SystemExit("the benchmarks need a C compiler: cc, gcc or clang")
         BUILD.mkdir(exist_ok=True)
         command = [compiler, "-O2", "-Wall", "-Wextra", "-o", str(program), str(source)]
-        subprocess.run(command, check=True)
+        subprocess.run([*command, *(WITH_TLS if tls else ())], check=True)
     return program
 
 
@@ -73,14 +77,16 @@ def load(
     mode: str,
     keys: int,
     greeting: Path | None = None,
+    *,
+    tls: bool = False,
 ) -> Load:
     """Load 127.0.0.1:port; or several nodes, routed, as `PORT,PORT@MAP` (see `load.c`).
 
-    `greeting` is a file with the frame that each connection sends first: a login. Raises
-    CalledProcessError when the generator complains.
+    `greeting` is a file with the frame that each connection sends first: a login. `tls`: speak TLS.
+    Raises CalledProcessError when the generator complains.
     """
     numbers = (port, connections, in_flight, seconds, mode, keys)
-    command = [str(tool("load")), *map(str, numbers)]
+    command = [str(tool("load", tls=tls)), *map(str, numbers)]
     more = {} if greeting is None else {"LOAD_GREETING": str(greeting)}
     output = subprocess.run(
         command, check=True, capture_output=True, text=True, env={**os.environ, **more}

@@ -12,6 +12,7 @@
  *
  * LOAD_GREETING in the environment names a file whose bytes, one frame, each connection sends first:
  * a login. Its reply must be one that says 0.
+ * Built with WITH_TLS (and OpenSSL's libraries), it speaks TLS; it believes whatever certificate it is shown.
  * With several ports the load is routed as clients route it: MAP is a file of 4096 bytes, for each
  * partition the place in the list of the node that is its master. Connections go to the nodes in turn,
  * and each sends requests for its node's partitions only (but in mode fill, and in batches, any).
@@ -22,8 +23,10 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +35,10 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef WITH_TLS
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#endif
 
 enum {
     PROTO_HEADER = 8,
@@ -59,6 +66,9 @@ typedef struct {
     unsigned char *out;
     size_t out_start, out_end;         /* what of the requests the socket has not taken yet */
     int blocked;                       /* waiting for the socket to take them */
+#ifdef WITH_TLS
+    SSL *tls;
+#endif
 } connection_t;
 
 static struct {
@@ -202,10 +212,52 @@ static void watch(connection_t *c, int writable, int operation) {
     if (epoll_ctl(run.epoll, operation, c->fd, &event)) die("epoll_ctl failed");
 }
 
+/* ---------------------------------------------------------------- the socket, in the clear or by TLS */
+
+#ifdef WITH_TLS
+static ssize_t outcome(connection_t *c, int n) { /* as of a system call */
+    if (n > 0) return n;
+    int error = SSL_get_error(c->tls, n);
+    errno = error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? EAGAIN : EIO;
+    return errno == EAGAIN ? -1 : 0;
+}
+
+static ssize_t send_some(connection_t *c, const void *data, size_t size) {
+    return outcome(c, SSL_write(c->tls, data, (int)size));
+}
+
+static ssize_t receive_some(connection_t *c, void *data, size_t size) {
+    return outcome(c, SSL_read(c->tls, data, (int)size));
+}
+
+static int held_by_tls(connection_t *c) { return SSL_pending(c->tls) > 0; }
+
+static void begin(connection_t *c) {
+    static SSL_CTX *context;
+    if (!context && !(context = SSL_CTX_new(TLS_client_method()))) die("no TLS");
+    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    c->tls = SSL_new(context);
+    if (!c->tls || !SSL_set_fd(c->tls, c->fd) || SSL_connect(c->tls) != 1) die("no TLS handshake");
+}
+
+static void watched(connection_t *c) { fcntl(c->fd, F_SETFL, O_NONBLOCK); }
+#else
+static ssize_t send_some(connection_t *c, const void *data, size_t size) {
+    return send(c->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static ssize_t receive_some(connection_t *c, void *data, size_t size) {
+    return recv(c->fd, data, size, MSG_DONTWAIT);
+}
+
+static int held_by_tls(connection_t *c) { return (void)c, 0; }
+static void begin(connection_t *c) { (void)c; }
+static void watched(connection_t *c) { (void)c; }
+#endif
+
 static void flush(connection_t *c) {
     while (c->out_start < c->out_end) {
-        ssize_t n = send(c->fd, c->out + c->out_start, c->out_end - c->out_start,
-                         MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t n = send_some(c, c->out + c->out_start, c->out_end - c->out_start);
         if (n < 0 && errno == EAGAIN) {
             if (!c->blocked) watch(c, c->blocked = 1, EPOLL_CTL_MOD);
             return;
@@ -306,17 +358,28 @@ static void take(connection_t *c, const unsigned char *data, size_t size) {
 /* ----------------------------------------------------------------- the run */
 
 /* Send a frame from a file and wait for the reply, before the run begins. */
-static void greet(int fd, const char *path) {
+static void receive_all(connection_t *c, unsigned char *data, size_t size) {
+    while (size) {
+        ssize_t n = receive_some(c, data, size);
+        if (n < 0 && errno == EAGAIN && poll(&(struct pollfd){.fd = c->fd, .events = POLLIN}, 1, STALL_MS) == 1)
+            continue;
+        if (n <= 0) die("no whole reply to the greeting");
+        data += n;
+        size -= (size_t)n;
+    }
+}
+
+static void greet(connection_t *c, const char *path) {
     unsigned char frame[4096], reply[PROTO_HEADER + 16];
     FILE *file = fopen(path, "rb");
     size_t size = file ? fread(frame, 1, sizeof frame, file) : 0;
     if (!size || fclose(file)) die("cannot read the greeting");
-    if (send(fd, frame, size, 0) != (ssize_t)size) die("cannot greet");
-    if (recv(fd, reply, sizeof reply, MSG_WAITALL) != sizeof reply) die("no reply to the greeting");
+    if (send_some(c, frame, size) != (ssize_t)size) die("cannot greet");
+    receive_all(c, reply, sizeof reply);
     if (reply[PROTO_HEADER + 1]) die("the greeting is refused");
-    ssize_t rest = reply[6] * 256 + reply[7] - 16;
-    if (rest > (ssize_t)sizeof frame || (rest && recv(fd, frame, (size_t)rest, MSG_WAITALL) != rest))
-        die("no whole reply to the greeting");
+    size_t rest = (size_t)(reply[6] * 256 + reply[7] - 16);
+    if (rest > sizeof frame) die("a long reply to the greeting");
+    receive_all(c, frame, rest);
 }
 
 static void open_connection(connection_t *c) {
@@ -326,7 +389,9 @@ static void open_connection(connection_t *c) {
     c->fd = socket(AF_INET, SOCK_STREAM, 0);
     if (c->fd < 0 || connect(c->fd, (void *)&address, sizeof address)) die("cannot connect");
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (getenv("LOAD_GREETING")) greet(c->fd, getenv("LOAD_GREETING"));
+    begin(c);
+    if (getenv("LOAD_GREETING")) greet(c, getenv("LOAD_GREETING"));
+    watched(c);
     c->out = malloc((size_t)run.in_flight * MAX_REQUEST);
     if (!c->out) die("out of memory");
     watch(c, 0, EPOLL_CTL_ADD);
@@ -337,10 +402,13 @@ static int serve(connection_t *c, uint32_t events, uint64_t end_ns) {
     static unsigned char received[RECEIVE];
     if (events & EPOLLOUT) flush(c);
     if (!(events & ~(uint32_t)EPOLLOUT)) return 1;
-    ssize_t n = recv(c->fd, received, sizeof received, MSG_DONTWAIT);
-    if (n < 0 && errno == EAGAIN) return 1;
-    if (n <= 0) die("the server closed a connection");
-    take(c, received, (size_t)n);
+    for (;;) { /* TLS may hold more than it gives at once, of which the kernel knows nothing */
+        ssize_t n = receive_some(c, received, sizeof received);
+        if (n < 0 && errno == EAGAIN) return 1;
+        if (n <= 0) die("the server closed a connection");
+        take(c, received, (size_t)n);
+        if (!c->waiting || !held_by_tls(c)) break;
+    }
     if (c->waiting) return 1;
     uint64_t now = now_ns();
     run.latency[bucket_of(now - c->sent_ns)]++;
