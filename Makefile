@@ -4,7 +4,7 @@
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PYTHON ?= python3
 
-.PHONY: run cluster test check members pythons dist bench simulate simulate-asd crash-test attack chaos clean
+.PHONY: run cluster test check members pythons dist bench simulate simulate-asd crash-test attack attack-admin chaos clean
 
 run: $(UV)
 	$(UV) run asd
@@ -79,6 +79,11 @@ crash-test: $(UV)
 attack: $(UV)
 	$(UV) run pytest -q tests/attack tests/asd/process/test_compiled.py tests/aerospike_common/test_wire_fuzz.py
 	cd tests && $(UV) run python -m attack --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
+
+# The admin protocol under right, damaged and random messages, a naive model of rights beside it
+# (SEED=N replays).
+attack-admin: $(UV)
+	cd tests && $(UV) run python -m attack.admin --messages $(or $(MESSAGES),1000000) $(if $(SEED),--seed $(SEED))
 
 # Real nodes under load and faults, at least half an hour; SEED=N replays a plan, TLS=1 has TLS
 # everywhere and replaces certificates meanwhile (docs/cluster.md).

@@ -65,8 +65,10 @@ SEEDS = (
 class Target:
     """A node in a process of its own, watched from outside."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        """`arguments` are further ones of the node's."""
         self.log = folder / "asd.log"
+        self._arguments = arguments
         self._curve: list[tuple[float, int, int]] = []
         self._began = time.monotonic()
         self._worst_s = 0.0
@@ -78,7 +80,10 @@ class Target:
         command = [sys.executable, "-m", "asd", "--service-port", "0", "--http-port"]
         with self.log.open("w") as log:
             self._process = subprocess.Popen(
-                [*command, str(self.http)], stdout=subprocess.PIPE, stderr=log, text=True
+                [*command, str(self.http), *self._arguments],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
             )
         assert self._process.stdout is not None
         self.port = int(self._process.stdout.readline().rpartition(":")[2])
@@ -93,10 +98,12 @@ class Target:
     ) -> None:
         self._process.terminate()
         self._process.wait(30)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
-    def connect(self) -> socket.socket:
+    def connect(self, source: str = "127.0.0.1") -> socket.socket:
         """One connection. Raises OSError."""
-        return socket.create_connection(("127.0.0.1", self.port), TIMEOUT_S)
+        return socket.create_connection(("127.0.0.1", self.port), TIMEOUT_S, (source, 0))
 
     def ask(self, data: bytes) -> bytes:
         """The body of the answer to one frame. Raises OSError."""
