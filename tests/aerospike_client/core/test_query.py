@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -48,8 +50,8 @@ def asked(share: QueryShare) -> tuple[set[int], dict[int, bytes], int]:
     return fresh, begun, int.from_bytes(fields.get(FieldType.MAX_RECORDS, b""), "big")
 
 
-def replies(share: QueryShare, indexed: bool) -> list[bytes]:
-    """The frames a good node answers: three records each, then the end."""
+def replies(share: QueryShare, indexed: bool, size: int = 3) -> list[bytes]:
+    """The frames a good node answers: so many records each, then the end."""
     fresh, begun, limit = asked(share)
     assert fresh | set(begun) == set(share.partitions)
     assert not fresh & set(begun)
@@ -63,7 +65,7 @@ def replies(share: QueryShare, indexed: bool) -> list[bytes]:
         record_message(key, int(key.user_key or 0) if indexed else None)
         for key in (found[:limit] if limit else found)
     ]
-    pages = [b"".join(messages[at : at + 3]) for at in range(0, len(messages), 3)]
+    pages = [b"".join(messages[at : at + size]) for at in range(0, len(messages), size)]
     return [*pages, encode_reply(0, info3=1)]
 
 
@@ -83,13 +85,14 @@ def play(
     trouble: dict[int, str] | None = None,
     stop_after: int = 10**6,
     indexed: bool = False,
+    size: int = 3,
 ) -> list[bytes]:
     """Run a query: the digests delivered. `trouble`: what befalls the n-th frame of all."""
     delivered: list[bytes] = []
     frame = 0
     while shares := attempts.next_round(0):
         for share in shares:
-            for body in replies(share, indexed):
+            for body in replies(share, indexed, size):
                 frame += 1
                 befalls = (trouble or {}).get(frame)
                 if befalls == "broken":
@@ -102,7 +105,7 @@ def play(
                     message = encode_reply(11, gone, info3=4)
                     keep = not any(key.partition_id == gone for key in RECORDS)
                     body = body + message if keep else body
-                for record in attempts.records(share, body, 1):
+                for record in chain.from_iterable(attempts.records(share, body, 1)):
                     delivered.append(record.key.digest)
                     if len(delivered) == stop_after:
                         return delivered
@@ -130,14 +133,15 @@ def test_every_record_comes_once(indexed: bool) -> None:
     st.booleans(),
     st.sampled_from([0, 1, 50, 299, 1000]),
     st.integers(1, 400),
+    st.sampled_from([3, 90]),
 )
 def test_trouble_costs_no_record_and_doubles_none(
-    trouble: dict[int, str], indexed: bool, max_records: int, stop_after: int
+    trouble: dict[int, str], indexed: bool, max_records: int, stop_after: int, size: int
 ) -> None:
     """Through failures, a stop in the middle, a cursor kept as bytes, and pages of max_records."""
     policy = QueryPolicy(max_retries=10, max_records=max_records)
     first = attempts_of(policy, everything(), indexed)
-    delivered = play(first, trouble, stop_after, indexed)
+    delivered = play(first, trouble, stop_after, indexed, size)
     if max_records:
         assert len(delivered) <= max_records
     cursor = QueryCursor.from_bytes(bytes(first.cursor.copy()))

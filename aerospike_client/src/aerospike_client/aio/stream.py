@@ -82,12 +82,12 @@ class RecordStream:
                         share, body = each.share, self._frame(each)
                         if body is not None:
                             try:
-                                for record in attempts.records(share, body, clock.monotonic_us()):
-                                    yield record
+                                for records in attempts.records(share, body, clock.monotonic_us()):
+                                    for record in records:
+                                        yield record
                             except MessageError as error:
-                                body = None
                                 attempts.failed(share, f"answered what cannot be read: {error}")
-                        if share.over or body is None:
+                        if share.over or share.failed:
                             reading.remove(each)
                             self._end(each)
                         else:

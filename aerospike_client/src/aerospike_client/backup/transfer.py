@@ -32,7 +32,6 @@ from aerospike_client.blocking.client import Client
 from aerospike_client.blocking.stream import RecordStream
 from aerospike_client.blocking.task import Task
 from aerospike_client.commands.query import Query
-from aerospike_client.commands.replies import particles_at
 from aerospike_client.core.query import QueryAttempts
 from aerospike_client.errors import ClientError, GenerationMismatch, RecordExists
 from aerospike_client.key import Key
@@ -194,7 +193,7 @@ def _records(
         QueryCursor.at_start(Partitions()),
         engine.settings.task_id(),
         engine.clock.monotonic_us(),
-        particles_at,
+        particles=True,
     )
     return RecordStream(engine, attempts)
 

@@ -70,7 +70,9 @@ class RecordStream:
                     self._begin(share, reading)
                 while reading:
                     for share, connection in self._ready(reading):
-                        if not (yield from self._read(share, connection)):
+                        for records in self._read(share, connection):
+                            yield from records
+                        if share.over or share.failed:
                             reading.remove((share, connection))
                             self._end(share, connection)
             finally:
@@ -114,9 +116,8 @@ class RecordStream:
             limits_us.append(max(0, attempts.deadline_us - self._engine.clock.monotonic_us()))
         return min(limits_us) / 1e6 if limits_us else None
 
-    def _read(self, share: QueryShare, connection: Connection) -> Generator[Record, None, bool]:
-        """The records of a share's next frame, which are to be taken before another is asked for;
-        whether there is another."""
+    def _read(self, share: QueryShare, connection: Connection) -> Iterator[Iterator[Record]]:
+        """The records of a share's next frame, some at a time, as `QueryAttempts.records`."""
         attempts = self._attempts
         try:
             body = connection.receive(attempts.deadline_us)[1]
@@ -127,9 +128,6 @@ class RecordStream:
             attempts.failed(share, "did not go on in time", expired=True)
         except MessageError as error:
             attempts.failed(share, f"answered what cannot be read: {error}")
-        else:
-            return not share.over
-        return False
 
     def _end(self, share: QueryShare, connection: Connection) -> None:
         """An unfinished stream cannot be used for anything else; closing it ends the query."""

@@ -1,28 +1,26 @@
 """Reading replies: records and streams of rows, in one pass over a frame's body.
 
-Written for speed: a scan spends most of the client's time here. Struct reads raise at the end of
-the body by themselves; slices do not, so each part's end is compared with the body's once.
+Written for speed. Struct reads raise at the end of the body by themselves; slices do not, so each
+part's end is compared with the body's once.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from aerospike_client.core.session import ENDED
 from aerospike_client.errors import UdfFailed
-from aerospike_client.key import Key, user_key_of
+from aerospike_client.key import Key
 from aerospike_client.record import Record
 from aerospike_client.values import from_particle
-from aerospike_common.wire import FieldType, Info3, MessageError
-from citrusleaf.cf_digest import DIGEST_SIZE
+from aerospike_common.wire import Info3, MessageError
 
 HEADER_SIZE: Final = 22
 #: info3, result code, generation, void-time, row, number of fields and ops.
 _HEADER: Final = struct.Struct(">xxxBxBIIIHH").unpack_from
 _SIZE: Final = struct.Struct(">I").unpack_from
-_FIELD: Final = struct.Struct(">IB").unpack_from
 #: Size, particle type and length of the name of an op.
 _OP: Final = struct.Struct(">IxBxB").unpack_from
 _INTEGER: Final = struct.Struct(">q").unpack_from
@@ -86,27 +84,6 @@ def bins_at(body: bytes, at: int, n_ops: int) -> tuple[dict[str, Any], int]:
     return bins, at
 
 
-def particles_at(body: bytes, at: int, n_ops: int) -> tuple[dict[str, Any], int]:
-    """As `bins_at`, but values stay as they came: particle type and wire form."""
-    bins: dict[str, Any] = {}
-    try:
-        for _ in range(n_ops):
-            size, kind, name_length = _OP(body, at)
-            name = at + 8
-            value = name + name_length
-            at += 4 + size
-            bins[body[name:value].decode("utf-8", "surrogateescape")] = (kind, body[value:at])
-    except struct.error:
-        raise MessageError("a bin that is cut off") from None
-    if at > len(body):
-        raise MessageError("a bin that is cut off")
-    return bins, at
-
-
-BinsReader = Callable[[bytes, int, int], tuple[dict[str, Any], int]]
-"""`bins_at` or `particles_at`."""
-
-
 def results_at(body: bytes, at: int, n_ops: int) -> tuple[tuple[tuple[str, Any], ...], int]:
     """As `bins_at`, but every op for itself and in order."""
     results: list[tuple[str, Any]] = []
@@ -125,6 +102,10 @@ def _skip_fields(body: bytes, at: int, n_fields: int) -> int:
     return at
 
 
+ReadBins = Callable[[bytes, int, int], tuple[dict[str, Any], int]]
+"""`BinsReader.read`."""
+
+
 class Row(NamedTuple):
     """A row of a batch's reply."""
 
@@ -137,12 +118,14 @@ class Row(NamedTuple):
     results: tuple[tuple[str, Any], ...]
 
 
-def batch_page(body: bytes, detailed: Sequence[bool]) -> tuple[list[Row], int | None]:
+def batch_page(
+    body: bytes, detailed: Sequence[bool], read: ReadBins
+) -> tuple[list[Row], int | None]:
     """The rows in one frame of a batch's reply, and the batch's result code when this is the end.
 
     A batch of somebody who is not logged in (any more) ends with its first message. `detailed` says
-    for each row's number whether its `results` are wanted. MessageError if a message is cut or a
-    row has a number that was not asked for.
+    for each row's number whether its `results` are wanted; bins are read by `read`. MessageError if
+    a message is cut or a row has a number that was not asked for.
     """
     rows: list[Row] = []
     at, end = 0, len(body)
@@ -159,118 +142,13 @@ def batch_page(body: bytes, detailed: Sequence[bool]) -> tuple[list[Row], int | 
                 results, at = results_at(body, at, n_ops)
                 bins = dict(results)
             else:
-                bins, at = bins_at(body, at, n_ops)
+                bins, at = read(body, at, n_ops)
             rows.append(_record(Row, (number, code, generation, void_time, bins, results)))
     except struct.error:
         raise MessageError("a message that is cut off") from None
     except IndexError:
         raise MessageError("a row that nobody asked for") from None
     return rows, None
-
-
-class PageNotes:
-    """What one frame of a query's reply holds besides records; complete when those are read."""
-
-    __slots__ = ("count", "end", "unavailable")
-
-    def __init__(self) -> None:
-        #: Records read.
-        self.count = 0
-        #: Partitions that the node has not.
-        self.unavailable: list[int] = []
-        #: Result code of the last message, if it was among these.
-        self.end: int | None = None
-
-
-def query_records(
-    body: bytes,
-    namespace: str,
-    digests: dict[int, bytes],
-    bvals: dict[int, int],
-    notes: PageNotes,
-    read_bins: BinsReader = bins_at,
-) -> Iterator[Record]:
-    """The records in one frame of a query's reply. MessageError if one is cut.
-
-    `digests` and `bvals` (by partition) are moved to a record before it is handed out. Records are
-    made one by one: thousands at once would be looked through by the garbage collector again and
-    again while they are waiting to be taken.
-
-    Nodes send namespace, digest and set as each record's fields. All but the digest is the same
-    for all records of a set, so the fields of the record before are compared as bytes, and only
-    read where they differ.
-    """
-    at, end, count = 0, len(body), 0
-    new = tuple.__new__
-    # Bytes before and behind the digest of the latest record whose fields are these three.
-    before, behind, set_name = b"\xff", b"\xff", ""
-    to_digest = to_bins = 0
-    try:
-        while at < end:
-            info3, code, generation, void_time, _, n_fields, n_ops = _HEADER(body, at)
-            if info3 or code:
-                if info3 & Info3.LAST or not info3 & Info3.PARTITION_DONE:
-                    notes.end = code
-                    return
-                if code:
-                    notes.unavailable.append(generation)
-                at = _skip_fields(body, at + HEADER_SIZE, n_fields + n_ops)
-                continue
-            at += HEADER_SIZE
-            start = at + to_digest
-            if (
-                n_fields == 3
-                and body.startswith(before, at)
-                and body.startswith(behind, start + 20)
-            ):
-                digest = body[start : start + 20]
-                key = new(Key, (namespace, set_name, None, digest))
-                at += to_bins
-                pid = (digest[0] | digest[1] << 8) & 4095
-            else:
-                start = at
-                key, place, at, bval = _key_at(body, at, n_fields, namespace)
-                digest = key[3]
-                pid = (digest[0] | digest[1] << 8) & 4095
-                if bval is not None:
-                    bvals[pid] = bval
-                elif n_fields == 3 and key[1]:
-                    set_name = key[1]
-                    to_digest, to_bins = place - start, at - start
-                    before, behind = body[start:place], body[place + 20 : at]
-            bins, at = read_bins(body, at, n_ops)
-            digests[pid] = digest
-            count += 1
-            yield new(Record, (key, bins, generation, void_time, ()))
-        if at != end:
-            raise MessageError("a message that is cut off")
-    except (struct.error, UnicodeDecodeError):
-        raise MessageError("a record that is cut off") from None
-    finally:
-        notes.count = count
-
-
-def _key_at(
-    body: bytes, at: int, n_fields: int, namespace: str
-) -> tuple[Key, int, int, int | None]:
-    """A record's key from its fields; where the digest stands, where the fields end, the bval."""
-    set_name, digest, user_key, bval = "", b"", None, None
-    place = at
-    for _ in range(n_fields):
-        size, kind = _FIELD(body, at)
-        start = at + 5
-        at += 4 + size
-        if kind == FieldType.DIGEST:
-            digest, place = body[start:at], start
-        elif kind == FieldType.SET:
-            set_name = body[start:at].decode()
-        elif kind == FieldType.KEY:
-            user_key = user_key_of(body[start:at])
-        elif kind == FieldType.BVALS:
-            bval = int.from_bytes(body[start:at], "little", signed=True)
-    if len(digest) != DIGEST_SIZE:
-        raise MessageError("a record without a digest")
-    return tuple.__new__(Key, (namespace, set_name, user_key, digest)), place, at, bval
 
 
 def aggregate_page(body: bytes) -> tuple[list[Any], int | None]:

@@ -26,6 +26,7 @@ from typing import Final
 import attrs
 
 from aerospike_client.batches import BatchResult
+from aerospike_client.commands.bins import BinsReader
 from aerospike_client.commands.flags import expression_bytes, server_timeout
 from aerospike_client.commands.replies import Row, batch_page
 from aerospike_client.core.command import RETRIED_CODES, told
@@ -92,6 +93,7 @@ class BatchAttempts:
         self._view = view
         self._rows = rows
         self._detailed = [row.detailed for row in rows]
+        self._read_bins = BinsReader().read
         self._policy = policy
         total_us = policy.total_timeout * 1000
         self._deadline_us = now_us + total_us if total_us else 0
@@ -201,7 +203,7 @@ class BatchAttempts:
 
     def received(self, share: Share, body: bytes, now_us: int) -> bool:
         """A frame of a share's reply; whether it was the last. Raises MessageError."""
-        rows, code = batch_page(body, self._detailed)
+        rows, code = batch_page(body, self._detailed, self._read_bins)
         results, planned = self._results, self._rows
         for row in rows:
             number = row[0]

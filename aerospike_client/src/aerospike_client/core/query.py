@@ -6,7 +6,8 @@ for its share once. What makes this safe to repeat is the cursor. Records of a p
 fixed order (by digest, or by place in the index), so "after this digest" continues a partition on
 any node, without a record twice and without one left out. The cursor moves as records are
 *taken*, not as they arrive: an application that stops in the middle of a page and keeps the cursor
-gets the rest of that page later.
+gets the rest of that page later. (What was taken is counted when somebody asks for the cursor, and
+when some records are through: to move it with each would cost a tenth of a scan.)
 
 A partition is through when its node's reply ends well and did not end because of `max_records`; in
 that case nobody knows which partitions were read to their end, so all of the share stay open. It is
@@ -21,12 +22,13 @@ for more in the next round.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import length_hint
 from typing import Final
 
 import attrs
 
 from aerospike_client.commands.query import Query, foreground_frame
-from aerospike_client.commands.replies import BinsReader, PageNotes, bins_at, query_records
+from aerospike_client.commands.query_replies import Page, RecordsReader
 from aerospike_client.core.command import RETRIED_CODES, told
 from aerospike_client.core.nodes import Node
 from aerospike_client.core.session import ENDED
@@ -42,6 +44,10 @@ from aerospike_client.policies import QueryPolicy
 from aerospike_client.queries import QueryCursor
 from aerospike_client.record import Record
 from aerospike_common.wire import ResultCode
+from citrusleaf.cf_digest import DIGEST_SIZE
+
+_LOWER_HALF: Final = bytes(byte & 15 for byte in range(256))
+"""Partitions are counted by a digest's first byte and half of its second."""
 
 _RETRIED: Final = RETRIED_CODES | {ResultCode.SINDEX_NOT_FOUND, ResultCode.SINDEX_NOT_READABLE}
 """An index that is new on the cluster is not on every node yet."""
@@ -60,8 +66,23 @@ class QueryShare:
     delivered: int = 0
     #: Whether its reply has ended.
     over: bool = False
+    #: Whether it broke off.
+    failed: bool = False
     #: Whether the node does not know the session any more: it is to be forgotten.
     session_ended: bool = False
+
+
+@attrs.define(eq=False)
+class _HandedOut:
+    """Records that are being taken."""
+
+    share: QueryShare
+    records: list[Record]
+    iterator: Iterator[Record]
+    #: As `Page` has them.
+    bvals: dict[int, int]
+    #: How many the cursor has been moved by.
+    settled: int = 0
 
 
 class QueryAttempts:
@@ -75,11 +96,13 @@ class QueryAttempts:
         cursor: QueryCursor,
         task_id: int,
         now_us: int,
-        read_bins: BinsReader = bins_at,
+        *,
+        particles: bool = False,
     ) -> None:
-        """`cursor` is moved by the query."""
-        self._read_bins = read_bins
-        self.cursor = cursor
+        """`cursor` is moved by the query. `particles`: values stay as they came."""
+        self._reader = RecordsReader(query.namespace, particles=particles)
+        self._cursor = cursor
+        self._handed_out: _HandedOut | None = None
         self.policy = policy
         self.query = query
         total_us = policy.total_timeout * 1000
@@ -156,34 +179,50 @@ class QueryAttempts:
 
     # ------------------------------------------------------------------ events
 
-    def records(self, share: QueryShare, body: bytes, now_us: int) -> Iterator[Record]:
-        """The records in a frame of a share's reply, moving the cursor with each. When all are
-        taken, `share.over` says whether that was the last frame.
+    def records(self, share: QueryShare, body: bytes, now_us: int) -> Iterator[Iterator[Record]]:
+        """The records in a frame of a share's reply, some at a time, each to be taken before the
+        next are asked for. When all are, `share.over` says whether that was the last frame.
 
         Raises MessageError, and the ClientError of a node that refuses the query.
         """
-        notes = PageNotes()
-        cursor = self.cursor
-        try:
-            yield from query_records(
-                body,
-                self.query.namespace,
-                cursor.digests,
-                cursor.bvals,
-                notes,
-                self._read_bins,
-            )
-        finally:
-            share.delivered += notes.count
-        if notes.unavailable:
-            self._lacking(share, set(notes.unavailable))
-        if notes.end is not None:
+        page = Page()
+        for records in self._reader.records(body, page):
+            iterator = iter(records)
+            self._handed_out = _HandedOut(share, records, iterator, page.bvals)
+            yield iterator
+            self._settle()
+            del records  # what is through makes room for what is next
+        if page.unavailable:
+            self._lacking(share, set(page.unavailable))
+        if page.end is not None:
             share.over = True
             share.node.metrics.query.add(now_us - share.begun_us)
-            if notes.end:
-                self._refused(share, notes.end)
+            if page.end:
+                self._refused(share, page.end)
             else:
                 self._ended(share)
+
+    @property
+    def cursor(self) -> QueryCursor:
+        """Where the query stands: behind the record taken last."""
+        self._settle()
+        return self._cursor
+
+    def _settle(self) -> None:
+        """Move the cursor by the records that were taken since this was done last."""
+        out = self._handed_out
+        if out is None:
+            return
+        begin, end = out.settled, len(out.records) - length_hint(out.iterator)
+        if end == len(out.records):
+            self._handed_out = None
+        out.settled = end
+        out.share.delivered += end - begin
+        records = out.records[begin:end]
+        _move(self._cursor.digests, [record[0][3] for record in records])
+        for number, bval in out.bvals.items():
+            if begin <= number < end:
+                self._cursor.bvals[records[number - begin].key.partition_id] = bval
 
     def _lacking(self, share: QueryShare, missing: set[int]) -> None:
         share.partitions = [pid for pid in share.partitions if pid not in missing]
@@ -215,6 +254,7 @@ class QueryAttempts:
 
     def failed(self, share: QueryShare, reason: str, *, expired: bool = False) -> None:
         """A share's reply broke off: `reason` completes "the node ..."."""
+        share.failed = True
         node = share.node
         node.errors += 1
         if expired:
@@ -235,3 +275,14 @@ class QueryAttempts:
             )
         cause.attempts = self._failed_rounds
         return cause
+
+
+def _move(cursor: dict[int, bytes], digests: list[bytes]) -> None:
+    """The latest digest of each partition into the cursor."""
+    joined = b"".join(digests)
+    low, high = joined[::DIGEST_SIZE], joined[1::DIGEST_SIZE].translate(_LOWER_HALF)
+    if low.count(low[:1]) == high.count(high[:1]) == len(digests) > 0:  # most often: all of one
+        cursor[low[0] | high[0] << 8] = digests[-1]
+    else:
+        for first, second, digest in zip(low, high, digests, strict=True):
+            cursor[first | second << 8] = digest
