@@ -121,7 +121,11 @@ class RecordStream:
 
     async def _ready(self, reading: list[_Reading]) -> list[_Reading]:
         """Those whose next frame has come, or will not come any more."""
-        await asyncio.wait([each.frame for each in reading], return_when=asyncio.FIRST_COMPLETED)
+        frames = [each.frame for each in reading]
+        if any(frame.done() for frame in frames):
+            await asyncio.sleep(0)  # others have their turn all the same
+        else:
+            await asyncio.wait(frames, return_when=asyncio.FIRST_COMPLETED)
         return [each for each in reading if each.frame.done()]
 
     def _frame(self, each: _Reading) -> bytes | None:

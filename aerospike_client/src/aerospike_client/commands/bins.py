@@ -22,9 +22,9 @@ Bins = dict[str, Any]
 """Bin name to value."""
 
 #: How an expected value is read: in one step with its head, as text, or by a function.
-_AT_ONCE: Final = 0
-_AS_TEXT: Final = 1
-_BY_CALL: Final = 2
+AT_ONCE: Final = 0
+AS_TEXT: Final = 1
+BY_CALL: Final = 2
 
 _Expected = tuple[
     Callable[[bytes, int], tuple[Any, Any]], bytes, str, int, int, Callable[[bytes], Any]
@@ -36,13 +36,17 @@ name; how the value is read; bytes of the whole op, or else up to its value; and
 _OP: Final = struct.Struct(">IxBxB").unpack_from
 _INTEGER: Final = 1
 _STRING: Final = 3
-_SIZE: Final = 4
+SIZE: Final = 4
 _TO_NAME: Final = 8
-_ESCAPE: Final = "surrogateescape"
+ESCAPE: Final = "surrogateescape"
 _CUT: Final = "a bin that is cut off"
 _MOST_KNOWN: Final = 4096
 """Heads that are remembered at a time. Few namespaces have so many bins; reading those is slower
 instead of filling the memory."""
+
+
+UNMET: Final[list[_Expected]] = [(struct.Struct("0s0s").unpack_from, b"?", "", AT_ONCE, 0, int)]
+"""What is expected of a number of ops that was not met yet: nothing is like it."""
 
 
 class BinsReader:
@@ -51,12 +55,12 @@ class BinsReader:
     With `particles`, values stay as they came: a pair of particle type and wire form.
     """
 
-    __slots__ = ("_expected", "_known", "_particles")
+    __slots__ = ("_known", "_particles", "expected")
 
     def __init__(self, *, particles: bool = False) -> None:
         self._particles = particles
         #: Number of ops -> what the latest record with so many had.
-        self._expected: dict[int, list[_Expected]] = {}
+        self.expected: dict[int, list[_Expected]] = {}
         #: Ops' heads; those of integers begin with the size, so that none is like another kind's.
         self._known: dict[bytes, _Expected] = {}
 
@@ -68,8 +72,8 @@ class BinsReader:
         bins: Bins = {}
         at = begin
         try:
-            for unpack, head, name, how, length, value_of in self._expected[n_ops]:
-                if how == _AT_ONCE:
+            for unpack, head, name, how, length, value_of in self.expected.get(n_ops, UNMET):
+                if how == AT_ONCE:
                     found, bins[name] = unpack(body, at)
                     if found != head:
                         break
@@ -79,16 +83,20 @@ class BinsReader:
                 if found != head:
                     break
                 start = at + length
-                at += _SIZE + size
-                if how == _AS_TEXT:
-                    bins[name] = body[start:at].decode("utf-8", _ESCAPE)
+                at += SIZE + size
+                if how == AS_TEXT:
+                    bins[name] = body[start:at].decode("utf-8", ESCAPE)
                 else:
                     bins[name] = value_of(body[start:at])
             else:
                 if at <= len(body):
                     return bins, at
-        except (KeyError, struct.error):
-            pass  # nothing was expected, or something longer
+        except struct.error:
+            pass  # shorter than what was expected
+        return self.read_anew(body, begin, n_ops)
+
+    def read_anew(self, body: bytes, begin: int, n_ops: int) -> tuple[Bins, int]:
+        """As `read`, where it is known that they are not what was expected."""
         self._look_through(body, begin, n_ops)
         return self.read(body, begin, n_ops)
 
@@ -102,35 +110,35 @@ class BinsReader:
             for _ in range(n_ops):
                 size, kind, name_size = _OP(body, at)
                 value = at + _TO_NAME + name_size
-                end = at + _SIZE + size
+                end = at + SIZE + size
                 if not value <= end <= total:
                     raise MessageError(_CUT)
                 plain = kind == _INTEGER and end - value == 8 and not particles
-                head = body[at if plain else at + _SIZE : value]
+                head = body[at if plain else at + SIZE : value]
                 expected.append(known.get(head) or self._learn(head, name_size, plain))
                 at = end
         except struct.error:
             raise MessageError(_CUT) from None
-        self._expected[n_ops] = expected
+        self.expected[n_ops] = expected
 
     def _learn(self, head: bytes, name_size: int, plain: bool) -> _Expected:
         """What to expect of ops with this head."""
         name_at = len(head) - name_size
         kind = head[name_at - 3]
         try:
-            name = head[name_at:].decode("utf-8", _ESCAPE if self._particles else "strict")
+            name = head[name_at:].decode("utf-8", ESCAPE if self._particles else "strict")
         except UnicodeDecodeError:
             raise MessageError("a bin whose name is no text") from None
         known: _Expected
         if plain:
             unpack = struct.Struct(f">{len(head)}sq").unpack_from
-            known = unpack, head, name, _AT_ONCE, len(head) + 8, int
+            known = unpack, head, name, AT_ONCE, len(head) + 8, int
         else:
             unpack = struct.Struct(f">I{len(head)}s").unpack_from
             as_text = kind == _STRING and not self._particles
             value_of = partial(_particle if self._particles else from_particle, kind)
-            how = _AS_TEXT if as_text else _BY_CALL
-            known = unpack, head, name, how, _SIZE + len(head), value_of
+            how = AS_TEXT if as_text else BY_CALL
+            known = unpack, head, name, how, SIZE + len(head), value_of
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
         self._known[head] = known

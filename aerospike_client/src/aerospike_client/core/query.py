@@ -21,6 +21,7 @@ for more in the next round.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from operator import length_hint
 from typing import Final
@@ -48,6 +49,8 @@ from citrusleaf.cf_digest import DIGEST_SIZE
 
 _LOWER_HALF: Final = bytes(byte & 15 for byte in range(256))
 """Partitions are counted by a digest's first byte and half of its second."""
+
+_RUNS: Final = re.compile(rb"(..)\1*", re.DOTALL).finditer
 
 _RETRIED: Final = RETRIED_CODES | {ResultCode.SINDEX_NOT_FOUND, ResultCode.SINDEX_NOT_READABLE}
 """An index that is new on the cluster is not on every node yet."""
@@ -278,11 +281,13 @@ class QueryAttempts:
 
 
 def _move(cursor: dict[int, bytes], digests: list[bytes]) -> None:
-    """The latest digest of each partition into the cursor."""
+    """The latest digest of each partition into the cursor: one step for as many as come together,
+    for most records of a partition do."""
     joined = b"".join(digests)
-    low, high = joined[::DIGEST_SIZE], joined[1::DIGEST_SIZE].translate(_LOWER_HALF)
-    if low.count(low[:1]) == high.count(high[:1]) == len(digests) > 0:  # most often: all of one
-        cursor[low[0] | high[0] << 8] = digests[-1]
-    else:
-        for first, second, digest in zip(low, high, digests, strict=True):
-            cursor[first | second << 8] = digest
+    partitions = bytearray(2 * len(digests))
+    partitions[::2] = joined[::DIGEST_SIZE]
+    partitions[1::2] = joined[1::DIGEST_SIZE].translate(_LOWER_HALF)
+    for run in _RUNS(partitions):
+        end = run.end()
+        pid = partitions[end - 2] | partitions[end - 1] << 8
+        cursor[pid] = digests[end // 2 - 1]
