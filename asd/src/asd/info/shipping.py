@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from aerospike_client.expressions.explain import explain
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.config import InvalidParameterError
@@ -172,6 +171,9 @@ def _filter_rows(request: Request, dc: DcConfig, names: list[str]) -> Iterator[s
 
 
 def _readable(text: str) -> str:
+    # imported here: it brings the client along, which only those need who ship
+    from aerospike_client.expressions.explain import explain
+
     try:
         shown = explain(base64.b64decode(text))
     except (binascii.Error, ValueError):
