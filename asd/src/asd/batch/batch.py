@@ -32,7 +32,7 @@ from aerospike_common.wire.message import Message, parse_batch
 from asd.batch.replies import Replies, as_reads, last, row_reply
 from asd.fastpath.rows import RowPath
 from asd.measures.histogram import NS_PER_MS
-from asd.measures.share import slice_ns
+from asd.measures.share import Share
 from asd.measures.statistics import OriginStatistics
 from asd.records.work import Given
 from asd.space.commitment import Commitment
@@ -139,7 +139,7 @@ class Batch:
         "_path",
         "_row",
         "_row_at",
-        "_slice_ns",
+        "_share",
         "_started_ns",
         "_timeout_ms",
         "_transact",
@@ -172,7 +172,7 @@ class Batch:
         self._offset = HEADER_SIZE
         self._timeout_ms = message.transaction_ttl or DEFAULT_TIMEOUT_MS
         self._started_ns = started_ns
-        self._slice_ns = SLICE_NS
+        self._share = Share(node.turns, node.clock.monotonic_ns, SLICE_NS)
         self._deadline_ns = started_ns + self._timeout_ms * NS_PER_MS
         # Where the last row is that does not repeat (0: none yet), what it asks for if that is
         # known, and the fast way for more of its kind if there is one.
@@ -201,7 +201,7 @@ class Batch:
         """Go on until the batch ends or this slice is over."""
         now_ns = self._node.clock.monotonic_ns
         now = now_ns()
-        slice_end_ns = now + self._slice_ns
+        slice_end_ns = self._share.begin()
         self._path = None  # it may be out of date
         try:
             while self._left:
@@ -263,9 +263,7 @@ class Batch:
             carried = await have_carried(self._node, self._client, *away, in_batch=True)
             self._carried = Reply(*carried[1:])
         else:
-            began_ns = self._node.clock.monotonic_ns()
-            await asyncio.sleep(0)
-            self._slice_ns = slice_ns(self._node.clock.monotonic_ns() - began_ns, SLICE_NS)
+            await self._share.others()
 
     async def _send(self, connection: BatchClient) -> None:
         """Send the whole frames, once the medium has the writes they acknowledge."""

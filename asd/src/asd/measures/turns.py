@@ -23,7 +23,7 @@ class Turns:
     """
 
     __slots__ = (
-        *("_call_soon", "_now_ns", "answered", "longest_ns", "started_ns"),
+        *("_call_soon", "_now_ns", "answered", "longest_ns", "number", "started_ns"),
         *("suspect_ns", "suspected"),
     )
 
@@ -32,6 +32,8 @@ class Turns:
     ) -> None:
         self._now_ns = now_ns
         self._call_soon = call_soon
+        self.number = 0
+        """Turns in which requests came."""
         self.started_ns = 0
         """When the first request of this turn came; 0 before that."""
         self.longest_ns = 0
@@ -48,6 +50,7 @@ class Turns:
         self.started_ns = self._now_ns()
         if self.started_ns > self.suspect_ns:
             self.suspected()
+        self.number += 1
         self._call_soon(self.end)
         return self.started_ns
 

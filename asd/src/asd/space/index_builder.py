@@ -9,7 +9,7 @@ from itertools import compress
 from struct import Struct
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from asd.measures.share import slice_ns
+from asd.measures.share import Share
 from asd.records.record import CEMETERY, find_bin
 from asd.sindex.definition import KeyType, Source
 from asd.sindex.indexes import SecondaryIndex
@@ -36,13 +36,18 @@ _Row: TypeAlias = tuple[int, bytes, int]
 """(index value, digest and what may follow it, slot): sorted, they are in the order of entries."""
 
 
+def _loop_ns() -> int:
+    return int(asyncio.get_running_loop().time() * 1e9)
+
+
 class IndexBuilder:
     """Fills the new indexes of a namespace."""
 
     def __init__(self, namespace: Namespace, threads: TransactionThreads) -> None:
         self._namespace = namespace
         self._threads = threads
-        self._until_s = 0.0
+        self._share = Share(namespace.turns, _loop_ns, SLICE_NS)
+        self._until_ns = 0
         self._bulk: Bulk | None = None
         self._building: SecondaryIndex | None = None
 
@@ -82,7 +87,7 @@ class IndexBuilder:
         unread = 0
         self._building = index
         while index.built < PARTITIONS and not index.dropped:
-            if loop.time() >= self._until_s:
+            if _loop_ns() >= self._until_ns:
                 await self._yield()
                 index.load_time_s = int(loop.time() - started_s)
             if self._bulk is not None or index.definition.source is Source.SET:
@@ -107,13 +112,10 @@ class IndexBuilder:
 
     async def _yield(self) -> None:
         """Let others go on."""
-        loop = asyncio.get_running_loop()
-        began_s = loop.time()
-        await asyncio.sleep(0)
-        others_ns = int((loop.time() - began_s) * 1e9)
+        await self._share.others()
         if self._namespace.indexes.unbuilt.is_set():
             self._settle_empty()
-        self._until_s = loop.time() + slice_ns(others_ns, SLICE_NS) / 1e9
+        self._until_ns = self._share.begin()
 
     def _members(self, index: SecondaryIndex, partition: int) -> tuple[list[bytes], list[int]]:
         """The entries, and their slots, of a partition's records that belong into the index."""
@@ -152,7 +154,6 @@ class IndexBuilder:
 
         Records that change meanwhile are read again, known by their changed entries.
         """
-        loop = asyncio.get_running_loop()
         known: dict[bytes, Set[int] | None] = {}
         while True:
             entries, slots = self._members(index, partition)
@@ -161,7 +162,7 @@ class IndexBuilder:
                 break
             for entry in changed:
                 known[entry] = await self._read_keys(index, entry[:DIGEST_SIZE])
-                if loop.time() >= self._until_s:
+                if _loop_ns() >= self._until_ns:
                     await self._yield()
         rows = [
             (bval, entry, slot)

@@ -112,6 +112,7 @@ class Namespace:
         self.door = Commit(engine, self.indexes, lambda: self.set_names)
         """The one way by which records change."""
         self.commit = self.door.commit
+        self.turns = turns
         self.commitments = Commitments(turns, clock.monotonic_ns)
         """What the writes of each turn wait for before they are acknowledged."""
         if engine.acknowledges_sync:
