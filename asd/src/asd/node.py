@@ -145,7 +145,8 @@ class Node:
         self.started_ms = clock.monotonic_ms()
         self.place: Place = PlaceAlone(self)
         self.addresses = listening_addresses(config.network.service.address)
-        self.port = config.network.service.port
+        service = config.network.service
+        self.port = service.port if service.clear else service.tls_port
         self._machine_id = machine_id
         self.tls = Keeper(config, clock)
         self.http = HttpPort(self)
@@ -203,9 +204,10 @@ class Node:
             namespace.open()
         self.place = find_place(self)
         self.truncations.start()  # not before the records and their sets are known
-        server = await listen(self._connection, self.addresses, self.port)
-        self._servers.append(server)
-        self.port = server.sockets[0].getsockname()[1]
+        if self.config.network.service.clear:
+            server = await listen(self._connection, self.addresses, self.port)
+            self._servers.append(server)
+            self.port = server.sockets[0].getsockname()[1]
         self.apply_configuration()
         spaces = self.namespaces.values()
         for space in spaces:

@@ -27,6 +27,7 @@ from asd.config import (
     NetworkServiceConfig,
     SecurityConfig,
     TlsConfig,
+    read_config,
 )
 from asd.process.node_processes import free_ports
 from asd.tls.certificates import Certificates
@@ -108,6 +109,35 @@ def test_a_certificate_names_no_user_where_none_is_asked_for(
     with serving(block, "false") as (server, port):
         server.create_user("ann", "nopassword", "read")
         assert login(port, user(authority, "ann")) == ResultCode.CREDENTIAL_INVALID
+
+
+def test_a_tls_port_alone(authority: Authority, block: TlsConfig) -> None:
+    """As a file has it that gives a tls-port and no port: nothing is served in the clear."""
+    (port,) = free_ports(1)
+    text = f"""
+        network {{
+            service {{ address {HOST}
+                tls-port {port}
+                tls-name {NAME}
+                tls-authenticate-client false
+            }}
+            tls {NAME} {{
+                cert-file {block.cert_file}
+                key-file {block.key_file}
+            }}
+        }}
+        namespace test {{ }}
+    """
+    config = read_config(text)
+    assert (config.network.service.port, config.network.service.clear) == (0, False)
+    with Server(in_thread=True, config=config) as server:
+        assert server.address == (HOST, port)
+        asked = b"service-clear-std\nservice-tls-std\nservice\n"
+        said = ask(port, authority.client(), 1, asked).decode().splitlines()
+        assert said == ["service-clear-std\t", f"service-tls-std\t{HOST}:{port}", "service\t"]
+        with socket.create_connection((HOST, port), 10) as plain:
+            plain.sendall(frame(1, b"status\n"))
+            assert b"ok" not in plain.recv(64)
 
 
 YESTERDAY = datetime.now(UTC) - timedelta(days=1)

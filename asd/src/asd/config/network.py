@@ -102,7 +102,13 @@ def _both(section: Listener) -> str:
 class NetworkServiceConfig(Section):
     """`network { service { } }`: where clients connect."""
 
-    port: int = integer(3000, 0, 65535, works=True, help="Port for clients; 0 = any free one.")
+    port: int = integer(
+        3000,
+        0,
+        65535,
+        works=True,
+        help="Port for clients; 0 = any free one. None, where there is a `tls-port` and no `port`.",
+    )
     address: tuple[str, ...] = texts(ANY, works=True, help="Addresses to listen on; `any` = all.")
     access_port: int = integer(
         0, 0, 65535, works=True, help="Port to publish; 0 = the port listened on."
@@ -137,6 +143,13 @@ class NetworkServiceConfig(Section):
         shown=False, enterprise=True, works=True, help="Alternate TLS addresses to publish."
     )
     tls_authenticate_client: tuple[str, ...] = _tls_authenticate_client()
+    free_port: bool = field(default=True, kw_only=True)
+    """Does port 0 mean any free one? Not where a file gives a tls-port and no port."""
+
+    @property
+    def clear(self) -> bool:
+        """Is there a port in the clear?"""
+        return bool(self.port) or self.free_port
 
     def conflict(self) -> str:
         """Whose certificates are asked for."""

@@ -129,7 +129,6 @@ class _Reader:
     def _network(self, directive: Directive) -> NetworkConfig:
         parts: dict[str, Any] = {}
         kinds: dict[str, type[Section]] = {
-            "service": NetworkServiceConfig,
             "admin": AdminConfig,
             "heartbeat": HeartbeatConfig,
             "fabric": FabricConfig,
@@ -137,10 +136,11 @@ class _Reader:
         }
         blocks: dict[str, Block] = {
             name: lambda d, name=name, kind=kind: self._into(  # type: ignore[misc] # bound per name
-                parts, name, d, kind, "network.service" if name == "service" else name
+                parts, name, d, kind, name
             )
             for name, kind in kinds.items()
         }
+        blocks["service"] = lambda d: self._service_port(parts, d)
         tls: dict[str, TlsConfig] = {}
         blocks["tls"] = lambda d: self._tls(tls, d)
         parts["tls"] = MappingProxyType(tls)
@@ -152,6 +152,15 @@ class _Reader:
             except ValueError as error:
                 self._say(directive, str(error))
         return NetworkConfig()
+
+    def _service_port(self, parts: dict[str, Any], directive: Directive) -> None:
+        """Where clients connect: with a tls-port alone, nowhere in the clear."""
+        names = {inner.name for inner in directive.block or []}
+        given = (
+            {"free_port": False, "port": 0} if "tls-port" in names and "port" not in names else {}
+        )
+        kind, context = NetworkServiceConfig, "network.service"
+        self._into(parts, "service", directive, kind, context, given)
 
     def _tls(self, blocks: dict[str, TlsConfig], directive: Directive) -> None:
         if self.edition is Edition.COMMUNITY:
@@ -326,12 +335,19 @@ class _Reader:
                 block(directive)
 
     def _into(
-        self, parts: dict[str, Any], key: str, directive: Directive, kind: type[S], context: str
+        self,
+        parts: dict[str, Any],
+        key: str,
+        directive: Directive,
+        kind: type[S],
+        context: str,
+        given: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
-        """Read a section whose block has no name of its own into `parts[key]`."""
+        """Read a section whose block has no name of its own into `parts[key]`; `given` is what is
+        known of it besides."""
         if directive.values:
             self._say(directive, f"'{directive.name}' takes no name: {directive.name} {{")
-        section = self._section(directive, kind, context, {})
+        section = self._section(directive, kind, context, dict(given))
         if section is not None:
             parts[key] = section
 

@@ -58,6 +58,8 @@ def _services(addresses: Callable[[Addresses], tuple[str, ...]]) -> Handler:
 def _published(request: Request) -> list[str]:
     """What clients are told to connect to."""
     service = request.node.config.network.service
+    if not service.clear:
+        return []
     hosts = hosts_of(request, service.access_address or request.node.addresses)
     return [host_port(host, service.access_port or request.node.port) for host in hosts]
 
@@ -90,7 +92,8 @@ def _admin_tls(request: Request) -> str:
 def _alternates(request: Request) -> list[str]:
     service = request.node.config.network.service
     port = service.alternate_access_port or service.access_port or request.node.port
-    return [host_port(host, port) for host in service.alternate_access_address]
+    hosts = service.alternate_access_address if service.clear else ()
+    return [host_port(host, port) for host in hosts]
 
 
 def _tls(request: Request) -> str:
@@ -117,7 +120,7 @@ def _endpoints(request: Request) -> str:
     service = network.service
     return pairs(
         [
-            ("service.port", request.node.port),
+            ("service.port", request.node.port if service.clear else 0),
             ("service.addresses", ",".join(hosts_of(request, request.node.addresses))),
             ("service.access-port", service.access_port),
             ("service.access-addresses", ",".join(service.access_address)),

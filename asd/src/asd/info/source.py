@@ -183,7 +183,7 @@ class InfoNode(Protocol):
 
     @property
     def port(self) -> int:
-        """The port listened on."""
+        """The port that clients reach: in the clear, or by TLS where that is the only one."""
 
     @property
     def admin(self) -> InfoAdminPort:

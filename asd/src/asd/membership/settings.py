@@ -162,8 +162,9 @@ def published(config: Config, addresses: Sequence[str] | None, port: int, host: 
     service = config.network.service
     hosts: Sequence[str] = service.access_address or addresses or (host,)
     alternate = service.alternate_access_port or service.access_port or port
-    clear = _each(hosts, service.access_port or port, host)
-    clear_alternate = _each(service.alternate_access_address, alternate, host)
+    clear = _each(hosts if service.clear else (), service.access_port or port, host)
+    alternates = service.alternate_access_address if service.clear else ()
+    clear_alternate = _each(alternates, alternate, host)
     if not service.tls_port:
         return Addresses(clear, clear_alternate)
     hosts = service.tls_access_address or service.tls_address or addresses or (host,)

@@ -212,7 +212,8 @@ def check_config(path: Path, edition: Edition) -> int:
     )
     service = config.network.service
     addresses = ", ".join(service.address)
-    print(f"OK: namespaces {names}; clients on {addresses}, port {service.port}")
+    port = f"port {service.port}" if service.clear else f"port {service.tls_port} by TLS alone"
+    print(f"OK: namespaces {names}; clients on {addresses}, {port}")
     return 0
 
 
