@@ -4,7 +4,7 @@
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PYTHON ?= python3
 
-.PHONY: run cluster test check members pythons dist bench simulate simulate-asd crash-test attack attack-admin chaos clean
+.PHONY: run cluster test check members pythons dist bench simulate simulate-asd simulate-sites crash-test attack attack-admin chaos clean
 
 run: $(UV)
 	$(UV) run asd
@@ -68,6 +68,10 @@ simulate: $(UV)
 SEEDS ?= 1000
 simulate-asd: $(UV)
 	$(UV) run python -m asd.simulation --sweep --seeds $(SEEDS) --minutes 1 --jobs 2 --record simulate-asd.jsonl
+
+# Clusters that ship to each other, likewise.
+simulate-sites: $(UV)
+	$(UV) run python -m asd.simulation --sites --sweep --seeds $(SEEDS) --jobs 2 --record simulate-sites.jsonl
 
 crash-test: $(UV)
 	KILLS=100 $(UV) run pytest -q tests/storage/test_engine_kills.py

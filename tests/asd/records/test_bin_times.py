@@ -42,7 +42,7 @@ from asd.records.record import (
     without_key,
 )
 
-NAMES = [b"a", b"b", b"c"]
+NAMES = [b"a", b"b"]
 names = st.sampled_from(NAMES)
 stamps = st.builds(stamp, st.integers(0, 50), st.integers(0, 3), st.integers(0, 2))
 SITES = 3
@@ -73,10 +73,16 @@ class Sites(RuleBasedStateMachine):
     def time_passes(self, site: int, ms: int) -> None:
         self.clocks[site] += ms
 
-    @rule(site=st.integers(0, SITES - 1), wanted=st.sets(names, min_size=1), lives=st.booleans())
-    def write(self, site: int, wanted: set[bytes], lives: bool) -> None:
+    @rule(
+        site=st.integers(0, SITES - 1),
+        wanted=st.dictionaries(names, st.booleans(), min_size=1),
+        ms=st.integers(0, 2),
+    )
+    def write(self, site: int, wanted: dict[bytes, bool], ms: int) -> None:
+        """Write these bins, or delete them."""
+        self.clocks[site] += ms
         old, new = self.bins[site], dict(self.bins[site])
-        for name in sorted(wanted):
+        for name, lives in wanted.items():
             self.number += 1
             new[name] = value(self.number)
             if not lives:
@@ -103,11 +109,14 @@ class Sites(RuleBasedStateMachine):
             if times.of(name, new) != before.of(name, old):
                 self.written.append((order(times.of(name, new)), name, new.get(name)))
         self.bins[site] = new
-        self.times[site] = self._kept(times, new)
+        self.times[site] = self._kept(times, new, self.clocks[site], site + 1)
 
-    def _kept(self, times: BinTimes, bins: Bins) -> BinTimes:
-        """As it is read from a store."""
-        times = unpack(pack(tidied(times, bins)))
+    def _kept(self, times: BinTimes, bins: Bins, ms: int = 0, source: int = 0) -> BinTimes:
+        """As it is read from a store; a record may tell as much by itself."""
+        times = tidied(times, bins)
+        if is_told(times, bins, ms, source):
+            return BinTimes(0, stamp(ms, source), {})
+        times = unpack(pack(times))
         assert all(order(times.of(name, bins)) > order(times.floor) for name in bins)
         return times
 
@@ -203,6 +212,15 @@ def test_a_write_that_is_earlier_than_anothers_is_refused_where_that_is_asked_fo
     assert times.of(b"a", bins) == stamp(50, 2) | CAME
     times = changed(held, bins, {**bins, b"a": value(3)}, {b"a"}, 51, strict)
     assert is_told(BinTimes(0, times.of(b"a", bins), {}), [b"a"], 51, 1)
+
+
+def test_a_deleted_bin_is_told_by_no_record() -> None:
+    """A write that deleted a bin and wrote the only other one left no trace of the deleted one."""
+    own, bins = stamp(50, 1), {b"a": value(1)}
+    assert is_told(BinTimes(0, own, {}), bins, 50, 1)
+    assert is_told(BinTimes(0, 0, {b"a": own}), bins, 50, 1)
+    assert not is_told(BinTimes(0, own, {b"b": own}), bins, 50, 1)
+    assert not is_told(BinTimes(1, own, {}), bins, 50, 1)
 
 
 def test_equal_times_are_decided_by_the_source() -> None:

@@ -202,7 +202,7 @@ def buried(updated_ms: int, flags: int, source: int) -> int:
 def is_told(times: BinTimes, bins: Collection[bytes], time_ms: int, source: int) -> bool:
     """Do the record's own time and flags tell as much?"""
     own = stamp(time_ms, source)
-    if times.floor or not bins:
+    if times.floor or not bins or any(name not in bins for name in times.named):
         return False
     return all(each == own for each in times.stamps(bins))
 

@@ -3,6 +3,7 @@
     python -m asd.simulation --seed 7
     python -m asd.simulation --seed 7 --kinds kill,pause --workloads register --lines 400
     python -m asd.simulation --sweep --seeds 500 --jobs 2 --record sweep.jsonl
+    python -m asd.simulation --sites --sweep --seeds 500 --record sites.jsonl
 
 A seed replays exactly, as do a seed and what replaces parts of its plan. A run that fails is made
 smaller first, unless --whole is given: fewer nodes, faults, clients, workloads, minutes.
@@ -23,6 +24,7 @@ from functools import partial
 from pathlib import Path
 
 from asd.simulation.account import Result, account, result_of
+from asd.simulation.converging import go as sites
 from asd.simulation.faults import KINDS
 from asd.simulation.plan import Plan, draw_plan
 from asd.simulation.run import Outcome, Run
@@ -49,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--mode", type=Mode, choices=list(Mode), help="of consistency (default: drawn)")
     add("--lines", type=int, default=60, help="lines of the log to print")
     add("--whole", action="store_true", help="do not make a failing run smaller")
+    add("--sites", action="store_true", help="clusters that ship to each other instead")
     add("--sweep", action="store_true", help="run many seeds, print what they show")
     add("--first", type=int, default=1, help="the first seed, for --sweep")
     add("--seeds", type=int, default=100, help="how many, for --sweep")
@@ -57,9 +60,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.sweep:
         seeds = range(options.first, options.first + options.seeds)
-        what = Sweep(partial(_run, options.mode), Result, account)
+        what = Sweep(sites if options.sites else partial(_run, options.mode), Result, account)
         clock = SystemClock()
         return sweep(what, seeds, options.minutes, options.jobs, options.record, clock)
+    if options.sites:
+        result = sites(options.seed, options.minutes)
+        print(account([result]))
+        return 1 if result.violation else 0
     plan = draw_plan(
         options.seed,
         options.minutes,

@@ -20,7 +20,7 @@ from asd.config import (
     NetworkServiceConfig,
     ServiceConfig,
 )
-from asd.config.xdr import DcConfig, XdrConfig
+from asd.config.xdr import ShipConfig, XdrConfig
 from asd.node import SMD_MODULES, SMD_RULES, Node
 from asd.process.machine import Machine as Described
 from asd.simulation.threads import SimulatedThreads, SimulatedWorkers
@@ -56,6 +56,10 @@ class Shape:
     max_wall_offset_s: float = 0.0
     ships: tuple[tuple[int, int], ...] = ()
     """Clusters (their numbers, from 0) of which the first ships all that it has to the second."""
+    converges: bool = False
+    """Do clusters that ship to each other all take writes, and come to the same?"""
+    forwards: bool = False
+    """Do they ship on what was shipped to them?"""
 
     @property
     def timeout_s(self) -> float:
@@ -162,16 +166,21 @@ class Machine:
 
     def _shipping(self, shape: Shape, sites: list[list[str]]) -> XdrConfig:
         """All namespaces go to the clusters that its own ships to."""
-        config = XdrConfig()
+        config = XdrConfig(src_id=self.site + 1 if shape.converges else 0)
         for site, to in shape.ships:
             if site == self.site:
                 dc = config.create(f"site{to}")
-                _add(dc, sites[to], [own.name for own in shape.namespaces])
+                for address in sites[to]:
+                    dc.add_node(f"{address}:{SERVICE_PORT}")
+                for own in shape.namespaces:
+                    _attach(dc.namespace(own.name), shape)
         return config
 
 
-def _add(dc: DcConfig, addresses: list[str], namespaces: list[str]) -> None:
-    for address in addresses:
-        dc.add_node(f"{address}:{SERVICE_PORT}")
-    for name in namespaces:
-        dc.namespace(name).attach(enabled=True)
+def _attach(way: ShipConfig, shape: Shape) -> None:
+    if shape.converges:
+        way.set("bin-policy", "only-changed")
+        way.set("ship-bin-luts", "true")
+    if shape.forwards:
+        way.set("forward", "true")
+    way.attach(enabled=True)

@@ -12,6 +12,7 @@ cut, connections broken, and a node of either side dies while the other has what
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -45,20 +46,26 @@ class SitesRun:
 
     def __init__(self, seed: int, rounds: int = 3, faults: Sequence[str] = FAULTS) -> None:
         """`faults`: those that may happen, one a round."""
-        self.world = World(seed, Shape(nodes=2, ships=((0, 1),)), sites=2)
+        self.world = self._make_world(seed)
         self.rounds, self.faults = rounds, faults
+        self.happened = Counter[str]()
+        self.writes = 0
         self.written: dict[int, int | None] = {}
         self._writing = True
+
+    def _make_world(self, seed: int) -> World:
+        return World(seed, Shape(nodes=2, ships=((0, 1),)), sites=2)
 
     def run(self) -> None:
         """From the start of the nodes to the last check. Raises Violation."""
         with self.world as world:
-            writer = world.start_application(self._write(), "writer")
+            writers = self._start_writers()
             for _ in range(self.rounds):
                 world.wait(world.chance.between(0.5, 2.0))
                 self._harm()
             self._writing = False
-            world.wait_until(writer.done, REST_S, "done with writing")
+            for writer in writers:
+                world.wait_until(writer.done, REST_S, "done with writing")
             world.heal()
             world.wait_until(world.is_serving, QUIET_S, "serving")
             world.wait(DOUBT_S)
@@ -67,6 +74,9 @@ class SitesRun:
             self.check()
 
     # ---------------------------------------------------------------------- what happens
+
+    def _start_writers(self) -> list[asyncio.Task[None]]:
+        return [self.world.start_application(self._write(), "writer")]
 
     async def _write(self) -> None:
         """Write and delete records until told to end, each until it is acknowledged."""
@@ -81,16 +91,19 @@ class SitesRun:
                 while not await _acknowledged(client, where, None if deletes else number):
                     await asyncio.sleep(PAUSE_S)
                 self.written[key] = None if deletes else number
+                self.writes += 1
                 await asyncio.sleep(PAUSE_S)
 
     def _harm(self) -> None:
         """One fault, and its end."""
         world, chance = self.world, self.world.chance
-        here, there = ([machine.name for machine in site] for site in world.sites)
+        here, *others = ([machine.name for machine in site] for site in world.sites)
+        there = others[chance.below(len(others))] if len(others) > 1 else others[0]
         ways = [(a, b) for a in here for b in there]
         ways += [(b, a) for a, b in ways]
         fault = self.faults[chance.below(len(self.faults))]
         world.note("", fault)
+        self.happened[fault] += 1
         if fault == CUT:
             lasts_s = chance.between(0.5, 15.0)
             world.cut_for(lasts_s, ways)
@@ -113,7 +126,7 @@ class SitesRun:
             link.schedule.backlog == 0
             and not link.schedule.under_way
             and len(link.schedule.recovery) == 0
-            for machine in self.world.of_site(0)
+            for machine in self.world.machines.values()
             if machine.node is not None
             for shipper in machine.node.shipping.shippers.values()
             for link in shipper.links.values()

@@ -209,9 +209,10 @@ class World:
         """A clock that is right."""
         return SimulatedClock(self.timeline)
 
-    def client(self, policy: ClientPolicy | None = None) -> AsyncClient:
-        """A client that knows all nodes of the first cluster, for an application of this world."""
-        return AsyncClient(self.seeds, policy, clock=self.clock, random=CfRandom(self.drawn.u32()))
+    def client(self, policy: ClientPolicy | None = None, site: int = 0) -> AsyncClient:
+        """A client that knows all nodes of a cluster, for an application of this world."""
+        seeds = [(machine.address, SERVICE_PORT) for machine in self.of_site(site)]
+        return AsyncClient(seeds, policy, clock=self.clock, random=CfRandom(self.drawn.u32()))
 
     # --- nodes ---------------------------------------------------------------------------------
 
