@@ -17,14 +17,15 @@ cluster: $(UV)
 # other, as they should.
 CLUSTERS := tests/integration/test_cluster_client.py tests/integration/test_cluster_info.py \
 	tests/integration/test_cluster_racks.py tests/asd/process/test_supervisor.py \
- tests/asd/test_cluster.py \
+	tests/asd/test_cluster.py \
 	tests/cluster/test_cluster_processes.py tests/chaos/test_chaos_short.py \
 	tests/asd/http/test_http_cluster_processes.py
 
 # Clusters and the links between them take minutes: with `make chaos`.
 LINKS := tests/asd/process/test_links.py tests/asd/process/test_links_topologies.py
 
-test: check members
+test: $(UV)
+	$(MAKE) -j 2 --output-sync=target check members
 	$(UV) run pytest -n auto $(addprefix --ignore=,$(CLUSTERS) $(LINKS))
 	$(UV) run pytest -q $(CLUSTERS)
 
