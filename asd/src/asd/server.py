@@ -43,8 +43,9 @@ class Server(Injectable):
     `tls`         True, or an `Authority`: clients may speak TLS at `tls_address`; certificates are
                   made on the fly (`authority`). Needs the extra `certificates`
     `client_certificates`  True: there they must show a certificate (`authority.issue(NAME)`)
-    `config`      all of the above and the rest of a configuration (see `asd.config.read_config`);
-                  the other arguments are then not looked at, but for those of a thread
+    `load`        what it begins with each time it is started: as the method `load` takes it
+    `config`      the rest of a configuration, too (see `asd.config.read_config`); the other
+                  arguments are then not looked at, but for `load` and those of a thread
     `in_thread`   True: on a thread of this process instead. A client in this process that keeps the
                   interpreter's lock while it waits (see `docs/testing-with-asd.md`) waits in vain
                   then: the server cannot run meanwhile
@@ -77,6 +78,7 @@ class Server(Injectable):
         security: bool = False,
         tls: bool | Authority = False,
         client_certificates: bool = False,
+        load: str | Path | Iterable[Mapping[str, Any]] | None = None,
         in_thread: bool = False,
         clock: VirtualClock | None = None,
         disk: Disk | None = None,
@@ -100,6 +102,7 @@ class Server(Injectable):
             edition=Edition(edition),
             security=SecurityConfig() if security else None,
         )
+        self._load = load if load is None or isinstance(load, str | Path) else list(load)
         self._in_thread = in_thread
         self._clock = clock
         self._disk = disk
@@ -135,7 +138,7 @@ class Server(Injectable):
         """Start and wait until it serves: some tenths of a second, on a thread some milliseconds.
 
         Raises OSError when the port cannot be had, RuntimeError when the server is running or its
-        process ends.
+        process ends, and what `load` raises for what it is to begin with.
         """
         if self._host is not None:
             raise RuntimeError("the server is running")
@@ -148,6 +151,12 @@ class Server(Injectable):
             host = ServerProcess(self._config)
         host.start()
         self._host = host
+        if self._load is not None:
+            try:
+                self.load(self._load)
+            except BaseException:
+                self.stop()
+                raise
         return self
 
     def stop(self) -> None:

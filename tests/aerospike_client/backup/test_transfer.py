@@ -21,6 +21,7 @@ from aerospike_client import (
     between,
 )
 from aerospike_client.backup import (
+    BackupBin,
     BackupReader,
     BackupRecord,
     Counts,
@@ -199,6 +200,17 @@ def test_what_has_expired_or_has_no_bins_stays_in_the_file(client: Client) -> No
     file = encode_header("test") + encode_record(record) + encode_record(gone)
 
     assert restore(client, io.BytesIO(file).read) == Counts(bytes=len(file), expired=1, empty=1)
+
+
+def test_bins_that_are_nil_are_none(client: Client) -> None:
+    """As the Go tools write blobs of other languages; the server refused such records."""
+    nil, one = BackupBin("gone", ParticleType.NULL, b""), BackupBin("n", 1, bytes(7) + b"\x01")
+    record = BackupRecord("test", "demo", Key("test", "demo", 1).digest, None, 1, 0, (nil, one))
+    empty = record._replace(digest=Key("test", "demo", 2).digest, bins=(nil,))
+    file = encode_header("test") + encode_record(record) + encode_record(empty)
+
+    assert restore(client, io.BytesIO(file).read) == Counts(records=1, bytes=len(file), empty=1)
+    assert client.get(Key("test", "demo", 1)).bins == {"n": 1}
 
 
 def test_a_record_that_is_refused_ends_the_restore(client: Client) -> None:

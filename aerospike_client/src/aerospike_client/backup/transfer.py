@@ -49,7 +49,7 @@ from aerospike_client.queries import Partitions, QueryCursor
 from aerospike_client.record import Record
 from aerospike_client.scripts.indexes import IndexKind as IndexedKind
 from aerospike_client.scripts.info import info_failure, rows
-from aerospike_common.wire import Op, OpType
+from aerospike_common.wire import Op, OpType, ParticleType
 
 BATCH_RECORDS: Final = 100
 BATCH_BYTES: Final = 1 << 20
@@ -286,12 +286,14 @@ class _Restore:
         if 0 < record.void_time <= now_s:
             self._counts.expired += 1
             return
-        if not record.bins:
+        # Other tools write `nil` for what they have no name for; to a server that is no bin.
+        bins = [each for each in record.bins if each.particle_type != ParticleType.NULL]
+        if not bins:
             self._counts.empty += 1
             return
         namespace = self._namespace or record.namespace
         key = Key.of_digest(namespace, record.set_name, record.digest, record.user_key)
-        ops = [Op(OpType.WRITE, each[1], _name(each), each[2]) for each in record.bins]
+        ops = [Op(OpType.WRITE, each[1], _name(each), each[2]) for each in bins]
         self._rows.append(BatchOperate(key, ops, self._write_policy(record, now_s)))
         self._size += sum(len(op.value) for op in ops)
         if len(self._rows) >= BATCH_RECORDS or self._size >= BATCH_BYTES:
