@@ -94,6 +94,7 @@ attack-admin: $(UV)
 # everywhere and replaces certificates meanwhile (docs/cluster.md).
 chaos: $(UV)
 	$(UV) run pytest -q $(LINKS)
+	CONSUMER_STRIDE=1 CONSUMER_RECORDS=3 $(UV) run pytest -q tests/aerospike_client/changes/test_stream_killed.py
 	cd tests && $(UV) run python -m chaos --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED)) $(if $(TLS),--tls)
 
 .uv/bin/uv:
