@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Collection
 
 from aerospike_common.wire import FrameReader, MessageType
 
@@ -11,8 +12,12 @@ from aerospike_common.wire import FrameReader, MessageType
 class Tap:
     """Passes bytes on between clients and a server, and keeps the messages that clients send."""
 
-    def __init__(self, server: tuple[str, int]) -> None:
+    def __init__(
+        self, server: tuple[str, int], kinds: Collection[MessageType] = (MessageType.AS_MSG,)
+    ) -> None:
+        """`kinds`: of the messages that are kept."""
         self.sent: list[bytes] = []
+        self._kinds = kinds
         self._server = server
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address: tuple[str, int] = self._listener.getsockname()
@@ -36,7 +41,7 @@ class Tap:
             while data := source.recv(1 << 16):
                 if keep:
                     reader.feed(data)
-                    self.sent += [f.body for f in reader if f.type == MessageType.AS_MSG]
+                    self.sent += [f.body for f in reader if f.type in self._kinds]
                 target.sendall(data)
         except OSError:
             pass

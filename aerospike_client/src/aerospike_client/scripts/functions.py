@@ -28,13 +28,13 @@ def put(view: ClusterView, name: str, source: str | bytes, timeout_ms: int) -> S
         raise InvalidParameter(f"a module is called NAME.lua: {name!r}")
     data = source.encode() if isinstance(source, str) else source
     content = base64.b64encode(data).decode()
-    command = f"udf-put:filename={name};content={content};content-len={len(content)};udf-type=LUA"
+    command = f"udf-put:filename={name};content={content};content-len={len(content)};udf-type=LUA;"
     yield from ask_ok(named_node(view, None), command, timeout_ms)
 
 
 def remove(view: ClusterView, name: str, timeout_ms: int) -> Script[None]:
     """Remove a file; nothing happens when there is none."""
-    yield from ask_ok(named_node(view, None), f"udf-remove:filename={name}", timeout_ms)
+    yield from ask_ok(named_node(view, None), f"udf-remove:filename={name};", timeout_ms)
 
 
 def listed(view: ClusterView, timeout_ms: int) -> Script[list[Module]]:
@@ -61,7 +61,7 @@ def is_everywhere(view: ClusterView, name: str, there: bool, timeout_ms: int) ->
 
 def source_of(view: ClusterView, name: str, timeout_ms: int) -> Script[bytes]:
     """A registered file's content. UdfFailed when there is none."""
-    answer = yield from ask_ok(named_node(view, None), f"udf-get:filename={name}", timeout_ms)
+    answer = yield from ask_ok(named_node(view, None), f"udf-get:filename={name};", timeout_ms)
     try:
         return base64.b64decode(pairs(answer)["content"], validate=True)
     except (KeyError, ValueError):
