@@ -58,6 +58,7 @@ ADAPTERS = {
     "asd/src/asd/control/place.py": "makes, finds and removes sockets",
     "asd/src/asd/control/server_process.py": "starts and ends the process of a server",
     "asd/src/asd/shipping/passwords.py": "reads the password for a destination",
+    "asd/src/asd/security/ldap.py": "asks a directory, which blocks",
     "asd/src/asd/fixtures/files.py": "files of records",
     "asd/src/asd/fixtures/authority.py": "files of certificates",
     "asd/src/asd/hosted.py": "hands the real world to a node that another process ordered",

@@ -226,6 +226,7 @@ class Node:
         log.info("node %s serves port %d of %s", self.node_id, self.port, self.addresses or "all")
         try:
             await self._start_tls()
+            self._start_asking_directory()
             await self.place.start()
             self._keep_running(self.shipping.run())
             await self.http.start()
@@ -258,6 +259,23 @@ class Node:
         self._servers.append(server)
         log.info("clients that speak TLS are served on port %d", service.tls_port)
 
+    def _start_asking_directory(self) -> None:
+        """Know the users of a directory, if the configuration says so. Raises OSError."""
+        if self.security is None or self.security.config.ldap is None:
+            return
+        from asd.security.external import External
+        from asd.security.ldap import LdapDirectory
+
+        config = self.security.config.ldap
+        self.security.external = External(
+            self.security,
+            config,
+            LdapDirectory(config),
+            TransactionThreads(1, config.login_threads),
+            lambda: self.cluster.principal == self.node_id,
+        )
+        self._keep_running(self.security.external.run())
+
     async def leave(self) -> None:
         """Let other nodes of the cluster serve what is served here."""
         await self.place.leave()
@@ -278,6 +296,8 @@ class Node:
         if self.heavy is not None:
             await self.heavy.stop()
         self.transaction_threads.stop()
+        if self.security is not None and self.security.external is not None:
+            self.security.external.stop()
         for namespace in self.namespaces.values():
             close(namespace)
 

@@ -213,7 +213,15 @@ def test_namespace_lines_that_are_refused(line, expected):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("security {\n ldap {\n}\n}\n", "a.conf:2: 'ldap': this server asks no directory"),
+        ("security {\n ldap {\n}\n}\n", "a.conf:2: ldap needs a server and a query-base-dn"),
+        (
+            "security { ldap {\nserver ldap://h\nquery-base-dn dc=x\nuser-dn-pattern cn=x\n} }\n",
+            "with ${un} in it",
+        ),
+        (
+            "security { ldap {\nserver h\nquery-base-dn dc=x\nuser-dn-pattern ${un}\n} }\n",
+            "expected ldap://HOST[:PORT]",
+        ),
         ("security {\n session-ttl 1\n}\n", "a.conf:2: 'session-ttl': '1' is not allowed here"),
         ("security {\n log {\n report-data-op a b c\n}\n}\n", "a namespace and a set"),
         ("xdr {\n dc x:y {\n}\n}\n", "a.conf:2: 'x:y' is no name of a dc"),
@@ -330,9 +338,17 @@ namespace a { }
 
 
 def test_a_pattern_with_braces_is_one_word():
-    text = "security {\nldap {\nuser-dn-pattern uid=${un},ou=users\n}\n}\nnamespace a { }\n"
-    (problem,) = problems(text)
-    assert problem.startswith("a.conf:2: 'ldap'")
+    lines = "server ldap://h\nquery-base-dn dc=x\nuser-dn-pattern uid=${un},ou=users"
+    patterns = "role-query-pattern (&(a=b)(m=${dn}))\nrole-query-pattern (m=${un})"
+    text = f"security {{\nldap {{\n{lines}\n{patterns}\n}}\n}}\nnamespace a {{ }}\n"
+    security = read_config(text).security
+    assert security is not None
+    assert security.ldap is not None
+    assert security.ldap.user_dn_pattern == "uid=${un},ou=users"
+    assert security.ldap.role_query_pattern == ("(&(a=b)(m=${dn}))", "(m=${un})")
+    assert ("ldap.polling-period", "300") in security.rows()
+    security.set("ldap.polling-period", "10")
+    assert security.ldap.polling_period == 10
 
 
 def test_an_unclosed_block_names_the_line_it_opens_on():

@@ -176,7 +176,28 @@ HEADS = {
 TLS_NAME = "tls-name x\n}\ntls x {\ncert-file c\nkey-file k\nca-file a"
 TLS_PORT = "tls-port 3012\n}\ntls x {\ncert-file c\nkey-file k\nca-file a"
 
+LDAP_NEEDS = {
+    "server": "server ldap://h",
+    "query-base-dn": "query-base-dn dc=x",
+    "user-dn-pattern": "user-dn-pattern uid=${un},dc=x",
+}
+LDAP_PAIR = {
+    "query-user-dn": "query-user-password-file f",
+    "query-user-password-file": "query-user-dn cn=q",
+}
+
+
+def beside_ldap(name: str) -> str:
+    """What a directory needs beside a parameter."""
+    needed = [line for other, line in LDAP_NEEDS.items() if other != name]
+    return "\n".join([*needed, LDAP_PAIR.get(name, "")])
+
+
 WITH_ANOTHER = {
+    **{
+        ("security ldap", name): beside_ldap(name)
+        for name in ENTERPRISE_ONLY["security ldap"].split()
+    },
     ("network heartbeat", "multicast-group"): "mode multicast",
     ("network heartbeat", "mode"): "multicast-group 239.1.1.1",
     ("network heartbeat", "port"): "}\nfabric {\nport 3001",
@@ -203,6 +224,8 @@ OWN_VALUE = {
     ("network admin", "tls-name"): "x",
     ("network heartbeat", "tls-name"): "x",
     ("network fabric", "tls-name"): "x",
+    ("security ldap", "server"): "ldap://h:389",
+    ("security ldap", "user-dn-pattern"): "uid=${un},dc=x",
     ("network tls", "key-file-password"): "file:/some/where",
     ("network tls", "protocols"): "TLSv1.3",
     ("namespace storage-engine", "flush-size"): "128K",

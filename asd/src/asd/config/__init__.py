@@ -22,6 +22,7 @@ from asd.config.errors import (
     UnknownNamespaceError,
 )
 from asd.config.kinds import Endpoint
+from asd.config.ldap import LdapConfig
 from asd.config.namespace import NamespaceConfig
 from asd.config.network import (
     AdminConfig,
@@ -50,6 +51,7 @@ __all__ = [
     "FabricConfig",
     "HttpConfig",
     "NamespaceConfig",
+    "LdapConfig",
     "SecurityConfig",
     "SecurityLogConfig",
     "SetConfig",

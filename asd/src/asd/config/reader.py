@@ -20,6 +20,7 @@ from asd.config.config import (
 from asd.config.errors import ConfigFileError, Problem
 from asd.config.grammar import Directive, Parser
 from asd.config.kinds import Boolean
+from asd.config.ldap import LdapConfig
 from asd.config.namespace import NamespaceConfig
 from asd.config.network import (
     AdminConfig,
@@ -31,7 +32,7 @@ from asd.config.network import (
 )
 from asd.config.obsolete import OBSOLETE
 from asd.config.parameters import Parameter, Section, Status
-from asd.config.refused import INDEX_MOUNTS, LDAP, SECURITY, SYSLOG, TLS, XDR, RefusedContext
+from asd.config.refused import INDEX_MOUNTS, SECURITY, SYSLOG, TLS, XDR, RefusedContext
 from asd.config.security import SecurityConfig, SecurityLogConfig
 from asd.config.service import ServiceConfig
 from asd.config.sets import MAX_SET_NAME, GeoConfig, SetConfig, check_name
@@ -182,7 +183,7 @@ class _Reader:
         inner: dict[str, Any] = {}
         blocks: dict[str, Block] = {
             "log": lambda d: self._into(inner, "log", d, SecurityLogConfig, "log"),
-            "ldap": partial(self._refuse, LDAP),
+            "ldap": lambda d: self._into(inner, "ldap", d, LdapConfig, "ldap"),
         }
         security = self._section(directive, SecurityConfig, "security", inner, blocks)
         if security is not None:

@@ -32,12 +32,11 @@ def _names(text: str) -> frozenset[str]:
 
 NO_SECURITY: Final = "there is no access control in the community edition"
 NO_TLS: Final = "there is no TLS in the community edition"
-NO_LDAP: Final = "this server asks no directory, and lets nobody in whom it cannot ask about"
 NO_XDR: Final = "there is no shipping in the community edition"
 NO_SYSLOG: Final = "log to the console and let the init system pass it on"
 
 LDAP: Final = RefusedContext(
-    NO_LDAP,
+    NO_SECURITY,
     _names(
         """
         disable-tls login-threads polling-period query-base-dn query-user-dn
@@ -122,7 +121,6 @@ INDEX_MOUNTS: Final = RefusedContext(
 
 REFUSED: Final[Mapping[str, RefusedContext]] = MappingProxyType(
     {
-        "security ldap": LDAP,
         "logging syslog": SYSLOG,
         "namespace index-type": INDEX_MOUNTS,
         "namespace sindex-type": INDEX_MOUNTS,

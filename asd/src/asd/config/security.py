@@ -5,9 +5,11 @@ from __future__ import annotations
 from attrs import define, field, setters
 
 from asd.config.kinds import Places
+from asd.config.ldap import LdapConfig
 from asd.config.parameters import Section, flag, integer, seconds, text, texts, value
 
 LOG_PREFIX = "log."
+LDAP_PREFIX = "ldap."
 
 
 @define(on_setattr=setters.frozen)
@@ -69,14 +71,20 @@ class SecurityConfig(Section):
         2, 2, 20, dynamic=True, works=True, help="How slowly the average behind quotas follows."
     )
     log: SecurityLogConfig = field(factory=SecurityLogConfig, kw_only=True)
+    ldap: LdapConfig | None = field(default=None, kw_only=True)
+    """None: no directory is asked."""
 
     def rows(self, prefix: str = "", community: bool = False) -> list[tuple[str, str]]:
-        """(name, text) of every parameter, those of the log behind."""
-        own = Section.rows(self, prefix, community)
-        return own + self.log.rows(prefix + LOG_PREFIX, community)
+        """(name, text) of every parameter, those of the log and the directory behind."""
+        rows = Section.rows(self, prefix, community)
+        rows += self.log.rows(prefix + LOG_PREFIX, community)
+        return rows if self.ldap is None else rows + self.ldap.rows(prefix + LDAP_PREFIX, community)
 
     def set(self, name: str, text: str, community: bool = False) -> None:
         """Change a dynamic parameter; those of the log with or without `log.` before them."""
+        if self.ldap is not None and name.startswith(LDAP_PREFIX):
+            self.ldap.set(name.removeprefix(LDAP_PREFIX), text, community)
+            return
         in_log = name.removeprefix(LOG_PREFIX)
         if in_log in self.log.parameters():
             self.log.set(in_log, text, community)

@@ -13,6 +13,7 @@ from typing import Final
 from attrs import frozen
 
 from asd.config.config import LOG_CONTEXTS, LOG_LEVELS, ModLuaConfig
+from asd.config.ldap import LdapConfig
 from asd.config.namespace import NamespaceConfig
 from asd.config.network import (
     AdminConfig,
@@ -46,6 +47,7 @@ SECTIONS: Final[Mapping[str, type[Section]]] = MappingProxyType(
         "mod-lua": ModLuaConfig,
         "security": SecurityConfig,
         "security log": SecurityLogConfig,
+        "security ldap": LdapConfig,
         "xdr": XdrConfig,
         "xdr dc": DcConfig,
         "xdr dc namespace": ShipConfig,

@@ -65,9 +65,14 @@ class Visitors:
         hashed: list[str] = []
         try:
             await security.wait_turn(address)  # before the work: strangers could order much of it
-            threads = self._node.transaction_threads
-            await threads.run(lambda: hashed.append(hash_password(given[1])))
-            live = await security.log_in(given[0], hashed[0].encode(), peer, address)
+            external = security.asks_directory(given[0])
+            if external:
+                hashed.append(given[1])
+            else:
+                threads = self._node.transaction_threads
+                await threads.run(lambda: hashed.append(hash_password(given[1])))
+            who = peer, address
+            live = await security.log_in(given[0], hashed[0].encode(), *who, external=external)
         except OperationError:
             return False
         if len(self._known) >= MAX_REMEMBERED:

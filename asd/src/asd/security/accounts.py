@@ -142,14 +142,34 @@ class Accounts:
             raise OperationError(ResultCode.PASSWORD_INVALID, "not the user's password")
         self.set_password(name, given, salt)
 
+    def put_external(self, name: str, roles: Iterable[str]) -> None:
+        """A user whom a directory knows, with those of its names that are roles here. Raises
+        OperationError."""
+        check_name(name, ResultCode.USER_INVALID)
+        account = self._users.get(name)
+        if account is not None and not account.external:
+            raise OperationError(ResultCode.USER_EXISTS, "an internal user")
+        if account is None and len(self._users) >= MAX_USERS:
+            raise OperationError(ResultCode.FORBIDDEN, f"{MAX_USERS} users")
+        known = sorted(role for role in set(roles) if self._find_role(role) is not None)
+        names = frozenset(known[:MAX_ROLES_OF_USER])
+        self._put_user(name, User(b"", b"", names, external=True))
+
+    def _internal(self, name: str) -> User:
+        """The user, whose roles are given here. Raises OperationError."""
+        user = self.user(name)
+        if user.external:
+            raise OperationError(ResultCode.FORBIDDEN, "the directory has the roles of this user")
+        return user
+
     def grant_roles(self, name: str, roles: Iterable[str]) -> None:
         """Give the user these roles besides. Raises OperationError."""
-        user = self.user(name)
+        user = self._internal(name)
         self._put_user(name, evolve(user, roles=self._role_names(name, roles, user.roles)))
 
     def revoke_roles(self, name: str, roles: Iterable[str]) -> None:
         """Take these roles from the user, who need not have them. Raises OperationError."""
-        user = self.user(name)
+        user = self._internal(name)
         self._put_user(name, evolve(user, roles=user.roles - frozenset(roles)))
 
     def _role_names(

@@ -144,6 +144,8 @@ class User:
     salt: bytes
     verifier: bytes
     roles: frozenset[str] = frozenset()
+    external: bool = False
+    """Is it a directory that knows the password, and the roles?"""
 
     @classmethod
     def with_password(cls, given: bytes, salt: bytes, roles: frozenset[str]) -> User:
@@ -168,13 +170,12 @@ class User:
 
     def to_text(self) -> str:
         """As system metadata keeps it."""
-        return json.dumps(
-            {
-                "salt": self.salt.hex(),
-                "verifier": self.verifier.hex(),
-                "roles": sorted(self.roles),
-            }
-        )
+        kept: dict[str, Any] = {
+            "salt": self.salt.hex(),
+            "verifier": self.verifier.hex(),
+            "roles": sorted(self.roles),
+        }
+        return json.dumps({**kept, "external": True} if self.external else kept)
 
     @classmethod
     def from_text(cls, text: str) -> User:
@@ -184,6 +185,7 @@ class User:
             bytes.fromhex(kept["salt"]),
             bytes.fromhex(kept["verifier"]),
             frozenset(map(str, kept["roles"])),
+            bool(kept.get("external", False)),
         )
 
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attrs import define, field
 
@@ -29,7 +29,7 @@ from aerospike_common.wire.codes import FieldType, Info2, ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message
 from asd.config import Config, SecurityConfig
-from asd.membership.metadata import SystemMetadata
+from asd.membership.metadata import Begun, SystemMetadata
 from asd.security.accounts import ADMIN_ROLES, MODULE, Accounts
 from asd.security.audit import Audit, data_action, data_detail, shown
 from asd.security.guessing import Guessing
@@ -42,7 +42,14 @@ from citrusleaf.cf_random import CfRandom
 from cluster.smd import SmdItem
 
 if TYPE_CHECKING:
+    from asd.security.external import External
     from asd.security.session import Session
+
+
+UNASKED: Final = frozenset(
+    {ResultCode.LDAP_SETUP, ResultCode.LDAP_TLS_SETUP, ResultCode.LDAP_QUERY}
+)
+"""That a directory cannot be asked is no guess that went wrong."""
 
 
 @define(eq=False)
@@ -105,6 +112,8 @@ class Security(Watcher):
         self._tokens = Tokens(random.get_bytes(KEY_SIZE))
         self._forget_paths = forget_paths
         self._live: dict[str, LiveUser] = {}
+        self.external: External | None = None
+        """Those whom a directory knows; None where none is asked. The node sets it."""
         self.asking: Session | None = None
         """The session whose command is being carried out."""
         metadata.listen(MODULE, self._changed)
@@ -123,6 +132,10 @@ class Security(Watcher):
     def new_salt(self) -> bytes:
         """For the next password."""
         return self.random.get_bytes(SALT_SIZE)
+
+    def take_begun(self) -> list[Begun]:
+        """The changes of the metadata that are under way."""
+        return self._metadata.take_begun()
 
     def _keep(self, key: str, text: str | None) -> None:
         self._metadata.set(MODULE, key, text, self.clock.epoch_ms())
@@ -188,24 +201,42 @@ class Security(Watcher):
             raise OperationError(ResultCode.CREDENTIAL_INVALID, "too many attempts in line")
         await asyncio.sleep(wait_ns / NS_PER_S)
 
-    async def log_in(self, name: str, credential: bytes, peer: str, address: str) -> LiveUser:
-        """The user of a name and the hash of a password, where there is no session.
+    def asks_directory(self, name: str) -> bool:
+        """Is it a directory that knows the password of whoever has this name?"""
+        account = self.accounts.users.get(name)
+        return self.external is not None and (account is None or account.external)
+
+    async def log_in(
+        self, name: str, credential: bytes, peer: str, address: str, *, external: bool = False
+    ) -> LiveUser:
+        """The user of a name and the hash of a password, or for an `external` one the password
+        itself.
 
         Its turn has come (`wait_turn`); the answer "no" is slow all the same. Raises
         OperationError.
         """
         try:
-            live = self.check_password(name, credential)
+            live = await self._find_out(name, credential, external=external)
             if not live.may_come_from(address):
                 raise OperationError(ResultCode.NOT_WHITELISTED, "not from this address")
         except OperationError as error:
             self.audit.authentication(peer, name[:MAX_NAME], "login", str(error))
+            if error.code in UNASKED:
+                raise
             delay_ns = self.guessing.failed(address, name, self.clock.monotonic_ns())
             await asyncio.sleep(delay_ns / NS_PER_S)
             raise
         self.audit.authentication(peer, name, "login")
         self.guessing.succeeded(name)
         return live
+
+    async def _find_out(self, name: str, credential: bytes, *, external: bool) -> LiveUser:
+        if not external:
+            return self.check_password(name, credential)
+        if self.external is None:
+            raise OperationError(ResultCode.LDAP_NOT_CONFIGURED, "no directory is asked")
+        await self.external.log_in(name, credential)
+        return self.live(name)
 
     def check_password(self, name: str, credential: bytes) -> LiveUser:
         """The user who has this password. Raises USER_INVALID, CREDENTIAL_INVALID."""

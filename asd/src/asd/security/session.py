@@ -141,7 +141,10 @@ class Session:
         if AdminField.USER not in fields and AdminField.CREDENTIAL not in fields:
             return self._login_by_certificate()
         if AdminField.CLEAR_PASSWORD in fields:
-            raise OperationError(ResultCode.LDAP_NOT_CONFIGURED, "no directory is asked")
+            if self._security.external is None:
+                raise OperationError(ResultCode.LDAP_NOT_CONFIGURED, "no directory is asked")
+            password = fields.data(AdminField.CLEAR_PASSWORD)
+            return self._login_by_directory(fields.name(AdminField.USER), password)
         name, credential = fields.name(AdminField.USER), fields.data(AdminField.CREDENTIAL)
         wait_ns = self._security.guessing.wait_ns(self.address, self._now_ns())
         if wait_ns is None:
@@ -168,10 +171,24 @@ class Session:
         security.guessing.succeeded(name)
         return self._begin(name), 0
 
+    async def _login_by_directory(self, name: str, password: bytes) -> bytes:
+        security = self._security
+        try:
+            await security.wait_turn(self.address)
+            who = self.peer, self.address
+            live = await security.log_in(name, password, *who, external=True)
+            self._enter(live)
+        except OperationError as error:
+            return result(error.code)
+        return self._new_session(live)
+
     def _login_by_certificate(self) -> bytes:
         name = self._client.certificate_user
         if not name:
             raise OperationError(ResultCode.CREDENTIAL_INVALID, "no certificate that names a user")
+        account = self._security.accounts.users.get(name)
+        if account is not None and account.external:
+            raise OperationError(ResultCode.CREDENTIAL_INVALID, "a user of the directory's")
         return self._begin(name)
 
     def _begin(self, name: str) -> bytes:
@@ -184,6 +201,10 @@ class Session:
             self._report("login", name, str(error))
             return result(error.code)
         self._report("login", name)
+        return self._new_session(live)
+
+    def _new_session(self, live: LiveUser) -> bytes:
+        security = self._security
         fields: dict[int, bytes] = {
             AdminField.SESSION_TOKEN: security.new_token(live),
             AdminField.SESSION_TTL: security.config.session_ttl.to_bytes(4, "big"),
