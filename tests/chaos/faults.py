@@ -54,8 +54,7 @@ class Faults:
                 time.sleep(BETWEEN_S)
             self._begin[fault.kind](fault)
         time.sleep(max(fault.hold_s for fault in faults))
-        # A split is healed when nobody hangs any more: all must hear of it.
-        for number, fault in enumerate(sorted(faults, key=lambda each: each.kind is Kind.SPLIT)):
+        for number, fault in enumerate(in_order_of_end(faults)):
             if number:
                 time.sleep(BETWEEN_S)
             self._end[fault.kind](fault)
@@ -91,3 +90,9 @@ class Faults:
             self._ground.recluster()
             if usual:
                 time.sleep(BETWEEN_S)
+
+
+def in_order_of_end(faults: Round) -> list[Fault]:
+    """How faults that were begun are ended. A split is healed when nobody hangs any more: all must
+    hear of it. Who has joined leaves a cluster at rest, and it is none before."""
+    return sorted(faults, key=lambda fault: {Kind.SPLIT: 1, Kind.JOIN: 2}.get(fault.kind, 0))
