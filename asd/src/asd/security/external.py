@@ -129,9 +129,10 @@ class External:
 
     async def run(self) -> None:
         """Ask for the roles of all external users once in a period. Ends by cancellation."""
+        config = self._config
         while True:
-            await asyncio.sleep(self._config.polling_period or LOOK_AGAIN_S)
-            if self._config.polling_period and self._polls():
+            await asyncio.sleep(config.polling_period or LOOK_AGAIN_S)
+            if config.polling_period and self._polls():
                 await self.poll()
 
     async def poll(self) -> None:
