@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from aerospike_client import Client, Exists, Key, RecordNotFound, WritePolicy
+from aerospike_client import (
+    BatchOperate,
+    Client,
+    Exists,
+    Key,
+    RecordNotFound,
+    WritePolicy,
+    operations,
+)
 from aerospike_client.errors import ServerError
 from shipping_sites import Site, until
 
@@ -197,3 +205,57 @@ def test_times_stay_with_what_is_stored_and_go_when_nobody_asks_for_them(sites: 
         there.ask("set-config:context=namespace;id=test;xdr-tomb-raider-period=1")
         there.ask("set-config:context=namespace;id=test;xdr-bin-tombstone-ttl=0")
         until(lambda: counter(there, "xdr_bin_cemeteries") == 0)
+
+
+def test_a_destination_that_keeps_no_times_takes_plain_writes(sites: Sites) -> None:
+    here, there = sites(), sites()
+    here.set("src-id=7")
+    here.ship_to("there", there.address, *BOTH_WAYS)
+    with Client(here.address) as one, Client(there.address) as other:
+        one.put(key("a"), {"x": 1, "y": 1})
+        until(lambda: bins(other, "a") == {"x": 1, "y": 1})
+        one.put(key("a"), {"y": None, "x": 2})
+        until(lambda: bins(other, "a") == {"x": 2})
+        one.remove(key("a"), DURABLE)
+        until(lambda: bins(other, "a") is None)
+        assert here.figures("there")["abandoned"] == "0"
+
+
+def test_what_tells_no_times_has_that_of_the_record(sites: Sites) -> None:
+    """As from the real server: the time of the record's last update is that of all of its bins."""
+    here, there = sites(), sites()
+    assert there.ask("set-config:context=namespace;id=test;conflict-resolve-writes=true") == "ok"
+    here.ship_to("there", there.address, "max-throughput=0")
+    with Client(here.address) as one, Client(there.address) as other:
+        one.put(key("a"), {"x": "early", "y": "early"})
+        one.put(key("b"), {"x": "early"})
+        written_ms = time.time_ns() // 1_000_000
+        until(lambda: time.time_ns() // 1_000_000 > written_ms)
+        other.put(key("a"), {"x": "late"})
+        pause(here, False, "there")
+        until(lambda: bins(other, "a") == {"x": "late", "y": "early"} and bins(other, "b"))
+        one.remove(key("b"))
+        until(lambda: bins(other, "b") is None)
+        one.put(key("a"), {"y": "last"})
+        until(lambda: bins(other, "a") == {"x": "early", "y": "last"})
+
+
+@pytest.mark.parametrize("way", ["batch", "function", "background"])
+def test_every_way_to_write_has_times(sites: Sites, way: str) -> None:
+    here, there = converging(sites)
+    with Client(here.address) as one, Client(there.address) as other:
+        one.put(key("a"), {"x": 0, "y": 0})
+        until(lambda: bins(other, "a"))
+        pause(here, True, "to1")
+        pause(there, True, "to0")
+        if way == "batch":
+            one.batch([BatchOperate(key("a"), [operations.write("x", 1)])])
+        elif way == "function":
+            one.udf_put("set.lua", "function x(r) r['x'] = 1; aerospike:update(r) end").wait()
+            one.apply(key("a"), "set", "x")
+        else:
+            one.write_all("test", "people", [operations.write("x", 1)]).wait()
+        other.put(key("a"), {"y": 2})
+        pause(here, False, "to1")
+        pause(there, False, "to0")
+        until(lambda: bins(one, "a") == bins(other, "a") == {"x": 1, "y": 2})
