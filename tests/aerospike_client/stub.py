@@ -49,6 +49,7 @@ class Stub:
         self.generation = 1
         #: Bitmaps of its partitions as master, first copy, ... in base64.
         self.columns = [FULL]
+        self.rack = 0
         self.users = users
         self.logins = 0
         #: Tokens that are good; empty it, and new connections are not let in by the old ones.
@@ -158,6 +159,8 @@ class Stub:
             "peers-generation": str(self.generation),
             "peers-clear-std": f"{self.generation},3000,[{','.join(map(_peer, self.peers))}]",
             "replicas": f"test:0,{len(self.columns)},{','.join(self.columns)}",
+            "rebalance-generation": str(self.generation),
+            "rack-ids": f"test:{self.rack}",
         }
         commands = [command.text for command in parse_info_request(body)]
         return encode_info_reply([(text, values.get(text, "ok")) for text in commands])

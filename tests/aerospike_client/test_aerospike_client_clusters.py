@@ -61,6 +61,25 @@ def test_copies_are_read_when_asked_for(face: Face, stubs: list[Stub]) -> None:
     assert (len(master.requests), len(copy.requests)) == (5, 5)
 
 
+def test_the_client_s_own_rack_is_read(face: Face, stubs: list[Stub]) -> None:
+    """Whoever of a record's nodes lies there; the master where none does. Writes go to masters."""
+    for number, stub in enumerate(stubs):
+        stub.rack = number
+    near = stubs[2]
+    policy = ClientPolicy(rack_ids=(2,), read=ReadPolicy(replica=Replica.PREFER_RACK))
+    client = face([stubs[0].address], policy)
+    for key in KEYS:
+        client.exists(key)
+    asked = [near if near in owners(stubs, key) else owners(stubs, key)[0] for key in KEYS]
+    assert [len(stub.requests) for stub in stubs] == [asked.count(stub) for stub in stubs]
+    assert len(near.requests) > len(KEYS) / 3
+
+    for key in KEYS:
+        client.put(key, {"a": 1})
+    asked += [owners(stubs, key)[0] for key in KEYS]
+    assert [len(stub.requests) for stub in stubs] == [asked.count(stub) for stub in stubs]
+
+
 def test_a_batch_is_divided_and_put_together(face: Face, stubs: list[Stub]) -> None:
     client = face([stubs[0].address])
     results = client.batch([BatchPut(key, bins) for bins in [{"a": 1}] for key in KEYS])

@@ -40,6 +40,8 @@ class FakeNode:
     partition_generation: int = 1
     rebalance_generation: int = 1
     rack: int = 0
+    #: How those reach it who are behind translation, and what it calls that.
+    outside: Address | None = None
 
 
 @attrs.define
@@ -77,7 +79,9 @@ class FakeCluster:
             node.rebalance_generation += 1
 
     def at(self, address: Address) -> FakeNode | None:
-        return next((n for n in self.nodes.values() if n.address == address and n.up), None)
+        return next(
+            (n for n in self.nodes.values() if address in (n.address, n.outside) and n.up), None
+        )
 
     def answer(self, ask: Ask) -> Answered | Failed:
         node = self.at(ask.address)
@@ -94,15 +98,18 @@ class FakeCluster:
             "partition-generation": lambda: str(node.partition_generation),
             "rebalance-generation": lambda: str(node.rebalance_generation),
             "service-clear-std": lambda: str(node.address),
+            "service-clear-alt": lambda: str(node.outside),
             "peers-clear-std": lambda: self._peers(node),
+            "peers-clear-alt": lambda: self._peers(node, outside=True),
             "replicas": lambda: self._replicas(node),
             "rack-ids": lambda: f"test:{node.rack}",
         }
         return values[command]() if command in values else "ok"
 
-    def _peers(self, node: FakeNode) -> str:
+    def _peers(self, node: FakeNode, *, outside: bool = False) -> str:
         others = [n for n in self.nodes.values() if n is not node and n.up]
-        peers = ",".join(f"[{n.name},,[{n.address.host}]]" for n in others)
+        places = [(n.name, (n.outside or n.address) if outside else n.address) for n in others]
+        peers = ",".join(f"[{name},,[{place}]]" for name, place in places)
         return f"{node.peers_generation},3000,[{peers}]"
 
     def _replicas(self, node: FakeNode) -> str:
@@ -267,6 +274,37 @@ def test_a_seed_behind_a_load_balancer_gives_the_real_address() -> None:
             asked = attrs.evolve(output, address=real)
             outputs += tend.receive(cluster.answer(asked))
     assert tend.view.nodes["A1"].address == real
+
+
+def translated() -> FakeCluster:
+    """Three nodes behind one address, a port for each."""
+    cluster = cluster_of("A1", "A2", "A3")
+    for number, node in enumerate(cluster.nodes.values()):
+        node.outside = Address("192.0.2.1", 4000 + number)
+    return cluster
+
+
+def test_alternate_addresses_are_used_when_asked_for() -> None:
+    cluster = translated()
+    (seed, *_) = [node.outside for node in cluster.nodes.values()]
+    assert seed is not None
+    tend = Tend(ClusterView(), (Seed(seed),), TendOptions(alternate=True))
+    run_round(tend, cluster)
+
+    found = {node.name: node.address for node in tend.view.active_nodes()}
+    assert found == {node.name: node.outside for node in cluster.nodes.values()}
+
+
+def test_addresses_are_translated_by_host_or_place() -> None:
+    cluster = translated()
+    (first, second, third) = cluster.nodes.values()
+    third.outside = Address("192.0.2.9", third.address.port)
+    ip_map = {str(second.address): str(second.outside), third.address.host: "192.0.2.9"}
+    tend = Tend(ClusterView(), (Seed(first.address),), TendOptions(ip_map=ip_map))
+    run_round(tend, cluster)
+
+    found = {node.name: node.address for node in tend.view.active_nodes()}
+    assert found == {"A1": first.address, "A2": second.outside, "A3": third.outside}
 
 
 def test_racks_are_fetched_when_asked_for() -> None:
