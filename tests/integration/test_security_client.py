@@ -19,6 +19,7 @@ from asd.config import (
     NetworkServiceConfig,
     SecurityConfig,
     TlsConfig,
+    read_config,
 )
 from asd.process.node_processes import free_ports
 
@@ -121,3 +122,46 @@ def test_tls_with_passwords_and_certificates(tmp_path: Path, unused_port: int) -
 def unused_port() -> int:
     (port,) = free_ports(1)
     return port
+
+
+def test_records_are_encrypted_at_rest_and_the_key_may_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With users: what is on the disk says nothing without the key, which is rotated by a restart
+    that has the old one and the new one."""
+    monkeypatch.setenv("ASD_TEST_KEY", "the first secret of this test")
+    (tmp_path / "key").write_text("the second secret of this test\n")
+    data, second = tmp_path / "data", str(tmp_path / "key")
+
+    def serve(key: str, old: str = "") -> Server:
+        old_key = f"encryption-old-key-file {old}" if old else ""
+        return Server(
+            config=read_config(f"""
+                service {{ work-directory {tmp_path / "work"} }}
+                network {{ service {{
+                    address 127.0.0.1
+                    port 0
+                }} }}
+                security {{ }}
+                namespace test {{
+                    storage-engine device {{
+                        file {data}
+                        filesize 64M
+                        encryption aes-256
+                        encryption-key-file {key}
+                        {old_key}
+                    }}
+                }}
+            """)
+        )
+
+    with serve("env:ASD_TEST_KEY") as server:
+        server.create_user("ann", "sesame", "read-write")
+        connect(server, "ann", "sesame").put(KEY, {"plain": "what nobody may read"})
+    assert b"what nobody may read" not in data.read_bytes()
+    for key, old in ((second, "env:ASD_TEST_KEY"), (second, "")):
+        with serve(key, old) as server:
+            server.create_user("ann", "sesame", "read-write")
+            assert connect(server, "ann", "sesame").get(KEY)[2]["plain"] == "what nobody may read"
+    with pytest.raises(RuntimeError, match="no key file given opens it"), serve("env:ASD_TEST_KEY"):
+        pass

@@ -448,6 +448,17 @@ def test_without_its_key_a_store_is_not_opened():
         encrypted(FaultyDisk(disk.files | {"a": bytearray()}), key_file="short")
 
 
+def test_a_key_from_the_environment():
+    disk = FaultyDisk()
+    disk.environment["KEY"] = b"the secret of this test"
+    engine = encrypted(disk, key_file="env:KEY")
+    fill(engine, 3)
+    engine.close()
+    assert encrypted(disk, key_file="key").get(digest_of(1)) is not None  # the same secret
+    with pytest.raises(StorageError, match="no variable env:NONE with a key"):
+        encrypted(disk, key_file="env:NONE")
+
+
 def test_the_key_file_may_be_changed():
     disk = FaultyDisk()
     engine = encrypted(disk)

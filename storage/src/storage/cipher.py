@@ -54,19 +54,32 @@ class Cipher:
             raise ValueError("not what was encrypted under this key") from None
 
 
+FROM_ENVIRONMENT: Final = "env:"
+
+
 def read_secret(disk: Disk, path: str) -> bytes:
-    """The key that wraps device keys, from a file of at least 16 bytes. Raises StorageError."""
+    """The key that wraps device keys, from a file of at least 16 bytes, or with `env:NAME` for the
+    path from a variable of the environment. Raises StorageError."""
+    secret = _secret(disk, path).strip()
+    if len(secret) < MIN_SECRET:
+        raise StorageError(f"the key file {path} has less than {MIN_SECRET} bytes")
+    return sha256(secret).digest()
+
+
+def _secret(disk: Disk, path: str) -> bytes:
+    if path.startswith(FROM_ENVIRONMENT):
+        found = disk.variable(path.removeprefix(FROM_ENVIRONMENT))
+        if found is None:
+            raise StorageError(f"there is no variable {path} with a key")
+        return found
     try:
         file = disk.open(path, create=False)
         try:
-            secret = file.pread(0, 1 << 16)
+            return file.pread(0, 1 << 16)
         finally:
             file.close()
     except OSError as error:
         raise StorageError(f"the key file cannot be read: {error}") from error
-    if len(secret.strip()) < MIN_SECRET:
-        raise StorageError(f"the key file {path} has less than {MIN_SECRET} bytes")
-    return sha256(secret.strip()).digest()
 
 
 def wrap(secret: bytes, key: bytes) -> bytes:

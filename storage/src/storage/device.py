@@ -88,6 +88,9 @@ class Disk(Protocol):
     def unique_id(self) -> bytes:
         """16 bytes no other device has."""
 
+    def variable(self, name: str) -> bytes | None:
+        """A variable of the environment in which the files are; None where there is none."""
+
 
 class _NowaitReader:
     """Reads of a file that do not wait.
@@ -243,3 +246,7 @@ class SystemDisk:
     def unique_id(self) -> bytes:
         """16 random bytes."""
         return os.urandom(16)
+
+    def variable(self, name: str) -> bytes | None:
+        """A variable of the process's environment."""
+        return os.environb.get(name.encode())

@@ -77,3 +77,18 @@ def test_a_wrong_method_is_told_the_right_ones() -> None:
     answer = encode(error_response(HTTPStatus.METHOD_NOT_ALLOWED), keep_alive=False)
     assert b"\r\nAllow: GET, HEAD\r\n" in answer
     assert answer.endswith(b"405 Method Not Allowed\n")
+
+
+def test_a_page_says_what_it_may_do() -> None:
+    """Nothing from elsewhere, in no frame, kept nowhere."""
+    head = encode(Response(b"", "text/html"), keep_alive=True).decode("latin-1")
+    for header in (
+        "Cache-Control: no-store",
+        "Content-Security-Policy: default-src 'none';",
+        "frame-ancestors 'none'",
+        "Cross-Origin-Opener-Policy: same-origin",
+        "Cross-Origin-Resource-Policy: same-origin",
+        "X-Content-Type-Options: nosniff",
+        "Referrer-Policy: no-referrer",
+    ):
+        assert header in head

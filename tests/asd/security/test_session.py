@@ -142,3 +142,15 @@ def test_without_access_control_every_command_says_so(kit: Any, command: int) ->
     wire = kit.Wire(kit.make_node())
     reply = wire.send(frame(2, bytes((0, 0, command, 0)) + bytes(12)))
     assert reply[9] == ResultCode.SECURITY_NOT_ENABLED
+
+
+def test_who_does_not_log_in_in_time_is_closed(secure: Any) -> None:
+    node = secure()
+    stranger, user = node.client(), node.client("admin")
+    for connection in (stranger, user):
+        node.node.connections.add(connection.wire.connection)
+    for later_s, closed in ((14, False), (2, True)):
+        node.clock.advance(later_s)
+        node.node.connections._close_strangers()
+        assert stranger.wire.transport.closed is closed
+    assert not user.wire.transport.closed

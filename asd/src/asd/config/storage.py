@@ -151,12 +151,12 @@ class StorageConfig(Section):
     encryption_key_file: str = text(
         enterprise=True,
         works=True,
-        help="File with the key for records at rest.",
+        help="File with the key for records at rest, or `env:NAME`: a variable of the environment.",
     )
     encryption_old_key_file: str = text(
         enterprise=True,
         works=True,
-        help="File with the key before.",
+        help="Where the key before is, when it has been changed; until the next start.",
     )
     evict_used_pct: int = integer(
         0,

@@ -72,6 +72,8 @@ class FaultyDisk:
         """The bytes of each file, by path."""
         self.trace: list[Event] = []
         """What was done to the files, in order."""
+        self.environment: dict[str, bytes] = {}
+        """Variables of the environment."""
         self.capacity_bytes: int | None = None
         """What all files together may take; None = no limit."""
         self.dead: set[str] = set()
@@ -113,6 +115,10 @@ class FaultyDisk:
         """1, 2, 3, ... in 16 bytes: the same in every run."""
         self._ids += 1
         return self._ids.to_bytes(16, "little")
+
+    def variable(self, name: str) -> bytes | None:
+        """A variable of `environment`."""
+        return self.environment.get(name)
 
     def flip_bit(self, path: str, bit: int) -> None:
         """Turn over one bit of a file."""
