@@ -136,6 +136,22 @@ def test_compression(sites: Sites) -> None:
         assert float(figures["compression_ratio"]) < 0.2
 
 
+def test_a_delete_leaves_a_tombstone_until_it_is_shipped(sites: Sites) -> None:
+    here, there = sites(), sites()
+    here.ship_to("there", there.address, "max-throughput=0")
+
+    def counted(name: str) -> str:
+        return dict(row.split("=") for row in here.ask("namespace/test").split(";"))[name]
+
+    with Client(here.address) as one:
+        one.put(key("a"), {"x": 1})
+        one.put(key("b"), {"x": 1})
+        one.remove(key("a"))
+        one.remove(key("b"), WritePolicy(durable_delete=True))
+        assert (counted("tombstones"), counted("xdr_tombstones")) == ("2", "1")
+        assert counted("objects") == "0"
+
+
 def test_what_can_not_succeed_is_abandoned(sites: Sites, caplog: pytest.LogCaptureFixture) -> None:
     here, there = sites(), sites()
     there.ask("set-config:context=namespace;namespace=test;reject-xdr-writes=true")

@@ -12,7 +12,7 @@ from asd.info.names import NAMESPACE_COUNTERS, NAMESPACE_STATE, PLACE, STRIPE
 from asd.info.request import Handler, Request, pairs, shown, to_bytes, to_text
 from asd.info.source import InfoNode
 from asd.membership.state import Regime
-from asd.shipping.graves import count_cemeteries
+from asd.shipping.graves import count_graves
 from asd.space.namespace import Namespace
 from cluster import Role
 from storage.index import SetUsage
@@ -48,9 +48,10 @@ def namespace_figures(node: InfoNode, namespace: Namespace) -> list[tuple[str, A
         **namespace.statistics.flat(),
         **namespace.engine.statistics(),
     }
-    if namespace.bin_times is not None:
-        cemeteries = count_cemeteries(namespace.engine.index)
+    if namespace.ships is not None or namespace.bin_times is not None:
+        waiting, cemeteries = count_graves(namespace.engine.index)
         figures |= {
+            "xdr_tombstones": waiting,
             "xdr_bin_cemeteries": cemeteries,
             "objects": figures["objects"] - cemeteries,
         }

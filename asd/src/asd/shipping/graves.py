@@ -55,10 +55,12 @@ async def take_cemeteries(namespace: Namespace) -> int:
     return await _take(namespace, is_over)
 
 
-def count_cemeteries(index: PrimaryIndex) -> int:
-    """How many there are. About 2 ms for a million records."""
+def count_graves(index: PrimaryIndex) -> tuple[int, int]:
+    """How many tombstones there are that wait to be shipped, and how many cemeteries. About 2 ms
+    for a million records."""
     flags = bytes(memoryview(index.arena)[FLAGS_AT : index.end * ENTRY_SIZE : ENTRY_SIZE])
-    return sum(map(flags.count, range(CEMETERY, TOMBSTONE)))
+    waiting = (f for f in range(TOMBSTONE, 2 * TOMBSTONE) if f & XDR_TOMBSTONE)
+    return sum(map(flags.count, waiting)), sum(map(flags.count, range(CEMETERY, TOMBSTONE)))
 
 
 async def _take(namespace: Namespace, is_over: Callable[[Entry, int], bool]) -> int:
