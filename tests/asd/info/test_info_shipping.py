@@ -165,7 +165,7 @@ def test_statistics_are_there_for_unattached_namespaces_too(tool: Tool) -> None:
         ("dc=B;period-ms=10", "DC not found"),
         ("dc=A;period-ms=1", "'period-ms': '1' is not allowed here"),
         ("dc=A;nosuch=1", "'nosuch' is not a dynamic parameter"),
-        ("dc=A;tls-name=x", "speaks no TLS"),
+        ("dc=A;tls-name=x", "there is no such tls block"),
         ("dc=A;node-address-port=x;action=add", "'node-address-port'"),
         ("dc=A;node-address-port=h:1;action=remove", "is no node of dc A"),
         ("dc=A;node-address-port=h:1", "needs action=add or action=remove"),
