@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aerospike_common.wire.codes import ParticleType, ResultCode
+from aerospike_common.wire.codes import FieldType, ParticleType, ResultCode
 from aerospike_common.wire.frame import deflate
 from aerospike_common.wire.message import parse_message
 from asd.config import Edition
@@ -189,3 +189,43 @@ def test_a_request_with_flipped_bytes_gets_one_reply(kit: Any, data: st.DataObje
         return  # batches and queries answer with streams
     wire.send(bytes(request))
     assert not wire.transport.closed
+
+
+def test_a_value_that_no_record_can_hold_is_refused_without_being_kept(kit: Any) -> None:
+    """Its frame is known by its beginning; what is behind it is answered as ever."""
+    wire = kit.Wire(kit.make_node())
+    namespace = wire.node.namespaces[b"test"]
+    blob = (b"a", ParticleType.BLOB, bytes(9 << 20))
+    data = kit.put(1, BIN) + kit.put(2, BIN, blob) + kit.get(1) + kit.get(2)
+    most = 0
+    out = b""
+    for at in range(0, len(data), 1 << 16):
+        out += wire.send(data[at : at + (1 << 16)])
+        most = max(most, wire.connection.partial_bytes)
+    assert replies(out) == [0, ResultCode.RECORD_TOO_BIG, 0, ResultCode.NOT_FOUND]
+    assert most < 1 << 17
+    assert wire.connection.partial_bytes == 0
+    assert namespace.statistics.client.write_error == 1
+
+
+def test_the_same_value_in_one_piece_is_refused_alike(kit: Any) -> None:
+    wire = kit.Wire(kit.make_node())
+    blob = (b"a", ParticleType.BLOB, bytes(9 << 20))
+    assert replies(wire.send(kit.put(2, blob) + kit.get(2))) == [13, 2]
+    assert wire.node.namespaces[b"test"].statistics.client.write_error == 1
+
+
+@pytest.mark.parametrize("what", ["fits", "is no value", "is for no namespace"])
+def test_a_big_frame_that_may_succeed_is_kept(kit: Any, what: str) -> None:
+    wire = kit.Wire(kit.make_node())
+    wire.node.namespaces[b"test"].config.set("max-record-size", "8M")
+    blob = (b"a", ParticleType.BLOB, bytes(2 << 20))
+    data = kit.put(1, blob)
+    if what == "is no value":
+        data = kit.put(1, BIN, fields={FieldType.FILTER: bytes(2 << 20)})
+    elif what == "is for no namespace":
+        data = kit.put(1, blob, fields={FieldType.NAMESPACE: b"other"})
+    assert wire.send(data[: 1 << 16]) == b""
+    assert wire.connection.partial_bytes == 1 << 16
+    (code,) = replies(wire.send(data[1 << 16 :]))
+    assert code == {"fits": 0, "is no value": 0, "is for no namespace": 20}[what]

@@ -10,21 +10,23 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from aerospike_common.wire.codes import MessageType, ResultCode
 from aerospike_common.wire.errors import FrameError, MessageError
 from aerospike_common.wire.frame import MAX_BODY, frame, inflate
-from aerospike_common.wire.info import encode_info_reply
 from aerospike_common.wire.message import reply_frame
 from asd.fastpath.cache import MESSAGE, head_size
 from asd.fastpath.contract import GENERAL_WAY
 from asd.fastpath.shipped import START as SHIPPED
-from asd.info import answers, respond_when_done, when_done
+from asd.info import respond_when_done
 from asd.security.rights import UNRESTRICTED, Rights
 from asd.security.session import Session, without_security
 from asd.service.held_replies import Held, HeldReplies
+from asd.service.info_slices import answer_in_slices, framed
+from asd.service.oversized import BIG_FRAME, count_refused, refused_by
 from asd.service.struck import info_struck, message_struck
 from asd.service.tsvc import Job, answer, answer_shipped
 from asd.space.commitment import Commitment
 
 if TYPE_CHECKING:
     from asd.service.node import ServiceNode
+    from asd.space.namespace import Namespace
 
 log = logging.getLogger("asd.service")
 
@@ -64,6 +66,7 @@ class Connection:
         "_path_of",
         "_paths",
         "_paused",
+        "_refusing",
         "_session",
         "_transport",
         "_turns",
@@ -84,6 +87,7 @@ class Connection:
         self._job: asyncio.Task[None] | None = None
         self._unwritable: asyncio.Event | None = None
         self._paused = False
+        self._refusing: Namespace | None = None
         self._closing = False
         self._awaited: Commitment | None = None
         self._held: HeldReplies
@@ -163,7 +167,11 @@ class Connection:
         """Answer all whole frames; keep the rest."""
         turns = self._turns
         self.last_used_ns = turns.started_ns or turns.begin()
-        if self._chunks or self._job is not None:
+        if self._refusing is not None:
+            data = self._skipped(data)
+            if not data:
+                return
+        elif self._chunks or self._job is not None:
             self._chunks.append(data)
             self._missing -= len(data)
             if self._missing > 0 or self._job is not None or self._unwritable is not None:
@@ -343,6 +351,23 @@ class Connection:
         self.kept_ns = self.last_used_ns
         wanted = 8 + int.from_bytes(rest[2:8], "big") if len(rest) >= 8 else 8
         self._missing = wanted - len(rest)
+        if wanted > BIG_FRAME and self._missing > 0 and self._job is None and rest[:2] == MESSAGE:
+            if self.rights is UNRESTRICTED and not self._node.faults.armed:
+                self._refusing = refused_by(rest[8:], self._node.namespaces)
+            if self._refusing is not None:
+                self._chunks[:] = [rest[:8]]
+
+    def _skipped(self, data: bytes) -> bytes:
+        """Throw away what has come of a refused frame, and answer at its end; what is behind it."""
+        self._missing -= len(data)
+        refusing = self._refusing
+        if self._missing > 0 or refusing is None:
+            return b""
+        self._refusing = None
+        self._chunks.clear()
+        count_refused(refusing)
+        self._send([reply_frame(ResultCode.RECORD_TOO_BIG)])
+        return data[len(data) + self._missing :]
 
     def _acceptable(self, version: int, kind: int, length: int) -> bool:
         """Is this frame header one to go on with? Logs why when it is not."""
@@ -370,10 +395,6 @@ class Connection:
         self._job = asyncio.get_running_loop().create_task(self._run(job))
         return b""
 
-    async def _info(self, said: Coroutine[Any, Any, bytes]) -> None:
-        """Send an info reply when it is there."""
-        await self.send(frame(MessageType.INFO, await said))
-
     def _other_frame(self, kind: int, body: bytes) -> bytes | Held:
         """Answer a frame that is not a plain message."""
         if kind == MessageType.INFO:
@@ -381,11 +402,11 @@ class Connection:
             if self._node.faults.armed:
                 return self._start(info_struck(self._node, self, body))
             if body.count(b"\n") > FEW_COMMANDS and self.rights.authenticated:
-                return self._start(self._info_in_slices(body))
+                return self._start(self._later(answer_in_slices(self._node, self, body)))
             said = respond_when_done(self._node, self, body)
             if isinstance(said, bytes):
                 return frame(MessageType.INFO, said)
-            return self._start(self._info(said))
+            return self._start(self._later(framed(said)))
         if kind == MessageType.ADMIN:
             return self._admin(body)
         if kind == MessageType.AS_MSG_COMPRESSED:
@@ -415,18 +436,6 @@ class Connection:
         return self._message(inner)
 
     # ------------------------------------------------------------------------ jobs
-
-    async def _info_in_slices(self, body: bytes) -> None:
-        """Answer many info commands, a slice of time after the other."""
-        now_ns, metadata = self._node.clock.monotonic_ns, self._node.metadata
-        pairs, begun, began_ns = [], metadata.take_begun(), now_ns()
-        for pair in answers(self._node, self, body):
-            pairs.append(pair)
-            begun += metadata.take_begun()
-            if now_ns() - began_ns > SLICE_NS:
-                await asyncio.sleep(0)
-                began_ns = now_ns()
-        await self._info(when_done(encode_info_reply(pairs), begun))
 
     async def _run(self, job: Job) -> None:
         try:
