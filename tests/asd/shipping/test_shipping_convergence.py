@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ from aerospike_client import (
     operations,
 )
 from aerospike_client.errors import ServerError
+from asd import Server
+from asd.config import read_config
 from shipping_sites import Site, until
 
 Sites = Callable[[], Site]
@@ -85,8 +88,7 @@ def test_writers_of_the_same_bin_come_to_the_last_one(sites: Sites) -> None:
         pause(here, True, "to1")
         pause(there, True, "to0")
         other.put(key("a"), {"x": "earlier"})
-        written_ms = time.time_ns() // 1_000_000
-        until(lambda: time.time_ns() // 1_000_000 > written_ms)
+        later()
         one.put(key("a"), {"x": "later"})
         pause(there, False, "to0")
         until(lambda: counter(here, "fail_xdr_lost_conflict"))
@@ -229,8 +231,7 @@ def test_what_tells_no_times_has_that_of_the_record(sites: Sites) -> None:
     with Client(here.address) as one, Client(there.address) as other:
         one.put(key("a"), {"x": "early", "y": "early"})
         one.put(key("b"), {"x": "early"})
-        written_ms = time.time_ns() // 1_000_000
-        until(lambda: time.time_ns() // 1_000_000 > written_ms)
+        later()
         other.put(key("a"), {"x": "late"})
         pause(here, False, "there")
         until(lambda: bins(other, "a") == {"x": "late", "y": "early"} and bins(other, "b"))
@@ -259,3 +260,40 @@ def test_every_way_to_write_has_times(sites: Sites, way: str) -> None:
         pause(here, False, "to1")
         pause(there, False, "to0")
         until(lambda: bins(one, "a") == bins(other, "a") == {"x": 1, "y": 2})
+
+
+def later() -> None:
+    """Return in another millisecond."""
+    now_ms = time.time_ns() // 1_000_000
+    until(lambda: time.time_ns() // 1_000_000 > now_ms)
+
+
+def test_times_are_there_after_a_restart(sites: Sites, tmp_path: Path) -> None:
+    there = converging(sites, 1)[0]
+    config = read_config(
+        f"""
+        service {{ cluster-name x }}
+        network {{ service {{ address 127.0.0.1
+            port 0 }} }}
+        namespace test {{ conflict-resolve-writes true
+            max-record-size 2K
+            storage-engine device {{ file {tmp_path}/records
+            filesize 64M
+            stop-writes-avail-pct 0 }} }}
+        xdr {{ src-id 2 }}
+        """
+    )
+    with Server(in_thread=True, config=config) as here, Client([here.address]) as one:
+        one.put(key("a"), {"x": "first"})
+        later()
+        with Client(there.address) as other:
+            other.put(key("a"), {"x": "second"})
+        later()
+        one.put(key("a"), {"y": "third"})
+        with pytest.raises(ServerError) as refused:
+            one.put(key("a"), {"z": "z" * 1975})
+        assert refused.value.code == 13, "with its bins' times it is larger than a record may be"
+    with Server(in_thread=True, config=config) as here, Client([here.address]) as one:
+        host, port = here.address
+        there.ship_to("here", f"{host}:{port}", *BOTH_WAYS, attach=";rewind=all")
+        until(lambda: bins(one, "a") == {"x": "second", "y": "third"})

@@ -105,7 +105,17 @@ def stamped(
     except Lost:
         namespace.statistics.fail_client_lost_conflict += 1
         raise OperationError(ResultCode.LOST_CONFLICT, "another data center's is later") from None
-    return _sealed(new, tidied(times, bins, _oldest_ms(namespace)), bins, rules)
+    sealed = _sealed(new, tidied(times, bins, _oldest_ms(namespace)), bins, rules)
+    check_room(namespace, sealed[5])
+    return sealed
+
+
+def check_room(namespace: Namespace, payload: bytes) -> None:
+    """Raises RECORD_TOO_BIG for a record that is one with the times of its bins."""
+    limit = namespace.config.max_record_size
+    if 0 < limit < len(payload):
+        namespace.statistics.fail_record_too_big += 1
+        raise OperationError(ResultCode.RECORD_TOO_BIG, f"with its bins' times it is over {limit}")
 
 
 def _came(times: BinTimes) -> BinTimes:

@@ -32,7 +32,7 @@ from asd.records.record import (
 )
 from asd.space.namespace import Namespace
 from asd.transactions.applied import apply_ops, replaces
-from asd.transactions.bin_times import is_merged, merge_sent, sent_times
+from asd.transactions.bin_times import check_room, is_merged, merge_sent, sent_times
 from asd.transactions.decision import Decision, Effect
 from asd.transactions.ops import READ_OPS, WRITE_OPS, check_bin_name
 from asd.transactions.transaction import Refused, Reply, Transaction, check_key_field
@@ -233,6 +233,7 @@ def _merge(transaction: Transaction, record: Record | None) -> Decision:
     key = _key_to_store(message, record)
     payload, flags = merged.payload(key)
     check_size_if_near(namespace, void_time, set_name, key, merged.bins, len(payload))
+    check_room(namespace, payload)
     generation = next_generation(record[0]) if record else 1
     if not merged.bins:
         void_time = 0
