@@ -124,7 +124,7 @@ class RecordsReader:
         namespace, new, total = self._namespace, _new, len(body)
         expected, read_anew = self._bins.expected.get, self._bins.read_anew
         unpack, size, fields, before, behind, set_name = self._like
-        last = total - size
+        last, count, ops = total - size, -1, UNMET
         try:
             for _ in repeat(None, AT_A_TIME - len(records)):
                 if begin > last:
@@ -136,17 +136,21 @@ class RecordsReader:
                     break
                 bins: Bins = {}
                 at = begin + size
-                for unpack_op, head, name, how, length, value_of in expected(n_ops, UNMET):
+                if n_ops != count:
+                    count, ops = n_ops, expected(n_ops, UNMET)
+                for unpack_op, head, name, how, length, value_of in ops:
                     if how == AT_ONCE:
                         found, bins[name] = unpack_op(body, at)
                         if found != head:
                             bins, at = read_anew(body, begin + size, n_ops)
+                            count = -1
                             break
                         at += length
                         continue
                     op_size, found = unpack_op(body, at)
                     if found != head:
                         bins, at = read_anew(body, begin + size, n_ops)
+                        count = -1
                         break
                     value = body[at + length : at + SIZE + op_size]
                     at += SIZE + op_size

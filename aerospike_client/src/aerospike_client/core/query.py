@@ -162,7 +162,7 @@ class QueryAttempts:
         groups: dict[Node, list[int]] = {}
         namespace, replica = self.query.namespace, self.policy.replica
         attempt = self._offset + self._failed_rounds
-        for pid in sorted(self.cursor.todo):
+        for pid in sorted(self._cursor.todo):
             node = self._view.choose(namespace, pid, replica, attempt)
             if node is not None:
                 groups.setdefault(node, []).append(pid)
@@ -250,10 +250,10 @@ class QueryAttempts:
 
     def _ended(self, share: QueryShare) -> None:
         if not share.max_records or share.delivered < share.max_records:
-            self.cursor.todo.difference_update(share.partitions)
+            self._cursor.todo.difference_update(share.partitions)
             for pid in share.partitions:
-                self.cursor.digests.pop(pid, None)
-                self.cursor.bvals.pop(pid, None)
+                self._cursor.digests.pop(pid, None)
+                self._cursor.bvals.pop(pid, None)
 
     def failed(self, share: QueryShare, reason: str, *, expired: bool = False) -> None:
         """A share's reply broke off: `reason` completes "the node ..."."""
