@@ -10,6 +10,7 @@ The third-party packages come from the index; ours must all come from the folder
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,8 @@ import venv
 from pathlib import Path
 
 from install_members import IMPORT_ALL, MEMBERS
+
+ROOT = Path(__file__).resolve().parents[1]
 
 DISTRIBUTIONS = {
     "citrusleaf": "citrusleaf",
@@ -76,6 +79,15 @@ with Server():
 print("the request path is", sys.argv[1])
 """
 
+README_CALLS = """
+import subprocess, sys
+command = [sys.argv[1], "--service-port", "0", "--until-eof"]
+with subprocess.Popen(command, stdin=-1, stdout=-1, text=True) as server:
+    port = server.stdout.readline().split(":")[1].strip()
+    exec(sys.argv[2].replace("3000", port))
+    server.stdin.close()
+"""
+
 COMPILED = f"citrusleaf_asd-*-cp{sys.version_info[0]}{sys.version_info[1]}-*.whl"
 """The wheel that pip takes for this Python, where there is one."""
 
@@ -96,7 +108,8 @@ def one_of_each(folder: Path) -> None:
 
 
 def install(folder: Path, directory: str, kind: str) -> Path:
-    """An environment with `citrusleaf-asd` and pytest; the folder of its commands."""
+    """An environment with `citrusleaf-asd`, pytest and the official client; the folder of its
+    commands."""
     venv.create(directory, with_pip=True)
     commands = Path(directory) / "bin"
     ours = ",".join(DISTRIBUTIONS.values())
@@ -106,7 +119,7 @@ def install(folder: Path, directory: str, kind: str) -> Path:
             *("--disable-pip-version-check", "--find-links", str(folder)),
             *(f"--only-binary={ours}",) * kind.endswith("wheels"),
             *(f"--no-binary={ours}",) * (kind == "source distributions"),
-            *("citrusleaf-asd", "pytest"),
+            *("citrusleaf-asd", "pytest", "aerospike"),
         ],
         check=True,
     )
@@ -131,6 +144,30 @@ def prove(commands: Path, directory: str, kind: str) -> None:
     run(str(commands / "pytest"), "-q", "-W", "error", "test_it.py")
 
 
+def examples(page: str) -> list[str]:
+    """The pieces of Python on a page."""
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
+
+
+def prove_examples(commands: Path, directory: str) -> None:
+    """What the READMEs show works with nothing else installed."""
+    python = str(commands / "python")
+    environment = {**os.environ, "PYTHONPATH": ""}
+
+    def run(*words: str) -> None:
+        subprocess.run(words, check=True, cwd=directory, env=environment)
+
+    first_calls, first_test = examples("README.md")
+    run(python, "-c", README_CALLS, str(commands / "asd"), first_calls)
+    (Path(directory) / "test_readme.py").write_text(first_test)
+    run(str(commands / "pytest"), "-q", "test_readme.py")
+    for source in examples("aerospike_client/README.md"):
+        run(python, "-W", "error", "-c", source)
+    for source in examples("asd/README.md"):
+        run(python, "-c", source)
+    print("the examples of the READMEs run")
+
+
 def main() -> int:
     folder = Path(sys.argv[1]).resolve()
     one_of_each(folder)
@@ -144,6 +181,8 @@ def main() -> int:
             source = Path(chosen) if kind == "pure wheels" else folder
             commands = install(source, directory, kind)
             prove(commands, directory, "compiled" if kind == "wheels" and has_twins else "plain")
+            if kind == "wheels":
+                prove_examples(commands, directory)
     return 0
 
 
