@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -17,7 +18,9 @@ from aerospike_client import (
     WritePolicy,
 )
 from aerospike_client.changes import ALL, Change, ChangeStream
+from aerospike_client.changes.json_records import as_json
 from asd import Server
+from asd.process.node_processes import ask
 
 PATIENCE_S = 60
 LONG = WritePolicy(total_timeout=60_000, socket_timeout=60_000)
@@ -60,6 +63,29 @@ def test_writes_and_deletes_are_told(server: Server) -> None:
             (gone,) = await take(changes, 1)
             assert (gone.deleted, gone.durable, gone.bins) == (True, False, {})
             assert gone.digest == written.digest
+
+    asyncio.run(follow())
+
+
+def test_only_bins_that_have_changed_are_told_where_that_is_asked_for(server: Server) -> None:
+    async def follow() -> None:
+        async with (
+            AsyncClient(address(server), PATIENT) as client,
+            client.changes("test", name="mine") as changes,
+        ):
+            name = ask(server.address[1], "get-config:context=xdr").partition(";")[0][4:]
+            policy = f"set-config:context=xdr;dc={name};namespace=test;bin-policy=only-changed"
+            assert ask(server.address[1], policy) == "ok"
+            await client.put(Key("test", "users", 1), {"x": 1, "y": 1, "z": 1})
+            (first,) = await take(changes, 1)
+            await client.put(Key("test", "users", 1), {"y": 2, "z": None})
+            (second,) = await take(changes, 1)
+            assert first.bins == {"x": 1, "y": 1, "z": 1}
+            assert second.bins == {"y": 2, "z": None}
+            assert json.loads(as_json(second))["bins"] == [
+                {"name": "y", "type": "int", "value": 2},
+                {"name": "z", "type": "null", "value": None},
+            ]
 
     asyncio.run(follow())
 

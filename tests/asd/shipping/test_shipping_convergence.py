@@ -276,7 +276,7 @@ def test_times_are_there_after_a_restart(sites: Sites, tmp_path: Path) -> None:
         network {{ service {{ address 127.0.0.1
             port 0 }} }}
         namespace test {{ conflict-resolve-writes true
-            max-record-size 2K
+            max-record-size 1K
             storage-engine device {{ file {tmp_path}/records
             filesize 64M
             stop-writes-avail-pct 0 }} }}
@@ -290,8 +290,11 @@ def test_times_are_there_after_a_restart(sites: Sites, tmp_path: Path) -> None:
             other.put(key("a"), {"x": "second"})
         later()
         one.put(key("a"), {"y": "third"})
+        many = [f"{number:02}" for number in range(44)]
+        one.put(key("b"), dict.fromkeys(many, 1))
+        later()
         with pytest.raises(ServerError) as refused:
-            one.put(key("a"), {"z": "z" * 1975})
+            one.put(key("b"), dict.fromkeys(many[:22], 2))
         assert refused.value.code == 13, "with its bins' times it is larger than a record may be"
     with Server(in_thread=True, config=config) as here, Client([here.address]) as one:
         host, port = here.address

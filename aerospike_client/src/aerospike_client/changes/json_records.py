@@ -20,6 +20,7 @@ from aerospike_common.wire import ParticleType
 METADATA_KEY: Final = "metadata"
 
 _TYPES: Final = {
+    ParticleType.NULL: "null",  # a bin that was deleted, where only what has changed is told
     ParticleType.INTEGER: "int",
     ParticleType.DOUBLE: "float",
     ParticleType.STRING: "str",
