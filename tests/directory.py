@@ -35,11 +35,15 @@ class TestDirectory(ThreadingTCPServer):
         entries: dict[str, Attributes],
         passwords: dict[str, str],
         tls: ssl.SSLContext | None = None,
+        *,
+        at_once: bool = False,
     ) -> None:
+        """With `tls` it speaks TLS when it is asked to, or `at_once`."""
         super().__init__(("127.0.0.1", 0), _Handler)
         self.entries = entries
         self.passwords = passwords
         self.tls = tls
+        self.at_once = at_once
         self.binds: list[tuple[str, str, bool]] = []
         """Who has bound with what, and whether by TLS."""
         self.silent = threading.Event()
@@ -48,7 +52,8 @@ class TestDirectory(ThreadingTCPServer):
 
     @property
     def url(self) -> str:
-        return f"ldap://127.0.0.1:{self.server_address[1]}"
+        scheme = "ldaps" if self.at_once else "ldap"
+        return f"{scheme}://127.0.0.1:{self.server_address[1]}"
 
     def __enter__(self) -> TestDirectory:
         self._thread.start()
@@ -67,6 +72,8 @@ class _Handler(StreamRequestHandler):
 
     def handle(self) -> None:
         self._secure = False
+        if self.server.at_once:
+            self._begin_tls()
         while (data := self._frame()) is not None:
             if self.server.silent.is_set():
                 continue
@@ -118,18 +125,21 @@ class _Handler(StreamRequestHandler):
         starts = request[0][1] == START_TLS and self.server.tls is not None
         self._result(number, EXTENDED + 1, SUCCESS if starts else UNWILLING)
         if starts:
-            assert self.server.tls is not None
-            self.rfile.close()
-            self.wfile.close()
-            try:
-                secured = self.server.tls.wrap_socket(self.connection, server_side=True)
-            except OSError:  # whoever does not believe it goes away
-                self.rfile = io.BytesIO()
-                return
-            self.connection = secured
-            self.rfile = secured.makefile("rb")
-            self.wfile = secured.makefile("wb", buffering=0)  # type: ignore[assignment] # of a socket
-            self._secure = True
+            self._begin_tls()
+
+    def _begin_tls(self) -> None:
+        assert self.server.tls is not None
+        self.rfile.close()
+        self.wfile.close()
+        try:
+            secured = self.server.tls.wrap_socket(self.connection, server_side=True)
+        except OSError:  # whoever does not believe it goes away
+            self.rfile = io.BytesIO()
+            return
+        self.connection = secured
+        self.rfile = secured.makefile("rb")
+        self.wfile = secured.makefile("wb", buffering=0)  # type: ignore[assignment] # of a socket
+        self._secure = True
 
     def finish(self) -> None:
         super().finish()

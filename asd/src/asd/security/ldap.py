@@ -22,7 +22,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
@@ -126,11 +125,7 @@ class LdapDirectory:
         ldap3, config = self._ldap3, self._config
         tls = None
         if not config.disable_tls:
-            tls = ldap3.Tls(
-                validate=ssl.CERT_REQUIRED,
-                ca_certs_file=config.tls_ca_file or None,
-                sni=urlsplit(config.server).hostname,
-            )
+            tls = _verifying(ldap3, config.tls_ca_file)
         return ldap3.Server(
             config.server, tls=tls, get_info=ldap3.NONE, connect_timeout=STEP_WITHIN_S
         )
@@ -190,6 +185,26 @@ class LdapDirectory:
             said = looker.result["description"]
             raise OperationError(ResultCode.LDAP_QUERY, f"a search ended with {said}")
         return [row for row in looker.response or () if row["type"] == "searchResEntry"]
+
+
+def _verifying(ldap3: Any, ca_file: str) -> Any:
+    """TLS of which Python's own `ssl` verifies the certificate, and that it is the host's: what
+    ldap3 does for that knows no addresses from Python 3.12 on, and believes common names."""
+
+    class Verifying(ldap3.Tls):  # type: ignore[misc] # a class of a library without types
+        """TLS of one connection."""
+
+        def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:
+            """Begin TLS. Raises OSError."""
+            context = ssl.create_default_context(cafile=ca_file or None)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            connection.socket = context.wrap_socket(
+                connection.socket,
+                do_handshake_on_connect=do_handshake,
+                server_hostname=connection.server.host,
+            )
+
+    return Verifying(validate=ssl.CERT_REQUIRED)
 
 
 def _tried(step: Any, code: ResultCode = ResultCode.LDAP_SETUP) -> Any:
