@@ -177,8 +177,9 @@ class Link:
         return self.namespace.bin_times is not None and (chosen.by_time or chosen.tells_times)
 
     def _by_bin(self, digest: bytes, record: Record, set_name: bytes, now_s: int) -> bytes | None:
-        rules, since_ms = self.namespace.bin_times, self.schedule.under_way[digest].since_ms
+        rules, shipment = self.namespace.bin_times, self.schedule.under_way.get(digest)
         assert rules is not None
+        since_ms = shipment.since_ms if shipment is not None else 0  # given up while it was read
         chosen = changed_bins(self.selection, record, since_ms, rules.source)
         if chosen is None:
             return None
