@@ -55,6 +55,7 @@ FUNCTIONS = b"function one(rec)\n  return 1\nend\n\n"
 def client(aerospike_server: Server) -> Iterator[Client]:
     with Client([aerospike_server.address]) as client:
         yield client
+        client.udf_remove("one.lua").wait()  # a reset leaves it to the tests behind this one
 
 
 def test_both_forms_are_here() -> None:

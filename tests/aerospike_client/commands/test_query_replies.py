@@ -26,7 +26,7 @@ from aerospike_common.wire import (
 
 VALUES = st.one_of(
     st.integers(-(2**63), 2**63 - 1),
-    st.text(max_size=20),
+    st.text(max_size=20) | st.just("bytes that are no text: \udcff"),
     st.floats(allow_nan=False),
     st.booleans(),
     st.binary(max_size=20),

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from itertools import repeat
 from typing import Any, Final, NamedTuple
 
-from aerospike_client.commands.bins import AS_TEXT, AT_ONCE, ESCAPE, SIZE, UNMET, Bins, BinsReader
+from aerospike_client.commands.bins import AS_TEXT, AT_ONCE, SIZE, UNMET, Bins, BinsReader
 from aerospike_client.key import Key, UserKey, user_key_of
 from aerospike_client.record import Record
 from aerospike_common.wire import FieldType, Info3, MessageError
@@ -28,6 +28,7 @@ AT_A_TIME: Final = 64
 """Records that are made before any is taken: three objects each."""
 
 HEADER_SIZE: Final = 22
+_COUNTS_AT: Final = 18
 #: info3, result code, generation, void-time, number of fields and ops.
 _HEADER: Final = struct.Struct(">xxxBxBII4xHH").unpack_from
 _FIELD: Final = struct.Struct(">IB").unpack_from
@@ -72,9 +73,10 @@ class _Fields(NamedTuple):
 
 
 _Unpack = Callable[[bytes, int], tuple[Any, ...]]
-_Like = tuple[_Unpack, int, int, bytes, bytes, str]
-"""What the next record is expected to be like: unpacks all up to the ops; the size of that; how
-many fields; the bytes before and behind the digest; the set."""
+_Like = tuple[_Unpack, int, dict[bytes, int], bytes, str]
+"""What the next record is expected to be like: unpacks all up to the ops; the size of that; what
+may stand before the digest (the numbers of fields and ops, fields), and how many ops that says; the
+bytes behind it; the set."""
 
 
 class RecordsReader:
@@ -88,7 +90,7 @@ class RecordsReader:
         self._bins = BinsReader(particles=particles)
         #: Sizes before and behind a digest -> what unpacks a record up to its ops.
         self._unpacks: dict[tuple[int, int], _Unpack] = {}
-        self._like: _Like = (_unpacking(0, 0), HEADER_SIZE + DIGEST_SIZE, -1, b"", b"", "")
+        self._like: _Like = (_unpacking(0, 0), HEADER_SIZE + DIGEST_SIZE, {}, b"", "")
 
     def records(self, body: bytes, page: Page) -> Iterator[list[Record]]:
         """The records in a frame, some at a time. MessageError if one is cut off."""
@@ -121,48 +123,46 @@ class RecordsReader:
         Bins are read as by `BinsReader.read`, but here: a call for each record would be a twelfth
         of a scan.
         """
-        namespace, new, total = self._namespace, _new, len(body)
+        namespace, new = self._namespace, _new
         expected, read_anew = self._bins.expected.get, self._bins.read_anew
-        unpack, size, fields, before, behind, set_name = self._like
-        last, count, ops = total - size, -1, UNMET
+        unpack, size, leads, behind, set_name = self._like
+        last, ops = len(body) - size, UNMET
+        lead: bytes | None = None
         try:
             for _ in repeat(None, AT_A_TIME - len(records)):
                 if begin > last:
                     break
-                odd, generation, void_time, n_fields, n_ops, left, digest, right = unpack(
-                    body, begin
-                )
-                if odd or n_fields != fields or left != before or right != behind:
+                odd, generation, void_time, found_lead, digest, found_behind = unpack(body, begin)
+                if odd or found_behind != behind:
                     break
+                if found_lead != lead:
+                    n_ops = leads.get(found_lead, -1)
+                    if n_ops < 0:
+                        break
+                    lead, ops = found_lead, expected(n_ops, UNMET)
                 bins: Bins = {}
                 at = begin + size
-                if n_ops != count:
-                    count, ops = n_ops, expected(n_ops, UNMET)
                 for unpack_op, head, name, how, length, value_of in ops:
                     if how == AT_ONCE:
                         found, bins[name] = unpack_op(body, at)
                         if found != head:
-                            bins, at = read_anew(body, begin + size, n_ops)
-                            count = -1
+                            lead, (bins, at) = None, read_anew(body, begin + size, n_ops)
                             break
                         at += length
                         continue
                     op_size, found = unpack_op(body, at)
                     if found != head:
-                        bins, at = read_anew(body, begin + size, n_ops)
-                        count = -1
+                        lead, (bins, at) = None, read_anew(body, begin + size, n_ops)
                         break
-                    value = body[at + length : at + SIZE + op_size]
-                    at += SIZE + op_size
-                    text = how == AS_TEXT
-                    bins[name] = value.decode("utf-8", ESCAPE) if text else value_of(value)
-                if at > total:
-                    break
+                    end = at + SIZE + op_size
+                    value = body[at + length : end]
+                    bins[name] = value.decode() if how == AS_TEXT else value_of(value)
+                    at = end
                 key = new(Key, (namespace, set_name, None, digest))
                 records.append(new(Record, (key, bins, generation, void_time, ())))
                 begin = at
-        except struct.error:
-            pass  # the frame's last bins are shorter than what was expected
+        except (struct.error, UnicodeDecodeError):
+            pass  # the frame's last bins are shorter than expected, or a text is none
         return begin
 
     def _other(self, body: bytes, at: int, page: Page, records: list[Record]) -> int:
@@ -175,20 +175,24 @@ class RecordsReader:
         if fields.bval is not None:
             page.bvals[len(records)] = fields.bval
         elif fields.user_key is None:
-            self._expect(body, at, n_fields, fields)
+            self._expect(body, at, n_ops, fields)
         key = _new(Key, (self._namespace, fields.set_name, fields.user_key, fields.digest))
         records.append(_new(Record, (key, bins, generation, void_time, ())))
         return end
 
-    def _expect(self, body: bytes, at: int, n_fields: int, fields: _Fields) -> None:
+    def _expect(self, body: bytes, at: int, n_ops: int, fields: _Fields) -> None:
         """That the next record is like this one."""
-        before = body[at + HEADER_SIZE : fields.digest_at]
+        lead = body[at + _COUNTS_AT : fields.digest_at]
         behind = body[fields.digest_at + DIGEST_SIZE : fields.end]
-        sizes = len(before), len(behind)
+        sizes = len(lead), len(behind)
         unpack = self._unpacks.get(sizes)
         if unpack is None:
             unpack = self._unpacks[sizes] = _unpacking(*sizes)
-        self._like = unpack, fields.end - at, n_fields, before, behind, fields.set_name
+        _, size, leads, before_behind, _ = self._like
+        if size != fields.end - at or before_behind != behind or not _differ_in_ops(leads, lead):
+            leads = {}
+        leads[lead] = n_ops
+        self._like = unpack, fields.end - at, leads, behind, fields.set_name
 
     def _note(self, body: bytes, at: int, page: Page) -> int:
         """A message that is no record, noted; where it ends."""
@@ -204,12 +208,18 @@ class RecordsReader:
         return at
 
 
-def _unpacking(before: int, behind: int) -> _Unpack:
-    """Unpacks a record up to its ops, with so many bytes of fields around the digest.
+def _unpacking(lead: int, behind: int) -> _Unpack:
+    """Unpacks a record up to its ops: so many bytes from the number of fields to the digest, and so
+    many behind that.
 
     What comes first is info2, info3 and the result code in one: 0 for records.
     """
-    return struct.Struct(f">xxIII4xHH{before}s{DIGEST_SIZE}s{behind}s").unpack_from
+    return struct.Struct(f">xxIII4x{lead}s{DIGEST_SIZE}s{behind}s").unpack_from
+
+
+def _differ_in_ops(leads: dict[bytes, int], lead: bytes) -> bool:
+    """Whether it is like one that was met, but for the number of ops."""
+    return any(each[:2] == lead[:2] and each[4:] == lead[4:] for each in leads)
 
 
 def _fields_at(body: bytes, at: int, n_fields: int) -> _Fields:
