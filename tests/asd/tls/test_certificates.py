@@ -236,3 +236,15 @@ def test_a_key_with_a_password(block: TlsConfig, tmp_path: Path) -> None:
     (tmp_path / "password").write_text("wrong\n")
     with pytest.raises(ssl.SSLError):
         Certificates(config, ("false",), VirtualClock.running())
+
+
+def test_a_name_in_a_certificate_writes_no_line_of_the_log(
+    authority: Authority, block: TlsConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    forged = user(authority, "bob\nWARNING: all is well", file="forged")
+    with serving(block, "ann") as (_, port), caplog.at_level(logging.WARNING):
+        with pytest.raises(OSError):  # noqa: PT011  # what it is depends on the version of TLS
+            ask(port, forged, 1, b"status\n")
+        login(port, user(authority, "ann"))
+    (line,) = [one.getMessage() for one in caplog.records if "refused" in one.getMessage()]
+    assert "'bob?WARNING: all is well' is not among" in line

@@ -26,6 +26,7 @@ from typing import Any, Final
 from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.config import LdapConfig
+from asd.security.audit import shown
 from asd.security.patterns import dn_of, filter_of
 
 STEP_WITHIN_S: Final = 5
@@ -215,7 +216,7 @@ def _tried(step: Any, code: ResultCode = ResultCode.LDAP_SETUP) -> Any:
     except OperationError:
         raise
     except Exception as error:
-        raise OperationError(code, f"{type(error).__name__}: {str(error)[:200]}") from None
+        raise OperationError(code, shown(f"{type(error).__name__}: {error}")) from None
 
 
 def _tried_quietly(step: Any) -> None:

@@ -33,6 +33,7 @@ from cryptography.x509.oid import NameOID
 from asd.config import TlsConfig
 from asd.config.tls import versions
 from asd.process.complaints import Complaints
+from asd.security.audit import shown
 from asd.security.session import CertificateRefused
 from citrusleaf.cf_clock import NS_PER_S, Clock
 
@@ -163,7 +164,7 @@ class Certificates:
 
     def complain(self, peer: str, what: str | ssl.SSLError) -> None:
         """Tell of one that is refused, by its host and port."""
-        why = what if isinstance(what, str) else reason(what)
+        why = shown(what if isinstance(what, str) else reason(what))
         host = peer.rpartition(":")[0]
         text = "%s: %s refused, by TLS: %s"
         self._complaints.say((host, why), text, self._port, peer, why)
