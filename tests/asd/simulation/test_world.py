@@ -129,6 +129,13 @@ def test_a_node_that_is_asked_to_end_hands_over():
         world.wait_until(world.is_serving, 30, "serving")
 
 
+def test_nodes_that_are_all_asked_to_end_do_not_wait_for_one_another():
+    with World(1, nodes=3) as world:
+        for name in world.machines:
+            world.stop(name)
+        world.wait_until(lambda: not any(each.alive for each in world.machines.values()), 12, "end")
+
+
 def test_what_a_node_raises_ends_the_run():
     with World(1, nodes=1) as world:
         loop = world.machines["n1"].loop

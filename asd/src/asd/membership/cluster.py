@@ -144,8 +144,8 @@ class Clustered:
             self._runtime = None
 
     async def leave(self, limit_s: float) -> None:
-        """Hand everything over to other nodes, as long as that takes, or until the limit. Requests
-        that still come are passed on."""
+        """Hand everything over to other nodes, as long as that takes, or until the limit, or until
+        nobody is left who stays. Requests that still come are passed on."""
         if self.node.view is None or len(self.node.view.nodes) < 2:
             return
         log.info("this node leaves the cluster")
@@ -155,7 +155,7 @@ class Clustered:
                 while not self.is_quiesced:
                     self._ask_recluster()
                     await asyncio.sleep(RECLUSTER_S)
-                while not self._has_handed_over():
+                while not self._has_handed_over() and self._anybody_stays():
                     await asyncio.sleep(LOOK_S)
 
     def quiesce(self, yes: bool) -> None:
@@ -172,6 +172,11 @@ class Clustered:
         """Was the present balance made with this node as a quiesced one?"""
         view, me = self.node.view, self._settings.identity.node
         return view is not None and any(row[0] == me and row[3] for row in view.members)
+
+    def _anybody_stays(self) -> bool:
+        """Is there a member that is not quiesced, and so not about to go?"""
+        view = self.node.view
+        return view is not None and not all(row[3] for row in view.members)
 
     def _has_handed_over(self) -> bool:
         """Is no partition served here, nothing left to send, and every write with its copies?"""
