@@ -20,15 +20,15 @@ stopped it. It becomes the error of those rows of the share that have no answer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import attrs
 
 from aerospike_client.batches import BatchResult
 from aerospike_client.commands.bins import BinsReader
 from aerospike_client.commands.flags import expression_bytes, server_timeout
-from aerospike_client.commands.replies import Row, batch_page
+from aerospike_client.commands.replies import batch_page
 from aerospike_client.core.command import RETRIED_CODES, told
 from aerospike_client.core.nodes import Node
 from aerospike_client.core.session import ENDED
@@ -205,15 +205,14 @@ class BatchAttempts:
         """A frame of a share's reply; whether it was the last. Raises MessageError."""
         rows, code = batch_page(body, self._detailed, self._read_bins)
         results, planned = self._results, self._rows
-        for row in rows:
-            number = row[0]
-            if row[1] == _OK and results[number] is None:
+        for number, row_code, generation, void_time, bins, answers in rows:
+            if row_code == _OK and results[number] is None:
                 key = planned[number].key
-                record = _new(Record, (key, row[4], row[2], row[3], row[5]))
+                record = _new(Record, (key, bins, generation, void_time, answers))
                 results[number] = BatchResult(key, record)
                 self._open -= 1
             else:
-                self._settle(share, row)
+                self._settle(share, number, row_code, bins)
         if code is None:
             return False
         share.over = True
@@ -239,15 +238,14 @@ class BatchAttempts:
             else:
                 self._refuse(number, server_error(code, node=str(share.node)))
 
-    def _settle(self, share: Share, row: Row) -> None:
+    def _settle(self, share: Share, number: int, code: int, bins: Mapping[str, Any]) -> None:
         """An answer that is not OK, or comes a second time."""
-        number, code = row.number, row.code
         if self._results[number] is not None:
             return
         if code == ResultCode.PARTITION_UNAVAILABLE:
             self._causes[number] = server_error(code, node=str(share.node))
         elif code == ResultCode.UDF_EXECUTION:
-            self._refuse(number, server_error(code, str(row.bins.get("FAILURE", ""))))
+            self._refuse(number, server_error(code, str(bins.get("FAILURE", ""))))
         else:
             self._refuse(number, server_error(code, node=str(share.node)))
 
