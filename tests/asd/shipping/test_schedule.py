@@ -207,3 +207,22 @@ def test_a_destination_that_is_away_costs_nothing_but_a_time() -> None:
     asked = []
     schedule.take(6000, 10, lambda p: True, lambda p, t: asked.append((p, t)) or [])
     assert asked == [(0, 999)]
+
+
+def test_a_retry_that_fails_again_by_way_of_the_queue_keeps_its_older_change() -> None:
+    """It used to take the later change's time, and the last ship time passed the older one."""
+    schedule = Schedule(1024, 0)
+    schedule.own([0], from_now=True)
+    digest, everywhere = DIGESTS[0], lambda partition: True
+    schedule.logger.note(digest, 1000)
+    assert schedule.take(1000, 10, everywhere, lambda p, t: []) == [(digest, 0)]
+    schedule.retry(digest, 1001, in_doubt=True)
+    schedule.logger.note(digest, 1050)  # written again before its pause is over
+    assert schedule.take(1050, 10, everywhere, lambda p, t: []) == [(digest, 0)]
+    assert schedule.under_way[digest].time_ms == 1050, "it went by the queue"
+    schedule.retry(digest, 1051, in_doubt=False)
+    assert schedule.last_ship_times(5000)[0] == 999
+    assert schedule.take(5000, 10, everywhere, lambda p, t: []) == [(digest, 0)]
+    assert schedule.under_way[digest].since_ms == 1000, "bins changed since then are not shipped"
+    schedule.complete(digest, 5001)
+    assert schedule.failures.count(0) == 1, "the first is in doubt still: it goes once more"
