@@ -18,6 +18,7 @@ from cluster.simulation import Violation
 
 PAIR = 1
 RING = 4
+TOGETHER = 2
 
 
 @pytest.mark.parametrize(("seed", "fault"), [(PAIR, DIE_THERE), (RING, CUT)])
@@ -26,6 +27,13 @@ def test_all_have_the_same_in_the_end(seed: int, fault: str) -> None:
     run.run()
     assert run.writes > 20
     assert any(number is not None for number in run.own.values())
+
+
+def test_writes_of_one_millisecond_come_to_the_same() -> None:
+    run = ConvergingRun(TOGETHER, 1, (CUT,))
+    run.run()
+    assert run.together
+    assert list(run.prompt.values()).count(2) > 3
 
 
 def found(seed: int, fault: str) -> None:
@@ -82,6 +90,14 @@ def test_it_is_found_when_times_change_on_the_way(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(transactions, "_came_from", now)
     found(RING, BREAK)
+
+
+def test_it_is_found_when_the_src_id_does_not_settle_a_tie(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writes of one millisecond are alike, from whichever data center."""
+    real = bin_times.stamp
+    monkeypatch.setattr(bin_times, "stamp", lambda time_ms, _, count=0: real(time_ms, 0, count))
+    with pytest.raises(Violation, match="the greatest src-id does not stay"):
+        ConvergingRun(TOGETHER, 1, (CUT,)).run()
 
 
 def test_the_command_sweeps_and_goes_on(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,18 +2,21 @@
 
 Applications of all sites write the same records: each a bin of its own, which it deletes now and
 then, and one bin that all write; some records they delete, durably. Clocks of machines are wrong by
-up to `SKEW_S`. Two sites tell each other; or three make a ring, in which each tells the next alone
-and what comes is passed on.
+up to `SKEW_S`; in some runs they agree, and all sites write the same new record at each beat, so
+that many are written within one millisecond. Two sites tell each other; or three make a ring, in
+which each tells the next alone and what comes is passed on.
 
 When all is healed, and nothing waits to be shipped any more, all sites must have the same; a bin
 that one application alone writes must have what was acknowledged to it last; and one that all
-write, something that was acknowledged. So this looks for writes that one side keeps and another
-does not, for deletes that are undone, and for what goes round a ring for ever.
+write, something that was acknowledged; what all wrote within one millisecond, that of the greatest
+src-id. So this looks for writes that one side keeps and another does not, for deletes that are
+undone, and for what goes round a ring for ever.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -26,7 +29,7 @@ from asd.simulation.machine import Machine, Shape, in_memory
 from asd.simulation.sites import FAULTS, PAUSE_S, SPACE, SitesRun
 from asd.simulation.world import World
 from cluster import PARTITIONS
-from cluster.simulation import Violation
+from cluster.simulation import Conditions, Violation
 
 KEPT: Final = 12
 """Records that are never deleted, but bins of them."""
@@ -35,6 +38,14 @@ DELETED: Final = 6
 SKEW_S: Final = 0.2
 RING_EVERY: Final = 4
 """One seed in so many has a ring of three."""
+BEAT_EVERY: Final = 5
+"""One seed in so many has clocks that agree, and writers that write together."""
+BEAT_S: Final = 0.05
+TOGETHER: Final = 1000
+"""From here on are the records that are written on a beat, each once by each site."""
+PROMPT_S: Final = 0.00099
+"""What is acknowledged so soon after a beat was written within one millisecond with the others.
+The network is fast enough for that: to the master, to the replica, and back."""
 _DURABLE: Final = WritePolicy(durable_delete=True)
 
 Contents = dict[bytes, dict[bytes, Any]]
@@ -51,11 +62,14 @@ class ConvergingRun(SitesRun):
 
     def __init__(self, seed: int, rounds: int = 3, faults: Sequence[str] = FAULTS) -> None:
         """As of `SitesRun`."""
+        self.together = seed % BEAT_EVERY == 2
         super().__init__(seed, rounds, faults)
         self.own: dict[tuple[int, int], int | None] = {}
         """What each site's bin of each kept record must be, None: gone."""
         self.told: dict[int, set[int]] = {}
         """What was acknowledged of the bin that all write, by record."""
+        self.prompt = Counter[int]()
+        """By how many sites each record was written within the millisecond of its beat."""
 
     def _make_world(self, seed: int) -> World:
         ring = seed % RING_EVERY == 0
@@ -66,16 +80,32 @@ class ConvergingRun(SitesRun):
             ships=ships,
             converges=True,
             forwards=ring,
-            max_wall_offset_s=SKEW_S,
+            max_wall_offset_s=0.0 if self.together else SKEW_S,
         )
-        return World(seed, shape, sites=3 if ring else 2)
+        fast = Conditions(PROMPT_S / 16, PROMPT_S / 5) if self.together else None
+        return World(seed, shape, fast, sites=3 if ring else 2)
 
     # ---------------------------------------------------------------------- what happens
 
     def _start_writers(self) -> list[asyncio.Task[None]]:
         sites = range(len(self.world.sites))
         start = self.world.start_application
-        return [start(self._write_at(site), f"writer {site}") for site in sites]
+        write = self._write_together if self.together else self._write_at
+        return [start(write(site), f"writer {site}") for site in sites]
+
+    async def _write_together(self, site: int) -> None:
+        """A new record at each beat, at one moment with the writers of all sites."""
+        world = self.world
+        async with world.client(site=site) as client:
+            while self._writing:
+                beat = int(world.now_s / BEAT_S) + 1
+                await asyncio.sleep(beat * BEAT_S - world.now_s)
+                key, number = TOGETHER + beat, _on_beat(beat, site)
+                await self._persist(client, key, {"s": number})
+                self.writes += 1
+                self.told.setdefault(key, set()).add(number)
+                if world.now_s < beat * BEAT_S + PROMPT_S:
+                    self.prompt[key] += 1
 
     async def _write_at(self, site: int) -> None:
         chance, number = self.world.chance, site
@@ -126,7 +156,7 @@ class ConvergingRun(SitesRun):
                     if mine != other:
                         told = f"{digest.hex()[:8]} is {mine} at the first and {other} there"
                         raise Violation(f"{where}: a record differs: {told}")
-        for key in range(KEPT + DELETED):
+        for key in {*range(KEPT + DELETED), *self.told}:
             self._check_values(key, first.get(Key(SPACE.decode(), "s", key).digest, {}))
 
     def _check_values(self, key: int, bins: dict[bytes, Any]) -> None:
@@ -137,8 +167,19 @@ class ConvergingRun(SitesRun):
         shared = bins.get(b"s")
         if shared is not None and shared not in self.told.get(key, ()):
             raise Violation(f"record {key}: {shared} was never acknowledged")
-        if shared is None and key < KEPT and key in self.told:
+        if shared is None and not KEPT <= key < TOGETHER and key in self.told:
             raise Violation(f"record {key} is not there")
+        sites = len(self.world.sites)
+        last = _on_beat(key - TOGETHER, sites - 1)
+        if self.prompt[key] == sites and shared != last:
+            told = "all wrote it in one millisecond, and the greatest src-id does not stay"
+            raise Violation(f"record {key}: {told}: it is {shared}, not {last}")
+
+
+def _on_beat(beat: int, site: int) -> int:
+    """What a site writes: the greater its number, the smaller, so that no order of values can stand
+    in for that of data centers."""
+    return 8 * (beat + 1) - site
 
 
 def contents_of(machine: Machine) -> Contents:
