@@ -148,11 +148,11 @@ ENTERPRISE_ONLY = {
         node-address-port period-ms recovery-threads tls-name use-alternate-access-address
     """,
     "xdr dc namespace": """
-        bin-policy compression-level compression-threshold delay-ms enable-compression forward
-        hot-key-ms ignore-bin ignore-expunges ignore-set max-throughput remote-namespace
-        sc-replication-wait-ms ship-bin ship-bin-luts ship-nsup-deletes ship-only-specified-sets
-        ship-set ship-versions-interval ship-versions-policy transaction-queue-limit
-        write-policy
+        bin-policy compression-algorithm compression-level compression-threshold delay-ms
+        enable-compression forward hot-key-ms ignore-bin ignore-expunges ignore-set
+        max-throughput remote-namespace sc-replication-wait-ms ship-bin ship-bin-luts
+        ship-nsup-deletes ship-only-specified-sets ship-set ship-versions-interval
+        ship-versions-policy transaction-queue-limit write-policy
     """,
 }
 

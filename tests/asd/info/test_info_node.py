@@ -232,6 +232,7 @@ ENTERPRISE_COMMANDS = (
     "feature-key",
     "masking:",
     "masking-show",
+    "xdr-compression",
     "xdr-dc-state:dc=a",
     "xdr-get-filter:dc=a",
     "xdr-set-filter:dc=a;namespace=test;exp=null",

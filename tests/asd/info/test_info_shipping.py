@@ -46,6 +46,7 @@ NAMESPACE_KEYS = [
     "ship-versions-policy",
     "transaction-queue-limit",
     "write-policy",
+    "compression-algorithm",
 ]
 STATISTICS = [
     "lag",

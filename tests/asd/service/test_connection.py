@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aerospike_common.wire.codes import FieldType, ParticleType, ResultCode
-from aerospike_common.wire.frame import deflate
 from aerospike_common.wire.message import parse_message
 from asd.config import Edition
 from asd.service.connection import MAX_UNSENT
+from asd.shipping.compression import ALGORITHMS, Compressor
 
 INT = ParticleType.INTEGER
 BIN = (b"a", INT, struct.pack(">q", 5))
@@ -91,13 +91,17 @@ def test_without_access_control_admin_frames_say_so(
         assert reply[9] == code
 
 
-def test_compressed_requests(kit: Any) -> None:
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_compressed_requests(kit: Any, algorithm: str) -> None:
     wire = kit.Wire(kit.make_node())
-    assert wire.call(deflate(kit.put(1, BIN)[8:])).result_code == 0
+    request = Compressor(algorithm, 1).compress(kit.put(1, BIN))
+    assert wire.call(request).result_code == 0
     assert wire.call(kit.get(1)).ops[0].value == BIN[2]
     assert wire.call(b"\x02\x04" + (3).to_bytes(6, "big") + b"abc").result_code == 4
+    assert wire.call(request[:-8] + bytes(8)).result_code == 4
+    assert wire.call(kit.get(1)).ops[0].value == BIN[2], "the connection goes on"
     community = kit.Wire(kit.make_node(edition=Edition.COMMUNITY))
-    assert community.call(deflate(kit.put(1, BIN)[8:])).result_code == 25
+    assert community.call(request).result_code == 25
 
 
 def test_a_client_that_does_not_read_is_not_answered_further(kit: Any) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from aerospike_client.core.addresses import Address
+from aerospike_client.transport import Broken
 from asd.shipping.destination import MOST_UNDER_WAY, Pipelines, has_room
 from citrusleaf.cf_clock import VirtualClock
 
@@ -72,4 +75,49 @@ async def end_session() -> None:
     assert again is not pipeline
     assert pools.renewed == [False, True]
     assert [answers[-1] for answers, _ in heard] == [("record", 0), ("another", 80)]
+    await pipelines.stop()
+
+
+class Asked(FullPipeline):
+    """Answers the question what it takes once it is told to; until then it breaks."""
+
+    def __init__(self, reply: bytes | None) -> None:
+        self.reply = reply
+
+    async def exchange(self, question: bytes, deadline_us: int) -> bytes:
+        assert question.endswith(b"xdr-compression\n")
+        if self.reply is None:
+            raise Broken("closed the connection")
+        return self.reply
+
+
+class AskedPools:
+    def __init__(self, *replies: bytes | None) -> None:
+        self.replies = list(replies)
+        self.dialled: list[Asked] = []
+
+    async def dial(self, *_: object, renew: bool) -> Any:
+        self.dialled.append(Asked(self.replies.pop(0)))
+        return self.dialled[-1]
+
+
+def test_a_node_is_asked_what_it_takes(caplog: pytest.LogCaptureFixture) -> None:
+    asyncio.run(ask_for_compression())
+    assert caplog.text.count("does not take zstd") == 1
+
+
+async def ask_for_compression() -> None:
+    """The first connection breaks over the question and is made anew; one node knows more than the
+    others, and of those the log is told once."""
+    pools: Any = AskedPools(None, b"xdr-compression\tzlib,zstd\n", *[b"xdr-compression\t\n"] * 2)
+    wanted = frozenset({"zstd"})
+    pipelines = Pipelines(pools, VirtualClock(), lambda *_: None, lambda *_: None, wanted)
+    takes = []
+    for number in range(3):
+        place = f"node {number}", 0, Address("127.0.0.1", 1), "node"
+        while (pipeline := pipelines.get(*place)) is None:
+            await asyncio.sleep(0)
+        takes.append(pipeline.takes)
+    assert takes == [{"zlib", "zstd"}, {"zlib"}, {"zlib"}]
+    assert [pipeline.open for pipeline in pools.dialled] == [False, True, True, True]
     await pipelines.stop()

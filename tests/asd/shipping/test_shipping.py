@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -10,8 +11,12 @@ from typing import Any
 import pytest
 
 from aerospike_client import Client, ClientPolicy, Key, RecordNotFound, WritePolicy
+from aerospike_common.wire import inflate
 from asd import Server
 from asd.config import read_config
+from asd.info import commands
+from asd.service import connection
+from asd.shipping.compression import ASKED
 from shipping_sites import Site, until
 
 Sites = Callable[[], Site]
@@ -122,9 +127,30 @@ def test_a_filter_decides_record_by_record(sites: Sites) -> None:
         assert bins(other, "no") is None
 
 
-def test_compression(sites: Sites) -> None:
-    here, there = sites(), sites()
-    here.ship_to("there", there.address, "enable-compression=true", "compression-level=6")
+def streams_come(monkeypatch: pytest.MonkeyPatch) -> Counter[bytes]:
+    """The first bytes of what is compressed in the messages that come, counted from now on."""
+    come, real = Counter[bytes](), connection.decompressed
+
+    def noted(body: bytes) -> bytes:
+        come[body[8:12]] += 1
+        return real(body)
+
+    monkeypatch.setattr(connection, "decompressed", noted)
+    return come
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "begins"),
+    [("zlib", b"\x78"), ("zstd", b"\x28\xb5\x2f\xfd"), ("lz4", b"\x04\x22\x4d\x18")],
+)
+def test_compression(
+    sites: Sites, monkeypatch: pytest.MonkeyPatch, algorithm: str, begins: bytes
+) -> None:
+    come, (here, there) = streams_come(monkeypatch), (sites(), sites())
+    here.ship_to(
+        *("there", there.address, "enable-compression=true", "compression-level=6"),
+        f"compression-algorithm={algorithm}",
+    )
     with Client(here.address) as one, Client(there.address) as other:
         one.put(key("long"), {"x": "abc" * 1000})
         one.put(key("short"), {"x": 1})
@@ -134,6 +160,41 @@ def test_compression(sites: Sites) -> None:
         figures = here.figures("there")
         assert figures["uncompressed_pct"] == "66.667", "one is short, one no shorter compressed"
         assert float(figures["compression_ratio"]) < 0.2
+    assert come.total() == 1
+    assert next(iter(come)).startswith(begins)
+
+
+def test_another_compression_is_taken_up_while_it_ships(
+    sites: Sites, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    come, (here, there) = streams_come(monkeypatch), (sites(), sites())
+    here.ship_to("there", there.address, "enable-compression=true")
+    with Client(here.address) as one, Client(there.address) as other:
+        for name, algorithm in (("a", "zlib"), ("b", "zstd"), ("c", "lz4"), ("d", "zlib")):
+            here.set(f"dc=there;namespace=test;compression-algorithm={algorithm}")
+            one.put(key(name), {"x": algorithm * 1000})
+            until(lambda name=name: bins(other, name))
+    assert [begins[:1] for begins in come] == [b"\x78", b"\x28", b"\x04"]
+    assert here.figures("there")["uncompressed_pct"] == "0.000"
+
+
+def test_a_destination_that_knows_zlib_alone_gets_that(
+    sites: Sites, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    known = {name: handler for name, handler in commands.COMMANDS.items() if name != ASKED}
+    monkeypatch.setattr(commands, "COMMANDS", known)
+    monkeypatch.setattr(connection, "decompressed", inflate)
+    here, there = sites(), sites()
+    settings = "enable-compression=true", "compression-algorithm=zstd"
+    here.ship_to("there", there.address, *settings)
+    with Client(here.address) as one, Client(there.address) as other:
+        for number in range(20):
+            one.put(key(number), {"x": "abc" * 1000})
+        until(lambda: all(bins(other, number) for number in range(20)))
+    figures = here.figures("there")
+    assert (figures["abandoned"], figures["uncompressed_pct"]) == ("0", "0.000")
+    assert float(figures["compression_ratio"]) < 0.2
+    assert caplog.text.count("does not take zstd: what it gets is compressed by zlib") == 1
 
 
 def test_a_delete_leaves_a_tombstone_until_it_is_shipped(sites: Sites) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple, TypeAlias
 
 from aerospike_common.wire.codes import MessageType
 from aerospike_common.wire.errors import FrameError, MessageError
@@ -26,6 +26,14 @@ _LENGTH_MASK: Final = (1 << 48) - 1
 _TYPES: Final = frozenset(int(t) for t in MessageType)
 #: Original size, the first word of a compressed body.
 _ORIGINAL_SIZE: Final = struct.Struct(">Q")
+COMPRESSED_AT: Final = _ORIGINAL_SIZE.size
+"""Where in a compressed body the stream begins."""
+
+Compress: TypeAlias = Callable[[bytes, int], bytes]
+"""The plain bytes and a level in, the stream out."""
+Decompress: TypeAlias = Callable[[memoryview, int], bytes]
+"""A stream and the size that is announced in, the plain bytes out: all of them, or more than
+announced, but never more than one byte more. Raises MessageError for no whole stream."""
 
 
 class Frame(NamedTuple):
@@ -116,18 +124,30 @@ class FrameReader:
             raise FrameError(f"body of {length} bytes, the limit is {self._max_body}")
 
 
-def deflate(body: bytes, level: int = 1) -> bytes:
+def deflate(body: bytes, level: int = 1, compress: Compress = zlib.compress) -> bytes:
     """The whole compressed frame (type 4) around the message `body` (type 3).
 
-    `level` is zlib's, 1 (fastest, what clients use) to 9.
+    `level` is zlib's, 1 (fastest, what clients use) to 9. `compress`: by another algorithm, for
+    who is known to take it.
     """
     inner = frame(MessageType.AS_MSG, body)
-    packed = _ORIGINAL_SIZE.pack(len(inner)) + zlib.compress(inner, level)
+    packed = _ORIGINAL_SIZE.pack(len(inner)) + compress(inner, level)
     return frame(MessageType.AS_MSG_COMPRESSED, packed)
 
 
-def inflate(body: bytes, max_body: int = MAX_BODY) -> bytes:
-    """The message body inside the body of a compressed frame (type 4).
+def _unzip(packed: memoryview, size: int) -> bytes:
+    stream = zlib.decompressobj()
+    try:
+        inner = stream.decompress(packed, size + 1)
+    except zlib.error as error:
+        raise MessageError(f"compressed message: {error}") from None
+    if not stream.eof or stream.unused_data:
+        raise MessageError("compressed message of another size than announced")
+    return inner
+
+
+def inflate(body: bytes, max_body: int = MAX_BODY, decompress: Decompress = _unzip) -> bytes:
+    """The message body inside the body of a compressed frame (type 4), by zlib or as told.
 
     Raises MessageError unless the content is one whole type 3 frame of exactly the announced size.
     Never produces more than `max_body` bytes and a header, whatever the announcement.
@@ -137,12 +157,8 @@ def inflate(body: bytes, max_body: int = MAX_BODY) -> bytes:
     (size,) = _ORIGINAL_SIZE.unpack_from(body)
     if not HEADER_SIZE <= size <= max_body + HEADER_SIZE:
         raise MessageError(f"compressed message of {size} bytes")
-    stream = zlib.decompressobj()
-    try:
-        inner = stream.decompress(memoryview(body)[_ORIGINAL_SIZE.size :], size + 1)
-    except zlib.error as error:
-        raise MessageError(f"compressed message: {error}") from None
-    if len(inner) != size or not stream.eof or stream.unused_data:
+    inner = decompress(memoryview(body)[COMPRESSED_AT:], size)
+    if len(inner) != size:
         raise MessageError("compressed message of another size than announced")
     (word,) = _HEADER.unpack_from(inner)
     if word != _VERSION_BITS | MessageType.AS_MSG << 48 | size - HEADER_SIZE:

@@ -85,7 +85,8 @@ XDR: Final = RefusedContext(
                             NO_XDR,
                             _names(
                                 """
-                                bin-policy compression-level compression-threshold delay-ms
+                                bin-policy compression-algorithm compression-level
+                                compression-threshold delay-ms
                                 enable-compression forward hot-key-ms ignore-bin ignore-expunges
                                 ignore-set max-throughput remote-namespace sc-replication-wait-ms
                                 ship-bin ship-bin-luts ship-nsup-deletes ship-only-specified-sets

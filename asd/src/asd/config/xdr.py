@@ -58,7 +58,7 @@ class ShipConfig(Section):
         help="Which bins of a record go.",
     )
     compression_level: int = integer(
-        1, 1, 9, dynamic=True, works=True, help="How hard to compress (zlib's scale)."
+        1, 1, 9, dynamic=True, works=True, help="How hard to compress (the algorithm's own scale)."
     )
     compression_threshold: int = integer(
         128, 128, dynamic=True, works=True, help="Bytes of a request from which it is compressed."
@@ -67,7 +67,7 @@ class ShipConfig(Section):
         0, 0, 5000, dynamic=True, works=True, help="Milliseconds that a write waits at least."
     )
     enable_compression: bool = flag(
-        dynamic=True, works=True, help="Compress what is sent (zlib, the protocol's own)."
+        dynamic=True, works=True, help="Compress what is sent (compression-algorithm)."
     )
     forward: bool = flag(
         dynamic=True, works=True, help="Ship what was shipped here from elsewhere, too."
@@ -149,6 +149,14 @@ class ShipConfig(Section):
         dynamic=True,
         works=True,
         help="Whether a record there is replaced, or bins are written into it.",
+    )
+    compression_algorithm: str = choice(
+        "zlib",
+        "zstd",
+        "lz4",
+        dynamic=True,
+        works=True,
+        help="How to compress, where the destination is of this project; others get zlib.",
     )
     enabled: bool = field(default=False, kw_only=True)
     """Is the namespace attached?"""
@@ -283,6 +291,11 @@ class DcConfig(Section):
     def attached(self) -> list[str]:
         """The namespaces that are shipped."""
         return [name for name, space in self.namespaces.items() if space.enabled]
+
+    def algorithms(self) -> frozenset[str]:
+        """How what is shipped is to be compressed."""
+        ways = [self.namespaces[name] for name in self.attached()]
+        return frozenset(way.compression_algorithm for way in ways if way.enable_compression)
 
     def set_of_namespace(self, namespace: str, name: str, text: str) -> None:
         """Change a parameter of a namespace. Raises InvalidParameterError; nothing has changed."""

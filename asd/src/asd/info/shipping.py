@@ -18,7 +18,8 @@ from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.config import InvalidParameterError
 from asd.config.xdr import DcConfig
-from asd.info.request import Handler, Request, decimal, enterprise_only, pairs
+from asd.info.request import Handler, Request, constant, decimal, enterprise_only, pairs
+from asd.shipping.compression import ASKED, told
 from asd.shipping.shipping import MODULE
 
 log = logging.getLogger("asd.info")
@@ -191,6 +192,7 @@ def _dc_state(request: Request) -> str:
 COMMANDS: Final[Mapping[str, Handler]] = MappingProxyType(
     {
         "get-stats": get_stats,
+        ASKED: enterprise_only(constant(told())),
         "xdr-dc-state": enterprise_only(_dc_state),
         "xdr-get-filter": enterprise_only(_get_filter),
         "xdr-set-filter": enterprise_only(_set_filter),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from aerospike_common.wire.codes import MessageType, ResultCode
 from aerospike_common.wire.errors import FrameError, MessageError
-from aerospike_common.wire.frame import MAX_BODY, frame, inflate
+from aerospike_common.wire.frame import MAX_BODY, frame
 from aerospike_common.wire.message import reply_frame
 from asd.fastpath.cache import MESSAGE, head_size
 from asd.fastpath.contract import GENERAL_WAY
@@ -22,6 +22,7 @@ from asd.service.info_slices import answer_in_slices, framed
 from asd.service.oversized import BIG_FRAME, count_refused, refused_by
 from asd.service.struck import info_struck, message_struck
 from asd.service.tsvc import Job, answer, answer_shipped
+from asd.shipping.compression import decompressed
 from asd.space.commitment import Commitment
 
 if TYPE_CHECKING:
@@ -429,7 +430,7 @@ class Connection:
         if not self.rights.authenticated:
             return reply_frame(ResultCode.NOT_AUTHENTICATED)
         try:
-            inner = inflate(body)
+            inner = decompressed(body)
         except (FrameError, MessageError) as error:
             log.info("%s sent a broken compressed message: %s", self.peer, error)
             return reply_frame(ResultCode.PARAMETER)

@@ -7,6 +7,10 @@ partitions: they are spread over its addresses, a partition to each as long as i
 
 A pipeline that is missing is opened in the background and tried again after a pause that doubles;
 until it is there the partition has none, and its records stay where they are.
+
+Where something else than zlib is wanted for compression, each connection to a node of a cluster
+begins with the question whether the node takes it (`asd.shipping.compression`). A connector is not
+asked, and gets zlib.
 """
 
 from __future__ import annotations
@@ -27,7 +31,10 @@ from aerospike_client.policies import ClientPolicy
 from aerospike_client.settings import Settings
 from aerospike_client.tls import Tls
 from aerospike_client.transport import Broken, Expired
-from aerospike_common.wire.codes import ResultCode
+from aerospike_common.wire.codes import MessageType, ResultCode
+from aerospike_common.wire.frame import frame
+from aerospike_common.wire.info import encode_info_request
+from asd.shipping.compression import ASKED, EVERYBODYS, heard
 from citrusleaf.cf_clock import Clock
 
 log = logging.getLogger("asd.xdr_client")
@@ -50,6 +57,12 @@ Lost = Callable[[list[object], str], None]
 """Tokens that will not be answered, and why."""
 
 
+class ShippingPipeline(Pipeline):
+    """A pipeline to a node that may take more than the protocol's own compression."""
+
+    takes: frozenset[str] = EVERYBODYS
+
+
 class Destination(Protocol):
     """Where records go."""
 
@@ -59,7 +72,7 @@ class Destination(Protocol):
     async def stop(self) -> None:
         """Close everything; what is under way is lost."""
 
-    def route(self, namespace: str, partition: int) -> Pipeline | None:
+    def route(self, namespace: str, partition: int) -> ShippingPipeline | None:
         """The pipeline that takes the records of a partition, if it is open. One that is full
         (`has_room`) is the partition's all the same: what goes there waits for it."""
 
@@ -74,12 +87,22 @@ class Destination(Protocol):
 class Pipelines:
     """The pipelines to all nodes, by the node and a number."""
 
-    def __init__(self, pools: Pools, clock: Clock, replied: Replied, lost: Lost) -> None:
+    def __init__(
+        self,
+        pools: Pools,
+        clock: Clock,
+        replied: Replied,
+        lost: Lost,
+        wanted: frozenset[str] = EVERYBODYS,
+    ) -> None:
+        """`wanted`: how requests are to be compressed, where a node takes it."""
+        self._wanted = wanted
+        self._told_missing = False
         self._pools = pools
         self._clock = clock
         self._replied = replied
         self._lost = lost
-        self._open: dict[tuple[Hashable, int], Pipeline] = {}
+        self._open: dict[tuple[Hashable, int], ShippingPipeline] = {}
         self._opening: dict[tuple[Hashable, int], asyncio.Task[None]] = {}
         self._pauses_s: dict[Hashable, float] = {}
         self._unknown: set[Hashable] = set()
@@ -87,7 +110,7 @@ class Pipelines:
 
     def get(
         self, node: Hashable, number: int, address: Address, name: str, tls_name: str = ""
-    ) -> Pipeline | None:
+    ) -> ShippingPipeline | None:
         """The pipeline, if it is open; one that is not there is opened."""
         place = node, number
         pipeline = self._open.get(place)
@@ -107,7 +130,10 @@ class Pipelines:
         try:
             await asyncio.sleep(pause_s)
             renew = node in self._unknown
-            pipeline = await self._pools.dial(address, name, Pipeline, tls_name, renew=renew)
+            dialled = self._pools.dial(address, name, ShippingPipeline, tls_name, renew=renew)
+            pipeline = await dialled
+            if not self._wanted <= EVERYBODYS:
+                pipeline.takes = await self._ask(address, pipeline)
         except (Broken, Expired, ClientError) as error:
             if node not in self._pauses_s:
                 log.warning("%s %s", address, error)
@@ -121,6 +147,21 @@ class Pipelines:
                 log.info("%s can be reached again", address)
         finally:
             del self._opening[place]
+
+    async def _ask(self, address: Address, pipeline: ShippingPipeline) -> frozenset[str]:
+        """Which ways of compression the node takes. Raises Broken."""
+        question = frame(MessageType.INFO, encode_info_request([ASKED]))
+        try:
+            reply = await pipeline.exchange(question, self._clock.monotonic_us() + ANSWER_US)
+        except BaseException:
+            pipeline.close()
+            raise
+        takes = heard(reply)
+        missing = ", ".join(sorted(self._wanted - takes))
+        if missing and not self._told_missing:
+            self._told_missing = True
+            log.warning("%s does not take %s: what it gets is compressed by zlib", address, missing)
+        return takes
 
     def _answered(self, node: Hashable, pipeline: Pipeline, answers: Answers, took_us: int) -> None:
         self._replied(answers, took_us)
@@ -165,9 +206,17 @@ class Pipelines:
 class ClusterDestination:
     """A cluster."""
 
-    def __init__(self, settings: Settings, clock: Clock, replied: Replied, lost: Lost) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        replied: Replied,
+        lost: Lost,
+        wanted: frozenset[str],
+    ) -> None:
+        """`wanted`: as of `Pipelines`."""
         self._engine = Engine(settings, clock)
-        self._pipelines = Pipelines(self._engine.pools, clock, replied, lost)
+        self._pipelines = Pipelines(self._engine.pools, clock, replied, lost, wanted)
         self._starting: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -182,7 +231,7 @@ class ClusterDestination:
         await self._pipelines.stop()
         await self._engine.stop()
 
-    def route(self, namespace: str, partition: int) -> Pipeline | None:
+    def route(self, namespace: str, partition: int) -> ShippingPipeline | None:
         """See `Destination`."""
         table = self._engine.view.tables.get(namespace)
         node = table.master(partition) if table is not None else None
@@ -225,7 +274,7 @@ class ConnectorDestination:
         """See `Destination`."""
         await self._pipelines.stop()
 
-    def route(self, namespace: str, partition: int) -> Pipeline | None:
+    def route(self, namespace: str, partition: int) -> ShippingPipeline | None:
         """See `Destination`. One address after the other is tried, the partition's own first."""
         for offset in range(len(self._nodes)):
             address, tls_name = self._nodes[(partition + offset) % len(self._nodes)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
@@ -20,9 +20,10 @@ from asd.config.xdr import DcConfig, ShipConfig
 from asd.records.record import CEMETERY, XDR_WRITE
 from asd.records.record_view import RecordView
 from asd.shipping.changed import changed_bins, deleted_times
+from asd.shipping.compression import ZLIB, Compressor
 from asd.shipping.failure_handler import Ending, ending_of
 from asd.shipping.logger import observer
-from asd.shipping.message import Encoder, compressed
+from asd.shipping.message import Encoder
 from asd.shipping.recovery import changed_since
 from asd.shipping.schedule import Schedule
 from asd.shipping.selection import Selection
@@ -71,6 +72,7 @@ class Link:
         self._encoder = self._make_encoder()
         self._kinds: dict[int, bytes] = {}
         """The names of the sets of records that are shipped, by set and flags."""
+        self._compressors: dict[str, Compressor] = {}
         self._observer: Observer | None = None
         self._abandoned: Counter[int] = Counter()
         self._example = b""
@@ -86,6 +88,7 @@ class Link:
         self.schedule.logger.limit = self.config.transaction_queue_limit
         self._encoder = self._make_encoder()
         self._kinds.clear()
+        self._compressors.clear()
         self._observe(observer(self.schedule.logger, self.ships))
 
     def _select(self) -> Selection:
@@ -147,7 +150,7 @@ class Link:
         damaged record."""
         namespace, encode, kinds = self.namespace, self._encoder.write, self._kinds
         find, is_live, now_s = namespace.find, namespace.is_live, namespace.clock.epoch_s()
-        plain = self.filter is None and not self.config.enable_compression
+        unfiltered = self.filter is None
         by_bin = self._ships_by_bin
 
         def request(digest: bytes) -> bytes | None:
@@ -155,7 +158,7 @@ class Link:
             if record is None or not is_live(record, now_s):
                 return self._gone(digest, record)
             set_name = kinds.get(record[3] | record[4] << 16)
-            if set_name is None or not plain:
+            if set_name is None or not unfiltered:
                 set_name = namespace.set_names[record[3]]
                 if not self._wanted(digest, record, set_name):
                     return None
@@ -166,7 +169,7 @@ class Link:
                 frame = encode(digest, record, set_name, now_s)
             if frame is None:
                 self.statistics.filtered_out += 1
-            return frame if plain or frame is None else self._packed(frame)
+            return frame
 
         return request
 
@@ -226,14 +229,14 @@ class Link:
                 return False
         return True
 
-    def _packed(self, frame: bytes) -> bytes:
+    def packed(self, frame: bytes, taken: Container[str]) -> bytes:
+        """A request as it goes, with compression, to a node that takes these ways of it."""
         config, statistics = self.config, self.statistics
-        if not config.enable_compression:
-            return frame
         if len(frame) < config.compression_threshold:
             statistics.uncompressed += 1
             return frame
-        packed = compressed(frame, config.compression_level)
+        algorithm = config.compression_algorithm
+        packed = self._compressor(algorithm if algorithm in taken else ZLIB).compress(frame)
         if len(packed) >= len(frame):
             statistics.uncompressed += 1
             return frame
@@ -241,6 +244,13 @@ class Link:
         statistics.original_bytes += len(frame)
         statistics.compressed_bytes += len(packed)
         return packed
+
+    def _compressor(self, algorithm: str) -> Compressor:
+        found = self._compressors.get(algorithm)
+        if found is None:
+            level = self.config.compression_level
+            found = self._compressors[algorithm] = Compressor(algorithm, level)
+        return found
 
     # --------------------------------------------------------------------- endings
 

@@ -18,7 +18,6 @@ from collections.abc import Callable
 from typing import Final
 
 from aerospike_common.wire.codes import FieldType, Info1, Info2, Info3, MessageType, OpType
-from aerospike_common.wire.frame import deflate
 from asd.records.record import (
     CEMETERY,
     KEY_STORED,
@@ -185,8 +184,3 @@ def _write_ops(payload: bytes) -> tuple[int, bytes]:
 def field(kind: FieldType, value: bytes) -> bytes:
     """A field of a request."""
     return _FIELD.pack(len(value) + 1, int(kind)) + value
-
-
-def compressed(frame: bytes, level: int) -> bytes:
-    """A whole request, compressed."""
-    return deflate(frame[8:], level)

@@ -105,7 +105,7 @@ class Shipper:
         except (ClientError, OSError) as error:
             log.warning("dc %s cannot be connected to: %s", config.name, error)
             return None
-        return ClusterDestination(settings, self._clock, *heard)
+        return ClusterDestination(settings, self._clock, *heard, config.algorithms())
 
     async def start(self) -> None:
         """Begin."""
@@ -206,7 +206,7 @@ class Shipper:
         now_ms = self._clock.epoch_ms()
         sent = size = 0
         pipeline, its_partition = None, -1
-        request = link.requests()
+        request, compresses = link.requests(), link.config.enable_compression
         for digest, partition in taken:
             try:
                 frame = request(digest)
@@ -224,6 +224,8 @@ class Shipper:
             if pipeline is None:
                 link.unsent(digest, now_ms)
                 continue
+            if compresses:
+                frame = link.packed(frame, pipeline.takes)
             sent += 1
             size += len(frame)
             pipeline.send(frame, (link, digest))

@@ -149,7 +149,7 @@ class Shipping:
         made_of = (
             *(config.node_address_port, config.connector, config.use_alternate_access_address),
             *(config.auth_mode, config.auth_user, config.auth_password_file, config.tls_name),
-            tuple(self._routes.items()),
+            *(tuple(self._routes.items()), config.algorithms()),
         )
         shipper = self._shippers.get(name)
         if shipper is None or self._made_of[name] != made_of:
