@@ -127,6 +127,9 @@ def observer(logger: Logger, ships: Callable[[int, int], bool]) -> Observer:
     queues, note = logger.queues, logger.note
 
     def changed(digest: bytes, new: Record | None) -> None:
+        queue = queues[digest[0] | (digest[1] & 15) << 8]
+        if queue and digest in queue:  # as most are where the destination is behind
+            return
         if new is None:  # it has left nothing that could be shipped
             return
         kind = new[3] | new[4] << 16
@@ -135,13 +138,9 @@ def observer(logger: Logger, ships: Callable[[int, int], bool]) -> Observer:
             wanted = known[kind] = ships(new[3], new[4])
         if not wanted:
             return
-        queue = queues[digest[0] | (digest[1] & 15) << 8]
-        if queue:
-            if digest in queue:
-                return
-            if len(queue) < logger.limit:
-                queue[digest] = time_of(new[2])
-                return
+        if queue and len(queue) < logger.limit:
+            queue[digest] = time_of(new[2])
+            return
         note(digest, time_of(new[2]))
 
     return changed

@@ -182,17 +182,20 @@ class Commit:
         return overwrite
 
     def _observed_overwrite(self, inner: Overwrite | None) -> Overwrite | None:
-        observers = self._observers
-        if inner is None or not observers:
+        if inner is None or not self._observers:
             return inner
+        first, *others = self._observers  # mostly there is one, and a loop costs as much as it
 
         def overwrite(
             digest: bytes, updated_ms: int, set_id: int, start: bytes, payload: bytes
         ) -> int:
             generation = inner(digest, updated_ms, set_id, start, payload)
             if generation:
-                for observer in observers:
-                    observer(digest, (generation, 0, updated_ms, set_id, 0, payload))
+                new = generation, 0, updated_ms, set_id, 0, payload
+                first(digest, new)
+                if others:
+                    for observer in others:
+                        observer(digest, new)
             return generation
 
         return overwrite
