@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aerospike_common.wire.codes import FieldType, ParticleType, ResultCode
+from aerospike_common.wire.codes import FieldType, Info2, ParticleType, ResultCode
 from aerospike_common.wire.message import parse_message
 from asd.config import Edition
 from asd.service.connection import MAX_UNSENT
@@ -210,6 +210,23 @@ def test_a_value_that_no_record_can_hold_is_refused_without_being_kept(kit: Any)
     assert most < 1 << 17
     assert wire.connection.partial_bytes == 0
     assert namespace.statistics.client.write_error == 1
+
+
+@pytest.mark.parametrize("kind", [ParticleType.BLOB, ParticleType.LIST, ParticleType.INTEGER])
+@pytest.mark.parametrize("more", [{}, {"info2": Info2.CREATE_ONLY}, {"set_name": b"other"}])
+def test_whatever_else_is_wrong_is_said_as_if_it_had_been_kept(
+    kit: Any, kind: int, more: dict[str, Any]
+) -> None:
+    """The record's generation, too."""
+    data = kit.put(1, (b"a", kind, bytes(9 << 20)), **more)
+    answers = []
+    for piece in (len(data), 1 << 16):
+        wire = kit.Wire(kit.make_node())
+        wire.send(kit.put(1, BIN))
+        out = b"".join(wire.send(data[at : at + piece]) for at in range(0, len(data), piece))
+        answers.append((out, wire.node.namespaces[b"test"].statistics.client.write_error))
+    assert answers[0] == answers[1]
+    assert answers[0][1] == 1
 
 
 def test_the_same_value_in_one_piece_is_refused_alike(kit: Any) -> None:

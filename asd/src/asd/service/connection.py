@@ -19,7 +19,7 @@ from asd.security.rights import UNRESTRICTED, Rights
 from asd.security.session import Session, without_security
 from asd.service.held_replies import Held, HeldReplies
 from asd.service.info_slices import answer_in_slices, framed
-from asd.service.oversized import BIG_FRAME, count_refused, refused_by
+from asd.service.oversized import BIG_FRAME, shortened
 from asd.service.struck import info_struck, message_struck
 from asd.service.tsvc import Job, answer, answer_shipped
 from asd.shipping.compression import decompressed
@@ -27,7 +27,6 @@ from asd.space.commitment import Commitment
 
 if TYPE_CHECKING:
     from asd.service.node import ServiceNode
-    from asd.space.namespace import Namespace
 
 log = logging.getLogger("asd.service")
 
@@ -67,7 +66,7 @@ class Connection:
         "_path_of",
         "_paths",
         "_paused",
-        "_refusing",
+        "_shortened",
         "_session",
         "_transport",
         "_turns",
@@ -88,7 +87,7 @@ class Connection:
         self._job: asyncio.Task[None] | None = None
         self._unwritable: asyncio.Event | None = None
         self._paused = False
-        self._refusing: Namespace | None = None
+        self._shortened: bytes | None = None
         self._closing = False
         self._awaited: Commitment | None = None
         self._held: HeldReplies
@@ -168,7 +167,7 @@ class Connection:
         """Answer all whole frames; keep the rest."""
         turns = self._turns
         self.last_used_ns = turns.started_ns or turns.begin()
-        if self._refusing is not None:
+        if self._shortened is not None:
             data = self._skipped(data)
             if not data:
                 return
@@ -353,22 +352,19 @@ class Connection:
         wanted = 8 + int.from_bytes(rest[2:8], "big") if len(rest) >= 8 else 8
         self._missing = wanted - len(rest)
         if wanted > BIG_FRAME and self._missing > 0 and self._job is None and rest[:2] == MESSAGE:
-            if self.rights is UNRESTRICTED and not self._node.faults.armed:
-                self._refusing = refused_by(rest[8:], self._node.namespaces)
-            if self._refusing is not None:
+            self._shortened = shortened(rest[8:], self._node.namespaces)
+            if self._shortened is not None:
                 self._chunks[:] = [rest[:8]]
 
     def _skipped(self, data: bytes) -> bytes:
-        """Throw away what has come of a refused frame, and answer at its end; what is behind it."""
+        """Throw away what has come of a frame that is too big; at its end, what is to be answered
+        in its place, and what is behind it."""
         self._missing -= len(data)
-        refusing = self._refusing
-        if self._missing > 0 or refusing is None:
+        if self._missing > 0 or self._shortened is None:
             return b""
-        self._refusing = None
+        frame, self._shortened = self._shortened, None
         self._chunks.clear()
-        count_refused(refusing)
-        self._send([reply_frame(ResultCode.RECORD_TOO_BIG)])
-        return data[len(data) + self._missing :]
+        return frame + data[len(data) + self._missing :]
 
     def _acceptable(self, version: int, kind: int, length: int) -> bool:
         """Is this frame header one to go on with? Logs why when it is not."""
