@@ -362,9 +362,9 @@ class Connection:
         self._missing -= len(data)
         if self._missing > 0 or self._shortened is None:
             return b""
-        frame, self._shortened = self._shortened, None
+        instead, self._shortened = self._shortened, None
         self._chunks.clear()
-        return frame + data[len(data) + self._missing :]
+        return instead + data[len(data) + self._missing :]
 
     def _acceptable(self, version: int, kind: int, length: int) -> bool:
         """Is this frame header one to go on with? Logs why when it is not."""
