@@ -230,6 +230,11 @@ class PrimaryIndex:
         """The entry at a slot in use. O(1)."""
         return Entry._make(ENTRY.unpack_from(self.arena, slot << 6))
 
+    def find_entry(self, digest: bytes) -> Entry | None:
+        """The entry of a record or tombstone. O(1)."""
+        slot = self.find(digest)
+        return self.entry(slot) if slot else None
+
     def insert(
         self,
         digest: bytes,

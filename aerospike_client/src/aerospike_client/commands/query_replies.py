@@ -19,6 +19,7 @@ from itertools import repeat
 from typing import Any, Final, NamedTuple
 
 from aerospike_client.commands.bins import AS_TEXT, AT_ONCE, SIZE, UNMET, Bins, BinsReader
+from aerospike_client.commands.replies import HEADER_SIZE
 from aerospike_client.key import Key, UserKey, user_key_of
 from aerospike_client.record import Record
 from aerospike_common.wire import FieldType, Info3, MessageError
@@ -27,7 +28,6 @@ from citrusleaf.cf_digest import DIGEST_SIZE
 AT_A_TIME: Final = 64
 """Records that are made before any is taken: three objects each."""
 
-HEADER_SIZE: Final = 22
 _COUNTS_AT: Final = 18
 #: info3, result code, generation, void-time, number of fields and ops.
 _HEADER: Final = struct.Struct(">xxxBxBII4xHH").unpack_from

@@ -39,7 +39,7 @@ from asd.space.commitment import Commitment
 from asd.space.consistency import Consistency
 from asd.space.namespace import Namespace
 from asd.transactions.away import Away
-from asd.transactions.elsewhere import handed, have_carried, until_ready
+from asd.transactions.elsewhere import Handed, have_carried, until_ready
 from asd.transactions.heavy import Leave, Occupied
 from asd.transactions.transaction import Reply
 from storage.engine import NotResident
@@ -376,12 +376,10 @@ class Batch:
             reply, self._carried = self._carried, None
             if reply is None:
                 given, self._given = self._given, None
-                ask = self._node, namespace, message, digest, origin, self._client
-                if given is None:
-                    reply = self._transact(*ask)
-                else:
-                    with handed(namespace, given):
-                        reply = self._transact(*ask)
+                with Handed(namespace, given):
+                    reply = self._transact(
+                        self._node, namespace, message, digest, origin, self._client
+                    )
                 if namespace.consistency is not None:
                     self._await_replicas(namespace.consistency, message, digest)
         except NotResident:

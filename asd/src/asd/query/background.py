@@ -27,7 +27,7 @@ from asd.security.rights import RoleViolation
 from asd.space.namespace import Namespace
 from asd.space.ownership import REPLICATED
 from asd.transactions.decision import Effect
-from asd.transactions.elsewhere import handed, until_ready
+from asd.transactions.elsewhere import Handed, until_ready
 from asd.transactions.heavy import Leave, Occupied
 from asd.transactions.masked import CONCEALED, GUARDED, access_of, check_bins, check_index
 from asd.transactions.outcome import Count, Decide, count_udf, count_write, perform
@@ -287,7 +287,7 @@ class BackgroundQuery:
         given: Given | None = None
         while True:
             try:
-                with handed(self._namespace, given):
+                with Handed(self._namespace, given):
                     return self._apply(row)
             except (Leave, Occupied) as wait:
                 given = await until_ready(self._node, wait)

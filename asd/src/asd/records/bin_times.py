@@ -187,14 +187,12 @@ def times_of(record: Record, source: int) -> BinTimes:
     _, _, updated_ms, _, flags, payload = record
     if flags & BIN_TIMES:
         return unpack(bin_times(payload, flags))
-    time_ms = time_of(updated_ms)
-    return BinTimes(
-        0, stamp(time_ms, 0) | CAME if flags & XDR_WRITE else stamp(time_ms, source), {}
-    )
+    return BinTimes(0, told_by(updated_ms, flags, source), {})
 
 
-def buried(updated_ms: int, flags: int, source: int) -> int:
-    """The floor that an engine's tombstone is."""
+def told_by(updated_ms: int, flags: int, source: int) -> int:
+    """The stamp that a record's own time and flags tell: of all its bins, or, of an engine's
+    tombstone, of the floor that it is."""
     time_ms = time_of(updated_ms)
     return stamp(time_ms, 0) | CAME if flags & XDR_WRITE else stamp(time_ms, source)
 

@@ -36,7 +36,7 @@ from asd.space.consistency import Consistency
 from asd.space.namespace import Namespace
 from asd.space.ownership import ALONE
 from asd.transactions.dispatch import run_here
-from asd.transactions.elsewhere import handed, staying, until_ready
+from asd.transactions.elsewhere import Handed, staying, until_ready
 from asd.transactions.heavy import Leave, Occupied
 from citrusleaf.cf_digest import partition_id
 from cluster import Answered, CarriedOut, CarryOut, Output, Transactions
@@ -239,7 +239,7 @@ class Carrier:
                 # What was begun must come to its end in this step.
                 with staying(store.namespace):
                     return self._run_here(store.namespace, request, message, asked.digest)
-            with handed(store.namespace, given):
+            with Handed(store.namespace, given):
                 return self._run_here(store.namespace, request, message, asked.digest)
         except (Leave, Occupied):
             raise

@@ -37,7 +37,6 @@ from asd.space.ownership import CLOSED
 from asd.space.truncation import TruncationMetadata
 from asd.state import Carries, NodeState
 from asd.tls.keeper import Keeper
-from citrusleaf.cf_clock import Clock
 from cluster import (
     PARTITIONS,
     Balanced,
@@ -191,7 +190,7 @@ class PlaceInCluster:
         transactions = Transactions(me, partitions, pending_limit=max(limits))
         self._cluster = Clustered(
             *(chosen, node.clock, node.metadata, partitions, transactions),
-            carriers(config.network, node.tls, node.clock),
+            carriers(config.network, node.tls),
         )
         self._cluster.peer_service.published = published(config, node.addresses, node.port, host)
         self._replication = Replication(
@@ -300,7 +299,7 @@ class PlaceInCluster:
             versions.close(namespace.engine)
 
 
-def carriers(network: NetworkConfig, tls: Keeper, clock: Clock) -> dict[str, Carrier]:
+def carriers(network: NetworkConfig, tls: Keeper) -> dict[str, Carrier]:
     """What makes the connections of the planes that are to be encrypted. Raises OSError."""
     found: dict[str, Carrier] = {}
     for plane, section in (("heartbeat", network.heartbeat), ("fabric", network.fabric)):

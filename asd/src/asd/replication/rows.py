@@ -15,7 +15,7 @@ from cluster import REMOVAL
 from cluster import TOMBSTONE as DELETED
 from cluster.messages import RecordRow, SummaryRow
 from storage.engine import TOMBSTONE, Record
-from storage.index import Entry, PrimaryIndex
+from storage.index import Entry
 
 _OURS: Final = 3
 """How far our flags are shifted in a row."""
@@ -69,9 +69,3 @@ def summary_of(entry: Entry) -> SummaryRow:
         *(entry.digest, entry.generation, entry.last_update_time, entry.void_time),
         *(flags, entry.size),
     )
-
-
-def found(index: PrimaryIndex, digest: bytes) -> Entry | None:
-    """The entry of a record or tombstone."""
-    slot = index.find(digest)
-    return index.entry(slot) if slot else None

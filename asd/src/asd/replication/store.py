@@ -22,7 +22,6 @@ from asd.membership.metadata import SystemMetadata
 from asd.membership.settings import policy
 from asd.records.change import Change
 from asd.replication.rows import (
-    found,
     record_flags,
     record_of,
     row_of,
@@ -100,7 +99,7 @@ class Store:
             return None
         if record is not None:
             return record
-        entry = found(engine.index, digest)
+        entry = engine.index.find_entry(digest)
         return None if entry is None else _tombstone(entry)
 
     def survey(self, partition: int) -> Iterator[list[SummaryRow]]:
@@ -123,7 +122,7 @@ class Store:
         index, rule = self.namespace.engine.index, self.policy if resolve else None
         places = []
         for place, theirs in enumerate(summaries):
-            entry = found(index, theirs[0])
+            entry = index.find_entry(theirs[0])
             if is_wanted(theirs, summary_of(entry) if entry is not None else None, rule):
                 places.append(place)
         return tuple(places)
@@ -167,7 +166,7 @@ class Store:
                     adopt(digest, None, new)
                 done += 1
         except (OperationError, StorageError):
-            return done
+            pass  # refused, for now
         return done
 
     def _change(self, row: RecordRow) -> Change:

@@ -14,7 +14,7 @@ from asd.query import answer as answer_query
 from asd.service.held_replies import Held
 from asd.transactions.away import Away
 from asd.transactions.dispatch import latency_of, run, run_row
-from asd.transactions.elsewhere import handed, have_carried, until_ready
+from asd.transactions.elsewhere import Handed, have_carried, until_ready
 from asd.transactions.heavy import Leave, Occupied
 from storage.engine import NotResident
 
@@ -169,7 +169,7 @@ async def _when_worked(
     started_ns = connection.last_used_ns
     namespace = wait.transaction.namespace if isinstance(wait, Leave) else wait.namespace
     given = await until_ready(node, wait)
-    with node.turns.since(started_ns), handed(namespace, given):
+    with node.turns.since(started_ns), Handed(namespace, given):
         reply = answer(node, connection, body)
     await _send(connection, reply)
 

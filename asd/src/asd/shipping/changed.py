@@ -18,12 +18,12 @@ from asd.bins.particle import NULL, Particle
 from asd.records.bin_times import (
     CAME,
     BinTimes,
-    buried,
     order,
     pack,
     stamp_ms,
     tidied,
     times_of,
+    told_by,
 )
 from asd.records.record import BIN_TIMES, unpack_bins
 from asd.shipping.selection import Selection
@@ -77,7 +77,7 @@ def _goes(selection: Selection, stamp: int, since_ms: int) -> bool:
 def deleted_times(selection: Selection, record: Record, source: int) -> bytes:
     """The times that go along with a delete; `record` is a tombstone or a cemetery."""
     if not record[4] & BIN_TIMES:
-        return pack(BinTimes(buried(record[2], record[4], source), 0, {}))
+        return pack(BinTimes(told_by(record[2], record[4], source), 0, {}))
     times = times_of(record, source)
     forward = selection.forward
     named = {name: each for name, each in times.named.items() if forward or not each & CAME}

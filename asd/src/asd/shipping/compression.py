@@ -9,6 +9,8 @@ streams have one.
 
 Nothing is decompressed beyond the size that the message announces, which is bounded itself: a
 zstandard frame must tell its size, the same one, since its decoder makes room for what it tells.
+
+The libraries are imported where they are used: every server has this module, few use them.
 """
 
 from __future__ import annotations
@@ -17,9 +19,6 @@ import zlib
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
-
-import lz4.frame  # type: ignore[import-untyped]  # lz4 ships no type information
-import zstandard
 
 from aerospike_common.wire.errors import MessageError
 from aerospike_common.wire.frame import (
@@ -44,8 +43,6 @@ ASKED: Final = "xdr-compression"
 _MAGIC_SIZE: Final = 4
 _WINDOW: Final = 8 << 20
 """What a zstandard decoder may keep beside the output: twice what level 9 asks for."""
-_CANNOT: Final = (zstandard.ZstdError, RuntimeError)
-"""What the decoders raise; LZ4's has no errors of its own."""
 
 
 def told() -> str:
@@ -74,6 +71,8 @@ class Compressor:
         self._level = level
         self._compress: Compress = zlib.compress
         if algorithm == ZSTD:
+            import zstandard
+
             keeper = zstandard.ZstdCompressor(level=level, write_checksum=True)
             self._compress = lambda plain, _: keeper.compress(plain)
         elif algorithm == LZ4:
@@ -85,6 +84,8 @@ class Compressor:
 
 
 def _lz4(plain: bytes, level: int) -> bytes:
+    import lz4.frame  # type: ignore[import-untyped]  # lz4 ships no type information
+
     packed: bytes = lz4.frame.compress(plain, compression_level=level, content_checksum=True)
     return packed
 
@@ -98,23 +99,32 @@ def decompressed(body: bytes) -> bytes:
     decompress = _BY_MAGIC.get(body[COMPRESSED_AT : COMPRESSED_AT + _MAGIC_SIZE])
     if decompress is None:
         return inflate(body)
-    try:
-        return inflate(body, decompress=decompress)
-    except _CANNOT as error:
-        raise MessageError(f"compressed message: {error}") from None
+    return inflate(body, decompress=decompress)
 
 
 def _from_zstd(packed: memoryview, size: int) -> bytes:
-    tells = zstandard.get_frame_parameters(packed).content_size
-    if tells != size:
-        raise MessageError(f"compressed message: a zstandard frame of {tells} bytes, not {size}")
-    decoder = zstandard.ZstdDecompressor(max_window_size=_WINDOW)
-    return decoder.decompress(packed, max_output_size=size, allow_extra_data=False)
+    import zstandard
+
+    try:
+        tells = zstandard.get_frame_parameters(packed).content_size
+        if tells != size:
+            raise MessageError(
+                f"compressed message: a zstandard frame of {tells} bytes, not {size}"
+            )
+        decoder = zstandard.ZstdDecompressor(max_window_size=_WINDOW)
+        return decoder.decompress(packed, max_output_size=size, allow_extra_data=False)
+    except zstandard.ZstdError as error:
+        raise MessageError(f"compressed message: {error}") from None
 
 
 def _from_lz4(packed: memoryview, size: int) -> bytes:
+    import lz4.frame
+
     decoder = lz4.frame.LZ4FrameDecompressor()
-    plain: bytes = decoder.decompress(packed, max_length=size + 1)
+    try:
+        plain: bytes = decoder.decompress(packed, max_length=size + 1)
+    except RuntimeError as error:  # it has no errors of its own
+        raise MessageError(f"compressed message: {error}") from None
     if not decoder.eof or decoder.unused_data:
         raise MessageError("compressed message: not one whole LZ4 frame")
     return plain

@@ -45,6 +45,8 @@ def _before_ms(shipped_ms: int) -> int:
 
 async def take_cemeteries(namespace: Namespace) -> int:
     """Take away what tells of deleted bins for longer than `xdr-bin-tombstone-ttl`; how many."""
+    if not count_graves(namespace.engine.index)[1]:
+        return 0
     ttl_ms = namespace.config.xdr_bin_tombstone_ttl * 1000
     before_ms = namespace.clock.epoch_ms() - ttl_ms
 

@@ -208,9 +208,7 @@ class Link:
         return self._encoder.delete(digest, generation, time_ms, flags, set_name, times)
 
     def _tombstone(self, digest: bytes) -> Record | None:
-        index = self.namespace.engine.index
-        slot = index.find(digest)
-        entry = index.entry(slot) if slot else None
+        entry = self.namespace.engine.index.find_entry(digest)
         if entry is None or not entry.flags & TOMBSTONE:
             return None
         time_ms, flags = entry.last_update_time, entry.flags

@@ -182,20 +182,17 @@ class Commit:
         return overwrite
 
     def _observed_overwrite(self, inner: Overwrite | None) -> Overwrite | None:
-        if inner is None or not self._observers:
+        observers = self._observers
+        if inner is None or not observers:
             return inner
-        first, *others = self._observers  # mostly there is one, and a loop costs as much as it
 
         def overwrite(
             digest: bytes, updated_ms: int, set_id: int, start: bytes, payload: bytes
         ) -> int:
             generation = inner(digest, updated_ms, set_id, start, payload)
             if generation:
-                new = generation, 0, updated_ms, set_id, 0, payload
-                first(digest, new)
-                if others:
-                    for observer in others:
-                        observer(digest, new)
+                for observer in observers:
+                    observer(digest, (generation, 0, updated_ms, set_id, 0, payload))
             return generation
 
         return overwrite

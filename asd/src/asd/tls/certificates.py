@@ -162,6 +162,14 @@ class Certificates:
             raise CertificateRefused(f"'{name}' is not {self._wanted}")
         return name
 
+    def let_in(self, connection: ssl.SSLObject | None, peer: str) -> str | None:
+        """As `admit`; None where the other side is refused, which the log is told."""
+        try:
+            return self.admit(connection)
+        except CertificateRefused as error:
+            self.complain(peer, str(error))
+            return None
+
     def complain(self, peer: str, what: str | ssl.SSLError) -> None:
         """Tell of one that is refused, by its host and port."""
         why = shown(what if isinstance(what, str) else reason(what))

@@ -24,7 +24,6 @@ from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from asd.config.kinds import host_port
-from asd.security.session import CertificateRefused
 
 if TYPE_CHECKING:
     from asd.tls.certificates import Certificates
@@ -58,7 +57,7 @@ class Door(asyncio.Protocol):
                 plain, self, context, server_side=True, ssl_handshake_timeout=HANDSHAKE_WITHIN_S
             )
         )
-        self._opening = loop.create_task(self._open(handshake, _peer(plain)))
+        self._opening = loop.create_task(self._open(handshake, peer_of(plain)))
 
     def data_received(self, data: bytes) -> None:
         """The handshake is over, which the door is about to hear."""
@@ -72,7 +71,7 @@ class Door(asyncio.Protocol):
         secured = await self._shaken(handshake, peer)
         if secured is None or self._lost or secured.is_closing():
             return
-        user = self._admitted(secured, peer)
+        user = self._certificates.let_in(secured.get_extra_info("ssl_object"), peer)
         if user is None:
             secured.abort()
             return
@@ -94,16 +93,9 @@ class Door(asyncio.Protocol):
             pass  # it has gone away of itself
         return None
 
-    def _admitted(self, secured: Any, peer: str) -> str | None:
-        """The user whom the certificate names; None where it is refused."""
-        try:
-            return self._certificates.admit(secured.get_extra_info("ssl_object"))
-        except CertificateRefused as error:
-            self._certificates.complain(peer, str(error))
-            return None
 
-
-def _peer(transport: asyncio.BaseTransport) -> str:
+def peer_of(transport: asyncio.BaseTransport) -> str:
+    """Host and port of the other side, as the log has them."""
     name = transport.get_extra_info("peername")
     return host_port(*name[:2]) if name else "?"
 

@@ -13,9 +13,8 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from asd.config.kinds import host_port
-from asd.security.session import CertificateRefused
 from asd.tls.certificates import NodeCertificates
-from asd.tls.door import HANDSHAKE_WITHIN_S, Door
+from asd.tls.door import HANDSHAKE_WITHIN_S, Door, peer_of
 from cluster import Carrier, Endpoint
 
 Make = Callable[[], asyncio.BaseProtocol]
@@ -39,7 +38,7 @@ class TlsCarrier(Carrier):
         """Call a node. Raises OSError where it is not there, or is refused in the handshake."""
         try:
             _, guarded = await loop.create_connection(
-                lambda: _Guarded(make(), self),
+                lambda: _Guarded(make(), self._certificates),
                 *endpoint,
                 ssl=self._certificates.dialing,
                 ssl_handshake_timeout=HANDSHAKE_WITHIN_S,
@@ -50,31 +49,22 @@ class TlsCarrier(Carrier):
         if not guarded.admitted:
             raise ConnectionRefusedError("the other side's certificate is not a node's")
 
-    def admit(self, transport: asyncio.BaseTransport) -> bool:
-        """Is the other side a node? Says so in the log when it is none."""
-        try:
-            self._certificates.admit(transport.get_extra_info("ssl_object"))
-        except CertificateRefused as error:
-            peer = transport.get_extra_info("peername")
-            self._certificates.complain(host_port(*peer[:2]) if peer else "?", str(error))
-            return False
-        return True
-
 
 class _Guarded(asyncio.Protocol):
     """Stands before a protocol until the certificate of the node that was called has been looked
     at."""
 
-    def __init__(self, behind: asyncio.BaseProtocol, carrier: TlsCarrier) -> None:
+    def __init__(self, behind: asyncio.BaseProtocol, certificates: NodeCertificates) -> None:
         self._behind = cast(asyncio.Protocol, behind)
-        self._carrier = carrier
+        self._certificates = certificates
         self.admitted = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The handshake is over."""
         # uvloop's transports are not subclasses of asyncio's
         made: Any = transport
-        self.admitted = self._carrier.admit(transport)
+        connection = made.get_extra_info("ssl_object")
+        self.admitted = self._certificates.let_in(connection, peer_of(transport)) is not None
         if self.admitted:
             made.set_protocol(self._behind)
             self._behind.connection_made(transport)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import struct
 from typing import Final, NamedTuple
 
-from aerospike_common.wire.codes import FieldType, Info1, Info2, Info3, OpType, ResultCode
+from aerospike_common.wire.codes import FieldType, Info1, Info2, OpType, ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message
 from asd.records.bin_times import (
@@ -16,16 +16,17 @@ from asd.records.bin_times import (
     BinTimes,
     Lost,
     Rules,
-    buried,
     changed,
     is_told,
     just_below,
     merge,
+    order,
     pack,
     stamp,
     stamp_ms,
     tidied,
     times_of,
+    told_by,
     unpack,
 )
 from asd.records.record import (
@@ -41,16 +42,16 @@ from asd.records.record import (
     without_bin_times,
 )
 from asd.space.namespace import Namespace
+from asd.transactions.applied import replaces
+from asd.transactions.ops import READ_OPS
 from cluster.consistency.stamp import time_of
 from storage.engine import TOMBSTONE, Record
 
 _NO_BINS: Final = b"\0\0"
-_READS: Final = frozenset(
-    {OpType.READ, OpType.CDT_READ, OpType.EXP_READ, OpType.BIT_READ, OpType.HLL_READ}
-)
 _LUT: Final = struct.Struct(">Q")
-_REPLACE: Final = int(Info3.CREATE_OR_REPLACE | Info3.REPLACE_ONLY)
-_TTL_MS: Final = 1000
+_MS_PER_S: Final = 1000
+_MOST_AHEAD_MS: Final = 86_400_000
+"""A clock that is further ahead is wrong, and what it dates could not be changed for that long."""
 
 
 def is_merged(rules: Rules, message: Message) -> bool:
@@ -65,12 +66,10 @@ def held_times(namespace: Namespace, digest: bytes, found: Record | None) -> Bin
     assert namespace.bin_times is not None
     if found is not None:
         return times_of(found, namespace.bin_times.source)
-    index = namespace.engine.index
-    slot = index.find(digest)
-    entry = index.entry(slot) if slot else None
+    entry = namespace.engine.index.find_entry(digest)
     if entry is None or not entry.flags & TOMBSTONE:
         return NEVER
-    return BinTimes(buried(entry.last_update_time, entry.flags, namespace.bin_times.source), 0, {})
+    return BinTimes(told_by(entry.last_update_time, entry.flags, namespace.bin_times.source), 0, {})
 
 
 def _bins_of(record: Record | None) -> Bins:
@@ -79,7 +78,7 @@ def _bins_of(record: Record | None) -> Bins:
 
 def _oldest_ms(namespace: Namespace) -> int:
     """What was deleted before then need not be told any more."""
-    return namespace.clock.epoch_ms() - namespace.config.xdr_bin_tombstone_ttl * _TTL_MS
+    return namespace.clock.epoch_ms() - namespace.config.xdr_bin_tombstone_ttl * _MS_PER_S
 
 
 # ---------------------------------------------------------------- writes of clients
@@ -96,8 +95,8 @@ def stamped(
         return None
     held, old = held_times(namespace, digest, found), _bins_of(found)
     bins = {} if new[4] & TOMBSTONE else _bins_of(new)
-    written = {op.name for op in message.ops if op.type not in _READS}
-    replaced = not bins or bool(message.info3 & _REPLACE and message.info2 & Info2.WRITE)
+    written = {op.name for op in message.ops if op.type not in READ_OPS}
+    replaced = not bins or bool(replaces(message) and message.info2 & Info2.WRITE)
     time_ms = time_of(new[2])
     came = bool(message.info1 & Info1.XDR)
     try:
@@ -129,7 +128,7 @@ def _sealed(new: Record, times: BinTimes, bins: Bins, rules: Rules) -> Record:
         payload = without_bin_times(payload, flags)
         flags &= ~BIN_TIMES
     if flags & TOMBSTONE:
-        if times.floor == buried(updated_ms, flags, rules.source):
+        if times.floor == told_by(updated_ms, flags, rules.source):
             return new
         flags = flags & ~TOMBSTONE | CEMETERY
         payload = _NO_BINS
@@ -187,7 +186,7 @@ def sent_times(namespace: Namespace, message: Message) -> Sent:
     own = stamp(time_ms, 0) | CAME
     if message.info2 & Info2.DELETE:
         return Sent(BinTimes(own, 0, {}), exact=False)
-    floor = just_below(own) if message.info3 & _REPLACE else 0
+    floor = just_below(own) if replaces(message) else 0
     gone = {op.name: own for op in message.ops if not op.particle_type}
     return Sent(BinTimes(floor, own, gone), exact=False)
 
@@ -199,10 +198,6 @@ def _came_from(times: BinTimes, namespace: Namespace) -> BinTimes:
     if ahead_ms > namespace.clock.epoch_ms() + _MOST_AHEAD_MS:
         raise ValueError("they are more than a day ahead of the clock here")
     return came
-
-
-_MOST_AHEAD_MS: Final = 86_400_000
-"""A clock that is further ahead is wrong, and what it dates could not be changed for that long."""
 
 
 def merge_sent(
@@ -225,4 +220,4 @@ def merge_sent(
 
 
 def _last(times: BinTimes) -> int:
-    return max(each & ~CAME for each in (times.floor, times.rest, *times.named.values()))
+    return max(map(order, (times.floor, times.rest, *times.named.values())))

@@ -131,18 +131,10 @@ class LaneSender:
     def send(self, commitment: int, rows: int, packed: bytes, now: int) -> list[Output]:
         """So many rows, packed, that are to be kept there. O(bytes)."""
         payload = lane_codec.group(self._head, self._next, packed)
-        groups, size = self._groups, len(payload)
-        groups.append(_Group(self._next, commitment, rows, payload))
+        self._groups.append(_Group(self._next, commitment, rows, payload))
         self._next += 1
-        self.queued_bytes += size
-        if self._sent != len(groups) - 1 or self._flight_bytes + size > self._config.window_bytes:
-            return self._fill(now)
-        # Nothing waits for room, which is so but for slow peers: as `_fill`.
-        self._sent += 1
-        self._flight_bytes += size
-        if self.deadline == FOREVER:
-            self.deadline = now + self._patience_ms
-        return [Post(self._peer, payload)]
+        self.queued_bytes += len(payload)
+        return self._fill(now)
 
     def receive(self, sequence: int, now: int) -> tuple[list[int], list[Output]]:
         """An acknowledgement: commitments that this peer has kept now, and what can be sent next.
