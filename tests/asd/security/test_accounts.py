@@ -213,6 +213,8 @@ def test_a_role_that_is_not_known_counts_once_it_is(caplog: pytest.LogCaptureFix
     said = [record.getMessage() for record in caplog.records]
     assert said == ["user 'ann' is given the role 'clerk', which is not known"]
     assert set(accounts.roles_of(accounts.user("ann"))) == {"read"}
+    with pytest.raises(OperationError):  # there is nothing to drop, so nothing is taken from her
+        accounts.drop_role("clerk")
     accounts.create_role("clerk", Role(frozenset({Privilege(PrivilegeCode.WRITE)})))
     assert set(accounts.roles_of(accounts.user("ann"))) == {"clerk", "read"}
 
