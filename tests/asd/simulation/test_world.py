@@ -11,8 +11,10 @@ from attrs import evolve
 
 from aerospike_client import ClientError, Key, NotConnected, RecordNotFound
 from asd.config import StorageConfig
-from asd.simulation import Shape, Violation, World
-from asd.simulation.machine import in_memory
+from asd.membership.cluster import Clustered
+from asd.simulation import Chance, Shape, Violation, World
+from asd.simulation.commands import COMMANDS, NOBODY
+from asd.simulation.machine import HEARTBEAT_PORT, in_memory
 from asd.simulation.workloads.workload import Mode, policy_in
 
 KEY = Key("test", "people", "ada")
@@ -172,6 +174,7 @@ def test_a_node_whose_disk_has_failed_is_started_anew_and_serves():
         world.wait_until(lambda: machine.has_failed, 5, "failed")
         world.heal()
         assert machine.has_failed  # a node does not trust its disk again
+        assert not world.is_serving()
         world.wait_until(lambda: machine.lives == 2 and world.is_serving(), 30, "serving")
         world.run(write(3))
 
@@ -203,3 +206,17 @@ def test_what_operators_did_is_taken_back():
         world.heal()
         world.wait_until(lambda: not world.is_operated, 5, "done")
         assert not node.cluster.will_be_quiesced
+
+
+def test_a_tip_that_leads_nowhere_does_not_outlive_the_faults():
+    """A node would go on dialing: one task more at every rest."""
+    with World(1, nodes=2) as world:
+        tip = COMMANDS["tip"](world, Chance(46))
+        assert tip == f"tip:host={NOBODY};port={HEARTBEAT_PORT} on n1"
+        node = world.machines["n1"].node
+        assert node is not None
+        world.wait_until(lambda: not world.is_operated, 5, "done")
+        world.heal()
+        world.wait_until(lambda: not world.is_operated, 5, "done")
+        assert isinstance(node.cluster, Clustered)
+        assert (NOBODY, HEARTBEAT_PORT) not in node.cluster.node.heartbeat.tips

@@ -10,9 +10,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from asd.simulation.machine import HEARTBEAT_PORT
 from asd.simulation.world import World
 from cluster.simulation import Chance, Fault
 
+NOBODY: Final = "10.0.9.9"
+"""An address of no machine."""
 _SETTINGS: Final = (
     ("service", "migrate-threads", ("1", "2", "4"), "1"),
     ("service", "migrate-max-num-incoming", ("1", "4", "64"), "4"),
@@ -44,9 +47,13 @@ def _quiesce(world: World, chance: Chance) -> str:
 def _tip(world: World, chance: Chance) -> str:
     """A node is told of another, or of nobody, or forgets whom it was told of."""
     name, other = chance.shuffled(world.names)[:2]
-    address = chance.choose((world.machines[other].address, "10.0.9.9"))
-    command = chance.choose((f"tip:host={address};port=3002", "tip-clear:host-port-list=all"))
+    address = chance.choose((world.machines[other].address, NOBODY))
+    endpoint = f"{address}:{HEARTBEAT_PORT}"
+    tip, clear = f"tip:host={address};port={HEARTBEAT_PORT}", "tip-clear:host-port-list={}"
+    command = chance.choose((tip, clear.format("all")))
     world.ask(((name,), command))
+    if command is tip:  # where nobody is it would be dialed for ever
+        world.owes(f"{tip} {name}", ((name,), clear.format(endpoint)))
     return f"{command} on {name}"
 
 

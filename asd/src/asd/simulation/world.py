@@ -238,7 +238,9 @@ class World:
         machine.serves = True
 
     def _has_begun(self) -> bool:
-        return all(m.running and m.serves for m in self.machines.values()) and self.is_settled()
+        # A disk that has failed holds up writes, and what is read of them, until the node is anew.
+        begun = all(m.running and m.serves and not m.has_failed for m in self.machines.values())
+        return begun and self.is_settled()
 
     def is_serving(self) -> bool:
         """Do all nodes serve everything, in clusters that are at rest?"""
