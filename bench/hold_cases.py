@@ -184,6 +184,7 @@ def cases() -> list[Case]:
         *_many_ops(),
         *_streams(),
         *_others(),
+        *_indexes(),
     ]
 
 
@@ -316,7 +317,7 @@ def _many_ops() -> list[Case]:
 
 
 def _streams() -> list[Case]:
-    big = {number: {"a": integers(BIG)} for number in range(10)}
+    big = ten_big()
     equal = [EQ, [CALL, INT, 0, [25, COUNT, 100_000, 900_000], [BIN, LIST, "a"]], 1]
     sort = query([modify("a", 13, 0)], info2=Info2.WRITE)
     twenty = {1: {"a": integers(20_000)}}
@@ -330,19 +331,60 @@ def _streams() -> list[Case]:
 
 
 def _others() -> list[Case]:
-    big = {1: {"a": integers(BIG)}}
     spin = request(
         1, info2=Info2.WRITE, fields={30: b"holds", 31: b"spin", 32: b"\x90", 33: b"\x02"}
     )
-    index = "sindex-create:ns=test;set=holds;indexname=h;indextype=list;indexdata=a,numeric"
     truncates = info(f"truncate:namespace=test;set=s{n}" for n in range(1000))
     blob = Op(OpType.WRITE, ParticleType.BLOB, b"b", bytes(100 << 20))
     elements = Op(OpType.WRITE, ParticleType.LIST, b"b", as_msgpack.pack([1] * (10 << 20)))
-    indexed = "a record whose indexed list has 190,000 elements, replaced"
     return [
         Case("UDF", "a runaway function", {1: {"n": 1}}, spin, before=(runaway(),)),
         Case("Info", "1,000 truncates of unknown sets", {}, truncates),
         Case("Frames", "a frame of 100 MB", {}, request(1, blob, info2=Info2.WRITE)),
         Case("Values", "a list of 10 MB, refused", {}, request(1, elements, info2=Info2.WRITE)),
-        Case("Secondary indexes", indexed, big, put(1, {"a": [1]}), before=(info([index]),)),
     ]
+
+
+def _indexes() -> list[Case]:
+    big = {1: {"a": integers(BIG)}}
+    words = {1: {"a": texts(f"word {number}" for number in range(70_000))}}
+    keys = {1: {"a": dict.fromkeys(range(70_000, 200_000), 1)}}
+    create = "sindex-create:ns=test;set=holds;indexname=h;indextype="
+    of_list, of_texts = f"{create}list;indexdata=a,numeric", f"{create}list;indexdata=a,string"
+    of_keys, of_text = f"{create}mapkeys;indexdata=a,numeric", f"{create}default;indexdata=a,string"
+    expression = as_msgpack.pack([CALL, LIST, 0, [15, 7, 0, -1], [BIN, LIST, "a"]])
+    encoded = base64.b64encode(expression).decode()
+    of_expression = (
+        f"sindex-create:ns=test;set=holds;indexname=h;exp={encoded};indextype=list;type=numeric"
+    )
+    delete = request(1, info2=Info2.WRITE | Info2.DELETE)
+    truncate = info(["truncate:namespace=test;set=holds"])
+    append = operate(1, modify("a", 1, 5))
+    kind = "Secondary indexes"
+    name = "a record whose indexed {} is {}"
+
+    def case(what: str, done: str, records: Any, index: str, change: bytes) -> Case:
+        return Case(kind, name.format(what, done), records, change, before=(info([index]),))
+
+    small, other = put(1, {"a": [1]}), put(1, {"a": integers(BIG + 1)[1:]})
+    return [
+        case("list of 190,000", "replaced", big, of_list, small),
+        case("list of 190,000", "replaced by as big a one", big, of_list, other),
+        case("list", "replaced by one of 190,000", {1: {"a": [1]}}, of_list, other),
+        case("list of 190,000", "given one more", big, of_list, append),
+        case("list of 190,000", "deleted", big, of_list, delete),
+        case("list of 190,000", "truncated", big, of_list, truncate)._replace(kind="Info"),
+        case("list of 70,000 strings", "replaced", words, of_texts, small),
+        case("list of 70,000 strings", "new", {}, of_texts, put(1, words[1])),
+        case("map of 130,000 keys", "new", {}, of_keys, put(1, keys[1])),
+        case("map of 130,000 keys", "deleted", keys, of_keys, delete),
+        case("string of 1 MB", "new", {}, of_text, put(1, {"a": "ab" * 520_000})),
+        case("expression has 190,000", "new", {}, of_expression, other),
+        case("expression has 190,000", "replaced", big, of_expression, small),
+        Case("Info", "an index of ten lists of 190,000", ten_big(), info([of_list])),
+    ]
+
+
+def ten_big() -> dict[int, dict[str, Any]]:
+    """Ten records of a big list each."""
+    return {number: {"a": integers(BIG)} for number in range(10)}

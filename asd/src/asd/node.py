@@ -37,6 +37,7 @@ from asd.shipping.shipping import Shipping
 from asd.space.engines import apply_storage, make_engine
 from asd.space.index_builder import IndexBuilder
 from asd.space.index_metadata import IndexMetadata
+from asd.space.index_settler import IndexSettler
 from asd.space.masking import MODULE as MASKING
 from asd.space.masking import MaskingMetadata
 from asd.space.namespace import Namespace
@@ -212,6 +213,9 @@ class Node:
         spaces = self.namespaces.values()
         for space in spaces:
             self._keep_running(self._nsup(space).run())
+            if self.heavy is not None:
+                settler = IndexSettler(space, self.transaction_threads, self.heavy)
+                self._keep_running(settler.run())
             self._keep_running(IndexBuilder(space, self.transaction_threads).run())
             self._keep_running(Truncator(space).run())
             self._keep_running(raid_tombs(space, self.transaction_threads))

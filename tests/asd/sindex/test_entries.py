@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -34,10 +36,29 @@ class Entries(RuleBasedStateMachine):
         self.slots = {d: self.primary.insert(d, 1, 0, 0, 0, 0, 0, 0) for d in self.digests}
         self.entries = IndexEntries(self.primary)
         self.model: set[tuple[int, bytes]] = set()
+        self.in_runs: set[bytes] = set()
+
+    def without_run(self, which: int) -> bytes:
+        """A record whose entries are not in a run: one that is loses them."""
+        d = self.digests[which % len(self.digests)]
+        assert self.entries.drop_run(d[0], self.slots[d]) == (d in self.in_runs)
+        if d in self.in_runs:
+            self.in_runs.discard(d)
+            self.model = {pair for pair in self.model if pair[1] != d}
+        return d
+
+    @rule(which=st.integers(0, RECORDS - 1), values=st.sets(st.integers(-8, 8) | bvals))
+    def put_run(self, which: int, values: set[int]) -> None:
+        """A record has these values, apart from all others."""
+        d = self.without_run(which)
+        self.entries.discard_slots(d[0], {self.slots[d]})
+        self.entries.put_run(d[0], self.slots[d], array("q", sorted(values)))
+        self.in_runs.add(d)
+        self.model = {pair for pair in self.model if pair[1] != d} | {(v, d) for v in values}
 
     @rule(which=st.integers(0, RECORDS - 1), bval=bvals)
     def add_or_remove(self, which: int, bval: int) -> None:
-        d = self.digests[which % len(self.digests)]
+        d = self.without_run(which)
         if (bval, d) in self.model:
             assert self.entries.remove(d[0], bval, d) == self.slots[d]
             self.model.discard((bval, d))
@@ -47,9 +68,10 @@ class Entries(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 1000), bval=bvals)
     def move(self, which: int, bval: int) -> None:
-        if not self.model:
+        placed = sorted(pair for pair in self.model if pair[1] not in self.in_runs)
+        if not placed:
             return
-        old, d = sorted(self.model)[which % len(self.model)]
+        old, d = placed[which % len(placed)]
         if (bval, d) not in self.model:
             self.entries.move(d[0], old, bval, d, self.slots[d])
             self.model.remove((old, d))
@@ -58,7 +80,7 @@ class Entries(RuleBasedStateMachine):
     @rule(which=st.integers(0, RECORDS - 1), values=st.sets(st.integers(-8, 8) | bvals))
     def change(self, which: int, values: set[int]) -> None:
         """A record has these values from now on, many or few."""
-        d = self.digests[which % len(self.digests)]
+        d = self.without_run(which)
         had = {bval for bval, its in self.model if its == d}
         self.entries.change(d[0], had - values, values - had, d, self.slots[d])
         self.model -= {(bval, d) for bval in had}
@@ -77,11 +99,13 @@ class Entries(RuleBasedStateMachine):
         d = self.digests[which % len(self.digests)]
         self.entries.discard_slots(d[0], {self.slots[d]})
         self.model = {pair for pair in self.model if pair[1] != d}
+        self.in_runs.discard(d)
 
     @rule(partition=st.sampled_from(PARTITIONS))
     def load(self, partition: int) -> None:
         rows = sorted((b, d, self.slots[d]) for b, d in self.model if d[0] == partition)
         self.entries.load(partition, rows)
+        self.in_runs = {d for d in self.in_runs if d[0] != partition}
 
     @rule(
         partition=st.sampled_from(PARTITIONS),

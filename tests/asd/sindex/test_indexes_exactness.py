@@ -15,12 +15,16 @@ from asd.bins.particle import Particle
 from asd.config import NamespaceConfig
 from asd.fastpath.one_bin import BinHead, OneBinWrite
 from asd.measures.turns import Turns
+from asd.process.heavy_work import Inline
 from asd.process.transaction_threads import TransactionThreads
 from asd.records.change import Change
 from asd.records.record import Bins, pack_payload
 from asd.sindex import IndexDefinition, KeyType, Source
+from asd.sindex.indexes import LIGHT
+from asd.sindex.work import IndexValues
 from asd.space.engines import make_engine
 from asd.space.index_builder import IndexBuilder
+from asd.space.index_settler import IndexSettler
 from asd.space.namespace import Namespace
 from asd.space.truncation import Truncator
 from citrusleaf.cf_clock import VirtualClock
@@ -94,9 +98,32 @@ class Exactness(RuleBasedStateMachine):
         builder = IndexBuilder(self.namespace, self.threads)
         for index in self.namespace.indexes:
             for partition in range(index.built, min(USED_PARTITIONS, partitions)):
+                builder._heavy.clear()
                 rows = builder._rows(index, *builder._members(index, partition))
                 index.entries.load(partition, sorted(rows))
+                for slot in builder._heavy:
+                    index.leave_unsettled(partition, slot)
             index.built = max(index.built, partitions)
+
+    @rule(most=st.sampled_from([None, 0, 8, LIGHT]))
+    def limit(self, most: int | None) -> None:
+        """What a change may cost where it stands."""
+        self.namespace.indexes.most = most
+
+    @rule(turns=st.integers(0, 9))
+    def settle(self, turns: int) -> None:
+        """A settler works for some turns of the loop."""
+        settler = IndexSettler(self.namespace, self.threads, Inline(IndexValues()))
+        self.namespace.indexes.left.set()
+
+        async def work() -> None:
+            task = asyncio.create_task(settler.run())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        asyncio.run(work())
 
     @rule(number=key_numbers, bins=some_bins, set_name=sets, ttl=st.sampled_from([0, 10]))
     def store(self, number: int, bins: Bins, set_name: bytes, ttl: int) -> None:
@@ -157,7 +184,7 @@ class Exactness(RuleBasedStateMachine):
     def indexes_are_exact(self) -> None:
         namespace = self.namespace
         for index in namespace.indexes:
-            index.entries._check()
+            index._check()
             wanted = set()
             for number in range(KEYS):
                 record = namespace.engine.get(digest(number))
@@ -167,8 +194,11 @@ class Exactness(RuleBasedStateMachine):
                 if index.watches(set_name):
                     keys = index.keys_of(digest(number), record, set_name)
                     slot = namespace.engine.index.find(digest(number))
+                    if slot in index.unsettled.get(partition_id(digest(number)), ()):
+                        continue
                     wanted |= {(partition_id(digest(number)), bval, slot) for bval in keys}
             assert set(index.entries._all()) == wanted
+            assert index.unsettled.keys() <= set(range(USED_PARTITIONS))
 
 
 TestExactness = Exactness.TestCase

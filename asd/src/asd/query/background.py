@@ -17,6 +17,7 @@ from asd.bins.expressions import ExpressionCache
 from asd.measures.statistics import OriginStatistics
 from asd.query.access import choose_walk, split
 from asd.query.encode import Encoder, Row
+from asd.query.index_walk import Unsettled
 from asd.query.job import JobType, QueryJob, Status
 from asd.query.pace import Pace
 from asd.query.records import Reader
@@ -235,6 +236,9 @@ class BackgroundQuery:
                     batch = self._walk.next(self._pace.batch(STRETCH), self._pace.over)
                 except NotResident as absent:
                     await self._node.transaction_threads.run(absent.load)
+                    continue
+                except Unsettled as wait:
+                    await wait.settled()
                     continue
                 if batch is None:
                     return Status.OK

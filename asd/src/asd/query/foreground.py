@@ -18,6 +18,7 @@ from aerospike_common.wire.frame import PROTOCOL_VERSION
 from aerospike_common.wire.message import encode_reply, reply_frame
 from asd.measures.histogram import Histogram
 from asd.measures.query_statistics import QueryStatistics
+from asd.query.index_walk import Unsettled
 from asd.query.job import JobType, QueryJob, Status
 from asd.query.pace import Pace
 from asd.query.records import Reader
@@ -139,6 +140,9 @@ class ForegroundQuery(ABC):
             except NotResident as absent:
                 await self._node.transaction_threads.run(absent.load)
                 continue
+            except Unsettled as wait:
+                await wait.settled()
+                continue
             if batch is None:
                 return await self._finish(messages)
             handled, before = self._job.succeeded, len(messages)
@@ -154,7 +158,7 @@ class ForegroundQuery(ABC):
         return False
 
     def _next_batch(self) -> Stretch | None:
-        """Entries to take; none while some of the last are left. Raises as `Walk.next`."""
+        """Entries to take; none while some of the last are left. Raises as `IndexWalk.next`."""
         if self._reader.behind:
             return Stretch([], None)
         return self._walk.next(self._pace.batch(STRETCH), self._pace.over)

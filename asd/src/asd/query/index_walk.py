@@ -49,6 +49,19 @@ LOOK_EVERY: Final = 64
 at their record have their own."""
 
 
+class Unsettled(Exception):
+    """A partition is to be read of which some records are unsettled: ask again when it is over."""
+
+    def __init__(self, index: SecondaryIndex, partition: int) -> None:
+        super().__init__("unsettled")
+        self._index = index
+        self._partition = partition
+
+    async def settled(self) -> None:
+        """Return when it is over."""
+        await self._index.settled(self._partition)
+
+
 class _Step(NamedTuple):
     """Where to go on: behind the entry `after`, if there is one."""
 
@@ -97,7 +110,7 @@ class IndexWalk:
 
         Fewer, or none, when `over` says after some work that time is up. Raises SINDEX_NOT_FOUND
         when the index is dropped meanwhile, NotResident when a record must be looked at that is
-        not in memory: ask again when it is.
+        not in memory, Unsettled: ask again when it is.
         """
         if self._index.dropped:
             raise OperationError(ResultCode.SINDEX_NOT_FOUND, "the index was dropped")
@@ -105,12 +118,12 @@ class IndexWalk:
         looks_at = LOOK_EVERY
         while len(found.entries) < count:
             self._room = count - len(found.entries)
-            burst = self._left() if self._rest else self._burst()
-            if burst is None:
-                return found if found.entries else None
             try:
+                burst = self._left() if self._rest else self._burst()
+                if burst is None:
+                    return found if found.entries else None
                 self._take(burst, count, over, found)
-            except NotResident:
+            except (NotResident, Unsettled):
                 if not found.entries:
                     raise
                 break  # it is asked for again
@@ -133,7 +146,14 @@ class IndexWalk:
         for at in range(0, len(every), at_once):
             asked = every[at : at + at_once]
             having = self._having(asked, spans)
-            if self._one_value and not any(map(partitions.__getitem__, having)):
+            unsettled = self._index.unsettled
+            if unsettled:  # what they will have is not known: each is waited for in its turn
+                having = {
+                    partition: having.get(partition, [*spans])
+                    for partition in asked
+                    if partition in having or partition in unsettled
+                }
+            elif self._one_value and not any(map(partitions.__getitem__, having)):
                 yield from self._together([*having], *spans)
                 having = {}
             for partition, its in having.items():
@@ -154,6 +174,11 @@ class IndexWalk:
         entries = self._index.entries
         at = 0
         while at < len(partitions):
+            if self._index.unsettled:
+                yield _Step(partitions[at], span, None)
+                at += 1
+                self.partitions_done += 1
+                continue
             done, (bvals, slots) = entries.gather(partitions[at:], *span, min(self._room, BURST))
             at += done
             self.partitions_done += done
@@ -188,6 +213,8 @@ class IndexWalk:
             together, self._step = self._step, None
             return together
         partition, span, after = self._step
+        if partition in self._index.unsettled:
+            raise Unsettled(self._index, partition)
         if partition != self._partition:
             self._partition = partition
             self._verdicts.clear()
@@ -206,6 +233,10 @@ class IndexWalk:
     def _left(self) -> Stretch:
         """What is left of a burst and still there."""
         index, primary = self._index.entries, self._namespace.engine.index
+        if self._index.unsettled:
+            for _, digest in self._rest:
+                if partition_id(digest) in self._index.unsettled:
+                    raise Unsettled(self._index, partition_id(digest))
         rest, self._rest = self._rest, []
         still = [
             (bval, digest)

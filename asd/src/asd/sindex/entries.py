@@ -3,6 +3,11 @@
 A partition's entries are two arrays side by side, the index values (8 bytes) and the records' slots
 in the primary index (4 bytes), in the order of (value, digest) that queries are resumed by. A
 slot leads to the digest, so digests are not kept. docs/formats/secondary-index.md draws it.
+
+A record with a big list has its entries in an array of its own, its *run*. Among the others they
+would cost the loop a tenth of a second when it changes: to find out which values it had, and to
+move everything behind each of them. A run comes and goes as a whole, whatever is in it. Queries pay
+for that: where a partition has runs, what is found in each of them is merged.
 """
 
 from __future__ import annotations
@@ -27,6 +32,8 @@ SAMPLE: Final = 65536
 """Entries that are enough to estimate from."""
 
 _DIGEST_SIZE: Final = 20
+_LEAST: Final = -(1 << 63)
+_GREATEST: Final = (1 << 63) - 1
 
 
 class Found(NamedTuple):
@@ -49,13 +56,15 @@ class IndexEntries:
     (Found(bvals=[7], slots=[1]), 1)
     """
 
-    __slots__ = ("_bvals", "_count", "_primary", "_slots")
+    __slots__ = ("_bvals", "_count", "_primary", "_runs", "_slots")
 
     _bvals: list[array[int]]
     """Per partition, its index values, ascending; all empty partitions share an array that is
     never written."""
     _slots: list[array[int]]
     """Per partition, the slots that belong to the values."""
+    _runs: dict[int, dict[int, array[int]]]
+    """Per partition that has any, slots of records to their runs: index values, ascending."""
 
     def __init__(self, primary: PrimaryIndex) -> None:
         self._primary = primary
@@ -72,7 +81,7 @@ class IndexEntries:
             bvals.__sizeof__() + slots.__sizeof__()
             for bvals, slots in zip(self._bvals, self._slots, strict=True)
             if bvals
-        )
+        ) + sum(run.__sizeof__() for runs in self._runs.values() for run in runs.values())
 
     def add(self, partition: int, bval: int, digest: bytes, slot: int) -> None:
         """Add an entry that is not there. O(log n) and a move of half the partition's bytes."""
@@ -125,14 +134,36 @@ class IndexEntries:
         bvals.insert(at, new)
         slots.insert(at, slot)
 
+    def put_run(self, partition: int, slot: int, run: array[int]) -> None:
+        """Add all entries of a record that has none: its index values, ascending. O(1)."""
+        runs = self._runs.setdefault(partition, {})
+        assert slot not in runs
+        runs[slot] = run
+        self._count += len(run)
+
+    def drop_run(self, partition: int, slot: int) -> bool:
+        """Take out the run of a record; False when it has none. O(1)."""
+        runs = self._runs.get(partition)
+        run = None if runs is None else runs.pop(slot, None)
+        if runs is None or run is None:
+            return False
+        if not runs:
+            del self._runs[partition]
+        self._count -= len(run)
+        return True
+
     def load(self, partition: int, entries: Sequence[tuple[int, bytes, int]]) -> None:
         """Replace a partition by (index value, digest, slot) in order. O(n)."""
+        for slot in list(self._runs.get(partition, ())):
+            self.drop_run(partition, slot)
         bvals = array("q", [entry[0] for entry in entries])
         slots = array("I", [entry[2] for entry in entries])
         self._replace(partition, bvals, slots)
 
     def discard_slots(self, partition: int, gone: set[int]) -> None:
         """Take out all entries of some records. O(n)."""
+        for slot in gone.intersection(self._runs.get(partition, ())):
+            self.drop_run(partition, slot)
         bvals, slots = self._bvals[partition], self._slots[partition]
         kept = [slot not in gone for slot in slots]
         if not all(kept):
@@ -141,6 +172,11 @@ class IndexEntries:
 
     def holds(self, partition: int, bval: int, digest: bytes) -> bool:
         """Is there an entry of the record for this value? O(log n)."""
+        if partition in self._runs:
+            run = self._runs[partition].get(self._primary.find(digest))
+            if run is not None:
+                place = bisect_left(run, bval)
+                return place < len(run) and run[place] == bval
         at = self._place(partition, bval, digest)
         behind = self._place(partition, bval, digest, behind=True)
         return at < behind
@@ -152,11 +188,15 @@ class IndexEntries:
         """
         parts = [self._bvals[partition] for partition in partitions]
         starts = map(bisect_left, parts, repeat(low))
-        return [
+        found = [
             partition
             for partition, part, start in zip(partitions, parts, starts, strict=False)
             if start < len(part) and part[start] <= high
         ]
+        if self._runs:
+            among = {*found, *(each for each in partitions if self._has_in_runs(each, low, high))}
+            found = [partition for partition in partitions if partition in among]
+        return found
 
     def find(
         self,
@@ -168,8 +208,21 @@ class IndexEntries:
     ) -> Found:
         """Entries with low <= value <= high in order: the first `most` behind `after`.
 
-        O(log n + answer).
+        O(log n + answer), for each run.
         """
+        if partition in self._runs:
+            return self._find_among_runs(partition, low, high, after, most)
+        return self._find(partition, low, high, after, most)
+
+    def _find(
+        self,
+        partition: int,
+        low: int,
+        high: int,
+        after: tuple[int, bytes] | None,
+        most: int | None,
+    ) -> Found:
+        """`find`, but for what is in runs."""
         bvals = self._bvals[partition]
         start = bisect_left(bvals, low)
         if after is not None:
@@ -189,7 +242,15 @@ class IndexEntries:
         """
         bvals: list[int] = []
         slots: list[int] = []
+        runs = self._runs
         for done, partition in enumerate(partitions):
+            if partition in runs:
+                found = self.find(partition, low, high, None, most - len(bvals) + 1)
+                if len(bvals) + len(found.bvals) > most:
+                    return done, Found(bvals, slots)
+                bvals += found.bvals
+                slots += found.slots
+                continue
             part = self._bvals[partition]
             start = bisect_left(part, low)
             end = bisect_right(part, high, start)
@@ -201,6 +262,8 @@ class IndexEntries:
 
     def slots(self, partition: int) -> list[int]:
         """The slots of all entries of a partition, in order."""
+        if partition in self._runs:
+            return self.find(partition, _LEAST, _GREATEST).slots
         return self._slots[partition].tolist()
 
     def density(self) -> tuple[int, int]:
@@ -211,9 +274,15 @@ class IndexEntries:
         if not self._count:
             return 0, 0
         step = -(-self._count // SAMPLE)
-        sampled = sum(map(len, self._bvals[::step]))
-        distinct = len(set(chain.from_iterable(self._bvals[::step])))
-        records = sum(len(set(slots)) for slots in self._slots[::step])
+        runs = [run for at in range(0, PARTITIONS, step) for run in self._runs.get(at, {}).values()]
+        in_runs = sum(map(len, runs))
+        sampled = sum(map(len, self._bvals[::step])) + in_runs
+        seen = set(chain.from_iterable(self._bvals[::step]))
+        if in_runs <= SAMPLE:
+            distinct = len(seen.union(*runs))
+        else:  # each value is in a run but once, and most of them, likely, in no other
+            distinct = len(seen) + in_runs
+        records = sum(len(set(slots)) for slots in self._slots[::step]) + len(runs)
         if not sampled:
             return 1, 1
         return _scaled(sampled / distinct, step), round(sampled / records)
@@ -221,10 +290,46 @@ class IndexEntries:
     def clear(self) -> None:
         """Forget all entries. O(4096)."""
         self._count = 0
+        self._runs = {}
         self._bvals = [array("q")] * PARTITIONS
         self._slots = [array("I")] * PARTITIONS
 
     # Parts
+
+    def _has_in_runs(self, partition: int, low: int, high: int) -> bool:
+        for run in self._runs.get(partition, {}).values():
+            start = bisect_left(run, low)
+            if start < len(run) and run[start] <= high:
+                return True
+        return False
+
+    def _find_among_runs(
+        self,
+        partition: int,
+        low: int,
+        high: int,
+        after: tuple[int, bytes] | None,
+        most: int | None,
+    ) -> Found:
+        """`find` in a partition with runs. Each gives its first `most`, of which the first stay."""
+        arena = self._primary.arena
+        found = self._find(partition, low, high, after, most)
+        rows = [
+            (bval, arena[slot << 6 : (slot << 6) + _DIGEST_SIZE], slot)
+            for bval, slot in zip(*found, strict=True)
+        ]
+        for slot, run in self._runs[partition].items():
+            digest = arena[slot << 6 : (slot << 6) + _DIGEST_SIZE]
+            start = bisect_left(run, low)
+            if after is not None:
+                behind = bisect_right if digest <= after[1] else bisect_left
+                start = max(start, behind(run, after[0]))
+            end = bisect_right(run, high, start)
+            if most is not None:
+                end = min(end, start + most)
+            rows += [(bval, digest, slot) for bval in run[start:end]]
+        rows.sort()
+        return Found([row[0] for row in rows[:most]], [row[2] for row in rows[:most]])
 
     def _replace(self, partition: int, bvals: array[int], slots: array[int]) -> None:
         self._count += len(bvals) - len(self._bvals[partition])
@@ -292,11 +397,19 @@ class IndexEntries:
         for partition, parts in enumerate(zip(self._bvals, self._slots, strict=True)):
             for bval, slot in zip(*parts, strict=True):
                 yield partition, bval, slot
+        for partition, runs in self._runs.items():
+            for slot, run in runs.items():
+                yield from zip(repeat(partition), run, repeat(slot))
 
     def _check(self) -> None:
         """Assert every invariant. O(n)."""
         rows = [(p, bval, self._primary.entry(slot).digest) for p, bval, slot in self._all()]
-        assert all(a < b for a, b in pairwise(rows))
+        placed = rows[: sum(map(len, self._bvals))]
+        assert all(a < b for a, b in pairwise(placed))
+        assert all(self._runs.values())
+        for runs in self._runs.values():
+            assert not any(a >= b for run in runs.values() for a, b in pairwise(run))
+        assert len(set(rows)) == len(rows)
         assert len(rows) == self._count
         for partition, _, digest in rows:
             assert int.from_bytes(digest[:2], "little") % PARTITIONS == partition

@@ -1,8 +1,19 @@
-"""The secondary indexes of one namespace, kept exact by every change of a record."""
+"""The secondary indexes of one namespace, kept exact by every change of a record.
+
+Exact at once, where that is little work. What a record with a big list has in an index takes tens
+of milliseconds to find out; so its entries of before are taken out at once, which is cheap, since
+they are a run of their own (`IndexEntries`), and the record is *unsettled* until somebody
+(`asd.space.index_settler`) has had its values worked out elsewhere. Whoever reads the entries of a
+partition waits until none of its records is unsettled, so nobody sees an index that is not exact.
+
+Which records are heavy is estimated from sizes, and may be estimated otherwise another time: what
+stands in a run or is unsettled is known by its slot, never by an estimate.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from array import array
 from collections.abc import Iterator, Sequence, Set
 from typing import Final
 
@@ -22,8 +33,12 @@ from storage.index import PrimaryIndex
 MAX_INDEXES: Final = 256
 """Indexes of a namespace."""
 
+LIGHT: Final = 1 << 14
+"""What finding out index values may cost, by `Keys.effort`, where the change stands: about a
+millisecond or two."""
 
-def _view(digest: bytes, record: Record | None, set_name: bytes) -> RecordView | None:
+
+def record_view(digest: bytes, record: Record | None, set_name: bytes) -> RecordView | None:
     """A record as it is indexed; None when there is none, or but a tombstone.
 
     Index values depend on the record alone, not on the time: for an expression it is always the
@@ -51,6 +66,10 @@ class SecondaryIndex:
         self.load_time_s = 0
         self.dropped = False
         """The index is no longer kept up and must not be read."""
+        self.unsettled: dict[int, dict[int, object]] = {}
+        """Per partition, slots of records whose values are still to be worked out, each with what
+        stands for this change and no other. Partitions that have none are not in it."""
+        self._waiting: dict[int, list[asyncio.Future[None]]] = {}
 
     @property
     def readable(self) -> bool:
@@ -68,8 +87,103 @@ class SecondaryIndex:
 
     def keys_of(self, digest: bytes, record: Record | None, set_name: bytes) -> Set[int]:
         """The index values of a record; none for None or a tombstone."""
-        view = _view(digest, record, set_name)
+        view = record_view(digest, record, set_name)
         return frozenset() if view is None else self.keys.of_record(view)
+
+    # ---------------------------------------------------------------- changes
+
+    def change(
+        self,
+        partition: int,
+        digest: bytes,
+        slot: int,
+        was: RecordView | None,
+        now: RecordView | None,
+        most: int | None,
+    ) -> int:
+        """A record has changed, or is about to go. What is done at once may cost `most` (None:
+        whatever it costs); the rest is left to be settled. What it has cost."""
+        keys, entries = self.keys, self.entries
+        if self.forget(partition, slot):
+            was = None
+        effort = 0
+        if most is not None:
+            effort = sum(keys.effort(view) for view in (was, now) if view is not None)
+            if effort > most:
+                if was is not None:
+                    entries.discard_slots(partition, {slot})
+                if now is not None:
+                    self.leave_unsettled(partition, slot)
+                return 0
+        gone, come = keys.difference(was, now)
+        if gone or come:
+            entries.change(partition, gone, come, digest, slot)
+        return effort
+
+    def forget(self, partition: int, slot: int) -> bool:
+        """Take out what a record has, if it is a run, or unsettled; False if it is neither. O(1)"""
+        return self.entries.drop_run(partition, slot) or self._settle(partition, slot)
+
+    def forget_slots(self, partition: int, gone: set[int]) -> None:
+        """Take out all that some records have. O(n)."""
+        for slot in gone.intersection(self.unsettled.get(partition, ())):
+            self._settle(partition, slot)
+        self.entries.discard_slots(partition, gone)
+
+    def forget_all(self) -> None:
+        """All records are gone, or the index is."""
+        self.entries.clear()
+        for partition, slots in list(self.unsettled.items()):
+            for slot in list(slots):
+                self._settle(partition, slot)
+
+    # ---------------------------------------------------------------- what is unsettled
+
+    def leave_unsettled(self, partition: int, slot: int) -> None:
+        """A record's values are still to be worked out; it has no entries."""
+        self.unsettled.setdefault(partition, {})[slot] = object()
+
+    def settle(self, partition: int, slot: int, change: object, run: array[int]) -> bool:
+        """The values of a record as it was when `change` stood for it, ascending. False when it has
+        changed since, and they are of no use."""
+        if self.unsettled.get(partition, {}).get(slot) is not change:
+            return False
+        self.entries.put_run(partition, slot, run)
+        self._settle(partition, slot)
+        return True
+
+    def next_unsettled(self) -> tuple[int, int] | None:
+        """A partition and slot; first those that somebody waits for."""
+        for partition in (*self._waiting, *self.unsettled):
+            if partition in self.unsettled:
+                return partition, next(iter(self.unsettled[partition]))
+        return None
+
+    async def settled(self, partition: int) -> None:
+        """Return when no record of the partition is unsettled; for the time until others run."""
+        while partition in self.unsettled:
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.setdefault(partition, []).append(turn)
+            await turn
+
+    def _settle(self, partition: int, slot: int) -> bool:
+        slots = self.unsettled.get(partition)
+        if slots is None or slots.pop(slot, None) is None:
+            return False
+        if not slots:
+            del self.unsettled[partition]
+            for turn in self._waiting.pop(partition, ()):
+                if not turn.done():
+                    turn.set_result(None)
+        return True
+
+    def _check(self) -> None:
+        """Assert every invariant. O(entries)."""
+        self.entries._check()
+        assert all(self.unsettled.values())
+        assert self._waiting.keys() <= self.unsettled.keys()
+        for partition, slots in self.unsettled.items():
+            assert not slots.keys() & set(self.entries.slots(partition))
 
 
 class SecondaryIndexes:
@@ -84,6 +198,10 @@ class SecondaryIndexes:
         """There is at least one index."""
         self.unbuilt = asyncio.Event()
         """Set when there may be something to build."""
+        self.most: int | None = None
+        """What a change of a record may cost where it stands; None: whatever it costs."""
+        self.left = asyncio.Event()
+        """Set when there may be something to settle."""
 
     def __iter__(self) -> Iterator[SecondaryIndex]:
         yield from self._by_name.values()
@@ -157,7 +275,7 @@ class SecondaryIndexes:
         if index is None:
             return False
         index.dropped = True
-        index.entries.clear()
+        index.forget_all()
         self._redefined()
         return True
 
@@ -190,27 +308,32 @@ class SecondaryIndexes:
         before, after = self.watching(old_set), self.watching(new_set)
         if not (before or after):
             return
-        partition = partition_id(digest)
-        was, now = _view(digest, old, old_set), _view(digest, new, new_set)
+        partition, most = partition_id(digest), self.most
+        was, now = record_view(digest, old, old_set), record_view(digest, new, new_set)
+        slot = 0
         for index in before if before is after else dict.fromkeys((*before, *after)):
             if partition < index.built:
-                gone, come = index.keys.difference(
-                    was if index in before else None, now if index in after else None
-                )
-                if gone or come:
-                    slot = self._primary.find(digest)
-                    index.entries.change(partition, gone, come, digest, slot)
+                its_was = was if index in before else None
+                its_now = now if index in after else None
+                if index.keys.is_same(its_was, its_now):
+                    continue
+                slot = slot or self._primary.find(digest)
+                cost = index.change(partition, digest, slot, its_was, its_now, most)
+                if most is not None:
+                    most = max(0, most - cost)
+                    if index.unsettled:
+                        self.left.set()
 
     def removing_slots(self, partition: int, slots: Sequence[int]) -> None:
         """The records at these slots of a partition are about to be taken out."""
         gone = set(slots)
         for index in self:
-            index.entries.discard_slots(partition, gone)
+            index.forget_slots(partition, gone)
 
     def clear(self) -> None:
         """All records are gone."""
         for index in self:
-            index.entries.clear()
+            index.forget_all()
 
     def forget(self) -> None:
         """Drop all indexes."""
@@ -226,7 +349,7 @@ class SecondaryIndexes:
         assert len(set(subjects)) == len(subjects) <= MAX_INDEXES
         for index in self:
             assert not index.dropped
-            index.entries._check()
+            index._check()
 
     # -------------------------------------------------------------------- figures
 

@@ -32,6 +32,10 @@ _SCALARS: Final = {
     KeyType.BLOB: ExpType.BLOB,
     KeyType.GEO2DSPHERE: ExpType.GEOJSON,
 }
+_HASHED: Final = (ParticleType.STRING, ParticleType.BLOB)
+_WEIGHTS: Final = {KeyType.STRING: 4, KeyType.BLOB: 4, KeyType.GEO2DSPHERE: 16}
+"""How many times as much an element costs as an integer of as many bytes: it is hashed, or parsed
+and covered by cells."""
 _PREFIXES: Final = {
     KeyType.STRING: "\x03",
     KeyType.BLOB: "\x04",
@@ -61,6 +65,7 @@ class Keys:
             definition.source is Source.DEFAULT and not self._path and not definition.expression
         )
         """The index is of bins as they are."""
+        self._weight = _WEIGHTS.get(definition.key_type, 1)
 
     def of_record(self, view: RecordView) -> Set[int]:
         """The record's index values; none when it has nothing to index. O(what is indexed)."""
@@ -72,11 +77,28 @@ class Keys:
             return _NOTHING if particle is None else frozenset(bvals(particle))
         return self._bvals_of(self._elements(view))
 
+    def is_same(self, old: RecordView | None, new: RecordView | None) -> bool:
+        """Is what is indexed plainly the same in both? None = not there."""
+        name = self.definition.bin_name
+        return (
+            old is not None and new is not None and name != b"" and old.bin(name) == new.bin(name)
+        )
+
+    def effort(self, view: RecordView) -> int:
+        """What `of_record` will cost, in bytes of integers that are gone through."""
+        name = self.definition.bin_name
+        if self._expression is not None:
+            sized = map(view.bin, self._expression.sized)
+            return self._expression.effort(sum(len(found.data) for found in sized if found))
+        if self.definition.source is Source.SET or (self.direct and self._type not in _HASHED):
+            return 0
+        particle = view.bin(name)
+        if particle is None:
+            return 0
+        return len(particle.data) >> 2 if self.direct else self._weight * len(particle.data)
+
     def difference(self, old: RecordView | None, new: RecordView | None) -> KeyChange:
         """What a record loses and gets when it changes from `old` to `new`; None = not there."""
-        name = self.definition.bin_name
-        if old is not None and new is not None and name and old.bin(name) == new.bin(name):
-            return _UNCHANGED
         had = _NOTHING if old is None else self.of_record(old)
         has = _NOTHING if new is None else self.of_record(new)
         return _UNCHANGED if had == has else KeyChange(had - has, has - had)

@@ -15,6 +15,9 @@ from asd.sindex.indexes import SecondaryIndex, SecondaryIndexes
 from asd.sindex.keys import bvals
 from citrusleaf.cf_digest import partition_id
 
+LONGEST: Final = 4096
+"""Bytes of a payload from which on the values in it take too long to hash twice."""
+
 _TYPE_AT: Final = 7
 _NAME_AT: Final = 9  # where its length byte is
 

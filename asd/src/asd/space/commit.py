@@ -44,7 +44,7 @@ from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.errors import OperationError
 from asd.records.change import Change
 from asd.sindex import SecondaryIndexes
-from asd.sindex.one_bin import one_bin
+from asd.sindex.one_bin import LONGEST, one_bin
 from citrusleaf.cf_digest import partition_id
 from storage.engine import (
     Bulk,
@@ -171,6 +171,8 @@ class Commit:
         def overwrite(
             digest: bytes, updated_ms: int, set_id: int, start: bytes, payload: bytes
         ) -> int:
+            if len(payload) > LONGEST:
+                return 0
             done = exchange(digest, updated_ms, set_id, start, payload)
             if done is None:
                 return 0

@@ -1,4 +1,8 @@
-"""Building indexes in the background: partition by partition, a slice of time after the other."""
+"""Building indexes in the background: partition by partition, a slice of time after the other.
+
+What a heavy record has in an index is left unsettled (`asd.sindex.indexes`), and building goes on
+when it is settled.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,11 @@ from itertools import compress
 from struct import Struct
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from aerospike_common.wire.codes import ParticleType
 from asd.measures.share import Share
 from asd.records.record import CEMETERY, find_bin
 from asd.sindex.definition import KeyType, Source
-from asd.sindex.indexes import SecondaryIndex
+from asd.sindex.indexes import SecondaryIndex, record_view
 from asd.sindex.keys import bvals
 from citrusleaf.cf_digest import DIGEST_SIZE
 from cluster import PARTITIONS
@@ -28,6 +33,10 @@ log = logging.getLogger("asd.sindex")
 SLICE_NS: Final = 2_000_000
 """How long building may hold the loop, while nobody else is there."""
 
+_HEAVY: Final[Set[int]] = frozenset((-1,))
+"""Stands for the values of a record that are to be settled; it is known as itself."""
+
+_HASHED: Final = (ParticleType.STRING, ParticleType.BLOB)
 _TYPE_AT: Final = 7  # in a payload, of the first bin
 _VALUE_AT: Final = 10  # likewise, behind a name of no bytes
 _integer = Struct(">q").unpack_from
@@ -50,6 +59,8 @@ class IndexBuilder:
         self._until_ns = 0
         self._bulk: Bulk | None = None
         self._building: SecondaryIndex | None = None
+        self._heavy: list[int] = []
+        """Slots of the partition's records that are to be settled."""
 
     async def run(self) -> None:
         """Build whatever is new. Ends by cancellation."""
@@ -90,19 +101,30 @@ class IndexBuilder:
             if _loop_ns() >= self._until_ns:
                 await self._yield()
                 index.load_time_s = int(loop.time() - started_s)
+            self._heavy.clear()
             if self._bulk is not None or index.definition.source is Source.SET:
                 rows = self._rows(index, *self._members(index, index.built))
             else:
                 rows, failed = await self._read_rows(index, index.built)
                 unread += failed
             if not index.dropped:
-                if rows:
-                    rows.sort()
-                    index.entries.load(index.built, rows)
-                index.built += 1
+                await self._take(index, rows)
         if not index.dropped:
             index.load_time_s = int(loop.time() - started_s)
             self._built(index, unread)
+
+    async def _take(self, index: SecondaryIndex, rows: list[_Row]) -> None:
+        """The next partition has these rows, and records that are to be settled."""
+        partition = index.built
+        if rows:
+            rows.sort()
+            index.entries.load(partition, rows)
+        index.built += 1
+        for slot in self._heavy:
+            index.leave_unsettled(partition, slot)
+        if self._heavy:
+            self._namespace.indexes.left.set()
+            await index.settled(partition)
 
     def _built(self, index: SecondaryIndex, unread: int) -> None:
         namespace, name = self._namespace.name, index.definition.name or "set index"
@@ -142,12 +164,17 @@ class IndexBuilder:
         if index.definition.source is Source.SET:
             return [(0, entry, slot) for entry, slot in zip(entries, slots, strict=True)]
         if self._bulk is not None and index.keys.direct:
-            return _direct_rows(index, self._bulk, entries, slots)
-        return [
-            (bval, entry, slot)
-            for entry, slot in zip(entries, slots, strict=True)
-            for bval in self._keys(index, entry[:DIGEST_SIZE])
-        ]
+            most = self._namespace.indexes.most
+            longest = None if most is None else most << 2
+            return _direct_rows(index, self._bulk, entries, slots, longest, self._heavy)
+        rows: list[_Row] = []
+        for entry, slot in zip(entries, slots, strict=True):
+            keys = self._keys(index, entry[:DIGEST_SIZE])
+            if keys is _HEAVY:
+                self._heavy.append(slot)
+            else:
+                rows += [(bval, entry, slot) for bval in keys]
+        return rows
 
     async def _read_rows(self, index: SecondaryIndex, partition: int) -> tuple[list[_Row], int]:
         """The rows of a partition, waited for, and how many records could not be read.
@@ -167,8 +194,10 @@ class IndexBuilder:
         rows = [
             (bval, entry, slot)
             for entry, slot in zip(entries, slots, strict=True)
-            for bval in known.get(entry) or ()
+            for bval in _light(known.get(entry))
         ]
+        pairs = zip(entries, slots, strict=True)
+        self._heavy += [slot for entry, slot in pairs if known.get(entry) is _HEAVY]
         return rows, sum(known.get(entry) is None for entry in entries)
 
     async def _read_keys(self, index: SecondaryIndex, digest: bytes) -> Set[int] | None:
@@ -182,16 +211,31 @@ class IndexBuilder:
                 return None
 
     def _keys(self, index: SecondaryIndex, digest: bytes) -> Set[int]:
-        """The index values of a record. Raises NotResident, StorageError."""
+        """The index values of a record, or `_HEAVY`. Raises NotResident, StorageError."""
         record = self._namespace.engine.get(digest)
         set_name = self._namespace.set_names[record[3]] if record else b""
-        return index.keys_of(digest, record, set_name)
+        view = record_view(digest, record, set_name)
+        if view is None:
+            return frozenset()
+        most = self._namespace.indexes.most
+        heavy = most is not None and index.keys.effort(view) > most
+        return _HEAVY if heavy else index.keys.of_record(view)
+
+
+def _light(keys: Set[int] | None) -> Set[int]:
+    return frozenset() if keys is None or keys is _HEAVY else keys
 
 
 def _direct_rows(
-    index: SecondaryIndex, bulk: Bulk, entries: Sequence[bytes], slots: Sequence[int]
+    index: SecondaryIndex,
+    bulk: Bulk,
+    entries: Sequence[bytes],
+    slots: Sequence[int],
+    longest: int | None,
+    heavy: list[int],
 ) -> list[_Row]:
-    """The rows of an index of bins as they are."""
+    """The rows of an index of bins as they are. Values that are longer than `longest` are not
+    looked at: the slots of their records are added to `heavy`."""
     joined = b"".join(entries)
     bin_name = index.definition.bin_name
     wanted = index.definition.key_type.particle_type
@@ -215,5 +259,8 @@ def _direct_rows(
     for payload, entry, slot in zip(found, entries, slots, strict=True):
         particle = find_bin(payload, bin_name) if payload else None
         if particle is not None and particle.type == wanted:
+            if longest is not None and wanted in _HASHED and len(particle.data) > longest:
+                heavy.append(slot)
+                continue
             rows += [(bval, entry, slot) for bval in bvals(particle)]
     return rows

@@ -13,6 +13,7 @@ from asd.records.mask import view_through
 from asd.records.record import Bins, pack_payload, payload_flags, stored_key, unpack_bins
 from asd.records.record_view import RecordView
 from asd.records.work import Work, Worked
+from asd.sindex.work import IndexValues, IndexWork
 from asd.transactions.applied import apply_ops, read_ops, replaces
 from asd.transactions.worker_calls import Calls
 from citrusleaf.cf_clock import Clock
@@ -55,9 +56,12 @@ class Worker:
         self._clock = clock
         self._expressions = ExpressionCache(EXPRESSIONS_KEPT)
         self._calls = Calls(clock)
+        self._index_values = IndexValues()
 
-    def __call__(self, work: Work) -> Worked:
-        """Do it. Whatever the request is to be told is in the answer."""
+    def __call__(self, work: Work | IndexWork) -> Worked | bytes:
+        """Do it. Whatever a request is to be told is in the answer."""
+        if isinstance(work, IndexWork):
+            return self._index_values(work)
         message = work.message._replace(ops=[Op(*op) for op in work.message.ops])
         work = work._replace(message=message)
         bench = WorkBench(work, self._expressions, self._clock)

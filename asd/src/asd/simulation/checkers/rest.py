@@ -119,6 +119,8 @@ def check_indexes(name: str, node: Node) -> None:
     """Each index has an entry for each value of each record, and no other. Raises Violation."""
     for namespace in node.namespaces.values():
         for index in namespace.indexes:
+            if index.unsettled:
+                raise Violation(f"{name}: {index.definition} is never settled")
             expected = 0
             for partition in range(PARTITIONS):
                 for digest in digests_of(namespace.engine.index, partition):
