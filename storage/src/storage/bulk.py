@@ -9,7 +9,6 @@ records at once is their capability `storage.engine.Bulk`.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
 from typing import Final
@@ -17,11 +16,12 @@ from typing import Final
 from storage.index import (
     _COLUMNS,
     _FREE,
-    _NEXT_SIZE,
     ENTRY_SIZE,
     HASH,
     TOMBSTONE,
     PrimaryIndex,
+    empty_table,
+    table_length,
 )
 
 FLAGS_AT: Final = 28
@@ -118,10 +118,8 @@ def _rewrite_table(index: PrimaryIndex, partition: int, slots: Sequence[int]) ->
     if len(slots) < index.count(partition):
         gone = set(slots)
         kept = [slot for slot in index.tables[partition] if slot and slot not in gone]
-    length = 1
-    while length < 2 * len(kept):
-        length = _NEXT_SIZE[length]
-    table = array("I", bytes(4 * length))
+    length = table_length(len(kept))
+    table = empty_table(length)
     arena = index.arena
     for slot in kept:
         at = HASH.unpack_from(arena, slot << 6)[1] % length

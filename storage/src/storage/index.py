@@ -52,7 +52,8 @@ _NEXT_SIZE: Final = MappingProxyType(
     | {4 << bits: (16 if bits < 5 else 8) << bits for bits in range(29)}
     | {6 << bits: 8 << bits for bits in range(29)}  # lengths only files of old have
 )
-"""16, 64, 256, 512, 1024...: tables are at most half full, long ones at least a quarter."""
+"""16, 64, 256, 512, 1024...: long tables are at least half as full as they may be."""
+_FULL: Final = 9  # of sixteen places, how many may be taken
 _COLUMNS: Final[Mapping[str, tuple[Literal["B", "H", "I", "Q"], int]]] = MappingProxyType(
     {
         "generation": ("H", 20),
@@ -64,6 +65,19 @@ _COLUMNS: Final[Mapping[str, tuple[Literal["B", "H", "I", "Q"], int]]] = Mapping
         "size": ("I", 48),
     }
 )
+
+
+def empty_table(length: int) -> array[int]:
+    """So many places, all empty, and not a byte of room to grow."""
+    return array("I", [0]) * length
+
+
+def table_length(count: int) -> int:
+    """The length of a partition's table that has been given `count` entries."""
+    length = 1
+    while 16 * count > _FULL * length:
+        length = _NEXT_SIZE[length]
+    return length
 
 
 class Entry(NamedTuple):
@@ -152,7 +166,7 @@ class PrimaryIndex:
 
     def clear(self) -> None:
         """Forget all entries and give the memory back. About 0.5 ms per 100,000 entries."""
-        nothing = array("I", [0])  # shared by all empty partitions, never written
+        nothing = empty_table(1)  # shared by all empty partitions, never written
         self.tables = [nothing] * PARTITIONS
         self.sizes = [1] * PARTITIONS
         self._counts = [0] * PARTITIONS
@@ -384,7 +398,7 @@ class PrimaryIndex:
         partition = prefix & PARTITION_MASK
         table, length = self.tables[partition], self.sizes[partition]
         count = self._counts[partition] + 1
-        if 2 * count > length:
+        if 16 * count > _FULL * length:
             table = self._grow_table(partition)
             length = len(table)
         slot = self.end
@@ -424,7 +438,7 @@ class PrimaryIndex:
     def _grow_table(self, partition: int) -> array[int]:
         """Replace a partition's table by a longer one, and return that."""
         size = _NEXT_SIZE[self.sizes[partition]]
-        table = array("I", bytes(4 * size))
+        table = empty_table(size)
         last = size - 1
         halves = memoryview(self.arena).cast("H")
         low, high = halves[1::32], halves[2::32]  # of the digests' places, by slot

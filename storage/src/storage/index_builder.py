@@ -13,7 +13,6 @@ from typing import Final
 
 from storage.index import (
     _FREE,
-    _NEXT_SIZE,
     ENTRY_SIZE,
     HASH,
     PARTITION_MASK,
@@ -23,6 +22,8 @@ from storage.index import (
     TOMBSTONE,
     PrimaryIndex,
     SetUsage,
+    empty_table,
+    table_length,
 )
 
 FRONT_SIZE: Final = 40
@@ -88,17 +89,15 @@ class IndexBuilder:
         newest = dict(zip(digests, slots, strict=True))
         if len(newest) < len(slots):
             self._drop_older(digests, slots, newest)
-        length = 1
-        while length < 2 * len(newest):
-            length = _NEXT_SIZE[length]
-        table = [0] * length
+        length = table_length(len(newest))
+        table = empty_table(length)
         homes = HASH.iter_unpack(b"".join(newest))
         for (_, home), slot in zip(homes, newest.values(), strict=True):
             at = home % length
             while table[at]:
                 at = (at + 1) % length
             table[at] = slot
-        index.tables[partition], index.sizes[partition] = array("I", table), length
+        index.tables[partition], index.sizes[partition] = table, length
         index._counts[partition] = len(newest)
 
     def _drop_older(self, digests: list[bytes], slots: list[int], newest: dict[bytes, int]) -> None:

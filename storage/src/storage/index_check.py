@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from storage.index import _FREE, HASH, PARTITION_MASK, TOMBSTONE, PrimaryIndex
+from storage.index import _FREE, _FULL, HASH, PARTITION_MASK, TOMBSTONE, PrimaryIndex
 
 
 def check(index: PrimaryIndex) -> None:
@@ -14,7 +14,7 @@ def check(index: PrimaryIndex) -> None:
             assert (table[0], index._counts[partition]) == (0, 0)
             continue
         slots = [slot for slot in table if slot]
-        assert len(slots) == index._counts[partition] <= len(table) / 2
+        assert len(slots) == index._counts[partition] <= len(table) * _FULL // 16
         for slot in slots:
             assert 1 <= slot < index.end
             assert not seen[slot]

@@ -1,6 +1,6 @@
 """The memory engine: payloads in a log of write blocks, in memory.
 
-A record costs 64 bytes of index entry, 8 to 16 of hash table, and its payload with an 8-byte
+A record costs 64 bytes of index entry, 7 to 14 of hash table, and its payload with an 8-byte
 header, rounded up to 16. Formats: docs/formats/memory-blocks.md. Figures: bench/storage_memory.py.
 """
 
