@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from time import perf_counter, sleep
 
-from harness import Load, asd_command, load, publish, rss_bytes, running, table
+from harness import Load, asd_command, compile_asd, load, publish, rss_bytes, running, table
 
 LAST = bytes.fromhex("0203000000000016") + bytes.fromhex("160000010000").ljust(22, b"\0")
 RANGE_RECORDS = 10_000
@@ -124,10 +124,10 @@ def truncate(port: int) -> float:
     return perf_counter() - started
 
 
-def measure(records: int, seconds: float) -> list[list[str]]:
-    """The rows of the table."""
+def measure(records: int, seconds: float, **environment: str) -> list[list[str]]:
+    """The rows of the table for one server."""
     rows: list[list[str]] = []
-    with running(asd_command()) as server:
+    with running(asd_command(), **environment) as server:
         port = server.port
         load(port, 4, 64, FILL_LIMIT_S, "fill", records)
         rows.append(["scan, whole records", *best(port, 3, records)])
@@ -160,8 +160,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="only see whether it works")
     given = parser.parse_args()
     records, seconds = (20_000, 0.3) if given.quick else (given.records, 3.0)
-    rows = measure(records, seconds)
-    body = f"{records:,} records, {os.cpu_count()} cores.\n\n{table(['What', 'Figure', ''], rows)}"
+    rows, heads = measure(records, seconds), ["What", "plain", ""]
+    if compile_asd():
+        heads += ["compiled", ""]
+        compiled = measure(records, seconds, ASD_COMPILED="1")
+        rows = [[*row, *more[1:]] for row, more in zip(rows, compiled, strict=True)]
+    body = f"{records:,} records, {os.cpu_count()} cores.\n\n{table(heads, rows)}"
     publish("query", "Queries and indexes", body, write=not given.quick)
 
 

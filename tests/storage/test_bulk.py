@@ -38,6 +38,7 @@ def test_entries_columns_and_payloads(
     slots = bulk.partition_slots(engine.index, partition)
     entries = bulk.entries_at(engine.index, slots)
     assert sorted(entry[:20] for entry in entries) == engine.index.digests(partition)
+    assert bulk.entries_in_order(engine.index, slots) == sorted(entries)
     joined = b"".join(entries)
     wanted = [engine.index.entry(slot) for slot in slots]
     for name in ("generation", "set_id", "void_time", "flags", "size", "location"):

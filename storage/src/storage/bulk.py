@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
 from typing import Final
 
+from storage import direct
 from storage.index import (
     _COLUMNS,
     _FREE,
@@ -24,6 +25,9 @@ from storage.index import (
     table_length,
 )
 
+COMPILED: Final = not __file__.endswith(".py")
+"""As `storage.memory.COMPILED`."""
+
 FLAGS_AT: Final = 28
 """Where the flags are in an entry: one byte, bit 7 of it TOMBSTONE."""
 
@@ -34,12 +38,16 @@ def partition_slots(index: PrimaryIndex, partition: int) -> list[int]:
 
 
 def entries_at(index: PrimaryIndex, slots: Iterable[int]) -> list[bytes]:
-    """The entries at slots in use, 64 bytes each. About 0.2 µs apiece out of cache.
-
-    An entry begins with its digest, so that a sorted list of entries is sorted by digest.
-    """
+    """The entries at slots in use, 64 bytes each. About 0.2 µs apiece out of cache."""
     arena = index.arena
+    if COMPILED:
+        return [direct.bytes_at(arena, slot << 6, ENTRY_SIZE) for slot in slots]
     return [arena[start : start + ENTRY_SIZE] for start in [slot << 6 for slot in slots]]
+
+
+def entries_in_order(index: PrimaryIndex, slots: list[int]) -> list[bytes]:
+    """The entries at slots in use, 64 bytes each, by digest. O(n log n)."""
+    return direct.entries_in_order(index.arena, slots)
 
 
 def column(joined: bytes, name: str) -> list[int]:

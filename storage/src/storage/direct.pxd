@@ -1,10 +1,15 @@
 # The functions of direct.py for compiled modules (`asd --compile`): the same results from loads and
 # stores. The one .pxd that holds code, for Python has no words for it. Byte order: storage/area.py.
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.stdlib cimport free, malloc, qsort
 from libc.string cimport memcmp, memcpy
 
 ctypedef unsigned long long u64
 ctypedef (Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, u64, Py_ssize_t, Py_ssize_t) fields_t
+
+ctypedef struct ranked_t:
+    unsigned char first[8]  # of the digest: most comparisons end there, without a look at the entry
+    const unsigned char *entry
 
 
 cdef inline unsigned char *place(object area, Py_ssize_t start, Py_ssize_t size, int how) except NULL:
@@ -69,3 +74,33 @@ cdef inline int put_bytes(object area, Py_ssize_t start, object content) except 
     finally:
         PyBuffer_Release(&view)
     return 0
+
+
+cdef inline int byte_at(object area, Py_ssize_t start) except -1:
+    return place(area, start, 1, PyBUF_SIMPLE)[0]
+
+
+cdef inline int by_digest(const void *one, const void *other) noexcept nogil:
+    cdef int order = memcmp((<ranked_t *> one).first, (<ranked_t *> other).first, 8)
+    return order or memcmp((<ranked_t *> one).entry, (<ranked_t *> other).entry, 20)
+
+
+cdef inline list entries_in_order(object area, list slots):
+    cdef Py_ssize_t count = len(slots), at, slot
+    cdef list entries = []
+    if not count:
+        return entries
+    cdef ranked_t *ranked = <ranked_t *> malloc(count * sizeof(ranked_t))
+    if not ranked:
+        raise MemoryError
+    try:
+        for at in range(count):
+            slot = slots[at]
+            ranked[at].entry = place(area, slot * 64, 64, PyBUF_SIMPLE)
+            memcpy(ranked[at].first, ranked[at].entry, 8)
+        qsort(ranked, count, sizeof(ranked_t), by_digest)
+        for at in range(count):
+            entries.append((<const unsigned char *> ranked[at].entry)[:64])
+    finally:
+        free(ranked)
+    return entries

@@ -12,10 +12,11 @@ byte that is served, and `tests/storage/test_direct.py` in every field.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from mmap import mmap
 from typing import Final
 
-from storage.index import FIELDS, META
+from storage.index import ENTRY_SIZE, FIELDS, META
 
 fields_at: Final = FIELDS.unpack_from
 """(area, offset) to generation, set_id, void_time, flags, last_update_time, location and size of
@@ -38,3 +39,13 @@ def same_at(area: mmap, start: int, expected: bytes) -> bool:
 def put_bytes(area: mmap, start: int, content: bytes) -> None:
     """Write these bytes there."""
     area[start : start + len(content)] = content
+
+
+def byte_at(area: mmap, start: int) -> int:
+    """The byte there."""
+    return area[start]
+
+
+def entries_in_order(area: mmap, slots: Iterable[int]) -> list[bytes]:
+    """The index entries at slots in use, by digest."""
+    return sorted([area[start : start + ENTRY_SIZE] for start in [slot << 6 for slot in slots]])

@@ -31,3 +31,7 @@ cdef class MemoryEngine:
                    updated="unsigned long long", new_generation=Py_ssize_t)
     cpdef exchange(self, bytes digest, unsigned long long last_update_time, Py_ssize_t set_id,
                    bytes start, payload)
+    @cython.locals(start=Py_ssize_t, size=Py_ssize_t)
+    cpdef list payloads(self, locations, sizes, Py_ssize_t skip=*)
+    @cython.locals(start=Py_ssize_t)
+    cpdef bytes payload_byte(self, locations, Py_ssize_t at)

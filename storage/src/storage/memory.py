@@ -271,11 +271,15 @@ class MemoryEngine:
         """The payloads of index entries, each without its first `skip` bytes."""
         data = self._data
         ends = zip(locations, sizes, strict=True)
+        if COMPILED:
+            return [direct.bytes_at(data, start + skip, size - skip) for start, size in ends]
         return [data[start + skip : start + size] for start, size in ends]
 
     def payload_byte(self, locations: Sequence[int], at: int) -> bytes:
         """Byte `at` of each payload, one behind the other."""
         data = self._data
+        if COMPILED:
+            return bytes([direct.byte_at(data, start + at) for start in locations])
         return bytes([data[start + at] for start in locations])
 
     def remove_slots(self, partition: int, slots: Sequence[int]) -> int:

@@ -178,6 +178,36 @@ def test_compiled_and_plain_answer_alike(seed: int, built: Path) -> None:
     assert answers == expected
 
 
+def test_entries_come_in_order_however_alike_their_digests(built: Path) -> None:
+    code = """
+from asd.process import compiled
+print(compiled.use())
+from random import Random
+from storage import MemoryEngine, bulk
+random, engine = Random(1), MemoryEngine()
+for number in range(300):
+    engine.put(bytes(12) + random.randbytes(random.randrange(9)).ljust(8, b"x"), 1, 0, 5, 0, 0,
+               b"%d" % number)
+slots = bulk.partition_slots(engine.index, 0)
+entries = bulk.entries_at(engine.index, slots)
+ordered = bulk.entries_in_order(engine.index, slots)
+print(ordered == sorted(entries) != entries, bulk.entries_in_order(engine.index, []))
+starts, sizes = bulk.column(b"".join(entries), "location"), bulk.column(b"".join(entries), "size")
+whole = [engine.get(entry[:20])[5] for entry in entries]
+print(engine.payloads(starts, sizes) == whole, engine.payload_byte(starts, 0) == bytes(
+    [payload[0] for payload in whole]))
+print(engine.payloads(starts, sizes, skip=1) == [payload[1:] for payload in whole])
+for slots in [[1 << 40], [-1]]:
+    try:
+        bulk.entries_in_order(engine.index, slots)
+    except IndexError as error:
+        print(error)
+"""
+    said = python("-c", code, XDG_CACHE_HOME=str(built), ASD_COMPILED="1").splitlines()
+    outside = ["outside of the area"] * 2
+    assert said == ["True", "True []", "True True", "True", *outside]
+
+
 def conformance_player() -> ModuleType:
     """The module that plays recorded exchanges (tests are no package)."""
     path = TESTS / "conformance" / "player.py"

@@ -30,6 +30,7 @@ MODULES: Final = (
     "asd.fastpath.contract",
     "storage.memory",
     "storage.index",
+    "storage.bulk",
     "aerospike_common.as_msgpack_walk",
     "asd.bins.hll.registers",
     "asd.bins.cdt.answers",

@@ -16,7 +16,7 @@ from asd.query.request import Resume
 from asd.records.record import CEMETERY
 from asd.space.truncation import Truncation
 from citrusleaf.cf_digest import DIGEST_SIZE
-from storage.bulk import FLAGS_AT, column, entries_at, partition_slots
+from storage.bulk import FLAGS_AT, column, entries_at, entries_in_order, partition_slots
 from storage.index import ENTRY_SIZE, PrimaryIndex
 
 STRETCH: Final = 256
@@ -129,8 +129,7 @@ class PrimaryWalk:
         self, partition: int, resume: Resume | None, entries: list[bytes], most: int
     ) -> None:
         """Add a partition's entries, or, if more than `most`, their digests to `_rest`."""
-        found = self._entries(partition)
-        found.sort()
+        found = entries_in_order(self._index, self._slots(partition))
         if resume is not None:
             digest = resume[0]
             found = [entry for entry in found if entry[:DIGEST_SIZE] < digest]
@@ -140,10 +139,10 @@ class PrimaryWalk:
             found.reverse()
             entries += found
 
-    def _entries(self, partition: int) -> list[bytes]:
+    def _slots(self, partition: int) -> list[int]:
         if self._members is not None:
-            return entries_at(self._index, self._members.slots(partition))
-        return entries_at(self._index, partition_slots(self._index, partition))
+            return self._members.slots(partition)
+        return partition_slots(self._index, partition)
 
     def _look_up(self, count: int) -> list[bytes]:
         digests = self._rest[: -count - 1 : -1]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from google_crc32c import extend
 
+from storage.bulk import entries_in_order, partition_slots
 from storage.coding import PLAIN
 from storage.engine import DamagedRecord, Record, get_waited
 from storage.index import ENTRY, ENTRY_SIZE, TOMBSTONE
@@ -173,9 +174,8 @@ def _decoded(engine: SsdEngine, location: int, record: bytes) -> bytes | None:
 
 def _entries(engine: SsdEngine, partition: int, after: bytes | None) -> bytes:
     """The partition's index entries behind `after`, in order."""
-    arena = engine.index.arena
-    starts = [slot << 6 for slot in engine.index.tables[partition] if slot]
-    entries = sorted([arena[start : start + ENTRY_SIZE] for start in starts])
+    index = engine.index
+    entries = entries_in_order(index, partition_slots(index, partition))
     if after is not None:
         del entries[: bisect_right(entries, after, key=_digest_of)]
     return b"".join(entries)
