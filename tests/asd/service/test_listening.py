@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
 
 from asd.process.loops import new_event_loop
-from asd.service.listening import listen
+from asd.service.listening import AT_ONCE, listen
 
 TWO = ["127.0.0.1", "127.0.0.2"]
 
@@ -78,3 +79,28 @@ def test_a_port_somebody_has_on_another_address_is_passed_over(
         server.close()
 
     play(script())
+
+
+def test_of_many_that_come_at_once_some_are_taken_in_each_turn(play: Play) -> None:
+    """And none is asked to try again: the system keeps the others ready."""
+    turns: list[int] = []
+
+    class Counted(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            turns.append(turn)
+
+    async def main() -> None:
+        nonlocal turn
+        server = await listen(lambda _: Counted(), ["127.0.0.1"], 0)
+        address = server.sockets[0].getsockname()
+        clients = [socket.create_connection(address) for _ in range(8 * AT_ONCE)]
+        while len(turns) < len(clients):
+            await asyncio.sleep(0)
+            turn += 1
+        for client in clients:
+            client.close()
+        server.close()
+
+    turn = 0
+    play(main())
+    assert max(Counter(turns).values()) <= AT_ONCE

@@ -11,7 +11,14 @@ from asd.tls.door import Door, MakeProtocol
 if TYPE_CHECKING:
     from asd.tls.certificates import Certificates
 
-BACKLOG: Final = 1024
+BACKLOG: Final = 4096
+"""Connections that the system has ready for us; one more is asked to try again in a second."""
+
+AT_ONCE: Final = 32
+"""Connections taken in one turn of the loop: each costs some tenths of a millisecond, all told, and
+thousands may come at once. The standard loop takes as many as it is told that the system has ready;
+uvloop takes one."""
+
 ATTEMPTS: Final = 20
 """Ports tried before it is said that none is free on all addresses."""
 
@@ -40,7 +47,7 @@ async def listen(
     wanted = port
     for _ in range(ATTEMPTS):
         try:
-            server = await loop.create_server(welcome, addresses, wanted, backlog=BACKLOG)
+            server = await loop.create_server(welcome, addresses, wanted, backlog=AT_ONCE)
         except OSError:
             if wanted == port:
                 raise
@@ -48,7 +55,15 @@ async def listen(
             continue
         ports = [socket.getsockname()[1] for socket in server.sockets]
         if len(set(ports)) == 1:
+            _have_ready(server)
             return server
         server.close()  # asked for port 0, the system gave each address a port of its own
         wanted = ports[0]
     raise OSError(errno.EADDRINUSE, "no port is free on all addresses")
+
+
+def _have_ready(server: asyncio.Server) -> None:
+    """Let the system have more connections ready than are taken in one turn."""
+    for each in server.sockets:
+        with each.dup() as listening:
+            listening.listen(BACKLOG)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -189,6 +190,14 @@ class SimulatedSocket(NamedTuple):
     def getsockname(self) -> tuple[str, int]:
         """Host and port."""
         return self.name
+
+    @contextmanager
+    def dup(self) -> Iterator[SimulatedSocket]:
+        """Another handle on it."""
+        yield self
+
+    def listen(self, backlog: int) -> None:
+        """As many as come may wait to be accepted, always."""
 
 
 class SimulatedServer(asyncio.AbstractServer):
