@@ -166,3 +166,19 @@ def test_a_peer_that_takes_nothing_fills_up():
         lane.flush(0)
     assert lane.is_full("ns", (2,))
     assert not lane.is_full("ns", (3,))
+
+
+def test_who_answers_after_long_silence_is_sent_to_again_as_soon_as_any_other():
+    """The lane went on waiting as long as it had been patient with the silence."""
+    lane = FastLane(CONFIG)
+    lane.begin(9)
+    lane.add("ns", (2,), row(1))
+    lane.flush(0)
+    while lane.deadline < CONFIG.most_ms:
+        now = lane.deadline
+        lane.tick(now)
+    lane.add("ns", (2,), row(2))
+    lane.flush(now)
+    lane.receive(2, ReplicaAck(9, "ns", 1), now)
+    lane._check()
+    assert lane.deadline == now + CONFIG.retransmit_ms

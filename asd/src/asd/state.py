@@ -8,7 +8,7 @@ arrows between the rooms run one way, and a test can hand a room less than a who
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol, TypeAlias
 
 from aerospike_common.wire.message import Message
@@ -44,6 +44,23 @@ class Carries(Protocol):
         """Find the node that serves the record, or resolve its duplicates, and have it done.
 
         `access`: what of masked bins the client may not see or change (`asd.transactions.masked`).
+        """
+
+    def pass_on(
+        self,
+        namespace: Namespace,
+        digest: bytes,
+        frame: bytes,
+        timeout_ms: int,
+        heard: Callable[[bytes, bool], None],
+        *,
+        once: bool,
+    ) -> bool:
+        """Have a client's request, as it came, done by the node that serves its record; False: it
+        must be carried.
+
+        `heard` is called, later, with the framed reply and whether what became of it is in doubt;
+        without a reply that is not, nothing was done, and it must be carried. `once`: it writes.
         """
 
 

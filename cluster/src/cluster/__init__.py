@@ -73,6 +73,7 @@ from cluster.records import (
     next_generation,
     wins,
 )
+from cluster.replication.forwards import Forwards
 from cluster.replication.lane import FastLane, Lag, LaneConfig, LaneReceiver, LaneSender
 from cluster.replication.proxy import Proxy
 from cluster.replication.rw_hash import PendingLimit, RwHash
@@ -181,6 +182,7 @@ __all__ = [
     "wins",
     "is_wanted",
     "FastLane",
+    "Forwards",
     "Lag",
     "LaneConfig",
     "LaneSender",

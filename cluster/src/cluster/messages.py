@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from attrs import define, frozen
 
+from cluster.replication.forward_messages import Forward, Forwarded
 from cluster.wire import Codec, Endpoint, Message
 
 Host = tuple[int, str, int]
@@ -484,13 +485,12 @@ class RegimeIs(Message):
 
 
 CLASSES: tuple[type[Message], ...] = (
-    *(Hello, Pulse, MeshRequest, MeshHosts, FabricHello, Parcel),
+    *(Hello, Pulse, MeshRequest, MeshHosts, FabricHello, Parcel, Forward, Forwarded),
     *(Prepare, Promise, Reject, Accept, Accepted, Commit, Committed),
     *(SmdReport, SmdMerged, SmdSettled, SmdSet, SmdItemIs, SmdItemAck, SmdDone),
     *(ExchangeVersions, ExchangeSeen, RegimeStep, RegimeCheck, RegimeIs),
-    *(EmigrateStart, ImmigrateReady, EmigrateSummary, ImmigrateWants),
-    *(EmigrateBatch, ImmigrateAck, EmigrateDone, ImmigrateDone),
-    *(PartitionSettled, PartitionSettledAck),
+    *(EmigrateStart, ImmigrateReady, EmigrateSummary, ImmigrateWants, PartitionSettled),
+    *(EmigrateBatch, ImmigrateAck, EmigrateDone, ImmigrateDone, PartitionSettledAck),
     *(DuplicateRead, DuplicateIs, ReplicaGroup, ReplicaAck, ProxyRequest, ProxyReply),
 )
 

@@ -60,8 +60,8 @@ class Service:
     NAME: ClassVar[str] = ""
     """What tokens of its questions begin with; '' for one that asks the daemon nothing."""
     MESSAGES: ClassVar[tuple[type[Message], ...]] = ()
-    TAKES_LANE: ClassVar[bool] = False
-    """Is this the one service that `take` is for?"""
+    TAKES: ClassVar[Channel | None] = None
+    """The channel whose messages the service may `take`; one service a channel."""
     deadline: int = FOREVER
 
     def cluster_changed(self, view: ClusterChanged, now: int) -> list[Output]:
@@ -73,12 +73,16 @@ class Service:
         after all. A new cluster ends it, too."""
         return []
 
+    def departed(self, node: int, now: int) -> list[Output]:
+        """A node is there no more: what it was sent it may have had, and it answers nothing."""
+        return []
+
     def receive(self, came: Delivered, now: int) -> list[Output]:
         """One of `MESSAGES` has come."""
         return []
 
     def take(self, node: int, payload: bytes, now: int) -> list[Output] | None:
-        """A message of the lane has come, undecoded, if the service `TAKES_LANE`; None: decode
+        """A message has come by the channel that the service `TAKES`, undecoded; None: decode
         it."""
         return None
 
@@ -154,8 +158,8 @@ class ClusterNode:
         self._clock = clock
         self._handlers = {kind: service for service in self.services for kind in service.MESSAGES}
         for service in self.services:
-            if service.TAKES_LANE:
-                self.fabric.take = service.take
+            if service.TAKES is not None:
+                self.fabric.takes[service.TAKES] = service.take
         self._named = {service.NAME: service for service in self.services if service.NAME}
         self._listeners: list[tuple[Listener, frozenset[type[Output]]]] = []
         self._hear: dict[type[Output], tuple[Listener, ...]] = {}
@@ -328,7 +332,7 @@ class ClusterNode:
                 if kind in NETWORK:
                     network.append(output)
                 elif type(output) is Post:  # of every group of replicated writes
-                    network += self.fabric.post(output.to, output.payload, now)
+                    network += self.fabric.post(output.to, output.payload, output.channel, now)
                 else:
                     way = self._ways.get(kind, self._tell)
                     batches.extend(way(output, source, now))
@@ -355,7 +359,8 @@ class ClusterNode:
         self._tell(output, source, now)
         caused = self.fabric.departed(output.node, now)
         caused += self._agreed(self.paxos.departed(output.node, now))
-        return [(caused, None)]
+        told = [(each.departed(output.node, now), each) for each in self.services]
+        return [(caused, None), *told]
 
     def _graph_changed(
         self, output: GraphChanged, source: Service | None, now: int

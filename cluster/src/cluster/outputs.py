@@ -71,10 +71,11 @@ class Datagram(Output):
 
 @define(unsafe_hash=True)
 class Post(Output):
-    """Hand the bytes of a message of the fast lane to the fabric for a node; it may be lost."""
+    """Hand the bytes of a message to the fabric for a node; it may be lost."""
 
     to: int
     payload: bytes
+    channel: Channel = Channel.LANE
 
 
 @define(unsafe_hash=True)

@@ -13,7 +13,15 @@ from asd.membership.metadata import SystemMetadata
 from asd.replication import service
 from asd.replication.service import Replication
 from citrusleaf.cf_digest import partition_id
-from cluster import Apply, ClusterChanged, MemoryStore, NamespaceConfig, Partitions, Smd
+from cluster import (
+    Apply,
+    ClusterChanged,
+    Forwards,
+    MemoryStore,
+    NamespaceConfig,
+    Partitions,
+    Smd,
+)
 from cluster.messages import RecordRow
 from cluster.replication.transactions import Transactions
 from storage.engine import OutOfSpace
@@ -37,7 +45,8 @@ def replication_of(node: Any, heard: Heard) -> Replication:
 
     partitions = Partitions(1, [(NamespaceConfig("test"), {})])
     transactions = Transactions(1, partitions, partition_of=partition_id)
-    cluster: Any = SimpleNamespace(listen=listen, tell=lambda answer: None)
+    forwards = Forwards(1, 1, partitions)
+    cluster: Any = SimpleNamespace(listen=listen, tell=lambda answer: None, forwards=forwards)
     metadata = SystemMetadata(Smd(MemoryStore(), ["truncate"]))
     return Replication(node, cluster, partitions, transactions, metadata, lambda: None)
 

@@ -7,7 +7,9 @@ for the head, or it is remembered that there is none. A path holds what was true
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias
+from collections.abc import Callable
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from aerospike_common.wire.codes import FieldType, Info1, Info2, OpType
 from aerospike_common.wire.message import Message
@@ -29,9 +31,11 @@ from asd.fastpath.reads import filtered_path, read_path
 from asd.fastpath.rows import RowPaths
 from asd.fastpath.shipped import ShippedWrites
 from asd.measures.histogram import Histogram
+from asd.measures.statistics import NamespaceStatistics, OriginStatistics
 from asd.security.rights import UNRESTRICTED, Rights
 from asd.space.commitment import Commitments
 from asd.space.namespace import Namespace
+from asd.transactions.away import passes_on
 from asd.transactions.dispatch import latency_of
 from asd.transactions.masked import access_of
 from citrusleaf.cf_digest import DIGEST_SIZE
@@ -45,6 +49,20 @@ CAPACITY: Final = 4096
 Entry: TypeAlias = tuple[FastPath, int, Histogram, Commitments | None]
 """A path, the size of the frames it answers, where the time it takes is counted, and what its
 replies may have to wait for; None: nothing."""
+
+
+class Elsewhere(NamedTuple):
+    """Requests with one head, as they are passed on (`asd.replication.forwarding`)."""
+
+    size: int
+    """Of the frame."""
+    namespace: Namespace
+    once: bool
+    """They write."""
+    latency: Histogram
+    ttl_ms: int
+    """How long the client waits; 0: it does not say."""
+
 
 _FIELDS: Final = [FieldType.NAMESPACE, FieldType.SET, FieldType.DIGEST]
 _RESPOND_ALL: Final = Info2.RESPOND_ALL_OPS
@@ -71,11 +89,24 @@ class FastPaths:
     The node's own are for those who may do everything; `of` gives those of others.
     """
 
-    __slots__ = ("_by_rights", "_node", "_rights", "_without", "rows", "shipped", "table")
+    __slots__ = (
+        *("_by_rights", "_counted", "_node", "_of_nodes", "_rights", "_without"),
+        *("elsewhere", "rows", "shipped", "table"),
+    )
 
-    def __init__(self, node: NodeState, rights: Rights = UNRESTRICTED) -> None:
+    def __init__(
+        self,
+        node: NodeState,
+        rights: Rights = UNRESTRICTED,
+        counted: Callable[[NamespaceStatistics], OriginStatistics] = attrgetter("client"),
+    ) -> None:
+        """`counted`: where what they answer is counted."""
         self._node = node
         self._rights = rights
+        self._counted = counted
+        self._of_nodes: FastPaths | None = None
+        self.elsewhere: dict[bytes, Elsewhere] = {}
+        """By the head, requests that are passed on where another node serves the record."""
         self._by_rights: dict[Rights, FastPaths] = {}
         self.rows = RowPaths(node, rights)
         """The paths of rows of batches."""
@@ -95,6 +126,12 @@ class FastPaths:
             found = self._by_rights[rights] = FastPaths(self._node, rights)
         return found
 
+    def of_nodes(self) -> FastPaths:
+        """The paths for what other nodes pass on, which have looked at the rights. O(1)."""
+        if self._of_nodes is None:
+            self._of_nodes = FastPaths(self._node, self._rights, attrgetter("from_proxy"))
+        return self._of_nodes
+
     def forget(self, rights: Rights) -> None:
         """Rights have changed, or nobody has them any more: what was made under them goes."""
         found = self._by_rights.pop(rights, None)
@@ -106,9 +143,12 @@ class FastPaths:
     def clear(self) -> None:
         """Forget all paths: something they relied on has changed."""
         self.table.clear()
+        self.elsewhere.clear()
         self._without.clear()
         self.rows.clear()
         self.shipped.clear()
+        if self._of_nodes is not None:
+            self._of_nodes.clear()
         for paths in self._by_rights.values():
             paths.clear()
 
@@ -123,6 +163,24 @@ class FastPaths:
 
     def _waited_for(self) -> list[Commitments]:
         return [namespace.commitments for namespace in self._node.namespaces.values()]
+
+    def learn_elsewhere(
+        self, head: bytes, body: bytes, namespace: Namespace, message: Message
+    ) -> None:
+        """A request like those that begin so was passed on, with success; see `learn`."""
+        size = len(body) + 8
+        digest = message.fields.get(FieldType.DIGEST)
+        if size > LARGEST_REQUEST or body[len(head) - 8 : len(head) + 12] != digest:
+            return
+        if not passes_on(namespace, message) or list(message.fields)[:3] != _FIELDS:
+            return
+        if self._rights.watched(message) or access_of(namespace, message, self._rights):
+            return
+        if len(self.elsewhere) >= CAPACITY:
+            self.elsewhere.clear()
+        once = bool(message.info2 & Info2.WRITE)
+        latency, ttl_ms = latency_of(namespace, message), message.transaction_ttl
+        self.elsewhere[head] = Elsewhere(size, namespace, once, latency, ttl_ms)
 
     def unlearn(self, head: bytes) -> None:
         """Let requests with this head take the general way, until one is learned again."""
@@ -167,11 +225,12 @@ class FastPaths:
         if message.info2 & Info2.DELETE or message.info1 & Info1.BATCH:
             return None
         present = bars(namespace, message)
+        counters = self._counted(namespace.statistics)
         if message.info2 & Info2.WRITE:
             return self._make_write(namespace, message, rest, head_size, present)
         if Bar.FILTER in present:
-            return filtered_path(self._node, namespace, message, rest, present)
-        path = read_path(namespace, message, rest, present)
+            return filtered_path(self._node, namespace, message, rest, present, counters)
+        path = read_path(namespace, message, rest, present, counters)
         if path is not None or not message.ops:
             return path
         if message.info1 != Info1.READ or message.info2 & ~_RESPOND_ALL:
@@ -179,11 +238,11 @@ class FastPaths:
         if _one_op(message, OpType.CDT_READ):
             if not fits(Kind.COLLECTION_READ, present):
                 return None
-            return collection_read_path(self._node, namespace, message, rest)
+            return collection_read_path(self._node, namespace, message, rest, counters)
         if not fits(Kind.READ_OPS, present):
             return None
         set_name = message.fields[FieldType.SET]
-        return read_ops_path(self._node, namespace, set_name, rest, head_size)
+        return read_ops_path(self._node, namespace, set_name, rest, head_size, counters)
 
     def _make_write(
         self,
@@ -194,29 +253,32 @@ class FastPaths:
         present: frozenset[Bar],
     ) -> FastPath | None:
         """The closest path that fits, which leaves to `operate_path` what it does not expect."""
+        counters = self._counted(namespace.statistics)
+        size = rest, head_size
         if calls_function(message):
             if not fits(Kind.FUNCTION, present):
                 return None
-            return function_path(self._node, namespace, message, rest, head_size, self.unlearn)
+            return function_path(self._node, namespace, message, *size, self.unlearn, counters)
         if not fits(Kind.OPERATE, present):
             return None
-        otherwise = operate_path(self._node, namespace, rest, head_size, self.unlearn)
+        otherwise = operate_path(self._node, namespace, *size, self.unlearn, counters)
         set_name, ops = message.fields[FieldType.SET], message.ops
         if fits(Kind.PLAIN_OPERATE, present):
-            size = rest, head_size
-            otherwise = plain_operate_path(self._node, namespace, set_name, *size, otherwise)
+            otherwise = plain_operate_path(
+                self._node, namespace, set_name, *size, otherwise, counters
+            )
         if message.info1 or not ops:
             return otherwise
         closest = None
         if message.info2 & ~_RESPOND_ALL == Info2.WRITE and _one_op(message, OpType.CDT_MODIFY):
             if fits(Kind.COLLECTION_WRITE, present):
-                closest = collection_write_path(self._node, namespace, message, rest)
+                closest = collection_write_path(self._node, namespace, message, rest, counters)
         elif message.info2 != Info2.WRITE:
             closest = None
         elif len(ops) > 1 and fits(Kind.PUT_MANY, present):
-            closest = put_many_path(namespace, set_name, len(ops), rest, otherwise)
+            closest = put_many_path(namespace, set_name, len(ops), rest, otherwise, counters)
         elif _one_op(message, OpType.WRITE) and fits(Kind.PUT_ONE, present):
-            closest = put_one_path(namespace, set_name, rest, otherwise)
+            closest = put_one_path(namespace, set_name, rest, otherwise, counters)
         return closest or otherwise
 
 

@@ -18,6 +18,7 @@ from asd.bins.expressions import RecordPaths
 from asd.bins.particle import NULL, IndexedMap
 from asd.fastpath.contract import FastPath, unplain
 from asd.fastpath.replies import NO_OPS, framed
+from asd.measures.statistics import OriginStatistics
 from asd.records.record import encode_op, find_bin, next_generation, replace_bin
 from asd.records.record_view import RecordView
 from asd.space.namespace import Namespace
@@ -75,12 +76,16 @@ class _Collections:
 
 
 def collection_read_path(
-    node: NodeState, namespace: Namespace, message: Message, rest: int
+    node: NodeState,
+    namespace: Namespace,
+    message: Message,
+    rest: int,
+    counters: OriginStatistics,
 ) -> FastPath:
     """One operation that reads."""
     kind = _Collections(node, namespace, message, rest)
     get, now_s = namespace.engine.get, namespace.clock.epoch_s
-    counters, barred = namespace.statistics.client, namespace.ownership.barred
+    barred = namespace.ownership.barred
 
     def path(data: bytes, digest: int) -> bytes | None:
         if barred and data[digest] | (data[digest + 1] & 15) << 8 in barred:
@@ -105,14 +110,18 @@ def collection_read_path(
 
 
 def collection_write_path(
-    node: NodeState, namespace: Namespace, message: Message, rest: int
+    node: NodeState,
+    namespace: Namespace,
+    message: Message,
+    rest: int,
+    counters: OriginStatistics,
 ) -> FastPath:
     """One operation that changes a record which is there and never expires."""
     kind = _Collections(node, namespace, message, rest)
     get, now_ms = namespace.engine.get, namespace.clock.epoch_ms
     put = namespace.door.doors(message.fields[FieldType.SET]).put
     assert put is not None
-    counters, barred = namespace.statistics.client, namespace.ownership.barred
+    barred = namespace.ownership.barred
     longest = (namespace.config.max_record_size or 1 << 30) - _ROOM
 
     def path(data: bytes, digest: int) -> bytes | None:

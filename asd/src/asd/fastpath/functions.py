@@ -14,6 +14,7 @@ from aerospike_common.wire.codes import FieldType
 from aerospike_common.wire.message import Message, reply_frame
 from asd.fastpath.contract import FastPath
 from asd.fastpath.known import Known
+from asd.measures.statistics import OriginStatistics
 from asd.space.namespace import Namespace
 from asd.transactions.heavy import Leave
 from asd.transactions.outcome import Decide, count_udf, perform
@@ -38,13 +39,14 @@ def function_path(
     rest: int,
     head_size: int,
     forget: Callable[[bytes], None],
+    counters: OriginStatistics,
 ) -> FastPath:
     """The path for calls like one that succeeded: any function, the same fields.
 
     `rest` is the size of all from the digest on, `head_size` of all before it; `forget` lets
     requests with a head take the general way again.
     """
-    expressions, counters = node.expressions, namespace.statistics.client
+    expressions = node.expressions
     barred = namespace.ownership.barred
     calls = Known(_maker(node, message), rest, head_size)
     known = calls.made

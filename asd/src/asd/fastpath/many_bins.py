@@ -13,6 +13,7 @@ from aerospike_common.wire.message import OP_HEAD_SIZE, op_head
 from asd.fastpath.contract import FastPath
 from asd.fastpath.one_bin import HEADS_CAPACITY, BinHead
 from asd.fastpath.replies import EMPTY_OK, without_ops
+from asd.measures.statistics import OriginStatistics
 from asd.records.record import next_generation
 from asd.space.namespace import Namespace
 from citrusleaf.cf_digest import DIGEST_SIZE
@@ -99,7 +100,12 @@ def _names(payload: bytes) -> list[bytes]:
 
 
 def put_many_path(
-    namespace: Namespace, set_name: bytes, count: int, rest: int, otherwise: FastPath
+    namespace: Namespace,
+    set_name: bytes,
+    count: int,
+    rest: int,
+    otherwise: FastPath,
+    counters: OriginStatistics,
 ) -> FastPath | None:
     """A write of several plain bins, over a record that has just these, or over none.
 
@@ -109,7 +115,6 @@ def put_many_path(
         return None
     put = ManyBinWrite(namespace, set_name, count, rest - DIGEST_SIZE).put
     now_ms, barred = namespace.clock.epoch_ms, namespace.ownership.barred
-    counters = namespace.statistics.client
 
     def path(data: bytes, digest: int) -> bytes | None:
         if barred and data[digest] | (data[digest + 1] & 15) << 8 in barred:

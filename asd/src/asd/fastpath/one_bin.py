@@ -15,6 +15,7 @@ from aerospike_common.wire.message import OP_HEAD_SIZE, op_head
 from asd.fastpath import replies
 from asd.fastpath.contract import FastPath
 from asd.fastpath.replies import EMPTY_OK
+from asd.measures.statistics import OriginStatistics
 from asd.records.change import Change
 from asd.records.record import next_generation
 from asd.space.commit import Overwrite
@@ -103,12 +104,19 @@ class OneBinWrite:
         return generation
 
 
-def put_one_path(namespace: Namespace, set_name: bytes, rest: int, otherwise: FastPath) -> FastPath:
+def put_one_path(
+    namespace: Namespace,
+    set_name: bytes,
+    rest: int,
+    otherwise: FastPath,
+    counters: OriginStatistics,
+) -> FastPath:
     """A write of one plain bin, over a record that has just this bin, or over none.
 
     `rest` is the size of digest and op together; what else there is goes `otherwise`.
     """
-    return PutOne(namespace, OneBinWrite(namespace, set_name), rest, otherwise).answer
+    writes = OneBinWrite(namespace, set_name)
+    return PutOne(namespace, writes, rest, otherwise, counters).answer
 
 
 class PutOne:
@@ -120,12 +128,17 @@ class PutOne:
     )
 
     def __init__(
-        self, namespace: Namespace, writes: OneBinWrite, rest: int, otherwise: FastPath
+        self,
+        namespace: Namespace,
+        writes: OneBinWrite,
+        rest: int,
+        otherwise: FastPath,
+        counters: OriginStatistics,
     ) -> None:
         self._overwrite, self._put, self._set_id = writes.overwrite, writes.put, writes.set_id
         self._now_ms = namespace.clock.epoch_ms
         self._barred = namespace.ownership.barred
-        self._counters = namespace.statistics.client
+        self._counters = counters
         self._latency = namespace.write_latency
         self._rest = rest
         self._otherwise = otherwise

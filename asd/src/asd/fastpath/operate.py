@@ -17,6 +17,7 @@ from aerospike_common.wire.codes import ResultCode
 from aerospike_common.wire.message import Message, reply_frame
 from asd.fastpath.contract import FastPath, unplain
 from asd.fastpath.known import Known
+from asd.measures.statistics import OriginStatistics
 from asd.records.record import MAX_BINS, next_generation, pack_bins, payload_flags, unpack_bins
 from asd.space.namespace import Namespace
 from asd.transactions.applied import apply_ops, read_ops
@@ -41,13 +42,14 @@ def operate_path(
     rest: int,
     head_size: int,
     forget: Callable[[bytes], None],
+    counters: OriginStatistics,
 ) -> FastPath:
     """The path for writes like one that succeeded: any ops, its other fields only set and digest.
 
     `rest` is the size of all from the digest on, `head_size` of all before it; `forget` lets
     requests with a head take the general way again.
     """
-    expressions, counters = node.expressions, namespace.statistics.client
+    expressions = node.expressions
     barred = namespace.ownership.barred
     known = Known(_checked, rest, head_size)
     messages = known.made
@@ -74,10 +76,11 @@ def plain_operate_path(
     rest: int,
     head_size: int,
     otherwise: FastPath,
+    counters: OriginStatistics,
 ) -> FastPath:
     """The same for a record of the set that is there, without key, and never expires; what else
     there is goes `otherwise`."""
-    expressions, counters = node.expressions, namespace.statistics.client
+    expressions = node.expressions
     get, now_ms = namespace.engine.get, namespace.clock.epoch_ms
     put, barred = namespace.door.doors(set_name).put, namespace.ownership.barred
     assert put is not None
@@ -122,9 +125,10 @@ def read_ops_path(
     set_name: bytes,
     rest: int,
     head_size: int,
+    counters: OriginStatistics,
 ) -> FastPath:
     """The path for operations that read records of the set; `rest` and `head_size` as above."""
-    expressions, counters = node.expressions, namespace.statistics.client
+    expressions = node.expressions
     get, now_s = namespace.engine.get, namespace.clock.epoch_s
     set_id, barred = namespace.intern_set(set_name), namespace.ownership.barred
     known = Known(_as_it_is, rest, head_size)

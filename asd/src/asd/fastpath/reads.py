@@ -13,6 +13,7 @@ from asd.bins.expressions import Expression
 from asd.fastpath import replies
 from asd.fastpath.contract import Bar, FastPath, Kind, fits, unplain
 from asd.fastpath.replies import HEADER_OK, NO_OPS, NOT_FOUND, START, framed
+from asd.measures.statistics import OriginStatistics
 from asd.records.record_view import RecordView
 from asd.space.namespace import Namespace
 from asd.transactions.ops import is_bin_name
@@ -39,23 +40,33 @@ None: the general way must be taken.
 
 
 def read_path(
-    namespace: Namespace, message: Message, rest: int, present: frozenset[Bar]
+    namespace: Namespace,
+    message: Message,
+    rest: int,
+    present: frozenset[Bar],
+    counters: OriginStatistics,
 ) -> FastPath | None:
     """The path for reads like this one, if there is one; `rest` is the size of digest and ops."""
     set_name = message.fields[FieldType.SET]
     if message.info2:
         return None
     if message.info1 == _GET_ALL and not message.ops and fits(Kind.GET, present):
-        return GetAll(namespace, set_name).answer
+        return GetAll(namespace, set_name, counters).answer
     if message.info1 == _EXISTS and not message.ops and fits(Kind.EXISTS, present):
-        return _answering(namespace, set_name, lambda data, ops, payload: NO_OPS)
+        return _answering(namespace, set_name, counters, lambda data, ops, payload: NO_OPS)
     if message.info1 == Info1.READ and _only_reads(message.ops) and fits(Kind.SELECT, present):
-        return _answering(namespace, set_name, ChosenBins(len(message.ops), rest - 20).answer)
+        bins = ChosenBins(len(message.ops), rest - 20)
+        return _answering(namespace, set_name, counters, bins.answer)
     return None
 
 
 def filtered_path(
-    node: NodeState, namespace: Namespace, message: Message, rest: int, present: frozenset[Bar]
+    node: NodeState,
+    namespace: Namespace,
+    message: Message,
+    rest: int,
+    present: frozenset[Bar],
+    counters: OriginStatistics,
 ) -> FastPath | None:
     """The path for reads of whole records through a filter, which is all behind the digest."""
     if message.info1 != _GET_ALL or message.info2 or message.ops:
@@ -64,7 +75,7 @@ def filtered_path(
         return None
     set_name = message.fields[FieldType.SET]
     get, now_s, now_ms = namespace.engine.get, namespace.clock.epoch_s, namespace.clock.epoch_ms
-    counters, barred = namespace.statistics.client, namespace.ownership.barred
+    barred = namespace.ownership.barred
     compiled, set_id = node.expressions.filter, namespace.intern_set(set_name)
     view = RecordView(b"", None, set_name, 0)
     limit_ms = namespace.time_limit_ms(message.transaction_ttl)
@@ -118,10 +129,10 @@ class GetAll:
 
     __slots__ = ("_barred", "_counters", "_get", "_now_s", "_set_id")
 
-    def __init__(self, namespace: Namespace, set_name: bytes) -> None:
+    def __init__(self, namespace: Namespace, set_name: bytes, counters: OriginStatistics) -> None:
         self._get = namespace.engine.get
         self._now_s = namespace.clock.epoch_s
-        self._counters = namespace.statistics.client
+        self._counters = counters
         self._barred = namespace.ownership.barred
         self._set_id = namespace.intern_set(set_name)
 
@@ -144,10 +155,12 @@ class GetAll:
         return replies.with_ops(START, size, HEADER_OK, generation, void_time) + payload
 
 
-def _answering(namespace: Namespace, set_name: bytes, answer: Answer) -> FastPath:
+def _answering(
+    namespace: Namespace, set_name: bytes, counters: OriginStatistics, answer: Answer
+) -> FastPath:
     """A read that answers with less than the whole record."""
     get, now_s = namespace.engine.get, namespace.clock.epoch_s
-    counters, barred = namespace.statistics.client, namespace.ownership.barred
+    barred = namespace.ownership.barred
     set_id = namespace.intern_set(set_name)
 
     def path(data: bytes, digest: int) -> bytes | None:

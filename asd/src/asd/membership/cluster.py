@@ -28,6 +28,7 @@ from cluster import (
     ClusterNode,
     Confirmations,
     Endpoint,
+    Forwards,
     Lag,
     MigrateConfig,
     NodeConfig,
@@ -95,6 +96,7 @@ class Clustered:
         self._partitions = partitions
         self._transactions = transactions
         self.confirmations = Confirmations(me, partitions)
+        self.forwards = Forwards(me, settings.identity.incarnation, partitions)
         self._smd_sync = SmdSync(metadata.smd, me)
         self._changes: dict[int, Begun] = {}
         self._maps: dict[str, PartitionMap] = {}
@@ -107,7 +109,7 @@ class Clustered:
             clock,
             [
                 *(self.peer_service, self._ship_times, self._smd_sync, partitions, transactions),
-                self.confirmations,
+                *(self.confirmations, self.forwards),
             ],
             codes=codec(),
         )
@@ -367,7 +369,7 @@ class Clustered:
     @property
     def proxied(self) -> int:
         """See `Membership`."""
-        return self._transactions.proxied
+        return self._transactions.proxied + self.forwards.under_way
 
     def racks(self, namespace: str) -> Mapping[str, int]:
         """See `Membership`."""

@@ -84,14 +84,17 @@ class Carrier:
         in_batch: bool,
         access: int,
         act: Act,
+        began: int,
         now: int,
     ) -> Outcome:
-        """Have a transaction carried out, wherever its record is served."""
+        """Have a transaction carried out, wherever its record is served. Its time runs from
+        `began` on."""
         service = self._node.config.service
         request = Request(self._me, in_batch, access, encode_message(**message._asdict()))
         timeout_ms = message.transaction_ttl or service.transaction_max_ms
+        left_ms = max(1, began + timeout_ms - now)
         number, outputs = self._transactions.submit(
-            namespace.name, digest, request.pack(), timeout_ms, now
+            namespace.name, digest, request.pack(), left_ms, now
         )
         future = asyncio.get_running_loop().create_future()
         self._asked[number] = future

@@ -31,9 +31,11 @@ from asd.membership.metadata import SystemMetadata
 from asd.replication import versions
 from asd.replication.carrier import Carrier
 from asd.replication.envelope import Outcome
+from asd.replication.forwarding import Forwarding, ForwardingNode
 from asd.replication.ownership import OwnershipOf
 from asd.replication.replicator import Replicator
 from asd.replication.store import Store
+from asd.transactions.away import passes_on
 from cluster import (
     Answered,
     Applied,
@@ -71,7 +73,6 @@ from storage.engine import Upkeep
 if TYPE_CHECKING:
     from aerospike_common.wire.message import Message
     from asd.space.namespace import Namespace
-    from asd.state import NodeState
 
 log = logging.getLogger("asd.replication")
 
@@ -85,7 +86,7 @@ class Replication:
 
     def __init__(
         self,
-        node: NodeState,
+        node: ForwardingNode,
         cluster: Clustered,
         partitions: Partitions,
         transactions: Transactions,
@@ -114,6 +115,7 @@ class Replication:
         self._ownership = {name: self._follow(space) for name, space in spaces.items()}
         me = partitions.me
         self.carrier = Carrier(node, me, transactions, self.stores, self.replicators)
+        self._forwarding = Forwarding(node, cluster)
         for name, space in spaces.items():
             if space.consistency is not None:
                 space.consistency.confirm = partial(self._confirm, name)
@@ -154,13 +156,34 @@ class Replication:
             if message.info1 & _XDR:
                 # It may have lain here while this node hung, and a newer one have gone to another.
                 return Outcome(0, ResultCode.TIMEOUT)
+        began = self._cluster.now()
+        if not access and passes_on(namespace, message):
+            outcome = await self._forwarding.carry(namespace, digest, message, in_batch=in_batch)
+            if outcome is not None:
+                return outcome
         return await self.carrier.carry(
             *(namespace, digest, message),
             in_batch=in_batch,
             access=access,
             act=self._act,
+            began=began,
             now=self._cluster.now(),
         )
+
+    def pass_on(
+        self,
+        namespace: Namespace,
+        digest: bytes,
+        frame: bytes,
+        timeout_ms: int,
+        heard: Callable[[bytes, bool], None],
+        *,
+        once: bool,
+    ) -> bool:
+        """See `asd.state.Carries`."""
+        if not self._flows.is_set():
+            return False
+        return bool(self._forwarding.send(namespace, digest, frame, timeout_ms, heard, once=once))
 
     async def hold(self, longest_s: float) -> None:
         """Let requests wait, and return when no write is under way. They go on with the next

@@ -17,9 +17,11 @@ from asd.fastpath.shipped import START as SHIPPED
 from asd.info import respond_when_done
 from asd.security.rights import UNRESTRICTED, Rights
 from asd.security.session import Session, without_security
+from asd.service.headers import why_refused
 from asd.service.held_replies import Held, HeldReplies
 from asd.service.info_slices import answer_in_slices, framed
 from asd.service.oversized import BIG_FRAME, shortened
+from asd.service.passage import Passage, pass_on
 from asd.service.struck import info_struck, message_struck
 from asd.service.tsvc import Job, answer, answer_shipped
 from asd.shipping.compression import decompressed
@@ -84,7 +86,7 @@ class Connection:
         self._chunks: list[bytes] = []
         self._head_size = 0
         self._missing = 0
-        self._job: asyncio.Task[None] | None = None
+        self._job: asyncio.Task[None] | Passage | None = None
         self._unwritable: asyncio.Event | None = None
         self._paused = False
         self._shortened: bytes | None = None
@@ -175,6 +177,8 @@ class Connection:
             self._chunks.append(data)
             self._missing -= len(data)
             if self._missing > 0 or self._job is not None or self._unwritable is not None:
+                if self._job is not None:  # it may not have stopped reading
+                    self._transport.pause_reading()
                 return
             data = b"".join(self._chunks)
             self._chunks.clear()
@@ -298,9 +302,12 @@ class Connection:
             return 0
         size = 8 + int.from_bytes(data[offset + 2 : offset + 8], "big")
         plain = data[offset : offset + 2] == MESSAGE and size <= self._max_body
-        if not plain and not self._acceptable(data[offset], data[offset + 1], size - 8):
-            self._transport.close()
-            return 0
+        if not plain:
+            refused = why_refused(data[offset], data[offset + 1], size - 8, self._max_body)
+            if refused:
+                log.info("%s %s: closed", self.peer, refused)
+                self._transport.close()
+                return 0
         return size if offset + size <= len(data) else 0
 
     def _frame(self, data: bytes, offset: int, size: int) -> bytes | Held:
@@ -309,10 +316,25 @@ class Connection:
         if kind != MessageType.AS_MSG:
             return self._other_frame(kind, body)
         head = data[offset : offset + head_size(data, offset)]
+        elsewhere = self.paths.elsewhere.get(head)
+        if elsewhere is not None and elsewhere.size == size:
+            whole = data[offset : offset + size]
+            self._job = pass_on(self, self._node, elsewhere, whole, len(head))
+            if self._job is not None:
+                return b""
         reply = self._message(body, head)
         if head in self._paths:
             self._head_size = len(head)
         return reply
+
+    def passed_back(self, reply: bytes) -> None:
+        """What was passed on is answered. What came in the meantime is taken up in a turn of its
+        own: the cluster's parts are at work."""
+        self._job = None
+        if not self._transport.is_closing():
+            self._write(reply)
+            if self._chunks or not self._transport.is_reading():
+                asyncio.get_running_loop().call_soon(self._next_slice)
 
     def _failed(self) -> bytes:
         """The reply to a request that a fast path has failed with."""
@@ -366,27 +388,15 @@ class Connection:
         self._chunks.clear()
         return instead + data[len(data) + self._missing :]
 
-    def _acceptable(self, version: int, kind: int, length: int) -> bool:
-        """Is this frame header one to go on with? Logs why when it is not."""
-        if version != 2 and not (version == 0 and kind == MessageType.ADMIN):
-            log.info("%s speaks protocol version %d: closed", self.peer, version)
-        elif not MessageType.INFO <= kind <= MessageType.INTERNAL_XDR:
-            log.info("%s sent a frame of unknown type %d: closed", self.peer, kind)
-        elif length > self._max_body:
-            log.info("%s announced a frame of %d bytes: closed", self.peer, length)
-        else:
-            return True
-        return False
-
     def _message(self, body: bytes, head: bytes = b"") -> bytes | Held:
         """Answer a message; a stream of replies is begun and answers nothing yet."""
         if self._node.faults.armed:
-            return self._start(message_struck(self._node, self, body))
+            return self.start(message_struck(self._node, self, body))
         way = answer_shipped if body.startswith(SHIPPED) else answer
         reply = way(self._node, self, body, head)
-        return reply if isinstance(reply, bytes | Held) else self._start(reply)
+        return reply if isinstance(reply, bytes | Held) else self.start(reply)
 
-    def _start(self, job: Job) -> bytes:
+    def start(self, job: Job) -> bytes:
         """Take no more requests until the job is done; nothing is answered yet."""
         self._transport.pause_reading()
         self._job = asyncio.get_running_loop().create_task(self._run(job))
@@ -397,13 +407,13 @@ class Connection:
         if kind == MessageType.INFO:
             self._node.statistics.info_complete += 1
             if self._node.faults.armed:
-                return self._start(info_struck(self._node, self, body))
+                return self.start(info_struck(self._node, self, body))
             if body.count(b"\n") > FEW_COMMANDS and self.rights.authenticated:
-                return self._start(self._later(answer_in_slices(self._node, self, body)))
+                return self.start(self._later(answer_in_slices(self._node, self, body)))
             said = respond_when_done(self._node, self, body)
             if isinstance(said, bytes):
                 return frame(MessageType.INFO, said)
-            return self._start(self._later(framed(said)))
+            return self.start(self._later(framed(said)))
         if kind == MessageType.ADMIN:
             return self._admin(body)
         if kind == MessageType.AS_MSG_COMPRESSED:
@@ -414,7 +424,7 @@ class Connection:
         if self._session is None:
             return without_security(community=self._node.community)
         reply = self._session.answer(body)
-        return reply if isinstance(reply, bytes) else self._start(self._later(reply))
+        return reply if isinstance(reply, bytes) else self.start(self._later(reply))
 
     async def _later(self, reply: Coroutine[Any, Any, bytes]) -> None:
         """Send what is slow to come."""

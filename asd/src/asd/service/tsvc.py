@@ -6,14 +6,14 @@ import logging
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from aerospike_common.wire.codes import FieldType, Info2, Info3, ResultCode
+from aerospike_common.wire.codes import FieldType, ResultCode
 from aerospike_common.wire.errors import MessageError, OperationError
 from aerospike_common.wire.message import Message, is_batch, parse_message, reply_frame
 from asd.batch import answer as answer_batch
 from asd.query import answer as answer_query
 from asd.service.held_replies import Held
 from asd.transactions.away import Away
-from asd.transactions.dispatch import latency_of, run, run_row
+from asd.transactions.dispatch import latency_of, run, run_row, waits
 from asd.transactions.elsewhere import Handed, have_carried, until_ready
 from asd.transactions.heavy import Leave, Occupied
 from storage.engine import NotResident
@@ -54,7 +54,7 @@ def answer(
     except (Leave, Occupied) as wait:
         return _when_worked(node, connection, body, wait)
     except Away:
-        return _carried(node, connection, message)
+        return _carried(node, connection, message, body, head)
     except OperationError as error:
         node.statistics.early_tsvc_client_error += 1
         log.debug("%s: refused: %s", connection.peer, error)
@@ -88,7 +88,7 @@ def dispatch(
     commitment = namespace.commitments.turn
     if namespace.consistency is not None:
         commitment = namespace.consistency.waits_for(message, digest)
-    elif commitment is not None and not _waits(namespace, message):
+    elif commitment is not None and not waits(namespace, message):
         commitment = None
     if commitment is None:
         node.turns.count(latency)
@@ -141,15 +141,6 @@ def _say_heavy(
     )
 
 
-def _waits(namespace: Namespace, message: Message) -> bool:
-    """Is the reply held until what this turn wrote is safe? A write that asks for the master alone
-    does not wait for the copies, if there is no medium to wait for."""
-    if not message.info2 & Info2.WRITE:
-        return False
-    at_once = message.info3 & Info3.COMMIT_MASTER
-    return not at_once or namespace.engine.acknowledges_sync
-
-
 async def _when_resident(
     node: ServiceNode, connection: BatchClient, body: bytes, wait: NotResident
 ) -> None:
@@ -158,7 +149,7 @@ async def _when_resident(
     await node.transaction_threads.run(wait.load)
     with node.turns.since(started_ns):
         reply = answer(node, connection, body)
-    await _send(connection, reply)
+    await send_late(connection, reply)
 
 
 async def _when_worked(
@@ -171,10 +162,10 @@ async def _when_worked(
     given = await until_ready(node, wait)
     with node.turns.since(started_ns), Handed(namespace, given):
         reply = answer(node, connection, body)
-    await _send(connection, reply)
+    await send_late(connection, reply)
 
 
-async def _send(connection: BatchClient, reply: bytes | Held | Job) -> None:
+async def send_late(connection: BatchClient, reply: bytes | Held | Job) -> None:
     """Send a reply that comes later than its request was taken up."""
     if isinstance(reply, bytes):
         await connection.send(reply)
@@ -185,14 +176,19 @@ async def _send(connection: BatchClient, reply: bytes | Held | Job) -> None:
         await reply
 
 
-async def _carried(node: ServiceNode, connection: BatchClient, message: Message) -> None:
-    """Have a transaction done elsewhere, or with the versions of other nodes."""
+async def _carried(
+    node: ServiceNode, connection: BatchClient, message: Message, body: bytes, head: bytes
+) -> None:
+    """Have a transaction done elsewhere, or with the versions of other nodes. With a `head`,
+    requests like this one are passed on as they come from now on."""
     namespace = find_namespace(node, message)
     started_ns = connection.last_used_ns
     digest = message.fields[FieldType.DIGEST]
     carried = await have_carried(node, connection, namespace, digest, message)
     with node.turns.since(started_ns):
         node.turns.count(latency_of(namespace, message))
+    if head and carried[1] == ResultCode.OK:
+        connection.paths.learn_elsewhere(head, body, namespace, message)
     await connection.send(reply_frame(*carried[1:]))
 
 

@@ -8,6 +8,7 @@ from aerospike_common.wire.codes import Info1, Info2, ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message
 from asd.space.consistency import takes_unavailable
+from asd.space.namespace import Namespace
 from asd.space.ownership import CLOSED, DUPLICATES
 
 READ_ALL: Final = "all"
@@ -16,6 +17,14 @@ READ_ONE: Final = "one"
 
 class Away(Exception):
     """The transaction must be carried (`asd.state.Carries`). Nothing has happened."""
+
+
+def passes_on(namespace: Namespace, message: Message) -> bool:
+    """May the request be passed on as it came, and its reply passed back (`cluster.Forwards`)? What
+    is shipped, part of a multi-record transaction, or strongly consistent takes the long way."""
+    if namespace.consistency is not None or message.info4:
+        return False
+    return not message.info1 & (Info1.XDR | Info1.BATCH)
 
 
 def check_strong(state: int, message: Message) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aerospike_common.wire.codes import FieldType, Info1, Info2, Info4, ResultCode
+from aerospike_common.wire.codes import FieldType, Info1, Info2, Info3, Info4, ResultCode
 from aerospike_common.wire.errors import OperationError
 from aerospike_common.wire.message import Message
 from asd.measures.statistics import OriginStatistics
@@ -117,6 +117,15 @@ def run_row(
     reply = run(node, namespace, message, digest, origin, client)
     node.turns.count(latency_of(namespace, message, in_batch=True))
     return reply
+
+
+def waits(namespace: Namespace, message: Message) -> bool:
+    """Is the reply held until what this turn wrote is safe? A write that asks for the master alone
+    does not wait for the copies, if there is no medium to wait for."""
+    if not message.info2 & _WRITE:
+        return False
+    at_once = message.info3 & Info3.COMMIT_MASTER
+    return not at_once or namespace.engine.acknowledges_sync
 
 
 def latency_of(namespace: Namespace, message: Message, *, in_batch: bool = False) -> Histogram:

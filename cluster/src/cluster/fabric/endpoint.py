@@ -46,11 +46,7 @@ FOREVER = 1 << 62
 
 
 Take = Callable[[int, bytes, int], list[Output] | None]
-"""Given a node, a message of its lane and the time: what that causes; None: decode it."""
-
-
-def _take_nothing(node: int, payload: bytes, now: int) -> None:
-    return None
+"""Given a node, a message of its and the time: what that causes; None: decode it."""
 
 
 class FabricFull(Exception):
@@ -135,8 +131,8 @@ class Fabric:
         self.bytes_sent = [0] * len(CHANNELS)
         self.bytes_received = [0] * len(CHANNELS)
         """Both by channel, since the start."""
-        self.take: Take = _take_nothing
-        """Takes messages of the lane before they are decoded."""
+        self.takes: dict[int, Take] = {}
+        """What takes messages of a channel before they are decoded."""
         self._codec = codec
         self._observer = observer
         self._peers: dict[int, _Peer] = {}
@@ -216,18 +212,18 @@ class Fabric:
         """
         return self._push(node, self._codec.encode(message), channel, now)
 
-    def post(self, node: int, payload: bytes, now: int) -> list[Output]:
-        """Send the bytes of a message on the lane, as `send`; lost when the queue is full."""
+    def post(self, node: int, payload: bytes, channel: Channel, now: int) -> list[Output]:
+        """Send the bytes of a message, as `send`; lost when the queue is full."""
         peer = self._peers.get(node)
         if peer is None:
             return []
-        link = peer.links[Channel.LANE][0]
+        link = peer.links[channel][0]
         if link.state is LinkState.OPEN:  # as `_push`, which takes three times as long
             framed = frame(payload)
-            self.bytes_sent[Channel.LANE] += len(framed)
+            self.bytes_sent[channel] += len(framed)
             return [Transmit(PLANE, link.link, framed)]
         try:
-            return self._push(node, payload, Channel.LANE, now)
+            return self._push(node, payload, channel, now)
         except FabricFull:
             return []
 
@@ -328,9 +324,10 @@ class Fabric:
         """Bytes from a connection a peer dialed. Raises WireError: hang up on it."""
         outputs: list[Output] = []
         reader, hello = self._readers.get(link), self._hellos.get(link)
-        if hello is not None and hello.channel == Channel.LANE and reader is not None:
-            self.bytes_received[Channel.LANE] += len(data)
-            return self._take(hello, link, reader.feed(data), now)
+        take = self.takes.get(hello.channel) if hello is not None else None
+        if hello is not None and take is not None and reader is not None:
+            self.bytes_received[hello.channel] += len(data)
+            return self._take(take, hello, link, reader.feed(data), now)
         if reader is not None:
             for payload in reader.feed(data):
                 if self.is_in_bulk(link):
@@ -343,13 +340,15 @@ class Fabric:
                 self.bytes_received[hello.channel] += len(data)
         return outputs
 
-    def _take(self, hello: FabricHello, link: int, payloads: list[bytes], now: int) -> list[Output]:
-        """What has come by the lane: to those who know it undecoded, else as any message."""
+    def _take(
+        self, take: Take, hello: FabricHello, link: int, payloads: list[bytes], now: int
+    ) -> list[Output]:
+        """To who knows what has come undecoded, else as any message."""
         outputs: list[Output] = []
         for payload in payloads:
             known = None
             if self._is_from_the_living(hello):
-                known = self.take(hello.node, payload, now)
+                known = take(hello.node, payload, now)
             if known is None:
                 known = self._receive(link, self._codec.decode(payload), now)
             outputs += known

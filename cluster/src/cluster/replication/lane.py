@@ -419,6 +419,8 @@ class FastLane:
 
     def _acknowledged(self, sender: LaneSender, sequence: int, now: int) -> list[Output]:
         kept, outputs = sender.receive(sequence, now)
+        if sender.deadline < self.deadline:  # it was being patient, and need not be any more
+            self.deadline = sender.deadline
         for number in kept:
             commitment = self._open[number]
             commitment.left -= 1

@@ -35,6 +35,7 @@ from cluster.outputs import (
     Applied,
     Apply,
     CarriedOut,
+    Channel,
     ClusterChanged,
     Load,
     Loaded,
@@ -54,17 +55,8 @@ from cluster.replication.lane import (
     Unfinished,
     asked,
 )
-from cluster.replication.proxy import (
-    RETRY_MS,
-    AnswerCame,
-    Busy,
-    Elsewhere,
-    Expired,
-    Proxy,
-    ProxyState,
-)
-from cluster.replication.proxy import Due as ProxyDue
-from cluster.replication.proxy import NoAnswer as ProxyNoAnswer
+from cluster.replication.proxies import Proxies
+from cluster.replication.proxy import RETRY_MS, Proxy
 from cluster.replication.rw_hash import PendingLimit, RwHash
 from cluster.replication.write import (
     Begin,
@@ -101,7 +93,7 @@ class Transactions(Service):
     MESSAGES: ClassVar[tuple[type[Message], ...]] = (
         *(DuplicateRead, ReplicaGroup, ReplicaAck, ProxyRequest),
     )
-    TAKES_LANE: ClassVar[bool] = True
+    TAKES: ClassVar[Channel | None] = Channel.LANE
     receiver: ClassVar[type[LaneReceiver]] = LaneReceiver
     lanes: ClassVar[type[FastLane]] = FastLane
 
@@ -131,7 +123,7 @@ class Transactions(Service):
         self._hash: RwHash[Key, _Job] = RwHash(pending_limit)
         self._jobs: dict[Token, _Job] = {}
         self._by_commitment: dict[int, _Job] = {}
-        self._proxies: dict[int, Proxy] = {}
+        self._proxies = Proxies(me, partitions, partition_of, observer)
         self._retries: deque[tuple[int, RecordWrite, int]] = deque()
         self._receivers = LaneReceivers(self.receiver, self.lane.config, self._applied_token)
         self._applying: dict[Token, tuple[LaneReceiver, int]] = {}
@@ -189,20 +181,13 @@ class Transactions(Service):
         """Carry a transaction out, wherever its record is; a number that `Answered` will carry."""
         number = self.next_number
         self.next_number += 1
-        space = self._partitions.spaces[namespace]
-        partition = self._partition_of(digest)
-
-        def server() -> tuple[int | None, int]:
-            return space.server(partition), self._partitions.cluster_key
-
-        if server()[0] == self._me:
+        server = self._partitions.spaces[namespace].server(self._partition_of(digest))
+        if server == self._me:
             return number, self._serve((namespace, digest), body, number, None, now)
-        proxy = Proxy(namespace, digest, body, now + timeout_ms, server, self._observer)
-        proxy.number = number
-        self._proxies[number] = proxy
-        proxy.fire(ProxyDue(), now)
-        self._wake_for(proxy, now)
-        return number, self._drain_proxy(proxy)
+        expires = now + timeout_ms
+        outputs = self._proxies.begin(number, namespace, digest, body, expires, now)
+        self.deadline = min(self.deadline, self._proxies.deadline)
+        return number, outputs
 
     def cluster_changed(self, view: ClusterChanged, now: int) -> list[Output]:
         """Tell whoever waits for what was broken off."""
@@ -281,7 +266,9 @@ class Transactions(Service):
         assert isinstance(tag, tuple)
         machine, node = tag
         if isinstance(machine, Proxy):
-            return self._proxy_answered(machine, reply, now)
+            outputs = self._proxies.answered(machine, reply, now)
+            self.deadline = min(self.deadline, self._proxies.deadline)
+            return outputs
         assert isinstance(machine, RecordWrite)
         job = self._jobs.get(machine.token)
         if job is None:
@@ -298,58 +285,19 @@ class Transactions(Service):
     def tick(self, now: int) -> list[Output]:
         """Look for servers again; send again; give up what has waited long enough."""
         outputs = self.lane.tick(now)
-        for proxy in list(self._proxies.values()):
-            space = self._partitions.spaces[proxy.namespace]
-            server = space.server(self._partition_of(proxy.digest))
-            if proxy.expires <= now:
-                proxy.fire(Expired(), now)
-            elif proxy.state is ProxyState.WAITING and server == self._me:
-                del self._proxies[proxy.number]
-                key = proxy.namespace, proxy.digest
-                outputs += self._serve(key, proxy.body, proxy.number, None, now)
-                continue
-            else:
-                proxy.fire(ProxyDue(), now)
-            outputs += self._drain_proxy(proxy)
+        caused, ours = self._proxies.tick(now)
+        outputs += caused
+        for proxy in ours:
+            key = proxy.namespace, proxy.digest
+            outputs += self._serve(key, proxy.body, proxy.number, None, now)
         while self._retries and self._retries[0][0] <= now:
             _, write, node = self._retries.popleft()
             write.fire(NoAnswer(node), now)
             caused, write.outputs = write.outputs, []
             outputs += caused
-        self.deadline = self.lane.deadline
-        for proxy in self._proxies.values():
-            self._wake_for(proxy, now)
+        self.deadline = min(self.lane.deadline, self._proxies.deadline)
         if self._retries:
             self.deadline = min(self.deadline, self._retries[0][0])
-        return outputs
-
-    # --- by proxy ------------------------------------------------------------------------------
-
-    def _wake_for(self, proxy: Proxy, now: int) -> None:
-        """Look for a server again soon; one that was asked is waited for."""
-        waits = proxy.state is ProxyState.WAITING
-        self.deadline = min(self.deadline, now + RETRY_MS if waits else proxy.expires)
-
-    def _proxy_answered(self, proxy: Proxy, reply: Message | None, now: int) -> list[Output]:
-        if not isinstance(reply, ProxyReply) or reply.in_doubt:
-            proxy.fire(ProxyNoAnswer(), now)
-        elif reply.busy:
-            proxy.fire(Busy(), now)
-        elif reply.elsewhere:
-            space = self._partitions.spaces[proxy.namespace]
-            if space.is_ready:
-                space.hear_of(self._partition_of(proxy.digest), reply.elsewhere)
-            proxy.fire(Elsewhere(), now)
-            self._wake_for(proxy, now)
-        else:
-            proxy.fire(AnswerCame(reply.body), now)
-        return self._drain_proxy(proxy) if proxy.number in self._proxies else []
-
-    def _drain_proxy(self, proxy: Proxy) -> list[Output]:
-        outputs, proxy.outputs = proxy.outputs, []
-        if proxy.state in (ProxyState.DONE, ProxyState.FAILED):
-            del self._proxies[proxy.number]
-            outputs.append(Answered(proxy.number, proxy.answer, proxy.in_doubt, proxy.is_busy))
         return outputs
 
     def _respond(self, came: Delivered, message: Message) -> Respond:
@@ -418,6 +366,7 @@ class Transactions(Service):
 
     def _released(self, outputs: list[Output], now: int) -> list[Output]:
         """Commitments are over: so are the transactions that wait for them."""
+        self.deadline = min(self.deadline, self.lane.deadline)
         caused: list[Output] = []
         for output in outputs:
             caused.append(output)
