@@ -14,7 +14,7 @@ from cluster.fabric.link import FabricConfig
 from cluster.membership.heartbeat import PLANE as HEARTBEAT
 from cluster.membership.heartbeat import Identity
 from cluster.messages import FabricHello, Prepare, codec
-from cluster.outputs import Channel
+from cluster.outputs import Channel, Hangup, Transmit
 from cluster.runtime import MOST_A_TURN, NodeRuntime, _Link
 from cluster.wire import frame
 
@@ -22,10 +22,14 @@ CODEC = codec()
 
 
 class Transport:
-    """Knows whether it is read."""
+    """Knows whether it is read, and what is written to it."""
 
     def __init__(self) -> None:
         self.is_read = True
+        self.written: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
 
     def pause_reading(self) -> None:
         self.is_read = False
@@ -49,6 +53,7 @@ class Node:
         self.failing: set[int] = set()
         self.clock = VirtualClock()
         self.takes_ms = 1
+        self.answers: dict[int, list[Any]] = {}
 
     def accepted(self, plane: str, link: int, now: int) -> list[Any]:
         return self.fabric.accepted(link, 0) if plane == FABRIC else []
@@ -62,7 +67,7 @@ class Node:
             self.clock.advance(self.takes_ms / 1000)
             if self.taken[-1] in self.failing:
                 raise LookupError
-        return []
+        return self.answers.get(self.taken[-1], [])
 
 
 def connected(runtime: NodeRuntime, plane: str, channel: Channel | None) -> tuple[Any, Transport]:
@@ -115,6 +120,31 @@ def test_as_much_is_taken_in_a_turn_as_fits_into_its_time() -> None:
         assert len(node.taken) == many - 1, "no time passes, and still there is an end"
         await asyncio.sleep(0)
         assert len(node.taken) == many
+        await runtime.stop()
+
+    asyncio.run(script())
+
+
+def test_what_answers_the_messages_of_a_turn_goes_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cluster.fabric.endpoint.TAKEN_AT_ONCE", 1)
+
+    async def script() -> None:
+        node: Any = Node()
+        node.takes_ms = 0
+        runtime = NodeRuntime(node, asyncio.get_running_loop(), clock=node.clock)
+        bulk, one = connected(runtime, FABRIC, Channel.BULK)
+        first, other = connected(runtime, FABRIC, Channel.BULK)
+        to_one, to_other = bulk.key, first.key
+        node.answers = {
+            1: [Transmit(*to_one, b"a"), Transmit(*to_other, b"b")],
+            2: [Transmit(*to_one, b"c")],
+            3: [Transmit(*to_one, b"d"), Hangup(*to_one)],
+        }
+        bulk.data_received(prepare(1, 2, 3))
+        await asyncio.sleep(0)
+        assert one.written == [b"acd"]
+        assert other.written == [b"b"]
+        assert not one.is_read, "and then it was hung up on"
         await runtime.stop()
 
     asyncio.run(script())

@@ -50,6 +50,22 @@ def test_inactive_nodes_are_passed_over() -> None:
     assert "A" not in order(view, Replica.RANDOM, 10)
 
 
+@pytest.mark.parametrize("replica", Replica)
+@pytest.mark.parametrize("attempt", range(4))
+@pytest.mark.parametrize("rack_ids", [(), (7,)])
+def test_the_first_choice_is_chosen_if_it_is_active(
+    replica: Replica, attempt: int, rack_ids: tuple[int, ...]
+) -> None:
+    view = view_of("A", "B", "C", rack_ids=rack_ids)
+    view.nodes["B"].active = False
+    first = view.first_choices("test", replica, attempt)
+    if first is None:
+        assert replica is Replica.RANDOM or (replica is Replica.PREFER_RACK and rack_ids)
+    elif (node := first[5]) is not None and node.active:
+        assert view.choose("test", 5, replica, attempt) is node
+    assert view.first_choices("other", replica, attempt) is None
+
+
 def test_the_best_rack_goes_first_and_the_node_that_failed_last() -> None:
     view = view_of("A", "B", "C", rack_ids=(2, 1))
     view.nodes["A"].racks = {"test": 1}

@@ -162,7 +162,11 @@ class QueryAttempts:
         groups: dict[Node, list[int]] = {}
         namespace, replica = self.query.namespace, self.policy.replica
         attempt = self._offset + self._failed_rounds
+        first = self._view.first_choices(namespace, replica, attempt)
         for pid in sorted(self._cursor.todo):
+            if first is not None and (node := first[pid]) in groups and node.active:
+                groups[node].append(pid)
+                continue
             node = self._view.choose(namespace, pid, replica, attempt)
             if node is not None:
                 groups.setdefault(node, []).append(pid)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import compress
-from operator import not_
+from typing import Final
 
 from aerospike_common.wire.codes import FieldType
 from aerospike_common.wire.message import Message
@@ -14,6 +14,9 @@ from asd.query.request import QueryRequest, Resume
 from asd.query.walk import PrimaryWalk, Walk
 from asd.space.namespace import Namespace
 from asd.space.ownership import CLOSED, ELSEWHERE, LOCKED
+
+_SERVED: Final = bytes(state < CLOSED for state in range(256))
+_OTHERS: Final = bytes([1, 0]) + bytes(254)
 
 
 def is_locked(namespace: Namespace, partitions: Iterable[int]) -> bool:
@@ -29,9 +32,12 @@ def split(
     ownership = namespace.ownership
     if not ownership.has(CLOSED, ELSEWHERE):
         return dict(partitions), ()
-    mine = list(map(CLOSED.__gt__, ownership.of(partitions)))
-    elsewhere = compress(partitions, map(not_, mine))
-    return dict(compress(partitions.items(), mine)), tuple(elsewhere)
+    served = ownership.snapshot().translate(_SERVED)
+    mine = bytes(map(served.__getitem__, partitions))
+    here = dict(compress(partitions.items(), mine))
+    if len(here) == len(partitions):  # as a client asks that knows who has what
+        return here, ()
+    return here, tuple(compress(partitions, mine.translate(_OTHERS)))
 
 
 def choose_walk(

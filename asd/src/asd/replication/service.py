@@ -227,8 +227,9 @@ class Replication:
 
     # ----------------------------------------------------------------- listening
 
-    def _hear(self, event: Output) -> None:
-        """The library asks or tells something, and is at work."""
+    def _hear(self, event: Output) -> StoreAnswer | None:
+        """The library asks or tells something, and is at work: what costs nothing is answered at
+        once."""
         match event:
             case ClusterChanged():
                 # What the medium refused is void: it is unfinished there, and here it would come
@@ -237,6 +238,8 @@ class Replication:
                     waiting.clear()
             case OwnershipChanged(name, partitions):
                 self._own(name, partitions)
+            case Survey(name, token, partition) if self.stores[name].is_empty(partition):
+                return Surveyed(token, ())
             case Survey() | Compare():
                 self._in_bulk(event)
             case Load() if event.token[0] == Partitions.NAME:
@@ -258,6 +261,7 @@ class Replication:
                 self._later(self._look_at_lines)
             case Balanced() | SmdReady():
                 self._later(self._serve)
+        return None
 
     def _later(self, act: Callable[[], None]) -> None:
         if not self._line:

@@ -102,6 +102,11 @@ class Store:
         entry = engine.index.find_entry(digest)
         return None if entry is None else _tombstone(entry)
 
+    def is_empty(self, partition: int) -> bool:
+        """Is there nothing of a partition, not even a tombstone? As of most where few records are:
+        they are not worth a turn of the loop each."""
+        return not self.namespace.engine.index.count(partition)
+
     def survey(self, partition: int) -> Iterator[list[SummaryRow]]:
         """What there is of a partition, in slices; between them the store may change.
 

@@ -219,12 +219,12 @@ class Partitions(Service):
         for name, space in self.spaces.items():
             if space.changed:
                 outputs.append(OwnershipChanged(name, space.refresh()))
-            if space.unsaved:
-                self._save_at = min(self._save_at, now + SAVE_MS)
+            if space.unsaved and self._save_at == FOREVER:
+                self._save_at = now + SAVE_MS
             if space.waiting and now < (due := space.fills_at(self.migrate.fill_delay_ms)):
                 self.deadline = min(self.deadline, due)
-        if not self.is_settled:
-            self._sends_at = min(self._sends_at, now + self.migrate.retransmit_ms)
+        if self._sends_at == FOREVER and not self.is_settled:
+            self._sends_at = now + self.migrate.retransmit_ms
         self.deadline = min(self.deadline, self._save_at, self._sends_at)
         return outputs
 
