@@ -8,8 +8,11 @@ import pytest
 
 from asd.replication.rows import removal
 from asd.sindex import IndexDefinition, KeyType
+from asd.space.consistency import Consistency
 from cluster import REMOVAL, TOMBSTONE
+from cluster.consistency.stamp import time_of
 from cluster.messages import RecordRow
+from storage.bulk import partition_slots
 
 DIGEST = bytes([5, 0]) + bytes(18)  # of partition 5
 OTHER = bytes([6, 0]) + bytes(18)
@@ -84,6 +87,32 @@ def test_what_a_truncation_hides_does_not_come_back_by_migration(bench: Any) -> 
     assert bench.store.row(OTHER) is not None
     bench.store.apply((row(updated=499),), False, False)
     assert bench.store.row(DIGEST) is not None, "what the master writes is newer than it looks"
+
+
+def test_a_late_version_does_not_come_back_after_a_truncation(bench: Any) -> None:
+    """It was under way on a connection that broke, and is given once more over the next."""
+    space = bench.namespace
+    space.consistency = Consistency(space.commitments, space.clock.monotonic_ns)
+    bench.store.apply((row(updated=499),), False, False)
+    space.truncation.begin(space.intern_set(b"s"), 500)
+    space.door.remove_slots(5, list(partition_slots(space.engine.index, 5)))
+    space.truncation.end(space.intern_set(b"s"), 500)
+    bench.store.apply((row(updated=499), row(OTHER, updated=500)), False, False)
+    bench.store.take_winner(row(updated=499))
+    assert bench.store.row(DIGEST) is None
+    assert bench.store.row(OTHER) is not None
+    bench.store.apply((removal(OTHER, 400),), False, False)
+    assert bench.store.row(OTHER) is None, "what is gone is gone"
+
+
+def test_a_write_after_a_truncation_is_later_whatever_the_clock_does(bench: Any) -> None:
+    space = bench.namespace
+    space.consistency = Consistency(space.commitments, space.clock.monotonic_ns)
+    threshold = space.clock.epoch_ms() + 3_600_000
+    space.truncation.begin(space.intern_set(b"s"), threshold)
+    space.truncation.end(space.intern_set(b"s"), threshold)
+    bench.put(DIGEST)
+    assert time_of(bench.store.row(DIGEST)[2]) >= threshold
 
 
 def test_indexes_are_exact_on_a_copy(bench: Any) -> None:

@@ -14,6 +14,7 @@ from asd.config import StorageConfig
 from asd.membership.cluster import Clustered
 from asd.simulation import Chance, Shape, Violation, World
 from asd.simulation.commands import COMMANDS, NOBODY
+from asd.simulation.faults import KINDS
 from asd.simulation.machine import HEARTBEAT_PORT, in_memory
 from asd.simulation.workloads.workload import Mode, policy_in
 
@@ -193,6 +194,17 @@ def test_a_world_with_strong_consistency_is_served_by_its_roster():
                 assert (await client.get(KEY)).bins == {"n": 1}
 
         world.run(application())
+
+
+def test_a_disk_is_no_longer_slow_when_faults_are_over():
+    """The fault would end by itself, but for faults being over before that."""
+    with World(1, nodes=2) as world:
+        KINDS["slow-disk"](world, Chance(1))
+        usual_s = world.shape.slowest_io_s
+        threads = [each.threads for each in world.machines.values()]
+        assert max(each.slowest_s for each in threads) > usual_s
+        world.heal()
+        assert [each.slowest_s for each in threads] == [usual_s, usual_s]
 
 
 def test_what_operators_did_is_taken_back():

@@ -148,7 +148,8 @@ class Store:
             if rule is not None and not wins(row, self.row(row[0]), rule):
                 continue
             try:
-                adopt(*self._change(row))
+                if not self._is_truncated(row):
+                    adopt(*self._change(row))
             except (OperationError, StorageError):
                 return done
         return len(rows)
@@ -188,8 +189,20 @@ class Store:
     def take_winner(self, row: RecordRow) -> None:
         """Another node's version of a record, if it wins over ours: from now on it is committed
         here. Raises OperationError when it is refused."""
-        if wins(row, self.row(row[0]), self.policy):
+        if not self._is_truncated(row) and wins(row, self.row(row[0]), self.policy):
             self.namespace.commit(self._change(row))
+
+    def _is_truncated(self, row: RecordRow) -> bool:
+        """Has a truncation taken this version already? One that was under way, to be given once
+        more over another connection, say, would else come back.
+
+        Of strong consistency only: there what is written after a truncation has a later time,
+        whatever the clock does. Elsewhere the fast lane is believed.
+        """
+        space = self.namespace
+        if space.consistency is None or row[5] & REMOVAL or not space.truncation.thresholds:
+            return False
+        return space.truncation.covers(space.intern_set(set_bytes(row[4])), time_of(row[2]))
 
     def _hidden(self) -> Callable[[str], int] | None:
         """Set to the time before which its records are gone by a truncation; None: of no set."""

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from asd.simulation.machine import HEARTBEAT_PORT
+from asd.simulation.operators import SPREADS_S, roster_set
 from asd.simulation.world import World
 from cluster.simulation import Chance, Fault
 
@@ -98,6 +99,35 @@ def _udf(world: World, chance: Chance) -> str:
     return command.partition(":")[0]
 
 
+def _roster(world: World, chance: Chance) -> str:
+    """A node is taken off the roster, or all are put on it, in racks that are drawn anew.
+
+    As `docs/consistency.md` asks of operators: one node at a time, and not before what was changed
+    last has come to rest. What happens while the change is under way is left to chance.
+    """
+    if not world.strong or not world.is_serving():
+        return ""
+    names, (space,) = list(world.names), world.shape.namespaces
+    if len(names) > space.replication_factor and chance.happens(0.5):
+        names.remove(chance.choose(names))
+    racks = chance.choose((0, 2, 3))
+    listed = [
+        world.node_id(name) + (f"@{1 + chance.below(racks)}" if racks else "") for name in names
+    ]
+    world.ask(((chance.choose(world.names),), roster_set(space.name, listed)))
+    world.later(SPREADS_S, lambda: world.ask((world.names, "recluster:")))
+    return f"the roster is {' '.join(listed)}"
+
+
+def _revive(world: World, chance: Chance) -> str:
+    """Partitions are revived, dead or not, while anything may be the matter with the cluster."""
+    if not world.strong:
+        return ""
+    group = chance.choose((list(world.names), chance.some(world.names)))
+    world.ask((group, f"revive:namespace={world.strong[0]}"), (world.names, "recluster:"))
+    return f"revive on {' '.join(sorted(group))}"
+
+
 COMMANDS: Mapping[str, Fault[World]] = MappingProxyType(
     {
         "recluster": _recluster,
@@ -107,6 +137,10 @@ COMMANDS: Mapping[str, Fault[World]] = MappingProxyType(
         "truncate": _truncate,
         "index": _index,
         "udf": _udf,
+        "roster": _roster,
+        "revive": _revive,
     }
 )
 """Every kind."""
+STRONG: Final = frozenset({"roster", "revive"})
+"""Kinds that there are with strong consistency only."""

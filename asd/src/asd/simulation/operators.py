@@ -48,6 +48,11 @@ async def ask(world: World, names: Iterable[str], command: str) -> dict[str, str
     return told
 
 
+def roster_set(space: str, nodes: Iterable[str]) -> str:
+    """The command that puts nodes, `ID` or `ID@RACK`, on a namespace's roster."""
+    return f"roster-set:namespace={space};nodes={','.join(nodes)}"
+
+
 async def set_rosters(world: World) -> None:
     """Put all nodes on the roster of every namespace with strong consistency, and have the cluster
     go by it."""
@@ -55,6 +60,6 @@ async def set_rosters(world: World) -> None:
     for space in world.strong:
         shown = await ask(world, (first,), f"roster:namespace={space}")
         observed = shown[first].rpartition("observed_nodes=")[2]
-        await ask(world, (first,), f"roster-set:namespace={space};nodes={observed}")
+        await ask(world, (first,), roster_set(space, [observed]))
     await asyncio.sleep(SPREADS_S)
     await ask(world, world.names, "recluster:")

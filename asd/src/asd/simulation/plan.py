@@ -11,6 +11,7 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from asd.config import NamespaceConfig, StorageConfig
+from asd.simulation.commands import STRONG
 from asd.simulation.faults import DISKS, KINDS
 from asd.simulation.machine import Shape, in_memory
 from asd.simulation.workloads import WORKLOADS, Mode
@@ -96,7 +97,8 @@ def draw_plan(
         max_wall_offset_s=chance.choose((0.0, 0.0, 0.5, 0.5 if strong else 30.0)),
     )
     on_disk = space.storage_engine.engine != "memory"
-    enabled = swarm(chance, [kind for kind in KINDS if on_disk or kind not in DISKS])
+    none = (frozenset() if on_disk else DISKS) | (frozenset() if strong else STRONG)
+    enabled = swarm(chance, [kind for kind in KINDS if kind not in none])
     own = Mode.CONSISTENT if strong else Mode.AVAILABLE
     possible = [name for name, each in WORKLOADS.items() if own in each.modes]
     chosen = tuple(chance.some(possible))[: 1 + chance.below(6)]

@@ -10,18 +10,20 @@ from typing import Any
 from attrs import define, field
 
 from aerospike_client import AsyncClient
-from asd.simulation.checkers.rest import check_at_rest
+from asd.simulation.checkers.rest import check_at_rest, left_over
 from asd.simulation.faults import DISKS, strike
 from asd.simulation.plan import Plan
 from asd.simulation.workloads import WORKLOADS
 from asd.simulation.workloads.workload import Phase, Stage, Workload, policy_in
-from asd.simulation.world import World
+from asd.simulation.world import STEP_S, World
 from cluster.simulation import Chance, Violation
 
 START_S = 1000.0
 """Worlds begin then; lines count from it."""
 SETTLES_S = 1.0
 """What is still on its way when nobody acts any more has come then."""
+LINGERS_S = 10.0
+"""So long a node may go on with what it has begun by itself."""
 REST_S = 60.0
 """So long after the last fault everything is at rest."""
 
@@ -149,7 +151,15 @@ class Run:
             self._do(workload.read(self._first))
         for workload in self.workloads:
             workload.check(phase)
+        self._let_end()
         check_at_rest(world.machines.values(), world.worst_skew_s, self._tasks)
+
+    def _let_end(self) -> None:
+        """What nodes do of themselves now and then, as a flush, comes to an end; a leak stays."""
+        machines = list(self.world.machines.values())
+        until_s = self.world.now_s + LINGERS_S
+        while self.world.now_s < until_s and any(left_over(m, self._tasks) for m in machines):
+            self.world.wait(STEP_S)
 
     def _storm(self, until_s: float) -> None:
         world, chance, plan = self.world, self._chance, self.plan

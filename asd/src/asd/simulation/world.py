@@ -260,6 +260,12 @@ class World:
         be?"""
         return all(_is_settled(machines) for machines in self.sites)
 
+    def node_id(self, name: str) -> str:
+        """The id of a node that runs or has run."""
+        node = self.machines[name].node
+        assert node is not None
+        return node.node_id
+
     def is_running(self, name: str) -> bool:
         """Is the node's process there, and not paused?"""
         return self.machines[name].running
@@ -413,6 +419,8 @@ class World:
         self.network.heal()
         for name, machine in self.machines.items():
             machine.disk.heal()
+            if machine.threads is not None:
+                machine.threads.slowest_s = self.shape.slowest_io_s
             self.resume(name)
             self.restart(name)
             machine.restarts = machine.ending

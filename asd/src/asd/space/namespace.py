@@ -252,13 +252,15 @@ class Namespace:
     def update_time_ms(self, set_id: int, before: Record | None) -> int:
         """The last-update-time of what is written now over `before`: never an earlier one, whatever
         the clock does, or the older version would win where two copies meet. Nor must it be taken
-        for what a truncation of this moment hides."""
+        for what a truncation of this moment hides; with strong consistency, of any moment."""
         now_ms = self.clock.epoch_ms()
         if before is not None:
             now_ms = max(now_ms, time_of(before[2]))
+        if self.consistency is not None:
+            return self.consistency.stamp(max(now_ms, self.truncation.threshold(set_id)))
         if self.truncation.running:
             now_ms = max(now_ms, self.truncation.hidden_before(set_id))
-        return now_ms if self.consistency is None else self.consistency.stamp(now_ms)
+        return now_ms
 
     def store(
         self,

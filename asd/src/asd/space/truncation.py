@@ -87,8 +87,12 @@ class Truncation:
 
     def covers(self, set_id: int, last_update_ms: int) -> bool:
         """Would a record of this set and time, come from elsewhere, have been truncated?"""
+        return last_update_ms < self.threshold(set_id)
+
+    def threshold(self, set_id: int) -> int:
+        """The time before which records of this set are gone, or will be; 0: no such time."""
         thresholds = self._thresholds
-        return last_update_ms < max(thresholds.get(set_id, 0), thresholds.get(None, 0))
+        return max(thresholds.get(set_id, 0), thresholds.get(None, 0)) if thresholds else 0
 
     def end(self, set_id: int | None, before_ms: int) -> None:
         """All records older than `before_ms` have been removed."""

@@ -1,6 +1,7 @@
 """What must be true of the nodes when everything is at rest: this looks into them.
 
 - Replicas have the same records, version by version; other nodes have none.
+- Where racks are on a roster, copies are on as many of them as there can be.
 - Secondary indexes have just the records that a scan would give them.
 - Nothing is left over: no transaction in a line, no write that waits for a replica, no query, no
   work on a thread, and no more tasks than nodes had when the run began.
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from asd.membership import rosters
 from asd.membership.cluster import Clustered
 from asd.node import Node
 from asd.replication.store import Store
@@ -33,6 +35,7 @@ def check_at_rest(machines: Iterable[Machine], skew_s: float, tasks: int) -> Non
     nodes = {each.name: each.node for each in machines if each.running and each.node is not None}
     for space in next(iter(nodes.values())).config.namespaces:
         check_replicas(nodes, space, skew_s)
+        check_racks(nodes, space)
     for name, node in nodes.items():
         check_indexes(name, node)
         check_structures(node)
@@ -52,6 +55,20 @@ def check_replicas(nodes: Mapping[str, Node], space: str, skew_s: float) -> None
         for name, rows in mine.items():
             if rows != (expected if name in holders[partition] else {}):
                 raise Violation(_difference(space, partition, holders[partition], name, mine))
+
+
+def check_racks(nodes: Mapping[str, Node], space: str) -> None:
+    """The copies of each partition are on as many racks of the roster as there are, or as there are
+    copies. Raises Violation."""
+    roster = rosters.current(next(iter(nodes.values())).metadata, space)
+    if roster is None:
+        return
+    racks = {name: dict(roster.nodes).get(int(node.node_id, 16)) for name, node in nodes.items()}
+    known = {rack for rack in racks.values() if rack is not None}
+    for partition, names in enumerate(_holders(nodes, space)):
+        on = {racks[name] for name in names}
+        if len(on) < min(len(names), len(known)):
+            raise Violation(f"{{{space}}} partition {partition} of {names} is on racks {on} only")
 
 
 def _holders(nodes: Mapping[str, Node], space: str) -> list[list[str]]:
@@ -140,6 +157,13 @@ def check_indexes(name: str, node: Node) -> None:
 
 def check_nothing_left(machine: Machine, tasks: int) -> None:
     """Nothing is under way any more, and there are `tasks` at most. Raises Violation."""
+    over = left_over(machine, tasks)
+    if over:
+        raise Violation(f"{machine.name} is at rest, and there are {over}")
+
+
+def left_over(machine: Machine, tasks: int) -> dict[str, int]:
+    """How much is under way, by what it is; a node at rest has `tasks` at most."""
     node, threads = machine.node, machine.threads
     assert node is not None
     assert threads is not None
@@ -157,9 +181,7 @@ def check_nothing_left(machine: Machine, tasks: int) -> None:
                 left["unacknowledged rows"] = sum(
                     each.rows for lag in lags for each in lag.values()
                 )
-    over = {what: count for what, count in left.items() if count > 0}
-    if over:
-        raise Violation(f"{machine.name} is at rest, and there are {over}")
+    return {what: count for what, count in left.items() if count > 0}
 
 
 def check_structures(node: Node) -> None:
