@@ -290,6 +290,16 @@ class ClusterNode:
         """Do what a service wants done, from outside its inputs; what the network shall do."""
         return self._settle(outputs, now, service)
 
+    def post(self, service: Service, posts: list[Output], now: int) -> list[Output]:
+        """As `carry_out`, of a service that has added nothing but messages to be posted: they cause
+        nothing else."""
+        network: list[Output] = []
+        for each in posts:
+            assert isinstance(each, Post)
+            network += self.fabric.post(each.to, each.payload, each.channel, now)
+        self.deadline = min(self.deadline, service.deadline, self.fabric.deadline)
+        return network
+
     def _settle(
         self, outputs: list[Output], now: int, service: Service | None = None
     ) -> list[Output]:

@@ -219,6 +219,11 @@ class Clustered:
         if self._runtime is not None:
             self._runtime.carry_out(self.node.carry_out(service, outputs, self._runtime.now()))
 
+    def post(self, service: Service, posts: list[Output]) -> None:
+        """As `act`, where a service has nothing but messages to be posted."""
+        if self._runtime is not None:
+            self._runtime.carry_out(self.node.post(service, posts, self._runtime.now()))
+
     def hear_ship_times(self, heard: Heard) -> None:
         """See `Membership`."""
         self._ship_times.heard = heard

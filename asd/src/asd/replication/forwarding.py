@@ -106,7 +106,7 @@ class Forwarding:
         statistics = namespace.statistics
         counted = statistics.batch_sub_proxy if in_batch else statistics.client_proxy
         self._waiting[number] = heard, counted
-        self._cluster.act(forwards, outputs)
+        self._cluster.post(forwards, outputs)
         return number
 
     def _heard(self, number: int, reply: bytes, in_doubt: bool) -> None:
@@ -210,7 +210,7 @@ class Forwarding:
 
     def _send_late(self) -> None:
         late, self._late = self._late, []
-        self._cluster.act(self._forwards, late)
+        self._cluster.post(self._forwards, late)
 
 
 def _is_plain(namespace: Namespace, message: Message) -> bool:

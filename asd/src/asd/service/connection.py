@@ -17,7 +17,7 @@ from asd.fastpath.shipped import START as SHIPPED
 from asd.info import respond_when_done
 from asd.security.rights import UNRESTRICTED, Rights
 from asd.security.session import Session, without_security
-from asd.service.headers import why_refused
+from asd.service.headers import acceptable
 from asd.service.held_replies import Held, HeldReplies
 from asd.service.info_slices import answer_in_slices, framed
 from asd.service.oversized import BIG_FRAME, shortened
@@ -74,9 +74,8 @@ class Connection:
         "_turns",
         "_unwritable",
         "_write",
-        "address",
-        "certificate_user",
-        *("kept_ns", "last_used_ns", "local_host", "paths", "peer", "rights", "user_agent"),
+        *("address", "certificate_user", "kept_ns", "last_used_ns", "local_host"),
+        *("paths", "peer", "rights", "user_agent"),
     )
 
     def __init__(self, node: ServiceNode, certificate_user: str = "") -> None:
@@ -206,7 +205,8 @@ class Connection:
                         turns.answered.append(latency)
                     latency.pending += 1
                     return
-        self._answer(data)
+        if not self._passes_on(data, 0, len(data), data[:head_size]):
+            self._answer(data)
 
     # ---------------------------------------------------------------------- frames
 
@@ -302,12 +302,9 @@ class Connection:
             return 0
         size = 8 + int.from_bytes(data[offset + 2 : offset + 8], "big")
         plain = data[offset : offset + 2] == MESSAGE and size <= self._max_body
-        if not plain:
-            refused = why_refused(data[offset], data[offset + 1], size - 8, self._max_body)
-            if refused:
-                log.info("%s %s: closed", self.peer, refused)
-                self._transport.close()
-                return 0
+        if not plain and not acceptable(self.peer, data[offset : offset + 8], self._max_body):
+            self._transport.close()
+            return 0
         return size if offset + size <= len(data) else 0
 
     def _frame(self, data: bytes, offset: int, size: int) -> bytes | Held:
@@ -316,20 +313,23 @@ class Connection:
         if kind != MessageType.AS_MSG:
             return self._other_frame(kind, body)
         head = data[offset : offset + head_size(data, offset)]
-        elsewhere = self.paths.elsewhere.get(head)
-        if elsewhere is not None and elsewhere.size == size:
-            whole = data[offset : offset + size]
-            self._job = pass_on(self, self._node, elsewhere, whole, len(head))
-            if self._job is not None:
-                return b""
+        if self._passes_on(data, offset, size, head):
+            return b""
         reply = self._message(body, head)
         if head in self._paths:
             self._head_size = len(head)
         return reply
 
+    def _passes_on(self, data: bytes, offset: int, size: int, head: bytes) -> bool:
+        """Have another node do it, if it is for one and known how."""
+        kind = self.paths.elsewhere.get(head)
+        if kind is None or kind.size != size:
+            return False
+        self._job = pass_on(self, self._node, kind, data[offset : offset + size], len(head))
+        return self._job is not None
+
     def passed_back(self, reply: bytes) -> None:
-        """What was passed on is answered. What came in the meantime is taken up in a turn of its
-        own: the cluster's parts are at work."""
+        """What was passed on is answered; what came meanwhile is taken up when the loop turns."""
         self._job = None
         if not self._transport.is_closing():
             self._write(reply)
