@@ -115,7 +115,9 @@ STRONG_CANARIES: Mapping[str, StrongCanary] = MappingProxyType(
     {
         "minority": StrongCanary("both sides serve", "halves", ServesInMinority),
         "old-copies": StrongCanary("a copy that was away serves", "halves", TrustsOldCopies),
-        "dirty": StrongCanary("read before it is safe", "halves clog kill", world=DirtyWorld),
+        "dirty": StrongCanary(
+            "read before it is safe", "halves clog kill pause", world=DirtyWorld, first_seed=5
+        ),
         "by-clock": StrongCanary("clocks decide", "halves clock", world=ClockWorld),
         "eager": StrongCanary(
             "acknowledged by one copy", "halves kill", world=EagerWorld, first_seed=4
