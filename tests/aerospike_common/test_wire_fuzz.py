@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from aerospike_common.wire.admin import parse_admin
 from aerospike_common.wire.codes import MessageType
-from aerospike_common.wire.errors import FrameError, ProtocolError
+from aerospike_common.wire.errors import FrameError, MessageError, ProtocolError
 from aerospike_common.wire.frame import Frame, FrameReader, deflate, frame, inflate
 from aerospike_common.wire.info import info_parameters, parse_info_reply, parse_info_request
 from aerospike_common.wire.message import (
@@ -20,6 +20,7 @@ from aerospike_common.wire.message import (
     encode_message,
     parse_batch,
     parse_message,
+    parse_slices,
     split_messages,
 )
 
@@ -109,3 +110,24 @@ def test_a_parsed_message_says_what_the_bytes_say(body: bytes) -> None:
         return
     assert parse_message(encode_message(*message)) == message
     assert sum(len(data) for data in message.fields.values()) <= len(body)
+
+
+@given(st.binary(max_size=200) | flipped(PUT), st.integers(1, 3))
+def test_a_message_in_slices_is_what_it_is_in_one(body: bytes, ops_at_once: int) -> None:
+    def sliced() -> object:
+        slices = parse_slices(body, ops_at_once)
+        try:
+            while True:
+                next(slices)
+        except StopIteration as end:
+            return end.value
+        except MessageError as error:
+            return str(error)
+
+    def whole() -> object:
+        try:
+            return parse_message(body)
+        except MessageError as error:
+            return str(error)
+
+    assert sliced() == whole()

@@ -33,7 +33,7 @@ from asd.fastpath import operate
 from asd.fastpath.cache import head_size
 from asd.fastpath.contract import CONTRACT, Bar, Kind
 from asd.records.bin_times import Rules
-from asd.service import connection, tsvc
+from asd.service import tsvc, way
 from asd.sindex import IndexDefinition, KeyType, Source
 from asd.space.consistency import Consistency
 from asd.space.namespace import Namespace
@@ -333,17 +333,17 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What has not been answered by the closest path: by another path, or the general way."""
     taken: list[str] = []
 
-    def spy(owner: Any, name: str, way: str) -> None:
+    def spy(owner: Any, name: str, which: str) -> None:
         real = getattr(owner, name)
 
         def seen(*arguments: Any) -> Any:
             if name != "answer" or not is_batch(arguments[2]):  # batches look for paths themselves
-                taken.append(way)
+                taken.append(which)
             return real(*arguments)
 
         monkeypatch.setattr(owner, name, seen)
 
-    spy(connection, "answer", "general")
+    spy(way, "answer", "general")
     spy(tsvc, "answer", "general")
     spy(operate, "perform", "operate")
     spy(operate, "apply_ops", "plain operate")

@@ -119,13 +119,13 @@ def test_each_turn_has_its_own_last_update_time(kit: Any) -> None:
 
 
 def test_such_writes_have_fast_paths(kit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from asd.service import connection
+    from asd.service import way
 
     async def script(node: Any, engine: Medium) -> None:
         wire = kit.Wire(node)
         await learn(kit, engine, wire)
         general: list[bytes] = []
-        monkeypatch.setattr(connection, "answer", lambda *_: general.append(b"") or b"")
+        monkeypatch.setattr(way, "answer", lambda *_: general.append(b"") or b"")
         wire.send(kit.put(1, integer(5)) * 3)
         engine.go.release(3)
         await until(lambda: len(kit.codes(wire.transport.written)) == 3)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from typing import Final, NamedTuple, TypeAlias
 
 from aerospike_common.wire.codes import MessageType
@@ -135,6 +136,10 @@ def deflate(body: bytes, level: int = 1, compress: Compress = zlib.compress) -> 
     return frame(MessageType.AS_MSG_COMPRESSED, packed)
 
 
+_PIECE: Final = 1 << 18
+"""Bytes that are compressed or decompressed in one go, of big messages."""
+
+
 def _unzip(packed: memoryview, size: int) -> bytes:
     stream = zlib.decompressobj()
     try:
@@ -144,6 +149,11 @@ def _unzip(packed: memoryview, size: int) -> bytes:
     if not stream.eof or stream.unused_data:
         raise MessageError("compressed message of another size than announced")
     return inner
+
+
+def announced(body: bytes) -> int:
+    """The size that the body of a compressed frame announces; 0 when that is cut off."""
+    return int(_ORIGINAL_SIZE.unpack_from(body)[0]) if len(body) >= _ORIGINAL_SIZE.size else 0
 
 
 def inflate(body: bytes, max_body: int = MAX_BODY, decompress: Decompress = _unzip) -> bytes:
@@ -157,10 +167,44 @@ def inflate(body: bytes, max_body: int = MAX_BODY, decompress: Decompress = _unz
     (size,) = _ORIGINAL_SIZE.unpack_from(body)
     if not HEADER_SIZE <= size <= max_body + HEADER_SIZE:
         raise MessageError(f"compressed message of {size} bytes")
-    inner = decompress(memoryview(body)[COMPRESSED_AT:], size)
-    if len(inner) != size:
+    packed = memoryview(body)[COMPRESSED_AT:]
+    if decompress is _unzip and size > _PIECE:
+        head, inner = _unzip_in_pieces(packed, size)
+    else:
+        whole = decompress(packed, size)
+        head, inner = whole[:HEADER_SIZE], whole[HEADER_SIZE:]
+    if len(head) + len(inner) != size:
         raise MessageError("compressed message of another size than announced")
-    (word,) = _HEADER.unpack_from(inner)
+    (word,) = _HEADER.unpack_from(head)
     if word != _VERSION_BITS | MessageType.AS_MSG << 48 | size - HEADER_SIZE:
         raise MessageError("compressed message with a wrong inner header")
-    return inner[HEADER_SIZE:]
+    return inner
+
+
+def _unzip_in_pieces(packed: memoryview, size: int) -> tuple[bytes, bytes]:
+    """The header and the rest of what is in a zlib stream, at most `size` bytes and a piece.
+
+    A hundred megabytes in one go would keep the interpreter's lock for as long as copying them
+    takes, whoever's thread does it.
+    """
+    stream, inner, head = zlib.decompressobj(), BytesIO(), b""
+    left: bytes | memoryview = b""
+    at = 0
+    try:
+        while not stream.eof and inner.tell() <= size:
+            left = left or packed[at : at + _PIECE]
+            at += 0 if stream.unconsumed_tail else _PIECE
+            missing = HEADER_SIZE - len(head)
+            found = stream.decompress(left, missing or _PIECE)
+            if missing:
+                head += found
+            else:
+                inner.write(found)
+            if not found and not left:
+                break  # the stream is cut off
+            left = stream.unconsumed_tail
+    except zlib.error as error:
+        raise MessageError(f"compressed message: {error}") from None
+    if not stream.eof or stream.unused_data or at < len(packed) or len(head) < HEADER_SIZE:
+        raise MessageError("compressed message of another size than announced")
+    return head, inner.getvalue()

@@ -15,7 +15,7 @@ op:    u32 size of what follows, u8 op, u8 particle type, u8 flags, u8 name leng
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from aerospike_common.wire.codes import FieldType, Info1, MessageType
@@ -42,6 +42,9 @@ at an offset, in any buffer; `pack_op_head` makes one."""
 value_head: Final = struct.Struct(">IxBxB").unpack_from
 """(size of what follows the size, particle type, length of the bin name): what a look at the value
 of an op needs, and no more objects than that."""
+MAX_FIELDS: Final = 4096
+"""Fields of a message; there are some forty kinds, each of which counts once."""
+
 _OP_HAS_LUT: Final = 0x01
 _BATCH_FIELDS: Final = (FieldType.BATCH, FieldType.BATCH_WITH_SET)
 _VERSION_AND_TYPE: Final = PROTOCOL_VERSION << 8 | MessageType.AS_MSG
@@ -88,10 +91,39 @@ def parse_message(body: bytes) -> Message:
     Raises MessageError (result code 4) when the body is shorter than its header, a field or op is
     cut or inconsistent, or bytes remain after the last op. O(len(body)) in time and memory.
     """
+    message, position, n_ops = _begun(body)
+    # A part that runs over the end moves the position beyond it, where the next read fails; so one
+    # comparison at the end is enough for all parts.
+    if _take_ops(body, position, n_ops, message.ops) != len(body):
+        raise MessageError("message and body differ in length")
+    return message
+
+
+def parse_slices(body: bytes, ops_at_once: int) -> Generator[None, None, Message]:
+    """`parse_message` of a body with many ops, so many of them between two stops. The generator
+    returns the message."""
+    message, position, left = _begun(body)
+    while left > ops_at_once:
+        position = _take_ops(body, position, ops_at_once, message.ops)
+        left -= ops_at_once
+        yield
+    if _take_ops(body, position, left, message.ops) != len(body):
+        raise MessageError("message and body differ in length")
+    return message
+
+
+def count_ops(body: bytes) -> int:
+    """How many ops a message has, by its header; 0 when that is cut off. O(1)."""
+    return int.from_bytes(body[20:MESSAGE_HEADER_SIZE], "big")
+
+
+def _begun(body: bytes) -> tuple[Message, int, int]:
+    """A message without its ops, where these begin, and how many there are."""
     fields: dict[int, bytes] = {}
-    ops: list[Op] = []
     try:
         i1, i2, i3, i4, code, generation, ttl, timeout, n_fields, n_ops = _HEADER_READ(body)
+        if n_fields > MAX_FIELDS:
+            raise MessageError(f"{n_fields} fields")
         position = MESSAGE_HEADER_SIZE
         while n_fields:
             size, kind = _FIELD_READ(body, position)
@@ -102,6 +134,15 @@ def parse_message(body: bytes) -> Message:
             if kind not in fields:
                 fields[kind] = body[start:position]
             n_fields -= 1
+    except struct.error:
+        raise MessageError("message cut off") from None
+    head = _new(Message, (i1, i2, i3, i4, code, generation, ttl, timeout, fields, []))
+    return head, position, n_ops
+
+
+def _take_ops(body: bytes, position: int, n_ops: int, ops: list[Op]) -> int:
+    """Add so many ops, from a place on; where they end."""
+    try:
         while n_ops:
             size, kind, particle_type, flags, name_length = _OP_READ(body, position)
             name = position + 8
@@ -114,11 +155,7 @@ def parse_message(body: bytes) -> Message:
             n_ops -= 1
     except struct.error:
         raise MessageError("message cut off") from None
-    # A part that runs over the end moves `position` beyond it, where the next read fails; so one
-    # comparison at the end is enough for all parts.
-    if position != len(body):
-        raise MessageError("message and body differ in length")
-    return _new(Message, (i1, i2, i3, i4, code, generation, ttl, timeout, fields, ops))
+    return position
 
 
 def is_batch(body: bytes) -> bool:
@@ -126,28 +163,31 @@ def is_batch(body: bytes) -> bool:
     return len(body) > 1 and bool(body[1] & Info1.BATCH)
 
 
-def parse_batch(body: bytes) -> Message:
-    """Parse the body of a batch request, whose framing is looser than that of other messages.
+def parse_batch(body: bytes) -> tuple[Message, int, int]:
+    """Parse the body of a batch request, whose framing is looser than that of other messages; where
+    the rows begin in it, and where they end (0 and 0: there are none).
 
-    The rows are `fields[FieldType.BATCH]`, whether they came in that field or in BATCH_WITH_SET,
-    and the last such field counts. Clients get its size wrong when a filter stands before it: as
-    the last field of the message it goes on to the message's end, whatever its size says. What
-    is behind the last field is not looked at: there are no ops.
+    The rows, which may be many, stay where they are. They came in the field BATCH or
+    BATCH_WITH_SET, and the last such field counts. Clients get its size wrong when a filter stands
+    before it: as the last field of the message it goes on to the message's end, whatever its size
+    says. What is behind the last field is not looked at: there are no ops.
 
     Raises MessageError when the body is shorter than its header or a field is cut.
     """
     fields: dict[int, bytes] = {}
+    first = last = 0
     try:
         i1, i2, i3, i4, code, generation, ttl, timeout, n_fields, _ = _HEADER_READ(body)
+        if n_fields > MAX_FIELDS:
+            raise MessageError(f"{n_fields} fields")
         position = MESSAGE_HEADER_SIZE
         for left in range(n_fields, 0, -1):
             size, kind = _FIELD_READ(body, position)
             start = position + 5
             position += 4 + size
             if kind in _BATCH_FIELDS:
-                end = len(body) if left == 1 else position
-                fields[FieldType.BATCH] = body[start:end]
-                position = end
+                first, last = start, len(body) if left == 1 else position
+                position = last
             elif not size:
                 raise MessageError("field of size 0")
             elif kind not in fields:
@@ -156,7 +196,8 @@ def parse_batch(body: bytes) -> Message:
         raise MessageError("message cut off") from None
     if position > len(body):
         raise MessageError("message cut off")
-    return _new(Message, (i1, i2, i3, i4, code, generation, ttl, timeout, fields, []))
+    found = _new(Message, (i1, i2, i3, i4, code, generation, ttl, timeout, fields, []))
+    return found, first, last
 
 
 def split_messages(body: bytes) -> list[bytes]:

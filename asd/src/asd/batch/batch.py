@@ -80,7 +80,7 @@ def answer(
     Whatever happens, the reply ends with the LAST flag: clients of batches wait for it.
     """
     try:
-        return _begin(node, connection, parse_batch(body), transact)
+        return _begin(node, connection, body, transact)
     except MessageError as error:
         node.statistics.demarshal_error += 1
         log.info("%s sent a malformed batch: %s", connection.peer, error)
@@ -95,12 +95,14 @@ def answer(
 
 
 def _begin(
-    node: BatchNode, connection: BatchClient, message: Message, transact: Transact
+    node: BatchNode, connection: BatchClient, body: bytes, transact: Transact
 ) -> bytes | Job:
-    """Raises OperationError for what is wrong with the batch as a whole."""
+    """Raises OperationError for what is wrong with the batch as a whole, MessageError."""
+    message, first, end = parse_batch(body)
     if not connection.rights.authenticated:
         raise OperationError(ResultCode.NOT_AUTHENTICATED)
-    batch = Batch(node, connection, message, transact, node.clock.monotonic_ns())
+    rows = body if end == len(body) else body[:end]
+    batch = Batch(node, connection, message, rows, first, transact, node.clock.monotonic_ns())
     node.statistics.batch_index_initiate += 1
     batch.advance()
     if batch.ended and not batch.unsynced:
@@ -153,14 +155,18 @@ class Batch:
         node: BatchNode,
         client: BatchClient,
         message: Message,
+        rows: bytes,
+        first: int,
         transact: Transact,
         started_ns: int,
     ) -> None:
-        """Raises OperationError for what is wrong with the batch as a whole."""
-        data = message.fields.get(FieldType.BATCH, b"")
-        if len(data) < HEADER_SIZE:
+        """`rows` are what begins at `first` in these bytes, their header before them.
+
+        Raises OperationError for what is wrong with the batch as a whole.
+        """
+        if len(rows) < first + HEADER_SIZE:
             raise OperationError(ResultCode.PARAMETER, "no rows")
-        self._left, self._flags = batch_header(data)
+        self._left, self._flags = batch_header(rows[first : first + HEADER_SIZE])
         _check_limits(node, self._left)
         self._filter = message.fields.get(FieldType.FILTER)
         if self._filter is not None:
@@ -168,8 +174,8 @@ class Batch:
         self._node = node
         self._client = client
         self._transact = transact
-        self._data = data
-        self._offset = HEADER_SIZE
+        self._data = rows
+        self._offset = first + HEADER_SIZE
         self._timeout_ms = message.transaction_ttl or DEFAULT_TIMEOUT_MS
         self._started_ns = started_ns
         self._share = Share(node.turns, node.clock.monotonic_ns, SLICE_NS)

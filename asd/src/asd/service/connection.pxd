@@ -11,7 +11,7 @@ cdef class Connection:
     cdef public long long _max_body, _missing, kept_ns, last_used_ns
     cdef public object _awaited, _closing, _held, _job, _node, _path_of, _paused
     cdef public object _transport, _unwritable, _write
-    cdef public object _shortened, _session, address, certificate_user, local_host, paths, peer, rights
+    cdef public object _big, _session, address, certificate_user, local_host, paths, peer, rights
     cdef public object user_agent
     cdef public dict _paths
     cdef public Turns _turns

@@ -8,23 +8,21 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from aerospike_common.wire.codes import MessageType, ResultCode
-from aerospike_common.wire.errors import FrameError, MessageError
 from aerospike_common.wire.frame import MAX_BODY, frame
 from aerospike_common.wire.message import reply_frame
 from asd.fastpath.cache import MESSAGE, head_size
 from asd.fastpath.contract import GENERAL_WAY
-from asd.fastpath.shipped import START as SHIPPED
 from asd.info import respond_when_done
 from asd.security.rights import UNRESTRICTED, Rights
 from asd.security.session import Session, without_security
 from asd.service.headers import acceptable
 from asd.service.held_replies import Held, HeldReplies
 from asd.service.info_slices import answer_in_slices, framed
-from asd.service.oversized import BIG_FRAME, shortened
+from asd.service.oversized import BIG_FRAME, LOOK, BigFrame
 from asd.service.passage import Passage, pass_on
-from asd.service.struck import info_struck, message_struck
-from asd.service.tsvc import Job, answer, answer_shipped
-from asd.shipping.compression import decompressed
+from asd.service.struck import info_struck
+from asd.service.tsvc import Job
+from asd.service.way import answer_compressed, answer_message
 from asd.space.commitment import Commitment
 
 if TYPE_CHECKING:
@@ -57,6 +55,7 @@ class Connection:
 
     __slots__ = (
         "_awaited",
+        "_big",
         "_chunks",
         "_closing",
         "_head_size",
@@ -68,7 +67,6 @@ class Connection:
         "_path_of",
         "_paths",
         "_paused",
-        "_shortened",
         "_session",
         "_transport",
         "_turns",
@@ -88,7 +86,7 @@ class Connection:
         self._job: asyncio.Task[None] | Passage | None = None
         self._unwritable: asyncio.Event | None = None
         self._paused = False
-        self._shortened: bytes | None = None
+        self._big: BigFrame | None = None
         self._closing = False
         self._awaited: Commitment | None = None
         self._held: HeldReplies
@@ -131,6 +129,7 @@ class Connection:
         if self._job is not None:
             self._job.cancel()
         self._chunks.clear()
+        self._big = None
         self._held.clear()
         if self._session is not None:
             self._session.end()
@@ -168,8 +167,8 @@ class Connection:
         """Answer all whole frames; keep the rest."""
         turns = self._turns
         self.last_used_ns = turns.started_ns or turns.begin()
-        if self._shortened is not None:
-            data = self._skipped(data)
+        if self._big is not None:
+            data = self._grown(self._big, data)
             if not data:
                 return
         elif self._chunks or self._job is not None:
@@ -315,7 +314,7 @@ class Connection:
         head = data[offset : offset + head_size(data, offset)]
         if self._passes_on(data, offset, size, head):
             return b""
-        reply = self._message(body, head)
+        reply = self._started(answer_message(self._node, self, body, head))
         if head in self._paths:
             self._head_size = len(head)
         return reply
@@ -373,27 +372,36 @@ class Connection:
         self.kept_ns = self.last_used_ns
         wanted = 8 + int.from_bytes(rest[2:8], "big") if len(rest) >= 8 else 8
         self._missing = wanted - len(rest)
-        if wanted > BIG_FRAME and self._missing > 0 and self._job is None and rest[:2] == MESSAGE:
-            self._shortened = shortened(rest[8:], self._node.namespaces)
-            if self._shortened is not None:
-                self._chunks[:] = [rest[:8]]
+        if wanted > BIG_FRAME and self._missing > 0 and self._job is None:
+            if len(rest) < LOOK:
+                self._missing = LOOK - len(rest)
+            else:
+                self._big = BigFrame(rest, self._node.namespaces)
+                self._chunks.clear()
 
-    def _skipped(self, data: bytes) -> bytes:
-        """Throw away what has come of a frame that is too big; at its end, what is to be answered
-        in its place, and what is behind it."""
-        self._missing -= len(data)
-        if self._missing > 0 or self._shortened is None:
+    def _grown(self, big: BigFrame, data: bytes) -> bytes:
+        """More of a big frame has come; at its end it is answered, and this is what is behind it,
+        or what is to be answered in its place."""
+        big.take(data)
+        if big.missing or self._job is not None or self._unwritable is not None or self._held.full:
             return b""
-        instead, self._shortened = self._shortened, None
-        self._chunks.clear()
-        return instead + data[len(data) + self._missing :]
+        self._big = None
+        if big.instead is not None:
+            return big.instead + big.behind
+        if big.refused:
+            self._node.statistics.early_tsvc_client_error += 1
+        reply = big.refused or self._other_frame(big.kind, big.body())
+        if isinstance(reply, Held):
+            self._hold(*reply)
+        elif reply:
+            self._write(reply)
+        if big.behind and (self._job is not None or self._unwritable is not None):
+            self._keep(big.behind)
+            return b""
+        return big.behind
 
-    def _message(self, body: bytes, head: bytes = b"") -> bytes | Held:
-        """Answer a message; a stream of replies is begun and answers nothing yet."""
-        if self._node.faults.armed:
-            return self.start(message_struck(self._node, self, body))
-        way = answer_shipped if body.startswith(SHIPPED) else answer
-        reply = way(self._node, self, body, head)
+    def _started(self, reply: bytes | Held | Job) -> bytes | Held:
+        """A stream of replies is begun, and answers nothing yet."""
         return reply if isinstance(reply, bytes | Held) else self.start(reply)
 
     def start(self, job: Job) -> bytes:
@@ -403,7 +411,9 @@ class Connection:
         return b""
 
     def _other_frame(self, kind: int, body: bytes) -> bytes | Held:
-        """Answer a frame that is not a plain message."""
+        """Answer a frame of any type, of which no fast path is to be learned."""
+        if kind == MessageType.AS_MSG:
+            return self._started(answer_message(self._node, self, body))
         if kind == MessageType.INFO:
             self._node.statistics.info_complete += 1
             if self._node.faults.armed:
@@ -417,7 +427,7 @@ class Connection:
         if kind == MessageType.ADMIN:
             return self._admin(body)
         if kind == MessageType.AS_MSG_COMPRESSED:
-            return self._compressed(body)
+            return self._started(answer_compressed(self._node, self, body))
         return b""  # the real server neither answers nor closes a frame of internal XDR
 
     def _admin(self, body: bytes) -> bytes:
@@ -429,18 +439,6 @@ class Connection:
     async def _later(self, reply: Coroutine[Any, Any, bytes]) -> None:
         """Send what is slow to come."""
         await self.send(await reply)
-
-    def _compressed(self, body: bytes) -> bytes | Held:
-        if self._node.community:
-            return reply_frame(ResultCode.ENTERPRISE_ONLY)
-        if not self.rights.authenticated:
-            return reply_frame(ResultCode.NOT_AUTHENTICATED)
-        try:
-            inner = decompressed(body)
-        except (FrameError, MessageError) as error:
-            log.info("%s sent a broken compressed message: %s", self.peer, error)
-            return reply_frame(ResultCode.PARAMETER)
-        return self._message(inner)
 
     # ------------------------------------------------------------------------ jobs
 
@@ -461,7 +459,7 @@ class Connection:
         if self._transport.is_closing():
             return
         self._transport.resume_reading()
-        if self._chunks:
+        if self._chunks or self._big is not None:
             self.data_received(b"")
 
     async def send(self, data: bytes) -> None:
@@ -477,6 +475,8 @@ class Connection:
     @property
     def partial_bytes(self) -> int:
         """Bytes of a frame that has not come whole, since `kept_ns`."""
+        if self._big is not None:
+            return self._big.size
         return sum(map(len, self._chunks)) if self._missing > 0 else 0
 
     @property

@@ -27,11 +27,15 @@ async def framed(said: Coroutine[Any, Any, bytes]) -> bytes:
 async def answer_in_slices(node: ServiceNode, connection: Connection, body: bytes) -> bytes:
     """The framed reply to a request with many commands."""
     now_ns, metadata = node.clock.monotonic_ns, node.metadata
-    pairs, begun, began_ns = [], metadata.take_begun(), now_ns()
+    pairs: list[tuple[str, str]] = []
+    said, begun, began_ns = bytearray(), metadata.take_begun(), now_ns()
     for pair in answers(node, connection, body):
         pairs.append(pair)
         begun += metadata.take_begun()
         if now_ns() - began_ns > SLICE_NS:
+            said += encode_info_reply(pairs)
+            pairs.clear()
             await asyncio.sleep(0)
             began_ns = now_ns()
-    return await framed(when_done(encode_info_reply(pairs), begun))
+    said += encode_info_reply(pairs)
+    return await framed(when_done(bytes(said), begun))

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from aerospike_common.wire.codes import FieldType, ResultCode
 from aerospike_common.wire.errors import MessageError, OperationError
-from aerospike_common.wire.message import Message, is_batch, parse_message, reply_frame
+from aerospike_common.wire.message import (
+    Message,
+    count_ops,
+    is_batch,
+    parse_message,
+    parse_slices,
+    reply_frame,
+)
 from asd.batch import answer as answer_batch
 from asd.query import answer as answer_query
 from asd.service.held_replies import Held
@@ -28,6 +36,12 @@ log = logging.getLogger("asd.tsvc")
 HOLD_MS: Final = 50
 """How long a request may hold the node before it is named in the log."""
 
+OPS_AT_ONCE: Final = 2048
+"""Ops of a message that are parsed between two turns of the loop: about a millisecond."""
+
+LONG: Final = 8 * OPS_AT_ONCE
+"""Bytes of a message that may have more."""
+
 Job: TypeAlias = Coroutine[Any, Any, None]
 """A command whose answer is a stream, written to the connection piece by piece."""
 
@@ -41,18 +55,35 @@ def answer(
     """
     if is_batch(body):
         return answer_batch(node, connection, body, run_row)
+    if len(body) > LONG and count_ops(body) > OPS_AT_ONCE:
+        return _when_parsed(node, connection, body)
     try:
         message = parse_message(body)
     except MessageError as error:
-        node.statistics.demarshal_error += 1
-        log.info("%s sent a malformed message: %s", connection.peer, error)
-        return reply_frame(ResultCode.PARAMETER)
+        return _malformed(node, connection, error)
+    return _answer(node, connection, message, body, head)
+
+
+def _malformed(node: ServiceNode, connection: BatchClient, error: Exception) -> bytes:
+    node.statistics.demarshal_error += 1
+    log.info("%s sent a malformed message: %s", connection.peer, error)
+    return reply_frame(ResultCode.PARAMETER)
+
+
+def _answer(
+    node: ServiceNode,
+    connection: BatchClient,
+    message: Message,
+    body: bytes = b"",
+    head: bytes = b"",
+) -> bytes | Held | Job:
+    """`answer` for a message that has been parsed."""
     try:
         return dispatch(node, connection, message, body, head)
     except NotResident as wait:
-        return _when_resident(node, connection, body, wait)
+        return _when_resident(node, connection, message, body, wait)
     except (Leave, Occupied) as wait:
-        return _when_worked(node, connection, body, wait)
+        return _when_worked(node, connection, message, body, wait)
     except Away:
         return _carried(node, connection, message, body, head)
     except OperationError as error:
@@ -141,19 +172,40 @@ def _say_heavy(
     )
 
 
+async def _when_parsed(node: ServiceNode, connection: BatchClient, body: bytes) -> None:
+    """Answer a message with many ops, which takes long to parse."""
+    started_ns, slices = connection.last_used_ns, parse_slices(body, OPS_AT_ONCE)
+    reply: bytes | Held | Job
+    try:
+        while True:
+            next(slices)
+            await asyncio.sleep(0)
+    except StopIteration as end:
+        await asyncio.sleep(0)
+        with node.turns.since(started_ns):
+            reply = _answer(node, connection, end.value, body)
+    except MessageError as error:
+        reply = _malformed(node, connection, error)
+    await send_late(connection, reply)
+
+
 async def _when_resident(
-    node: ServiceNode, connection: BatchClient, body: bytes, wait: NotResident
+    node: ServiceNode, connection: BatchClient, message: Message, body: bytes, wait: NotResident
 ) -> None:
     """Run a transaction again once the record it needs has been read from the medium."""
     started_ns = connection.last_used_ns
     await node.transaction_threads.run(wait.load)
     with node.turns.since(started_ns):
-        reply = answer(node, connection, body)
+        reply = _answer(node, connection, message, body)
     await send_late(connection, reply)
 
 
 async def _when_worked(
-    node: ServiceNode, connection: BatchClient, body: bytes, wait: Leave | Occupied
+    node: ServiceNode,
+    connection: BatchClient,
+    message: Message,
+    body: bytes,
+    wait: Leave | Occupied,
 ) -> None:
     """Run a transaction again once its heavy part has been worked out, or the record may be
     written."""
@@ -161,7 +213,7 @@ async def _when_worked(
     namespace = wait.transaction.namespace if isinstance(wait, Leave) else wait.namespace
     given = await until_ready(node, wait)
     with node.turns.since(started_ns), Handed(namespace, given):
-        reply = answer(node, connection, body)
+        reply = _answer(node, connection, message, body)
     await send_late(connection, reply)
 
 
