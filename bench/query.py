@@ -21,8 +21,12 @@ from time import perf_counter, sleep
 
 from harness import Load, asd_command, compile_asd, load, publish, rss_bytes, running, table
 
+from citrusleaf.cf_digest import key_digest
+
 LAST = bytes.fromhex("0203000000000016") + bytes.fromhex("160000010000").ljust(22, b"\0")
 RANGE_RECORDS = 10_000
+SMALL = 1_000
+"""Records of the small set beside the big one."""
 FILL_LIMIT_S = 600
 ROUNDS = 5
 
@@ -32,11 +36,25 @@ def field(kind: int, data: bytes) -> bytes:
     return struct.pack(">IB", len(data) + 1, kind) + data
 
 
-def query(info1: int, span: tuple[int, int] | None = None) -> bytes:
+def fill_small(port: int) -> None:
+    """Write the records of the small set."""
+    op = struct.pack(">IBBBB", 16, 2, 1, 0, 4) + b"done" + bytes(8)
+    with connected(port) as connection:
+        for number in range(SMALL):
+            digest = key_digest(b"small", number)
+            fields = field(0, b"test") + field(1, b"small") + field(4, digest)
+            head = bytes((22, 0, 1, 0, 0, 0)) + struct.pack(">IIIHH", 0, 0, 1000, 3, 1)
+            body = head + fields + op
+            connection.sendall(struct.pack(">HHI", 0x0203, 0, len(body)) + body)
+            if connection.recv(1 << 10)[13]:
+                raise SystemExit("a put was refused")
+
+
+def query(info1: int, span: tuple[int, int] | None = None, set_name: bytes = b"demo") -> bytes:
     """A query of all partitions of the set, or by the index for values in `span`."""
     fields = [
         field(0, b"test"),
-        field(1, b"demo"),
+        field(1, set_name),
         field(9, struct.pack(">I", 10_000)),
         field(7, random.randbytes(8)),
         field(11, struct.pack("<4096H", *range(4096))),
@@ -103,6 +121,23 @@ def beside(port: int, keys: int, seconds: float, request: bytes | None) -> Load:
         return gets.result()
 
 
+def small_set(port: int) -> float:
+    """Seconds of the best of some queries of the small set."""
+    return min(read_query(port, query(3, set_name=b"small"))[0] for _ in range(ROUNDS))
+
+
+def by_set_index(port: int) -> list[str]:
+    """What a query of the small set takes with a set index, and without one."""
+    fill_small(port)
+    without = small_set(port)
+    change = "set-config:context=namespace;id=test;set=small;enable-index=true"
+    if info(port, change) != "ok":
+        raise SystemExit("the set index was refused")
+    while "index_populating=false" not in info(port, "sets/test/small"):
+        sleep(0.005)
+    return [f"{1000 * small_set(port):.1f} ms", f"{1000 * without:.1f} ms without the index"]
+
+
 def build_index(port: int) -> float:
     """Create the index on the bin and wait until it is built: seconds."""
     started = perf_counter()
@@ -136,6 +171,7 @@ def measure(records: int, seconds: float, **environment: str) -> list[list[str]]
             gets = beside(port, records, seconds, request)
             rate = f"{gets.per_second:,.0f}/s"
             rows.append([what, rate, f"p99 {gets.p99_us:.0f} us, p99.9 {gets.p999_us:.0f} us"])
+        rows.append([f"set of {SMALL} by its index", *by_set_index(port)])
         before = [load(port, 8, 1, seconds, "mixed", records) for _ in range(3)]
         memory = rss_bytes(server.process.pid)
         took = build_index(port)
