@@ -93,21 +93,26 @@ class EnginesBesideModel(RuleBasedStateMachine):
         while not self.engine.settle():
             pass
 
-    @rule(digest=digests, set_id=st.sampled_from([0, 1]), fill=st.binary(min_size=1, max_size=1))
-    def overwrite(self, digest, set_id, fill):
+    @rule(
+        digest=digests,
+        set_id=st.sampled_from([0, 1]),
+        fill=st.binary(min_size=1, max_size=1),
+        now=st.sampled_from([77, 2**40 - 1]),
+    )
+    def overwrite(self, digest, set_id, fill, now):
         old = self.model.get(digest)
         payload = fill * (len(old[5]) if old else 21)
         start = old[5][:1] if old else b""
-        fits = old is not None and (old[1], *old[3:5]) == (0, set_id, 0)
+        fits = old is not None and (old[1], *old[3:5]) == (0, set_id, 0) and old[2] <= now
         slot = self.engine.index.find(digest)
         if fill < b"m":
-            done = self.engine.overwrite(digest, 77, set_id, start, payload)
+            done = self.engine.overwrite(digest, now, set_id, start, payload)
             assert done == (old[0] % 65535 + 1 if fits else 0)
         else:
-            done = self.engine.exchange(digest, 77, set_id, start, payload)
+            done = self.engine.exchange(digest, now, set_id, start, payload)
             assert done == ((old[0] % 65535 + 1, slot, old[5]) if fits else None)
         if fits:
-            self.model.put(digest, old[0] % 65535 + 1, 0, 77, set_id, 0, payload)
+            self.model.put(digest, old[0] % 65535 + 1, 0, now, set_id, 0, payload)
 
     @rule(until=st.integers(0, 2**40 - 1))
     def raid(self, until):

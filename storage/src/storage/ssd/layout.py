@@ -39,8 +39,13 @@ BODY: Final = Struct("<II20sHHIBB2xQQ")
 last-update-time, stamp; the bytes stored follow."""
 FRONT: Final = slice(8, 48)
 """The bytes of a body that are the first 40 of the record's index entry."""
-META: Final = slice(28, 48)
-"""Of these, what stands behind the digest."""
+CHANGE: Final = Struct("<HHIBB2xQQ")
+"""The end of a body: what a new version of a record of the same size changes, payload apart. Its
+first 20 bytes are META."""
+CHANGE_AT: Final = 36
+"""Where that stands in a record; the bytes stored are next to it."""
+CRC: Final = Struct("<I")
+CRC_AT: Final = 4
 PROOF: Final = Struct("<III4x20s9xB")
 """Of a whole record what tells that it is the right one, and how to read it: magic, crc, stored
 bytes, digest, coding."""

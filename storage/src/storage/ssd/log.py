@@ -22,11 +22,14 @@ from storage.device import Device
 from storage.engine import DeviceOverload, OutOfSpace
 from storage.ssd.layout import (
     BLOCK_HEADER,
+    CHANGE_AT,
     CHECK,
+    CRC,
+    CRC_AT,
     END_SIZE,
+    HEAD,
     HEADER_COPY,
     RECORD_HEADER,
-    RECORD_MAGIC,
     DeviceHeader,
     pack_block_header,
     pack_end,
@@ -49,18 +52,31 @@ MAX_QUEUE: Final = 8
 READ_CACHE_SHARE: Final = 4
 """What is kept of reads takes one byte for so many of what is kept of writes."""
 
-_pack_check = CHECK.pack_into
+_head = HEAD.unpack_from
+_pack_crc = CRC.pack_into
 
 
 class WriteBlock:
     """A block in memory: being filled, waiting to be written, or kept because it was just written.
 
     `end` is behind the last record, `written` behind what the device has, `claimed` behind what it
-    has or is about to be given: from there on a record may still give its place to another.
-    `first_unit` is where it begins in the store, as locations count.
+    has or is about to be given: from there on a record may still give its place to another. Those
+    that have are without their CRC until the block is proved: what is updated a hundred times
+    before it is written needs one. `first_unit` is where the block begins in the store, as
+    locations count.
     """
 
-    __slots__ = ("_mutex", "claimed", "data", "end", "first_unit", "number", "seed", "written")
+    __slots__ = (
+        "_mutex",
+        "_unproved",
+        "claimed",
+        "data",
+        "end",
+        "first_unit",
+        "number",
+        "seed",
+        "written",
+    )
 
     def __init__(
         self, number: int, first_unit: int, data: mmap.mmap, header: bytes, seed: int
@@ -72,24 +88,42 @@ class WriteBlock:
         self.data[: len(header)] = header
         self.end = len(header)
         self.written = self.claimed = 0
+        self._unproved: set[int] = set()  # where records begin whose CRC is an older version's
         self._mutex = new_mutex()
 
-    def rewrite(self, at: int, body: bytes) -> bool:
-        """Put a record in the place of one just as long; False when that one is claimed."""
+    def rewrite(self, at: int, change: bytes) -> bool:
+        """Give a record `change`, a `layout.CHANGE` and a payload just as long as its own; False
+        when it is claimed."""
         if at < self.claimed:
             return False
         with self._mutex:
             if at < self.claimed:
                 return False
-            data = self.data
-            _pack_check(data, at, RECORD_MAGIC, extend(self.seed, body))
-            data[at + 8 : at + 8 + len(body)] = body
+            start = at + CHANGE_AT
+            self.data[start : start + len(change)] = change
+            self._unproved.add(at)
         return True
 
     def claim(self, end: int) -> None:
         """Let nothing before `end` change any more. Called by whoever writes out."""
         with self._mutex:
+            self._prove(end)
             self.claimed = end
+
+    def prove(self) -> None:
+        """Give every record its CRC."""
+        if self._unproved:
+            with self._mutex:
+                self._prove(self.end)
+
+    def _prove(self, end: int) -> None:
+        data, seed = self.data, self.seed
+        proved = {at for at in self._unproved if at < end}
+        for at in proved:
+            stored = _head(data, at)[2]
+            body = data[at + CHECK.size : at + RECORD_HEADER + stored]
+            _pack_crc(data, at + CRC_AT, extend(seed, body))
+        self._unproved -= proved
 
 
 class DeviceLog:
@@ -411,12 +445,12 @@ class DeviceLog:
         """Write up to `end`, in units that end at multiples of the flush size."""
         if end <= block.written:
             return
-        block.claim(end)
         unit = self._tuning.flush_size
         with memoryview(block.data) as view:
             while block.written < end:
                 start = block.written
                 stop = min(end, (start // unit + 1) * unit)
+                block.claim(stop)  # a unit at a time: the owner may be waiting for the mutex
                 with view[start:stop] as fresh:
                     self.device.pwrite(self.position(block.number) + start, fresh)
                 block.written = stop

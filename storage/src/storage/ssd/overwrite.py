@@ -6,19 +6,21 @@ again between two syncs is written once, and makes no garbage.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from storage.coding import PLAIN
 from storage.engine import DamagedRecord, NotResident
 from storage.index import FIELDS, JOINED, META_AT, META_END
-from storage.ssd.layout import BODY, CODING_AT, FRONT, META, POSITION_MASK, RECORD_HEADER
+from storage.ssd.layout import BODY, CHANGE, CODING_AT, FRONT, POSITION_MASK, RECORD_HEADER
 
 if TYPE_CHECKING:
     from storage.ssd.engine import SsdEngine
 
+META_SIZE: Final = META_END - META_AT
 _fields_at = FIELDS.unpack_from
 _pack_entry = JOINED.pack_into
 _pack_body = BODY.pack
+_pack_change = CHANGE.pack
 
 
 def overwrite(
@@ -55,11 +57,13 @@ def overwrite(
         return 0
     new_generation: int = generation % 65535 + 1
     updated, stamp = last_update_time, self.stamp + 1
+    if block is not None:
+        change = _pack_change(new_generation, set_id, 0, 0, PLAIN, updated, stamp)
+        if block.rewrite(at, change + payload):
+            self.stamp = stamp
+            arena[offset + META_AT : offset + META_END] = change[:META_SIZE]
+            return new_generation
     head = _pack_body(size, size, digest, new_generation, set_id, 0, 0, PLAIN, updated, stamp)
-    if block is not None and block.rewrite(at, head + payload):
-        self.stamp = stamp
-        arena[offset + META_AT : offset + META_END] = head[META]
-        return new_generation
     location = self._append(which, head + payload)
     self.stamp = stamp
     _pack_entry(arena, offset, head[FRONT], location, size)

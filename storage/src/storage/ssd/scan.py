@@ -146,6 +146,7 @@ def _piece(engine: SsdEngine, rows: Sequence[tuple[Any, ...]], n: int) -> _Piece
     start = _position(rows[n])
     block = log.memory.get(number)
     if block is not None:
+        block.prove()
         return _Piece(start - (at >> 4), start + (log.block_size - at >> 4), block.data, block.seed)
     ahead = min(AHEAD, log.block_size - at)
     if bisect_left(rows, start + (ahead >> 4), n, key=_position) - n >= WORTH:
