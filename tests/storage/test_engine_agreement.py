@@ -38,7 +38,7 @@ metadata = st.tuples(
 
 
 def place_size(payload: bytes) -> int:
-    return -(-(len(payload) + 8) // 16) * 16 if payload else 0
+    return -(-len(payload) // 8) * 8
 
 
 class EnginesBesideModel(RuleBasedStateMachine):

@@ -8,8 +8,10 @@ import subprocess
 import sys
 
 import pytest
+from google_crc32c import value as crc_of
 
-from storage.engine import OutOfSpace
+from storage.engine import OutOfSpace, StorageError
+from storage.mapped import MappedMemoryEngine
 from storage.memory import MemoryEngine
 
 BLOCK = 64 << 10
@@ -32,12 +34,12 @@ def fill(engine: MemoryEngine, count: int, size: int) -> list[bytes]:
 
 
 def test_out_of_space_leaves_the_store_as_it_was():
-    engine = MemoryEngine(data_size=96)
+    engine = MemoryEngine(data_size=80)
     first, second = bytes(20), bytes([1] * 20)
     put(engine, first, b"a" * 40)
     put(engine, second, b"b" * 40)
     before = engine.statistics()
-    assert before["data_used_bytes"] == before["data_total_bytes"] == 96
+    assert before["data_used_bytes"] == before["data_total_bytes"] == 80
     with pytest.raises(OutOfSpace):
         put(engine, bytes([2] * 20), b"c")
     with pytest.raises(OutOfSpace):
@@ -49,7 +51,7 @@ def test_out_of_space_leaves_the_store_as_it_was():
 
 
 def test_a_full_store_still_takes_what_needs_no_more():
-    engine = MemoryEngine(data_size=48)
+    engine = MemoryEngine(data_size=40)
     put(engine, bytes(20), b"a" * 40)
     put(engine, bytes(20), b"b" * 40)
     put(engine, bytes(20), b"c" * 3)
@@ -62,10 +64,10 @@ def test_a_full_store_still_takes_what_needs_no_more():
 
 def test_a_payload_longer_than_a_block_is_refused():
     engine = MemoryEngine(block_size=4096)
-    put(engine, bytes(20), b"x" * 4088)
-    with pytest.raises(ValueError, match="4112"):
-        put(engine, bytes(20), b"y" * 4089)
-    assert engine.get(bytes(20))[5] == b"x" * 4088
+    put(engine, bytes(20), b"x" * 4096)
+    with pytest.raises(ValueError, match="4104"):
+        put(engine, bytes(20), b"y" * 4097)
+    assert engine.get(bytes(20))[5] == b"x" * 4096
 
 
 @pytest.mark.parametrize("digest", [bytes(20), bytes([1] * 20)], ids=["present", "absent"])
@@ -177,3 +179,16 @@ print((resident() - before) / 250_000)
 """
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert float(answer.stdout) < 133
+
+
+def test_a_mapped_file_of_an_older_format_is_refused_with_what_to_do(tmp_path):
+    path = tmp_path / "records"
+    engine = MappedMemoryEngine(str(path))
+    engine.open()
+    engine.close()
+    head = path.read_bytes()[:4096]
+    body = (1).to_bytes(4, "little") + head[16:40]
+    with path.open("r+b") as file:
+        file.write(head[:8] + crc_of(body).to_bytes(4, "little") + body)
+    with pytest.raises(StorageError, match="version 1 of its format, and not 2: remove it"):
+        MappedMemoryEngine(str(path)).open()

@@ -3,11 +3,11 @@
 Threads that work on different buckets do not wait for one another, and a bucket stays locked while
 a callback changes a value in it, so read-modify-write needs no lock outside.
 
-Where one thread runs at a time (CPython's global lock) it is not faster than a dict behind one lock,
-and cannot be: an operation hashes its key once more and looks up its bucket, a third of its cost
-(`bench/queues.py`: 0.6 to 0.75 of the dict's rate). Tried: one dict with a lock for each stripe of
-hashes (0.75), a `get` that takes no lock (0.94; it would see what a holder of the bucket is in the
-middle of). What it buys is that a callback, or a holder, keeps one bucket waiting and not all.
+Where one thread runs at a time (CPython's global lock) it is not faster than a dict behind one
+lock, and cannot be: an operation hashes its key once more and looks up its bucket, a third of its
+cost (`bench/queues.py`: 0.6 to 0.75 of the dict's rate). Tried: one dict with a lock for each
+stripe of hashes (0.75), a `get` that takes no lock (0.94; it would see what a holder of the bucket
+is in the middle of). What it buys: a callback, or a holder, keeps one bucket waiting and not all.
 
 >>> hits = CfShash[str, int]()
 >>> for page in ("a", "b", "a"):

@@ -34,6 +34,8 @@ META: Final = Struct("<HHIB3xQ")
 """generation, set_id, void_time, flags, last_update_time: the part a new version always changes."""
 META_AT: Final = 20
 META_END: Final = META_AT + META.size
+VERSION: Final = Struct("<HHIB3xQQI")
+"""Generation to size: all of an entry but its digest, and what its owner keeps behind them."""
 PLACE: Final = Struct("<Q")
 """location."""
 PLACE_AT: Final = 40
@@ -293,11 +295,11 @@ class PrimaryIndex:
         location: int,
         size: int,
     ) -> None:
-        """Replace all but the digest of the entry at a slot in use. O(1)."""
-        offset = slot << 6
-        digest, _, old_set, _, old_flags, _, _, old_size = ENTRY.unpack_from(self.arena, offset)
-        self.arena[offset : offset + ENTRY_SIZE] = ENTRY.pack(
-            digest, generation, set_id, void_time, flags, last_update_time, location, size
+        """Replace all but the digest of the entry at a slot in use, and its spare bytes. O(1)."""
+        at = (slot << 6) + META_AT
+        _, old_set, _, old_flags, _, _, old_size = VERSION.unpack_from(self.arena, at)
+        self.arena[at : at + VERSION.size] = VERSION.pack(
+            generation, set_id, void_time, flags, last_update_time, location, size
         )
         if old_set == set_id and not (old_flags ^ flags) & TOMBSTONE:
             self.sets[set_id].bytes += size - old_size
@@ -311,13 +313,15 @@ class PrimaryIndex:
 
     def remove(self, digest: bytes) -> Entry | None:
         """Take the digest's entry out; what it was, or None when there is none. O(1)."""
-        prefix, home = HASH.unpack(digest)
-        partition = prefix & PARTITION_MASK
         slot = self.find(digest)
-        if not slot:
-            return None
+        return self.remove_at(slot) if slot else None
+
+    def remove_at(self, slot: int) -> Entry:
+        """Take the entry at a slot in use out; what it was. O(1)."""
         entry = self.entry(slot)
-        self.recent.pop(digest, None)
+        prefix, home = HASH.unpack(entry.digest)
+        partition = prefix & PARTITION_MASK
+        self.recent.pop(entry.digest, None)
         self._unlink(partition, home, slot)
         self._counts[partition] -= 1
         self._account(entry.set_id, entry.flags, entry.size, -1)

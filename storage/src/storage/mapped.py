@@ -11,6 +11,7 @@ from google_crc32c import value
 
 from storage import area
 from storage.blocks import WriteBlocks
+from storage.chains import Chains
 from storage.device import Device, Disk, SystemDisk
 from storage.engine import StorageError
 from storage.index_file import load_index, save_index
@@ -18,12 +19,13 @@ from storage.memory import MemoryEngine
 from storage.metadata import unpack_table
 
 MAGIC: Final = b"CLeafMEM"
-VERSION: Final = 1
+VERSION: Final = 2
 PAGE: Final = 4096
 _HEADER: Final = Struct("<8sII16sQ")
 """magic, crc of what is behind it, version, id, opens."""
 _STATE: Final = Struct("<II")
-"""block size, blocks; by block the bytes used, then the names of sets and the metadata."""
+"""block size, blocks; by block the bytes used, by block the first slot of its list, then the names
+of sets and the metadata."""
 
 
 class MappedMemoryEngine(MemoryEngine):
@@ -79,8 +81,9 @@ class MappedMemoryEngine(MemoryEngine):
         try:
             self._data.flush()
             device.fdatasync()
-            used = self._blocks.used_of_blocks()
-            state = _STATE.pack(self._block_size, len(used)) + used.tobytes()
+            used, first = self._blocks.used_of_blocks(), self._chains.first
+            first.extend([0] * (len(used) - len(first)))
+            state = _STATE.pack(self._block_size, len(used)) + used.tobytes() + first.tobytes()
             file = self._disk.open(self._index_path, create=True)
             try:
                 state += self._metadata.pack(1)
@@ -108,8 +111,11 @@ class MappedMemoryEngine(MemoryEngine):
         magic, crc, version, self._id, self._opens = _HEADER.unpack(head.ljust(_HEADER.size, b"\0"))
         if not any(head):
             self._id = self._disk.unique_id()
-        elif magic != MAGIC or version != VERSION or crc != value(head[12:]):
+        elif magic != MAGIC or crc != value(head[12:]):
             raise StorageError(f"{self._path} is not the data of a memory engine")
+        elif version != VERSION:
+            said = f"{self._path} is of version {version} of its format, and not {VERSION}"
+            raise StorageError(f"{said}: remove it to start empty")
 
     def _write_header(self, device: Device) -> None:
         fields = (VERSION, self._id, self._opens)
@@ -129,15 +135,17 @@ class MappedMemoryEngine(MemoryEngine):
             return False
         index, state = loaded
         block_size, blocks = _STATE.unpack_from(state)
-        names_at = _STATE.size + 4 * blocks
-        used = array("I", state[_STATE.size : names_at])
+        chains_at = _STATE.size + 4 * blocks
+        names_at = chains_at + 4 * blocks
+        used = array("I", state[_STATE.size : chains_at])
         if block_size != self._block_size or device.size() < PAGE + blocks * block_size:
             return False
         self.index.become(index)
         self._metadata.restore(unpack_table(state[names_at:]))
         self._blocks = WriteBlocks.restored(block_size, self._defrag_lwm_pct, used)
         self._data = device.map(PAGE, device.size() - PAGE, shared=True)
-        self._cursor = self._debt = 0
+        self._chains = Chains(array("I", state[chains_at:names_at]))
+        self._debt = 0
         return True
 
     def _allocate(self) -> mmap.mmap:

@@ -1,5 +1,6 @@
 cimport cython
 from storage cimport direct
+from storage.chains cimport Chains
 from storage.index cimport PrimaryIndex
 
 cdef bint COMPILED
@@ -7,7 +8,8 @@ cdef object _pack_meta
 
 
 cdef class MemoryEngine:
-    cdef public Py_ssize_t _block_size, _cursor, _debt, _moved
+    cdef public Py_ssize_t _block_size, _debt, _moved
+    cdef public Chains _chains
     cdef public object _blocks, _data, _data_size, _defrag_lwm_pct, _metadata
     cdef public bint acknowledges_sync
     cdef public PrimaryIndex index

@@ -1,7 +1,7 @@
 """The memory engine: payloads in a log of write blocks, in memory.
 
-A record costs 64 bytes of index entry, 7 to 14 of hash table, and its payload with an 8-byte
-header, rounded up to 16. Formats: docs/formats/memory-blocks.md. Figures: bench/storage_memory.py.
+A record costs 64 bytes of index entry, 7 to 14 of hash table, and its payload, rounded up to 8.
+Formats: docs/formats/memory-blocks.md. Figures: bench/storage_memory.py.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import mmap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from struct import Struct
 from typing import Final, TypeAlias
 
 from storage import area, direct
 from storage.blocks import WriteBlocks
-from storage.bulk import entries_at, forget_slots, places
+from storage.bulk import column_at, entries_at, forget_slots, places
+from storage.chains import Chains
 from storage.engine import OutOfSpace, Record
 from storage.index import (
     ENTRY,
@@ -23,8 +23,6 @@ from storage.index import (
     META,
     META_AT,
     META_END,
-    PLACE,
-    PLACE_AT,
     TOMBSTONE,
     PrimaryIndex,
 )
@@ -34,12 +32,9 @@ from storage.tomb_raid import IndexRaid
 COMPILED: Final = not __file__.endswith(".py")
 """This module is the compiled twin of its source: calls of `storage.direct` cost nothing."""
 
-HEADER: Final = Struct("<II")
-"""In front of each payload: index slot, bytes of the whole place."""
-HEADER_SIZE: Final = 8
-_ROUND: Final = 15
-_DEFRAG_RATE: Final = 4  # bytes gone through per byte of garbage: keeps up with blocks half full
-_DEFRAG_PLACES: Final = 256  # places gone through in one call: about 0.3 ms
+_ROUND: Final = 7
+_DEFRAG_RATE: Final = 2  # bytes moved per byte of garbage: keeps up with blocks half full
+_DEFRAG_PLACES: Final = 128  # moved in one call: about 0.3 ms
 _FEW: Final = 4  # one in so many of a partition's entries is removed by itself
 _KEEP_FREE: Final = 2  # free blocks whose pages stay, so that steady overwriting faults none in
 
@@ -51,16 +46,15 @@ _pack_meta = META.pack
 
 
 def _place_size(size: int) -> int:
-    """Bytes a payload takes in a block: header, payload, rounded; nothing for an empty one."""
-    return (HEADER_SIZE + size + _ROUND) & ~_ROUND if size else 0
+    """Bytes a payload takes in a block."""
+    return (size + _ROUND) & ~_ROUND
 
 
 class MemoryEngine:
     """An `Engine` whose records live in memory and are gone with `close`.
 
-    `data_size`       limit in bytes on the places of all payloads, each 8 bytes longer than its
-                      payload and rounded up to 16 (an empty one takes none); None = no limit
-    `block_size`      bytes of a write block; no payload may be longer than this less 8
+    `data_size`       limit in bytes on all payloads, each rounded up to 8; None = no limit
+    `block_size`      bytes of a write block, of which no payload may have more
     `defrag_lwm_pct`  blocks used less than this are emptied, so that the log is at most
                       100 / defrag_lwm_pct times as long as what lives in it, and a few blocks
 
@@ -73,7 +67,7 @@ class MemoryEngine:
     __slots__ = (
         "_block_size",
         "_blocks",
-        "_cursor",
+        "_chains",
         "_data",
         "_data_size",
         "_debt",
@@ -232,12 +226,17 @@ class MemoryEngine:
 
     def remove(self, digest: bytes) -> bool:
         """Forget the record or tombstone; True if there was a record. O(1)."""
-        entry = self.index.remove(digest)
-        if entry is None:
+        index = self.index
+        slot = index.find(digest)
+        if not slot:
             return False
-        if entry.size:
-            self._release(entry.location, _place_size(entry.size))
-        return not entry.flags & TOMBSTONE
+        _, _, _, flags, _, start, size = direct.fields_at(index.arena, slot * ENTRY_SIZE)
+        if size:
+            self._chains.remove(index.arena, slot, start // self._block_size)
+        index.remove_at(slot)
+        if size:
+            self._release(start, _place_size(size))
+        return not flags & TOMBSTONE
 
     def scan(self, partition: int, after: bytes | None = None) -> Iterator[tuple[bytes, Record]]:
         """Records of a partition (0..4095) in digest order, beginning behind `after`.
@@ -287,6 +286,7 @@ class MemoryEngine:
         index = self.index
         if len(slots) * _FEW < index.count(partition):
             return sum([self.remove(entry[:20]) for entry in entries_at(index, slots)])
+        self._unlink(slots)
         joined, tombstones = forget_slots(index, partition, slots)
         given_up = Counter[int]()
         for size, starts in places(joined):
@@ -359,18 +359,19 @@ class MemoryEngine:
 
     def _reset_data(self) -> None:
         self._blocks = WriteBlocks(self._block_size, self._defrag_lwm_pct)
+        self._chains = Chains()
         self._data = self._allocate()
-        self._cursor = 0  # where emptying the sparse block has got to
-        self._debt = 0  # bytes of sparse blocks still to go through for garbage made so far
+        self._debt = 0  # bytes still to be moved out of sparse blocks for garbage made so far
 
     def _insert(self, digest: bytes, fields: _Fields, payload: bytes) -> None:
         size = len(payload)
         place_size = _place_size(size)
         self._require(place_size, place_size)
-        start = self._place(place_size) + HEADER_SIZE if size else 0
+        start = self._place(place_size) if size else 0
         slot = self.index.insert(digest, *fields, start, size)
         if size:
-            self._write(start, slot, place_size, payload)
+            self._data[start : start + size] = payload
+            self._chains.add(self.index.arena, slot, start // self._block_size)
 
     def _replace(
         self, slot: int, old_start: int, old_size: int, fields: _Fields, payload: bytes
@@ -379,21 +380,30 @@ class MemoryEngine:
         size = len(payload)
         place_size = _place_size(size)
         old_place_size = _place_size(old_size)
+        index = self.index
         if place_size == old_place_size:
-            self.index.update(slot, *fields, old_start, size)
+            index.update(slot, *fields, old_start, size)
             self._data[old_start : old_start + size] = payload
             return
         self._require(place_size, place_size - old_place_size)
-        start = self._place(place_size) + HEADER_SIZE if size else 0
-        self.index.update(slot, *fields, start, size)
+        start = self._place(place_size) if size else 0
+        if old_size:
+            self._chains.remove(index.arena, slot, old_start // self._block_size)
+        index.update(slot, *fields, start, size)
         if size:
-            self._write(start, slot, place_size, payload)
+            self._data[start : start + size] = payload
+            self._chains.add(index.arena, slot, start // self._block_size)
         if old_size:
             self._release(old_start, old_place_size)
 
-    def _write(self, start: int, slot: int, place_size: int, payload: bytes) -> None:
-        header = HEADER.pack(slot, place_size)
-        self._data[start - HEADER_SIZE : start + len(payload)] = header + payload
+    def _unlink(self, slots: Sequence[int]) -> None:
+        """Take entries that are about to be forgotten out of the lists of their blocks."""
+        index, remove, block_size = self.index, self._chains.remove, self._block_size
+        sizes = column_at(index, "size", slots)
+        starts = column_at(index, "location", slots)
+        for slot, size, start in zip(slots, sizes, starts, strict=True):
+            if size:
+                remove(index.arena, slot, start // block_size)
 
     def _require(self, place_size: int, more: int) -> None:
         if place_size > self._block_size:
@@ -413,7 +423,7 @@ class MemoryEngine:
 
     def _release(self, start: int, place_size: int) -> None:
         """Give up the place of a payload that began at `start`, and pay for the garbage made."""
-        self._free(start - HEADER_SIZE, place_size)
+        self._free(start, place_size)
         self._debt += _DEFRAG_RATE * place_size
         self._defrag()
 
@@ -426,30 +436,30 @@ class MemoryEngine:
         """Empty sparse blocks, moving what lives to the head, until the debt is paid or it is
         enough for one call.
         """
-        blocks = self._blocks
+        blocks, first = self._blocks, self._chains.first
         for _ in range(_DEFRAG_PLACES):
             if self._debt <= 0:
                 return
-            if blocks.emptying is None:
-                begin = blocks.sparse()
-                if begin is None:
-                    self._debt = 0
-                    return
-                self._cursor = begin
-            position = self._cursor
-            slot, size = HEADER.unpack_from(self._data, position)
-            self._cursor += size
-            self._debt -= size
-            (start,) = PLACE.unpack_from(self.index.arena, slot * ENTRY_SIZE + PLACE_AT)
-            if start == position + HEADER_SIZE:
-                self._move(slot, position, size)
+            if blocks.emptying is None and blocks.sparse() is None:
+                self._debt = 0
+                return
+            block = blocks.emptying
+            assert block is not None
+            self._debt -= self._move(first[block], block)
 
-    def _move(self, slot: int, position: int, size: int) -> None:
+    def _move(self, slot: int, block: int) -> int:
+        """Move the payload of an entry out of a block; bytes of its place."""
+        index = self.index
+        *_, start, size = direct.fields_at(index.arena, slot * ENTRY_SIZE)
+        size = _place_size(size)
         target = self._place(size)
-        self._data[target : target + size] = self._data[position : position + size]
-        self.index.relocate(slot, target + HEADER_SIZE)
-        self._free(position, size)
+        self._data[target : target + size] = self._data[start : start + size]
+        self._chains.remove(index.arena, slot, block)
+        index.relocate(slot, target)
+        self._chains.add(index.arena, slot, target // self._block_size)
+        self._free(start, size)
         self._moved += 1
+        return size
 
     def _check(self) -> None:
         """Assert every invariant. O(records)."""
@@ -457,14 +467,17 @@ class MemoryEngine:
         self._blocks._check()
         self._metadata._check()
         places = []
+        blocks: dict[int, set[int]] = {}
         for first, last in self.index.slices():
             for slot in range(first, last):
                 entry = self.index.entry(slot)
                 if entry.generation and entry.size:
-                    position = entry.location - HEADER_SIZE
-                    size = _place_size(entry.size)
-                    assert HEADER.unpack_from(self._data, position) == (slot, size)
-                    places.append((position, size))
+                    places.append((entry.location, _place_size(entry.size)))
+                    blocks.setdefault(entry.location // self._block_size, set()).add(slot)
         places.sort()
         assert all(a + size <= b for (a, size), (b, _) in pairwise(places))
         assert sum(size for _, size in places) == self._blocks.used_bytes
+        for block in range(len(self._blocks)):
+            chained = self._chains.slots(self.index.arena, block)
+            assert len(chained) == len(set(chained))
+            assert set(chained) == blocks.get(block, set())

@@ -31,6 +31,7 @@ MODULES: Final = (
     "storage.memory",
     "storage.index",
     "storage.bulk",
+    "storage.chains",
     "aerospike_common.as_msgpack_walk",
     "asd.bins.hll.registers",
     "asd.bins.cdt.answers",
