@@ -213,7 +213,7 @@ def test_writes_stop_with_the_machines_memory(spaces: Any) -> None:
 
 
 def test_writes_stop_with_the_data_size(spaces: Any) -> None:
-    space = spaces(storage_engine=StorageConfig(data_size=4000, stop_writes_used_pct=50))
+    space = spaces(storage_engine=StorageConfig(data_size=3200, stop_writes_used_pct=50))
     number = 0
     while not space.namespace.stop_writes:
         space.put(number := number + 1)
