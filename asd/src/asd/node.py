@@ -259,6 +259,7 @@ class Node:
             listening_addresses(service.tls_address or service.address),
             service.tls_port,
             certificates,
+            self.connections,
         )
         self._servers.append(server)
         log.info("clients that speak TLS are served on port %d", service.tls_port)

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from asd.config import Config, NamespaceConfig, SecurityConfig
 from asd.node import Node
 from asd.service.connection import Connection
+from asd.tls.door import Door
 from citrusleaf.cf_clock import VirtualClock
 
 
@@ -57,3 +58,21 @@ def test_connections_on_which_nobody_logs_in_are_closed(kit: Any) -> None:
 
     asyncio.run(asyncio.wait_for(reap(), 5))
     assert [wire.transport.closed for wire in wires] == [True, False, False]
+
+
+def test_handshakes_under_way_count(kit: Any, caplog: pytest.LogCaptureFixture) -> None:
+    node = kit.make_node()
+    node.config.service.set("proto-fd-max", "2")
+    hall, certificates = node.connections, cast(Any, None)
+    first, second = (Door(certificates, node._connection, hall) for _ in range(2))
+    assert hall.enter(first, "a:1")
+    kept = Connection(node)
+    assert hall.add(kept)
+    turned_away = kit.FakeTransport()
+    second.connection_made(turned_away)
+    assert turned_away.closed
+    assert caplog.messages == ["127.0.0.1:4000 turned away: proto-fd-max 2 reached"]
+    assert not hall.add(Connection(node))
+    first.connection_lost(None)
+    assert hall.enter(second, "a:2")
+    hall._check()

@@ -49,7 +49,9 @@ def namespace_figures(node: InfoNode, namespace: Namespace) -> list[tuple[str, A
         **namespace.engine.statistics(),
     }
     if namespace.ships is not None or namespace.bin_times is not None:
-        waiting, cemeteries = count_graves(namespace.engine.index)
+        waiting = cemeteries = 0
+        if namespace.engine.index.tombstones or namespace.bin_times is not None:
+            waiting, cemeteries = count_graves(namespace.engine.index)
         figures |= {
             "xdr_tombstones": waiting,
             "xdr_bin_cemeteries": cemeteries,

@@ -12,6 +12,7 @@ from asd.security.session import LOGIN_WITHIN_NS
 if TYPE_CHECKING:
     from asd.service.connection import Connection
     from asd.service.node import ServiceNode
+    from asd.tls.door import Door
 
 log = logging.getLogger("asd.connections")
 
@@ -29,6 +30,8 @@ class Connections:
     def __init__(self, node: ServiceNode) -> None:
         self._node = node
         self._open: set[Connection] = set()
+        self._shaking: set[Door] = set()
+        """Those whose TLS handshake is under way: they count, and are nobody's yet."""
         self._turned_away = 0
 
     def __len__(self) -> int:
@@ -41,15 +44,31 @@ class Connections:
         """Take a connection in; False when `proto-fd-max` are open already, or a fault says so."""
         if self._node.faults.refuses():
             return False
-        limit = self._node.config.service.proto_fd_max
-        if len(self._open) >= limit:
-            if not self._turned_away:
-                log.warning("%s turned away: proto-fd-max %d reached", connection.peer, limit)
-            self._turned_away += 1
+        if not self._has_room(connection.peer):
             return False
         self._open.add(connection)
         self._node.statistics.client_connections_opened += 1
         return True
+
+    def enter(self, door: Door, peer: str) -> bool:
+        """Let somebody begin a TLS handshake; False when `proto-fd-max` are here already."""
+        if not self._has_room(peer):
+            return False
+        self._shaking.add(door)
+        return True
+
+    def leave(self, door: Door) -> None:
+        """A handshake has ended, well or not: a connection that comes of it is `add`ed anew."""
+        self._shaking.discard(door)
+
+    def _has_room(self, peer: str) -> bool:
+        limit = self._node.config.service.proto_fd_max
+        if len(self._open) + len(self._shaking) < limit:
+            return True
+        if not self._turned_away:
+            log.warning("%s turned away: proto-fd-max %d reached", peer, limit)
+        self._turned_away += 1
+        return False
 
     def discard(self, connection: Connection) -> None:
         """A connection has closed."""

@@ -6,7 +6,7 @@ import asyncio
 import errno
 from typing import TYPE_CHECKING, Final
 
-from asd.tls.door import Door, MakeProtocol
+from asd.tls.door import Door, Hall, MakeProtocol
 
 if TYPE_CHECKING:
     from asd.tls.certificates import Certificates
@@ -33,15 +33,19 @@ async def listen(
     addresses: list[str] | None,
     port: int,
     certificates: Certificates | None = None,
+    hall: Hall | None = None,
 ) -> asyncio.Server:
     """Serve a port on all `addresses` (None = all there are); with port 0 any that is free on all.
 
     With `certificates` nobody is served who does not speak TLS, and show one where one is asked
-    for. Raises OSError when the port cannot be had.
+    for; while their handshakes are under way they are in the `hall`. Raises OSError when the port
+    cannot be had.
     """
 
     def welcome() -> asyncio.BaseProtocol:
-        return make_connection("") if certificates is None else Door(certificates, make_connection)
+        if certificates is None:
+            return make_connection("")
+        return Door(certificates, make_connection, hall)
 
     loop = asyncio.get_running_loop()
     wanted = port

@@ -21,7 +21,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Coroutine, Generator
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from asd.config.kinds import host_port
 
@@ -29,18 +29,35 @@ if TYPE_CHECKING:
     from asd.tls.certificates import Certificates
 
 HANDSHAKE_WITHIN_S: Final = 10.0
-"""After this who has not finished the handshake is cut: nobody has counted the connection yet."""
+"""After this who has not finished the handshake is cut."""
 
 MakeProtocol: TypeAlias = Callable[[str], asyncio.BaseProtocol]
 """Makes what serves a connection, given the user whom its certificate names, or nothing."""
 
 
+class Hall(Protocol):
+    """Where those wait whose handshake is under way; there is room for some."""
+
+    def enter(self, door: Door, peer: str) -> bool:
+        """One more waits; False: there is no room for it."""
+
+    def leave(self, door: Door) -> None:
+        """It waits no longer, if it did."""
+
+
 class Door(asyncio.Protocol):
     """Awaits the handshake of one connection that somebody has made."""
 
-    def __init__(self, certificates: Certificates, make: MakeProtocol) -> None:
+    def __init__(
+        self,
+        certificates: Certificates,
+        make: MakeProtocol,
+        hall: Hall | None = None,
+    ) -> None:
+        """`hall` says how many there may be; None: any number."""
         self._certificates = certificates
         self._make = make
+        self._hall = hall
         self._early = b""
         self._lost = False
         self._opening: asyncio.Task[None] | None = None
@@ -51,6 +68,9 @@ class Door(asyncio.Protocol):
         plain: Any = transport
         if plain.is_closing():
             return  # gone already
+        if self._hall is not None and not self._hall.enter(self, peer_of(plain)):
+            plain.abort()
+            return
         loop, context = asyncio.get_running_loop(), self._certificates.context
         handshake = _Begun(
             loop.start_tls(
@@ -66,9 +86,17 @@ class Door(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The other side is gone."""
         self._lost = True
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._hall is not None:
+            self._hall.leave(self)
 
     async def _open(self, handshake: _Begun, peer: str) -> None:
-        secured = await self._shaken(handshake, peer)
+        try:
+            secured = await self._shaken(handshake, peer)
+        finally:
+            self._leave()
         if secured is None or self._lost or secured.is_closing():
             return
         user = self._certificates.let_in(secured.get_extra_info("ssl_object"), peer)
