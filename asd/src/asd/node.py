@@ -34,7 +34,7 @@ from asd.service.connections import Connections
 from asd.service.listening import listen, listening_addresses
 from asd.shipping.shipping import MODULE as SHIPPING_FILTERS
 from asd.shipping.shipping import Shipping
-from asd.space.engines import apply_storage, make_engine
+from asd.space.engines import OpenStore, apply_storage, make_engine
 from asd.space.index_builder import IndexBuilder
 from asd.space.index_metadata import IndexMetadata
 from asd.space.index_settler import IndexSettler
@@ -52,6 +52,7 @@ from citrusleaf.cf_clock import Clock
 from citrusleaf.cf_random import CfRandom
 from cluster.smd import MemoryStore, Smd, latest
 from storage.device import Disk
+from storage.engine import Engine
 
 if TYPE_CHECKING:
     from asd.security.security import Security
@@ -108,6 +109,7 @@ class Node:
         random: CfRandom | None = None,
         threads: TransactionThreads | None = None,
         heavy: HeavyWork | None = None,
+        store_at: OpenStore | None = None,
     ) -> None:
         self.config = config
         self.clock = clock
@@ -122,13 +124,12 @@ class Node:
         self.heavy = heavy
         self.turns = Turns(clock.monotonic_ns, _call_soon)
         self.namespaces: dict[bytes, Namespace] = {
-            spec.name.encode(): self._namespace(spec, disk) for spec in config.namespaces.values()
+            spec.name.encode(): self._namespace(spec, make_engine(spec, clock, disk, store_at))
+            for spec in config.namespaces.values()
         }
         for space in self.namespaces.values():
             space.leaves = heavy is not None
-        self.surveys = {
-            name: RecordSurvey(namespace) for name, namespace in self.namespaces.items()
-        }
+        self.surveys = {name: RecordSurvey(space) for name, space in self.namespaces.items()}
         self.batch_index_latency = Histogram("batch-index")
         self.paths = FastPaths(self)
         self.faults = Faults(self._bar_paths)
@@ -155,8 +156,7 @@ class Node:
         self._servers: list[asyncio.Server] = []
         self._tasks: list[asyncio.Task[None]] = []
 
-    def _namespace(self, config: NamespaceConfig, disk: Disk | None) -> Namespace:
-        engine = make_engine(config, self.clock, disk)
+    def _namespace(self, config: NamespaceConfig, engine: Engine) -> Namespace:
         return Namespace(
             config,
             engine,

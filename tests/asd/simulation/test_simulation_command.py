@@ -8,7 +8,7 @@ from attrs import evolve
 from asd.simulation.__main__ import main
 from asd.simulation.account import Result, account, result_of
 from asd.simulation.faults import DISKS, KINDS
-from asd.simulation.plan import Plan, draw_plan
+from asd.simulation.plan import ENGINES, Plan, draw_plan
 from asd.simulation.run import Outcome
 from asd.simulation.shrink import kind_of, shrink, smaller
 from asd.simulation.workloads import WORKLOADS, Mode
@@ -19,8 +19,8 @@ def test_swarms_differ_and_everything_is_drawn():
     assert {kind for plan in plans for kind in plan.kinds} == set(KINDS)
     assert {name for plan in plans for name in plan.workloads} == set(WORKLOADS)
     assert {plan.shape.nodes for plan in plans} == {3, 4, 5}
-    engines = {plan.shape.namespaces[0].storage_engine.engine for plan in plans}
-    assert engines == {"memory", "ssd", "ssd_cold"}
+    engines = {str(plan).partition("(")[2].split(",")[0].split()[0] for plan in plans}
+    assert engines == set(ENGINES)
     assert {plan.mode for plan in plans} == set(Mode)
     assert draw_plan(7) == draw_plan(7)
 
@@ -37,7 +37,7 @@ def test_strong_consistency_has_what_it_allows():
 
 def test_no_faults_of_disks_where_there_are_none():
     for plan in map(draw_plan, range(100)):
-        if plan.shape.namespaces[0].storage_engine.engine == "memory":
+        if not plan.shape.namespaces[0].storage_engine.file:
             assert DISKS.isdisjoint(plan.kinds)
             assert not plan.keeps_all
 

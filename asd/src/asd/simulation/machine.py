@@ -28,6 +28,7 @@ from citrusleaf.cf_random import CfRandom
 from cluster.simulation import Chance, ProcessLoop, SimulatedClock
 from cluster.smd import MemoryStore, Smd
 from storage.testing import LastingDisk
+from storage.testing.kv_store import LoggedStore
 
 SERVICE_PORT = 3000
 FABRIC_PORT = 3001
@@ -140,6 +141,7 @@ class Machine:
             random=CfRandom(chance.below(1 << 62)),
             threads=self.threads,
             heavy=SimulatedWorkers(self.clock, chance, shape.slowest_io_s),
+            store_at=lambda path: LoggedStore(path, self.disk),
         )
 
     def _config(self, shape: Shape, sites: list[list[str]]) -> Config:

@@ -17,7 +17,9 @@ from asd.simulation.machine import Shape, in_memory
 from asd.simulation.workloads import WORKLOADS, Mode
 from cluster.simulation import Chance, Conditions, swarm
 
-ENGINES: Final = ("memory", "memory", "memory", "ssd", "ssd", "ssd_cold")
+MAPPED: Final = "mapped"
+"""The engine memory, in a mapped file."""
+ENGINES: Final = ("memory", "memory", MAPPED, "ssd", "ssd", "ssd_cold", "kv")
 NAMESPACE: Final = "test"
 FILE: Final = "/data/test"
 
@@ -58,10 +60,11 @@ class Plan:
         (space,) = shape.namespaces
         engine = space.storage_engine
         commits = " with commit-to-device" if engine.commit_to_device else ""
+        name = MAPPED if is_mapped(space) else engine.engine
         return (
             f"--seed {self.seed} --minutes {self.minutes:g} --nodes {shape.nodes}"
             f" --clients {self.clients} --kinds {','.join(self.kinds)}"
-            f" --workloads {','.join(self.workloads)} --mode {self.mode} ({engine.engine}{commits},"
+            f" --workloads {','.join(self.workloads)} --mode {self.mode} ({name}{commits},"
             f" replication factor {space.replication_factor}, heartbeat {shape.interval_ms} ms x"
             f" {shape.timeout_intervals}, faults every {self.fault_pause_s:g} s,"
             f" {self.clients / self.pause_s:.0f} operations/s)"
@@ -96,7 +99,7 @@ def draw_plan(
         max_rate_drift=chance.choose((0.0, 0.001, 0.01)),
         max_wall_offset_s=chance.choose((0.0, 0.0, 0.5, 0.5 if strong else 30.0)),
     )
-    on_disk = space.storage_engine.engine != "memory"
+    on_disk = bool(space.storage_engine.file)
     none = (frozenset() if on_disk else DISKS) | (frozenset() if strong else STRONG)
     enabled = swarm(chance, [kind for kind in KINDS if kind not in none])
     own = Mode.CONSISTENT if strong else Mode.AVAILABLE
@@ -125,5 +128,12 @@ def _draw_namespace(chance: Chance, mode: Mode | None) -> NamespaceConfig:
     commits = chance.happens(0.5)
     if engine == "memory":
         return space
+    if engine == MAPPED:
+        return evolve(space, storage_engine=StorageConfig(file=(FILE,)))
     storage = StorageConfig(engine=engine, file=(FILE,), commit_to_device=commits)
     return evolve(space, storage_engine=storage)
+
+
+def is_mapped(space: NamespaceConfig) -> bool:
+    """Does the engine memory have its records in a mapped file?"""
+    return space.storage_engine.engine == "memory" and bool(space.storage_engine.file)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from asd.config import NamespaceConfig, StorageConfig
 from citrusleaf.cf_clock import Clock, SystemClock
@@ -10,18 +12,28 @@ from storage.device import Disk
 from storage.engine import Engine, Parameters, Tunable
 from storage.memory import MemoryEngine
 
+if TYPE_CHECKING:
+    from storage.kv import KeyValueStore
+
 log = logging.getLogger("asd.engines")
 
 _WRITE_BLOCK = 8 << 20
 
 
+OpenStore = Callable[[str], "KeyValueStore"]
+"""A key-value store at a path."""
+
+
 def make_engine(
-    namespace: NamespaceConfig, clock: Clock | None = None, disk: Disk | None = None
+    namespace: NamespaceConfig,
+    clock: Clock | None = None,
+    disk: Disk | None = None,
+    store_at: OpenStore | None = None,
 ) -> Engine:
     """The engine, not yet open.
 
     `clock` measures its pauses and `disk` has its files; by default those of the system. The
-    engine kv opens its file itself.
+    engine kv's LMDB opens its file itself, so that `store_at` makes another where that must not be.
     """
     # Engines are imported when they are wanted: their libraries cost a start tens of milliseconds.
     config = namespace.storage_engine
@@ -41,6 +53,7 @@ def make_engine(
 
         return KvEngine(
             config.file[0],
+            store=store_at(config.file[0]) if store_at is not None else None,
             size=config.filesize or None,
             commit=config.commit_to_device,
             disk=disk,
