@@ -150,6 +150,27 @@ def test_what_answers_the_messages_of_a_turn_goes_together(monkeypatch: pytest.M
     asyncio.run(script())
 
 
+def test_what_waits_has_as_much_of_a_turn_as_all_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cluster.fabric.endpoint.TAKEN_AT_ONCE", 1)
+
+    async def script() -> None:
+        node: Any = Node()
+        node.takes_ms = 0.1
+        runtime = NodeRuntime(node, asyncio.get_running_loop(), clock=node.clock)
+        bulk, _ = connected(runtime, FABRIC, Channel.BULK)
+        bulk.data_received(prepare(*range(1, 31)))
+        taken = []
+        for others_ms in (0, 0.01, 0.29, 100):
+            node.clock.advance(others_ms / 1000)
+            before = len(node.taken)
+            await asyncio.sleep(0)
+            taken.append(len(node.taken) - before)
+        assert taken == [1, 1, 3, 5], "one at least, and half a millisecond at most"
+        await runtime.stop()
+
+    asyncio.run(script())
+
+
 def test_a_message_that_fails_costs_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cluster.runtime.MOST_WAITING_BYTES", 1)
     monkeypatch.setattr("cluster.fabric.endpoint.TAKEN_AT_ONCE", 1)

@@ -31,13 +31,17 @@ MOST_WAITING_BYTES: Final = 4 << 20
 """So much in bulk waits for its turn before connections in bulk are read no more until all is
 taken."""
 
-TURN_US: Final = 500
+SHORTEST_US: Final = 50
+LONGEST_US: Final = 500
 MOST_A_TURN: Final = 64
-"""What waits is taken for so long in a turn of the loop: as much as fits, so that a node at its
-limit still gives a migration about half of its time, and a request waits no longer than this for
-it. A fixed number a turn was tried: 4 made a change of membership last twice as long under load, 64
-held requests for milliseconds when messages are large. The second bounds a turn of a simulated
-loop, in which no time passes."""
+"""What waits is taken for as long, in a turn of the loop, as all else has taken since the turn
+before: half of a node's time at its limit, and hardly more than one message while requests are few
+and want to be answered soon. (A request that is passed on waits three times for a turn of a busy
+node.) The third bounds a turn of a simulated loop, in which no time passes.
+
+Rejected: a fixed number a turn (4 made a change of membership last twice as long under load, 64
+held requests for milliseconds when messages are large), and a fixed time (half a millisecond is
+half the time of a node with many clients, and nine tenths of one with few)."""
 
 
 class Carrier:
@@ -154,6 +158,8 @@ class NodeRuntime:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0
         self._turn: asyncio.Handle | None = None
+        self._taken_until = 0
+        """When the turn before ended, if more waits than was taken in it; us."""
         self._unread: list[_Link] = []
         self._stopped = False
 
@@ -243,7 +249,9 @@ class NodeRuntime:
     def _take_waiting(self) -> None:
         """Messages of those that wait; the next in another turn of the loop."""
         self._turn = None
-        until = self._clock.monotonic_us() + TURN_US
+        began = self._clock.monotonic_us()
+        others = began - self._taken_until if self._taken_until else 0
+        until = began + min(max(others, SHORTEST_US), LONGEST_US)
         outputs: list[Output] = []
         try:
             for _ in range(MOST_A_TURN):
@@ -253,6 +261,7 @@ class NodeRuntime:
         finally:  # our own bug costs these messages, not those behind them
             self._go_on_taking()
             self.carry_out(_together(outputs))
+            self._taken_until = self._clock.monotonic_us() if self._turn is not None else 0
 
     def _go_on_taking(self) -> None:
         if self.node.fabric.waiting:

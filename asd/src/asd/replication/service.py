@@ -123,6 +123,8 @@ class Replication:
         cluster.listen(self._apply, Apply)
         cluster.listen(self._replicated, Replicated)
         transactions.ask = self._asked_by_lane
+        self._turns_seen = 0
+        partitions.rests.is_asked = self._is_asked
         cluster.listen(self._hear, *(OwnershipChanged, Load, Survey, Compare, Close, CarryOut))
         cluster.listen(
             self._hear,
@@ -218,6 +220,11 @@ class Replication:
             self._flows.set()
             for name, ownership in self._ownership.items():
                 ownership.release(self._partitions.spaces[name].ownership)
+
+    def _is_asked(self) -> bool:
+        """Have clients asked for anything since this was last called?"""
+        seen, self._turns_seen = self._turns_seen, self._node.turns.number
+        return seen != self._turns_seen
 
     def _act(self, outputs: list[Output]) -> None:
         self._cluster.act(self._transactions, outputs)

@@ -47,7 +47,7 @@ from storage.engine import (
 )
 from storage.index import ENTRY, Entry
 
-SURVEY_SLICE: Final = 64
+SURVEY_SLICE: Final = 32
 """Records surveyed in one turn of the loop: about 0.1 ms."""
 
 

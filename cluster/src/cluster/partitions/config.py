@@ -43,9 +43,9 @@ class MigrateConfig:
     """Immigrations a node takes at a time (migrate-max-num-incoming)."""
     fill_delay_ms: int = 0
     """Wait after a balance before nodes without a copy are sent one (migrate-fill-delay)."""
-    batch_records: int = 64
+    batch_records: int = 16
     batch_bytes: int = 256 << 10
-    compare_records: int = 256
+    compare_records: int = 64
     """Summaries in a message. What a message holds is one turn's work at either end, so these say
     how long requests wait behind it."""
     retransmit_ms: int = 400

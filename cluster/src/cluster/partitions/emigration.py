@@ -15,10 +15,13 @@ only that. A node that was away while one record in a hundred changed is sent on
 How much at a time
 ------------------
 One batch at a time, of at most `batch_records` and `batch_bytes` (or one record, where one has
-more), each acknowledged before the next is loaded; `threads` emigrations of a node at a time. After
-a batch it rests for `sleep_us` a record. Whatever is not answered is sent again, after ever
-longer: what is late is mostly under way, and to send it again would make all others later. A target
-takes anything twice.
+more), each acknowledged before the next is loaded; `threads` emigrations of a node at a time. A
+batch is little, because requests wait behind it at either end. For each record it rests for
+`sleep_us`, and for `ASKED_US` at least while clients ask for something (if it is to rest at all):
+a node and its neighbour that migrate all the time make every request wait for the processor.
+Rests are put together until there is some sense in them. Whatever is not answered is sent again,
+after ever longer: what is late is mostly under way, and to send it again would make all others
+later. A target takes anything twice.
 
 The end
 -------
@@ -99,8 +102,30 @@ class EmigrationState(State):
 
 E = EmigrationState
 T = TypeVar("T")
+ASKED_US = 50
+LEAST_REST_US = 3000
+"""See above."""
 Place = tuple[int, str, int]
 """Cluster key, namespace, partition."""
+
+
+class Rests:
+    """How long emigrations have gone on without the rests that they owe, together."""
+
+    def __init__(self, is_asked: Callable[[], bool] = lambda: False) -> None:
+        """`is_asked`: have clients asked the node for anything lately?"""
+        self.is_asked = is_asked
+        self._owed_us = 0
+
+    def due_ms(self, records: int, sleep_us: int) -> int:
+        """How long to rest after so many records, of which each asks for `sleep_us`; 0: go on."""
+        if sleep_us and self.is_asked():
+            sleep_us = max(sleep_us, ASKED_US)
+        self._owed_us += records * sleep_us
+        if self._owed_us < LEAST_REST_US:
+            return 0
+        due_ms, self._owed_us = self._owed_us // 1000, 0
+        return due_ms
 
 
 class Emigration(StateMachine):
@@ -155,6 +180,7 @@ class Emigration(StateMachine):
         """Is this node a replica afterwards?"""
         self.is_written: Callable[[], bool] = _never
         self.disown: Callable[[Token], None] = _nothing
+        self.rests = Rests()
         self.records_sent = 0
         self.rests_until = 0
         self.due = 0
@@ -260,7 +286,7 @@ class Emigration(StateMachine):
         self._sent = EmigrateBatch(*self.place, self._batch, tuple(rows))
         self._send(self._sent)
         self.records_sent += len(rows)
-        self.rests_until = now + self.config.sleep_us * len(rows) // 1000
+        self.rests_until = now + self.rests.due_ms(len(rows), self.config.sleep_us)
 
     def _leaves_some(self, ack: ImmigrateAck, now: int) -> bool:
         return self._is_of_this_batch(ack, now) and bool(self._loaded)

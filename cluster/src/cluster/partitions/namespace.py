@@ -99,7 +99,7 @@ class NamespacePartitions:
         self.ownership = bytearray([Ownership.LOCKED]) * count
         self.is_ready = False
         self.is_behind = False
-        self.balanced_at, self._leaves = 0, False
+        self.balanced_at, self.leaves = 0, False
         self.changed: set[int] = set()
         """Partitions whose ownership is to be looked at."""
         self.unsaved: dict[int, PartitionVersion] = {}
@@ -214,7 +214,7 @@ class NamespacePartitions:
         ]
         count = self.config.partitions
         self.is_uniform = bool(flags & UNIFORM)
-        self._leaves = any(each.quiesced for each in members if each.node == self._me)
+        self.leaves = any(each.quiesced for each in members if each.node == self._me)
         self.table = balance(members, max(1, factor), uniform=self.is_uniform, partitions=count)
         self._told = [{} for _ in range(count)]
         for node, row in rows.items():
@@ -293,7 +293,7 @@ class NamespacePartitions:
 
     def fills_at(self, delay_ms: int) -> int:
         """When nodes without a copy may be sent one; who is about to leave does not wait."""
-        return self.balanced_at + (0 if self.config.fills_at_once or self._leaves else delay_ms)
+        return self.balanced_at + (0 if self.config.fills_at_once or self.leaves else delay_ms)
 
     def take_waiting(self, room: int, fills: bool) -> list[tuple[int, int]]:
         """Take the next emigrations out; `fills`: to nodes without a copy, too. O(waiting)."""

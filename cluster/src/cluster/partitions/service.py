@@ -44,7 +44,7 @@ from cluster.outputs import (
     Token,
 )
 from cluster.partitions.config import MigrateConfig, NamespaceConfig
-from cluster.partitions.emigration import Due, Emigration, EmigrationState
+from cluster.partitions.emigration import Due, Emigration, EmigrationState, Rests
 from cluster.partitions.exchange import Due as ExchangeDue
 from cluster.partitions.exchange import Exchange
 from cluster.partitions.namespace import NamespacePartitions, Versions
@@ -98,6 +98,7 @@ class Partitions(Service):
         """The partition generation: one more for each balance and each partition handed over."""
         self.is_written: Callable[[str, int], bool] = lambda namespace, partition: False
         self.break_off: Callable[[int], None] = lambda key: None
+        self.rests = Rests()
         self.balanced: Callable[[str, int], list[Output]] = lambda name, now: []
         self._me = me
         self._observer = observer
@@ -317,6 +318,8 @@ class Partitions(Service):
         emigration.hands_over = space.acting[partition] == self._me and target == made.master
         emigration.stays = self._me in made.replicas
         emigration.is_written = lambda: self.is_written(name, partition)
+        if not space.leaves:  # who is about to go has no time to rest
+            emigration.rests = self.rests
         emigration.disown = lambda token: self._disown(space, emigration)
         space.emigrations[partition, target] = emigration
         emigration.begin(now)
