@@ -19,7 +19,7 @@ CLUSTERS := tests/integration/test_cluster_client.py tests/integration/test_clus
 	tests/integration/test_cluster_racks.py tests/asd/process/test_supervisor.py \
 	tests/asd/test_cluster.py \
 	tests/cluster/test_cluster_processes.py tests/chaos/test_chaos_short.py \
-	tests/asd/http/test_http_cluster_processes.py
+	tests/asd/http/test_http_cluster_processes.py tests/attack/test_attack_peers.py
 
 # Clusters and the links between them take minutes: with `make chaos`.
 LINKS := tests/asd/process/test_links.py tests/asd/process/test_links_topologies.py

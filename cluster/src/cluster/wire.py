@@ -221,20 +221,31 @@ def frame(payload: bytes) -> bytes:
 class FrameReader:
     """Cuts a stream of bytes, in whatever pieces it comes, into the payloads of its frames."""
 
-    __slots__ = ("_rest",)
+    __slots__ = ("_missing", "_rest")
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest = bytearray()
+        self._missing = 0
+        """So many bytes more complete the frame that has begun, if its length has come."""
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The payloads completed by `data`. Raises WireError when a frame is too long. O(size)."""
-        if not self._rest and 4 <= len(data) <= MAX_FRAME_BYTES:
+        """The payloads completed by `data`. Raises WireError when a frame is too long. O(size),
+        however small the pieces are that a long frame comes in."""
+        rest = self._rest
+        if not rest and 4 <= len(data) <= MAX_FRAME_BYTES:
             (size,) = LENGTH.unpack_from(data)
             if size + 4 == len(data):
                 return [bytes(data[4:])]  # one frame in one piece, as most come
-        data = self._rest + data if self._rest else bytes(data)
+        if rest:
+            rest += data
+            self._missing -= len(data)
+            if self._missing > 0:
+                return []
+            data, self._rest = bytes(rest), bytearray()
+        else:
+            data = bytes(data)
         payloads = []
-        at, end = 0, len(data)
+        at, end, size = 0, len(data), 0
         while end - at >= 4:
             (size,) = LENGTH.unpack_from(data, at)
             if size > MAX_FRAME_BYTES:
@@ -243,5 +254,6 @@ class FrameReader:
                 break
             payloads.append(data[at + 4 : at + 4 + size])
             at += 4 + size
-        self._rest = data[at:]
+        self._rest = bytearray(data[at:])
+        self._missing = (at + 4 + size if end - at >= 4 else at + 4) - end
         return payloads
