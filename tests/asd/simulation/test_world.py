@@ -220,6 +220,24 @@ def test_what_operators_did_is_taken_back():
         assert not node.cluster.will_be_quiesced
 
 
+def test_nothing_is_taken_back_before_it_is_done():
+    """Faults are over at the moment at which an operator begins."""
+    with World(4, nodes=2) as world:
+        node = world.machines["n1"].node
+        assert node is not None
+        COMMANDS["quiesce"](world, OnlyFirst(4))
+        world.heal()
+        world.wait_until(lambda: not world.is_operated, 5, "done")
+        assert not node.cluster.will_be_quiesced
+
+
+class OnlyFirst(Chance):
+    """Chooses the first of everything."""
+
+    def choose(self, items):
+        return items[0]
+
+
 def test_a_tip_that_leads_nowhere_does_not_outlive_the_faults():
     """A node would go on dialing: one task more at every rest."""
     with World(1, nodes=2) as world:

@@ -7,14 +7,15 @@ is cut off, or be lost; then the answer is an error, which is noted, and nobody 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Coroutine, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aerospike_client import ClientError
 
 if TYPE_CHECKING:
     from asd.simulation.world import World
 
+LOOKS_S = 0.01
 SPREADS_S = 1.0
 """What was set on one node has come to all."""
 
@@ -27,6 +28,13 @@ async def ask_all(world: World, commands: Iterable[Command]) -> None:
     """Ask one thing after the other."""
     for names, command in commands:
         await ask(world, names, command)
+
+
+async def after(others: Sequence[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
+    """Do something when other operators, each on a host of its own, are done."""
+    while not all(each.done() for each in others):
+        await asyncio.sleep(LOOKS_S)
+    await work
 
 
 async def ask(world: World, names: Iterable[str], command: str) -> dict[str, str]:

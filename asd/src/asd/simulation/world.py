@@ -17,7 +17,7 @@ from typing import Any, Self, TypeVar
 
 from aerospike_client import AsyncClient, ClientPolicy
 from asd.simulation.machine import SERVICE_PORT, Machine, Shape
-from asd.simulation.operators import Command, ask_all, set_rosters
+from asd.simulation.operators import Command, after, ask_all, set_rosters
 from asd.simulation.record import Record
 from citrusleaf.cf_random import CfRandom
 from cluster.simulation import (
@@ -381,7 +381,10 @@ class World:
 
     def ask(self, *commands: Command) -> None:
         """Have an operator ask nodes, one command after the other (`asd.simulation.operators`)."""
-        task = self.start_application(ask_all(self, commands), "operator")
+        self._have_asked(ask_all(self, commands))
+
+    def _have_asked(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self.start_application(work, "operator")
         self._operators = [each for each in self._operators if not each.done()] + [task]
 
     @property
@@ -394,10 +397,11 @@ class World:
         self._owed[what] = commands
 
     def take_back(self, what: str) -> None:
-        """Have it taken back, unless it was."""
+        """Have it taken back, unless it was, by an operator who waits for those at work: what is
+        not done yet cannot be taken back."""
         commands = self._owed.pop(what, None)
         if commands is not None:
-            self.ask(*commands)
+            self._have_asked(after(list(self._operators), ask_all(self, commands)))
 
     # --- faults that end -----------------------------------------------------------------------
 
