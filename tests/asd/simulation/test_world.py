@@ -180,6 +180,20 @@ def test_a_node_whose_disk_has_failed_is_started_anew_and_serves():
         world.run(write(3))
 
 
+def test_a_node_that_cannot_start_for_its_disk_is_started_when_faults_are_over():
+    storage = StorageConfig(engine="ssd_cold", file=("/data/test",), commit_to_device=True)
+    shape = Shape(namespaces=(evolve(in_memory(), storage_engine=storage),))
+    with World(3, shape, nodes=2) as world:
+        machine = world.machines["n2"]
+        world.crash("n2")
+        machine.disk.dead.update(machine.disk.files)
+        world.restart("n2")
+        world.wait(1)
+        assert not machine.alive
+        world.heal()
+        world.wait_until(world.is_serving, 30, "serving")
+
+
 def test_a_world_with_strong_consistency_is_served_by_its_roster():
     shape = Shape(namespaces=(evolve(in_memory(), strong_consistency=True),))
     with World(1, shape, nodes=2) as world:

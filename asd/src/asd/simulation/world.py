@@ -29,6 +29,7 @@ from cluster.simulation import (
     Violation,
 )
 from cluster.simulation import World as Timeline
+from storage.engine import StorageError
 
 T = TypeVar("T")
 
@@ -233,7 +234,12 @@ class World:
     async def _live(self, machine: Machine) -> None:
         addresses = [[each.address for each in site] for site in self.sites]
         node = machine.node = machine.new_node(self.shape, addresses, self.chance)
-        await node.start()
+        try:
+            await node.start()
+        except (OSError, StorageError) as error:  # `asd` says so, and ends
+            self.note(machine.name, f"cannot start: {error}")
+            self.timeline.post(self.now_s, None, self.crash, machine.name)
+            return
         await node.served()
         machine.serves = True
 
