@@ -15,7 +15,7 @@ from aerospike_common.wire import inflate
 from asd import Server
 from asd.config import read_config
 from asd.info import commands
-from asd.service import connection
+from asd.service import way
 from asd.shipping.compression import ASKED
 from shipping_sites import Site, until
 
@@ -129,13 +129,13 @@ def test_a_filter_decides_record_by_record(sites: Sites) -> None:
 
 def streams_come(monkeypatch: pytest.MonkeyPatch) -> Counter[bytes]:
     """The first bytes of what is compressed in the messages that come, counted from now on."""
-    come, real = Counter[bytes](), connection.decompressed
+    come, real = Counter[bytes](), way.decompressed
 
     def noted(body: bytes) -> bytes:
         come[body[8:12]] += 1
         return real(body)
 
-    monkeypatch.setattr(connection, "decompressed", noted)
+    monkeypatch.setattr(way, "decompressed", noted)
     return come
 
 
@@ -183,7 +183,7 @@ def test_a_destination_that_knows_zlib_alone_gets_that(
 ) -> None:
     known = {name: handler for name, handler in commands.COMMANDS.items() if name != ASKED}
     monkeypatch.setattr(commands, "COMMANDS", known)
-    monkeypatch.setattr(connection, "decompressed", inflate)
+    monkeypatch.setattr(way, "decompressed", inflate)
     here, there = sites(), sites()
     settings = "enable-compression=true", "compression-algorithm=zstd"
     here.ship_to("there", there.address, *settings)
