@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Final
 
 from aerospike_common.wire.codes import FieldType, Info1, Info2, OpType, ParticleType
 from aerospike_common.wire.message import Op, encode_message, parse_message
@@ -62,6 +63,11 @@ SEEDS = (
 )
 
 
+IP_BIND_ADDRESS_NO_PORT: Final = 24
+"""Linux: a port is chosen when the connection is made, when it may be that of one that has just
+ended to elsewhere. `socket` names it from Python 3.12 on."""
+
+
 class Target:
     """A node in a process of its own, watched from outside."""
 
@@ -103,7 +109,16 @@ class Target:
 
     def connect(self, source: str = "127.0.0.1") -> socket.socket:
         """One connection. Raises OSError."""
-        return socket.create_connection(("127.0.0.1", self.port), TIMEOUT_S, (source, 0))
+        client = socket.socket()
+        try:
+            client.settimeout(TIMEOUT_S)
+            client.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+            client.bind((source, 0))
+            client.connect(("127.0.0.1", self.port))
+        except BaseException:
+            client.close()
+            raise
+        return client
 
     def ask(self, data: bytes) -> bytes:
         """The body of the answer to one frame. Raises OSError."""
