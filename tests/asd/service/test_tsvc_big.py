@@ -151,3 +151,14 @@ def test_of_an_info_request_some_text_is_kept(kit: Any) -> None:
     wire = kit.Wire(kit.make_node())
     wire.send(data[:-1])
     assert wire.connection.partial_bytes <= 2 << 20
+
+
+@pytest.mark.parametrize(("kind", "size"), [(9, 2 << 20), (0, 2 << 20), (3, 1 << 40)])
+def test_what_nobody_speaks_is_closed_also_when_it_was_not_looked_at(
+    kit: Any, kind: int, size: int
+) -> None:
+    """As behind a command with which the connection's share of a turn was over."""
+    wire = kit.Wire(kit.make_node())
+    wire.connection._keep(bytes((2, kind)) + size.to_bytes(6, "big") + bytes(5000))
+    assert wire.transport.closed
+    assert wire.connection.partial_bytes == 0

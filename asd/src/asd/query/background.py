@@ -229,6 +229,7 @@ class BackgroundQuery:
 
     async def _work(self) -> Status:
         job = self._job
+        await self._pace.turn()
         while not job.abort_wanted:
             self._pace.begin()
             while True:

@@ -104,6 +104,7 @@ class ForegroundQuery(ABC):
 
     async def _serve(self) -> Status:
         messages = [_partition_unavailable(partition) for partition in self._unavailable]
+        await self._pace.turn()
         while True:
             code, done = await self._slice(messages)
             if done and self._job.job_type is JobType.BASIC:

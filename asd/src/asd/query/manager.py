@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Coroutine
 from typing import Any, Final
 
@@ -14,12 +15,6 @@ from asd.query.job import QueryJob, Status
 from citrusleaf.cf_clock import Clock
 
 log = logging.getLogger("asd.query")
-
-SLICE_S: Final = 0.001
-"""What all running queries together may take of the loop between two turns of it."""
-
-MIN_SLICE_S: Final = 0.0002
-"""What one of many still gets: less, and starting and stopping would be most of it."""
 
 
 _COUNT_BITS: Final = 20
@@ -37,6 +32,8 @@ class QueryManager:
         self._short = 0
         self._made_up = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._had = False  # one query has had this turn of the loop
 
     # ------------------------------------------------------------ registering
 
@@ -107,10 +104,27 @@ class QueryManager:
 
     # --------------------------------------------------------------- fairness
 
-    @property
-    def slice_s(self) -> float:
-        """Seconds for which one query may now hold the loop."""
-        return max(MIN_SLICE_S, SLICE_S / max(1, len(self._active) + self._short))
+    async def turn(self) -> None:
+        """Return when the query that asks may begin a slice: one may in a turn of the loop, and
+        they take turns. However many run, others wait for one slice, or one record, at a time.
+        """
+        loop = asyncio.get_running_loop()
+        if self._had:
+            future: asyncio.Future[None] = loop.create_future()
+            self._waiting.append(future)
+            await future
+        else:
+            self._had = True
+            loop.call_soon(self._next_turn)
+
+    def _next_turn(self) -> None:
+        while self._waiting:
+            future = self._waiting.popleft()
+            if not future.done():  # the query was not cancelled meanwhile
+                future.set_result(None)
+                asyncio.get_running_loop().call_soon(self._next_turn)
+                return
+        self._had = False
 
     # ------------------------------------------------------------------- info
 

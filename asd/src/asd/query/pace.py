@@ -5,7 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from asd.query.manager import MIN_SLICE_S, QueryManager
+from asd.query.manager import QueryManager
+
+SLICE_S: Final = 0.001
+"""What a query may take of a turn of the loop."""
+
+MIN_SLICE_S: Final = 0.0002
+"""What it still gets where others take little: less, and starting and stopping would be most of
+it."""
 
 BUSY_S: Final = 0.00005
 """A turn of the loop that takes longer than this has had others to serve."""
@@ -33,7 +40,7 @@ class Pace:
 
     def begin(self) -> None:
         """A slice of time begins: as long as the others took, if there are any."""
-        slice_s = self._queries.slice_s
+        slice_s = SLICE_S
         if self._others_s > BUSY_S:
             slice_s = min(slice_s, max(MIN_SLICE_S, self._others_s))
         self._until_s = self._loop.time() + slice_s
@@ -67,3 +74,8 @@ class Pace:
             early_s = self._started_s + self._handled / self._limit - left_s
         await asyncio.sleep(max(0.0, early_s))
         self._others_s = self._loop.time() - left_s
+        await self.turn()
+
+    async def turn(self) -> None:
+        """Wait until other queries have had theirs; before the first slice, and by `rest`."""
+        await self._queries.turn()

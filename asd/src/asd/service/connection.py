@@ -257,8 +257,7 @@ class Connection:
             self._continue()
 
     def _answer_fast(self, data: bytes, offset: int, replies: list[bytes]) -> int:
-        """Answer the frames from `offset` on, up to the first that no path answers, or until there
-        are MAX_UNSENT `replies`, to which it adds its own; the offset it has come to."""
+        """Answer frames up to the first that no path answers, or MAX_UNSENT replies; the offset."""
         path_of, answered = self._path_of, self._turns.answered
         head_size, size = self._head_size, len(data)
         for _ in range(MAX_UNSENT - len(replies)):
@@ -373,15 +372,16 @@ class Connection:
         wanted = 8 + int.from_bytes(rest[2:8], "big") if len(rest) >= 8 else 8
         self._missing = wanted - len(rest)
         if wanted > BIG_FRAME and self._missing > 0 and self._job is None:
-            if len(rest) < LOOK:
+            if self._whole_frame(rest, 0) or self._transport.is_closing():
+                self._chunks.clear()  # nobody had looked at its header yet
+            elif len(rest) < LOOK:
                 self._missing = LOOK - len(rest)
             else:
                 self._big = BigFrame(rest, self._node.namespaces)
                 self._chunks.clear()
 
     def _grown(self, big: BigFrame, data: bytes) -> bytes:
-        """More of a big frame has come; at its end it is answered, and this is what is behind it,
-        or what is to be answered in its place."""
+        """More of a big frame has come; once answered: what is behind it, or comes instead."""
         big.take(data)
         if big.missing or self._job is not None or self._unwritable is not None or self._held.full:
             return b""

@@ -38,7 +38,7 @@ LOOK: Final = 4096
 MOST_COMMAND: Final = 16 << 20
 """Bytes of a command on one record, all its values together."""
 
-_MOST_KEPT: Final = {MessageType.INFO: 2 << 20, MessageType.ADMIN: 1 << 20}
+_MOST_KEPT: Final[Mapping[int, int]] = {MessageType.INFO: 2 << 20, MessageType.ADMIN: 1 << 20}
 """Bytes of other frames of which the rest is of no use; by type. Of internal ones nothing is."""
 
 _COUNTS_AT: Final = 18
@@ -77,7 +77,7 @@ class BigFrame:
             return 0 if self.refused or self.instead is not None else self.missing
         if self.kind in (MessageType.AS_MSG, MessageType.AS_MSG_COMPRESSED):
             return self.missing
-        return _MOST_KEPT.get(MessageType(self.kind), 0)
+        return _MOST_KEPT.get(self.kind, 0)
 
     def take(self, data: bytes) -> None:
         """More has come."""
