@@ -20,7 +20,7 @@ def test_swarms_differ_and_everything_is_drawn():
     assert {name for plan in plans for name in plan.workloads} == set(WORKLOADS)
     assert {plan.shape.nodes for plan in plans} == {3, 4, 5}
     engines = {str(plan).partition("(")[2].split(",")[0].split()[0] for plan in plans}
-    assert engines == set(ENGINES)
+    assert engines == {"memory", "mapped", "ssd", "ssd_cold", "kv"} == set(ENGINES)
     assert {plan.mode for plan in plans} == set(Mode)
     assert draw_plan(7) == draw_plan(7)
 
