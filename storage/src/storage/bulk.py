@@ -73,16 +73,15 @@ def column_at(index: PrimaryIndex, name: str, slots: Iterable[int]) -> list[int]
         return list(map(cut.__getitem__, slots))
 
 
-def forget_slots(index: PrimaryIndex, partition: int, slots: Sequence[int]) -> tuple[bytes, int]:
-    """Take the entries at slots in use of a partition out of the index: (they end to end, how many
-    of them were tombstones).
+def forget_slots(index: PrimaryIndex, partition: int, slots: Sequence[int], joined: bytes) -> int:
+    """Take the entries at slots in use of a partition, which are `joined`, out of the index: how
+    many of them were tombstones.
 
     As `PrimaryIndex.remove` of each; the partition's table is written anew once. O(the partition).
     """
-    joined = b"".join(entries_at(index, slots))
     tombstones = _account(index, joined)
     _rewrite_table(index, partition, slots)
-    return joined, tombstones
+    return tombstones
 
 
 def places(joined: bytes) -> Iterator[tuple[int, Iterable[int]]]:

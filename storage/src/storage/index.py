@@ -314,11 +314,14 @@ class PrimaryIndex:
     def remove(self, digest: bytes) -> Entry | None:
         """Take the digest's entry out; what it was, or None when there is none. O(1)."""
         slot = self.find(digest)
-        return self.remove_at(slot) if slot else None
-
-    def remove_at(self, slot: int) -> Entry:
-        """Take the entry at a slot in use out; what it was. O(1)."""
+        if not slot:
+            return None
         entry = self.entry(slot)
+        self.remove_at(slot, entry)
+        return entry
+
+    def remove_at(self, slot: int, entry: Entry) -> None:
+        """Take out what is at a slot in use: `entry`. O(1)."""
         prefix, home = HASH.unpack(entry.digest)
         partition = prefix & PARTITION_MASK
         self.recent.pop(entry.digest, None)
@@ -328,7 +331,6 @@ class PrimaryIndex:
         start = slot << 6
         self.arena[start : start + ENTRY_SIZE] = _FREE.pack(self._free)
         self._free = slot
-        return entry
 
     # Many records
 

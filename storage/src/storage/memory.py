@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 from storage import area, direct
 from storage.blocks import WriteBlocks
-from storage.bulk import column_at, entries_at, forget_slots, places
+from storage.bulk import column, entries_at, forget_slots, places
 from storage.chains import Chains
 from storage.engine import OutOfSpace, Record
 from storage.index import (
@@ -230,13 +230,13 @@ class MemoryEngine:
         slot = index.find(digest)
         if not slot:
             return False
-        _, _, _, flags, _, start, size = direct.fields_at(index.arena, slot * ENTRY_SIZE)
-        if size:
-            self._chains.remove(index.arena, slot, start // self._block_size)
-        index.remove_at(slot)
-        if size:
-            self._release(start, _place_size(size))
-        return not flags & TOMBSTONE
+        entry = index.entry(slot)
+        if entry.size:
+            self._chains.remove(index.arena, slot, entry.location // self._block_size)
+        index.remove_at(slot, entry)
+        if entry.size:
+            self._release(entry.location, _place_size(entry.size))
+        return not entry.flags & TOMBSTONE
 
     def scan(self, partition: int, after: bytes | None = None) -> Iterator[tuple[bytes, Record]]:
         """Records of a partition (0..4095) in digest order, beginning behind `after`.
@@ -286,8 +286,9 @@ class MemoryEngine:
         index = self.index
         if len(slots) * _FEW < index.count(partition):
             return sum([self.remove(entry[:20]) for entry in entries_at(index, slots)])
-        self._unlink(slots)
-        joined, tombstones = forget_slots(index, partition, slots)
+        joined = b"".join(entries_at(index, slots))
+        self._unlink(slots, joined)
+        tombstones = forget_slots(index, partition, slots, joined)
         given_up = Counter[int]()
         for size, starts in places(joined):
             for block, count in Counter([start // self._block_size for start in starts]).items():
@@ -396,14 +397,14 @@ class MemoryEngine:
         if old_size:
             self._release(old_start, old_place_size)
 
-    def _unlink(self, slots: Sequence[int]) -> None:
-        """Take entries that are about to be forgotten out of the lists of their blocks."""
-        index, remove, block_size = self.index, self._chains.remove, self._block_size
-        sizes = column_at(index, "size", slots)
-        starts = column_at(index, "location", slots)
+    def _unlink(self, slots: Sequence[int], joined: bytes) -> None:
+        """Take entries that are about to be forgotten, end to end in `joined`, out of the lists of
+        their blocks."""
+        arena, remove, block_size = self.index.arena, self._chains.remove, self._block_size
+        sizes, starts = column(joined, "size"), column(joined, "location")
         for slot, size, start in zip(slots, sizes, starts, strict=True):
             if size:
-                remove(index.arena, slot, start // block_size)
+                remove(arena, slot, start // block_size)
 
     def _require(self, place_size: int, more: int) -> None:
         if place_size > self._block_size:

@@ -18,7 +18,7 @@ from asd.security.session import Session, without_security
 from asd.service.headers import acceptable
 from asd.service.held_replies import Held, HeldReplies
 from asd.service.info_slices import answer_in_slices, framed
-from asd.service.oversized import BIG_FRAME, LOOK, BigFrame
+from asd.service.oversized import BIG_FRAME, LOOK, BigFrame, refuse
 from asd.service.passage import Passage, pass_on
 from asd.service.struck import info_struck
 from asd.service.tsvc import Job
@@ -372,8 +372,9 @@ class Connection:
         wanted = 8 + int.from_bytes(rest[2:8], "big") if len(rest) >= 8 else 8
         self._missing = wanted - len(rest)
         if wanted > BIG_FRAME and self._missing > 0 and self._job is None:
-            if self._whole_frame(rest, 0) or self._transport.is_closing():
-                self._chunks.clear()  # nobody had looked at its header yet
+            self._whole_frame(rest, 0)  # whose header, perhaps, nobody has looked at yet
+            if self._transport.is_closing():
+                self._chunks.clear()
             elif len(rest) < LOOK:
                 self._missing = LOOK - len(rest)
             else:
@@ -388,9 +389,8 @@ class Connection:
         self._big = None
         if big.instead is not None:
             return big.instead + big.behind
-        if big.refused:
-            self._node.statistics.early_tsvc_client_error += 1
-        reply = big.refused or self._other_frame(big.kind, big.body())
+        node, kind = self._node, big.kind
+        reply = refuse(node.statistics) if big.refused else self._other_frame(kind, big.body())
         if isinstance(reply, Held):
             self._hold(*reply)
         elif reply:

@@ -27,6 +27,7 @@ from aerospike_common.wire.message import (
     reply_frame,
 )
 from asd.bins.effort import MOST_BYTES
+from asd.measures.statistics import ServiceStatistics
 from asd.space.namespace import Namespace
 
 BIG_FRAME: Final = 1 << 20
@@ -63,8 +64,8 @@ class BigFrame:
         """What has come behind it."""
         self.instead: bytes | None = None
         """What is to be answered in its place."""
-        self.refused = b""
-        """What is answered to a command that has too many values."""
+        self.refused = False
+        """It is a command that has too many values."""
         self._body = BytesIO()
         self._room = self._most_kept(start, namespaces)
         self.take(start[8:])
@@ -72,8 +73,7 @@ class BigFrame:
     def _most_kept(self, start: bytes, namespaces: Mapping[bytes, Namespace]) -> int:
         if self.kind == MessageType.AS_MSG and not start[9] & Info1.BATCH:
             self.instead = shortened(start[8:], namespaces)
-            if self.instead is None and self.missing > MOST_COMMAND:
-                self.refused = reply_frame(ResultCode.RECORD_TOO_BIG)
+            self.refused = self.instead is None and self.missing > MOST_COMMAND
             return 0 if self.refused or self.instead is not None else self.missing
         if self.kind in (MessageType.AS_MSG, MessageType.AS_MSG_COMPRESSED):
             return self.missing
@@ -98,6 +98,12 @@ class BigFrame:
     def body(self) -> bytes:
         """The body, or what is of use of it."""
         return self._body.getvalue()
+
+
+def refuse(statistics: ServiceStatistics) -> bytes:
+    """The answer to a command that has too many values, which is counted."""
+    statistics.early_tsvc_client_error += 1
+    return reply_frame(ResultCode.RECORD_TOO_BIG)
 
 
 def shortened(start: bytes, namespaces: Mapping[bytes, Namespace]) -> bytes | None:

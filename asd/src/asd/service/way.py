@@ -12,7 +12,7 @@ from aerospike_common.wire.frame import MAX_BODY, announced
 from aerospike_common.wire.message import is_batch, reply_frame
 from asd.fastpath.shipped import START as SHIPPED
 from asd.service.held_replies import Held
-from asd.service.oversized import BIG_FRAME, MOST_COMMAND
+from asd.service.oversized import BIG_FRAME, MOST_COMMAND, refuse
 from asd.service.struck import message_struck
 from asd.service.tsvc import Job, answer, answer_shipped, send_late
 from asd.shipping.compression import decompressed
@@ -65,8 +65,7 @@ async def _answer_later(node: ServiceNode, connection: Connection, body: bytes) 
     else:
         with node.turns.since(started_ns):
             if len(inner) > MOST_COMMAND and not is_batch(inner):
-                node.statistics.early_tsvc_client_error += 1
-                reply = reply_frame(ResultCode.RECORD_TOO_BIG)
+                reply = refuse(node.statistics)
             else:
                 reply = answer_message(node, connection, inner)
     await send_late(connection, reply)

@@ -93,9 +93,14 @@ class Keys:
         if self.definition.source is Source.SET or (self.direct and self._type not in _HASHED):
             return 0
         particle = view.bin(name)
-        if particle is None:
-            return 0
-        return len(particle.data) >> 2 if self.direct else self._weight * len(particle.data)
+        return 0 if particle is None else self.effort_of(particle)
+
+    def effort_of(self, particle: Particle) -> int:
+        """The same for what is indexed of a bin."""
+        size = len(particle.data)
+        if not self.direct:
+            return self._weight * size
+        return -(-size >> 2) if self._type in _HASHED else 0
 
     def difference(self, old: RecordView | None, new: RecordView | None) -> KeyChange:
         """What a record loses and gets when it changes from `old` to `new`; None = not there."""

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from itertools import compress
 from struct import Struct
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from aerospike_common.wire.codes import ParticleType
 from asd.measures.share import Share
 from asd.records.record import CEMETERY, find_bin
 from asd.sindex.definition import KeyType, Source
@@ -36,7 +35,6 @@ SLICE_NS: Final = 2_000_000
 _HEAVY: Final[Set[int]] = frozenset((-1,))
 """Stands for the values of a record that are to be settled; it is known as itself."""
 
-_HASHED: Final = (ParticleType.STRING, ParticleType.BLOB)
 _TYPE_AT: Final = 7  # in a payload, of the first bin
 _VALUE_AT: Final = 10  # likewise, behind a name of no bytes
 _integer = Struct(">q").unpack_from
@@ -165,15 +163,20 @@ class IndexBuilder:
             return [(0, entry, slot) for entry, slot in zip(entries, slots, strict=True)]
         if self._bulk is not None and index.keys.direct:
             most = self._namespace.indexes.most
-            longest = None if most is None else most << 2
-            return _direct_rows(index, self._bulk, entries, slots, longest, self._heavy)
+            return _direct_rows(index, self._bulk, entries, slots, most, self._heavy)
+        keys = (self._keys(index, entry[:DIGEST_SIZE]) for entry in entries)
+        return self._rows_of(entries, slots, keys)
+
+    def _rows_of(
+        self, entries: list[bytes], slots: list[int], keys: Iterable[Set[int]]
+    ) -> list[_Row]:
+        """The rows of records with these values; those of heavy ones are kept to be settled."""
         rows: list[_Row] = []
-        for entry, slot in zip(entries, slots, strict=True):
-            keys = self._keys(index, entry[:DIGEST_SIZE])
-            if keys is _HEAVY:
+        for entry, slot, its in zip(entries, slots, keys, strict=True):
+            if its is _HEAVY:
                 self._heavy.append(slot)
             else:
-                rows += [(bval, entry, slot) for bval in keys]
+                rows += [(bval, entry, slot) for bval in its]
         return rows
 
     async def _read_rows(self, index: SecondaryIndex, partition: int) -> tuple[list[_Row], int]:
@@ -191,14 +194,9 @@ class IndexBuilder:
                 known[entry] = await self._read_keys(index, entry[:DIGEST_SIZE])
                 if _loop_ns() >= self._until_ns:
                     await self._yield()
-        rows = [
-            (bval, entry, slot)
-            for entry, slot in zip(entries, slots, strict=True)
-            for bval in _light(known.get(entry))
-        ]
-        pairs = zip(entries, slots, strict=True)
-        self._heavy += [slot for entry, slot in pairs if known.get(entry) is _HEAVY]
-        return rows, sum(known.get(entry) is None for entry in entries)
+        found = [known.get(entry) for entry in entries]
+        rows = self._rows_of(entries, slots, (keys or frozenset() for keys in found))
+        return rows, found.count(None)
 
     async def _read_keys(self, index: SecondaryIndex, digest: bytes) -> Set[int] | None:
         """The index values of a record; None when it cannot be read."""
@@ -222,19 +220,15 @@ class IndexBuilder:
         return _HEAVY if heavy else index.keys.of_record(view)
 
 
-def _light(keys: Set[int] | None) -> Set[int]:
-    return frozenset() if keys is None or keys is _HEAVY else keys
-
-
 def _direct_rows(
     index: SecondaryIndex,
     bulk: Bulk,
     entries: Sequence[bytes],
     slots: Sequence[int],
-    longest: int | None,
+    most: int | None,
     heavy: list[int],
 ) -> list[_Row]:
-    """The rows of an index of bins as they are. Values that are longer than `longest` are not
+    """The rows of an index of bins as they are. Values that would cost more than `most` are not
     looked at: the slots of their records are added to `heavy`."""
     joined = b"".join(entries)
     bin_name = index.definition.bin_name
@@ -259,7 +253,7 @@ def _direct_rows(
     for payload, entry, slot in zip(found, entries, slots, strict=True):
         particle = find_bin(payload, bin_name) if payload else None
         if particle is not None and particle.type == wanted:
-            if longest is not None and wanted in _HASHED and len(particle.data) > longest:
+            if most is not None and index.keys.effort_of(particle) > most:
                 heavy.append(slot)
                 continue
             rows += [(bval, entry, slot) for bval in bvals(particle)]
